@@ -1,0 +1,40 @@
+"""Redact faces in video, in two passes: analyze, look and decide, redact.
+
+Everything named here is loaded when first used, so that ``import redactkit`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "analyze": "redactkit.analysis",
+    "redact": "redactkit.redaction",
+    "combined": "redactkit.redaction",
+    "verify": "redactkit.verification",
+    "Annotations": "redactkit.annotations",
+    "Review": "redactkit.review",
+    "RedactkitError": "redactkit.errors",
+    "VideoInfo": "redactkit.media",
+    "probe": "redactkit.video",
+    "read_annotations": "redactkit.formats",
+    "write_annotations": "redactkit.formats",
+}
+_MODULES = ["editing", "effects", "formats", "plots", "tables", "tracking", "video", "widgets"]
+
+__all__ = [*_HOMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"redactkit.{name}")
+    raise AttributeError(f"module 'redactkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,231 @@
+"""Boxes as plain arrays of shape ``(N, 4)``: x, y, width, height in pixels, y down, top-left origin."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from redactkit.errors import TableError
+
+__all__ = [
+    "FloatArray",
+    "as_boxes",
+    "centers",
+    "clip",
+    "expand",
+    "from_coded",
+    "from_corners",
+    "interpolate",
+    "iou",
+    "to_coded",
+    "to_corners",
+    "union_cover",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+def as_boxes(boxes: ArrayLike) -> FloatArray:
+    """Return ``boxes`` as a float64 array of shape (N, 4), a copy.
+
+    Raises
+    ------
+    TableError
+        If the shape is not (N, 4).
+
+    Examples
+    --------
+    >>> as_boxes([[1, 2, 3, 4]]).shape
+    (1, 4)
+    >>> as_boxes([]).shape
+    (0, 4)
+    """
+    array = np.array(boxes, dtype=np.float64)
+    if array.size == 0:
+        return array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise TableError(f"boxes must have shape (N, 4), got {array.shape}; pass box[None] for one box")
+    return array
+
+
+def to_corners(boxes: ArrayLike) -> FloatArray:
+    """Turn x, y, width, height into left, top, right, bottom."""
+    array = as_boxes(boxes)
+    array[:, 2:] += array[:, :2]
+    return array
+
+
+def from_corners(corners: ArrayLike) -> FloatArray:
+    """Turn left, top, right, bottom into x, y, width, height."""
+    array = as_boxes(corners)
+    array[:, 2:] -= array[:, :2]
+    return array
+
+
+def centers(boxes: ArrayLike) -> FloatArray:
+    """Return the boxes' centres, shape (N, 2)."""
+    array = as_boxes(boxes)
+    return array[:, :2] + array[:, 2:] / 2
+
+
+def _intersections(a: FloatArray, b: FloatArray) -> FloatArray:
+    left_top = np.maximum(a[:, None, :2], b[None, :, :2])
+    right_bottom = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.clip(right_bottom - left_top, 0, None)
+    return np.prod(sides, axis=2)
+
+
+def iou(a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Intersection over union of every box of ``a`` with every box of ``b``.
+
+    Parameters
+    ----------
+    a : array_like of shape (N, 4)
+    b : array_like of shape (M, 4)
+
+    Returns
+    -------
+    ndarray of shape (N, M)
+        0 to 1; 0 where either box is empty.
+
+    Examples
+    --------
+    >>> iou([[0, 0, 2, 2]], [[1, 0, 2, 2]]).round(3).tolist()
+    [[0.333]]
+    """
+    first, second = to_corners(a), to_corners(b)
+    shared = _intersections(first, second)
+    areas = [np.prod(np.clip(c[:, 2:] - c[:, :2], 0, None), axis=1) for c in (first, second)]
+    union = areas[0][:, None] + areas[1][None, :] - shared
+    share: FloatArray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return share
+
+
+def clip(boxes: ArrayLike, *, width: float, height: float) -> FloatArray:
+    """Cut boxes to the frame; a box wholly outside gets zero area.
+
+    Examples
+    --------
+    >>> clip([[-5, 10, 20, 20]], width=100, height=25).tolist()
+    [[0.0, 10.0, 15.0, 15.0]]
+    """
+    corners = to_corners(boxes)
+    corners[:, 0::2] = np.clip(corners[:, 0::2], 0, width)
+    corners[:, 1::2] = np.clip(corners[:, 1::2], 0, height)
+    return from_corners(corners)
+
+
+def expand(boxes: ArrayLike, *, share: float = 0.0, pixels: float = 0.0) -> FloatArray:
+    """Grow boxes about their centres, on each side by ``share`` of the side's length plus ``pixels``.
+
+    Negative values shrink, never below zero size.
+
+    Examples
+    --------
+    >>> expand([[10, 10, 20, 40]], share=0.5).tolist()
+    [[0.0, -10.0, 40.0, 80.0]]
+    """
+    array = as_boxes(boxes)
+    middle = array[:, :2] + array[:, 2:] / 2
+    sides = np.clip(array[:, 2:] * (1 + 2 * share) + 2 * pixels, 0, None)
+    return np.hstack([middle - sides / 2, sides])
+
+
+def interpolate(first: ArrayLike, last: ArrayLike, weights: ArrayLike) -> FloatArray:
+    """Interpolate linearly between two boxes.
+
+    Parameters
+    ----------
+    first, last : array_like of shape (4,)
+    weights : array_like of shape (N,)
+        0 gives ``first``, 1 gives ``last``.
+
+    Returns
+    -------
+    ndarray of shape (N, 4)
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(last, np.float64)
+    share = np.asarray(weights, np.float64)[:, None]
+    return np.asarray(a + (b - a) * share)
+
+
+def union_cover(boxes: ArrayLike, covers: ArrayLike) -> FloatArray:
+    """Return for each box the share of its area that the union of ``covers`` hides, shape (N,).
+
+    Exact, by coordinate compression. A box of no area counts as wholly covered.
+
+    Examples
+    --------
+    >>> union_cover([[0, 0, 10, 10]], [[0, 0, 5, 10], [2, 0, 5, 10]]).round(2).tolist()
+    [0.7]
+    """
+    return np.array([_cover_of_one(box, to_corners(covers)) for box in to_corners(boxes)])
+
+
+def _cover_of_one(box: FloatArray, covers: FloatArray) -> float:
+    area = float(np.prod(box[2:] - box[:2]))
+    if area <= 0:
+        return 1.0
+    cut = np.hstack([np.maximum(covers[:, :2], box[:2]), np.minimum(covers[:, 2:], box[2:])])
+    cut = cut[(cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1])]
+    if not len(cut):
+        return 0.0
+    xs, ys = np.unique(cut[:, 0::2]), np.unique(cut[:, 1::2])
+    mid_x, mid_y = (xs[1:] + xs[:-1]) / 2, (ys[1:] + ys[:-1]) / 2
+    in_x = (cut[:, :1] < mid_x) & (mid_x < cut[:, 2:3])
+    in_y = (cut[:, 1:2] < mid_y) & (mid_y < cut[:, 3:4])
+    hidden = np.any(in_x[:, :, None] & in_y[:, None, :], axis=0)
+    return float(np.diff(xs) @ hidden @ np.diff(ys)) / area
+
+
+def to_coded(boxes: ArrayLike, *, width: float, height: float, rotation: int, mirrored: bool = False) -> FloatArray:
+    """Turn boxes of the displayed frame into boxes of the frame as stored.
+
+    Parameters
+    ----------
+    boxes : array_like of shape (N, 4)
+    width, height : float
+        Size of the displayed frame in pixels.
+    rotation : int
+        Degrees clockwise by which a player turns the stored frame: 0, 90, 180 or 270.
+    mirrored : bool
+        Whether the stored frame is flipped left to right before it is turned.
+
+    Examples
+    --------
+    >>> to_coded([[0, 0, 2, 1]], width=10, height=20, rotation=90).tolist()
+    [[0.0, 8.0, 1.0, 2.0]]
+    """
+    corners = to_corners(boxes)
+    size = (float(width), float(height))
+    for _ in range(rotation % 360 // 90):
+        corners, size = _turn_left(corners, size), (size[1], size[0])
+    return from_corners(_mirror(corners, size[0]) if mirrored else corners)
+
+
+def from_coded(boxes: ArrayLike, *, width: float, height: float, rotation: int, mirrored: bool = False) -> FloatArray:
+    """Turn boxes of the stored frame into boxes of the displayed one; ``width, height`` are the displayed size.
+
+    Examples
+    --------
+    >>> from_coded([[0, 8, 1, 2]], width=10, height=20, rotation=90).tolist()
+    [[0.0, 0.0, 2.0, 1.0]]
+    """
+    turns = rotation % 360 // 90
+    size = (float(height), float(width)) if turns % 2 else (float(width), float(height))
+    corners = to_corners(boxes)
+    corners = _mirror(corners, size[0]) if mirrored else corners
+    for _ in range((4 - turns) % 4):
+        corners, size = _turn_left(corners, size), (size[1], size[0])
+    return from_corners(corners)
+
+
+def _turn_left(corners: FloatArray, size: tuple[float, float]) -> FloatArray:
+    """Turn a frame by 90 degrees anticlockwise: (x, y) goes to (y, width - x)."""
+    left, top, right, bottom = corners.T
+    return np.stack([top, size[0] - right, bottom, size[0] - left], axis=1)
+
+
+def _mirror(corners: FloatArray, width: float) -> FloatArray:
+    left, top, right, bottom = corners.T
+    return np.stack([width - right, top, width - left, bottom], axis=1)

@@ -1,0 +1,135 @@
+"""What is known of a video before a pixel is decoded: a frozen record, with no codec library behind it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["AudioInfo", "ColorTags", "VideoInfo", "file_sha256"]
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """Colour description of a stream, as the numbers of ITU-T H.273 (2 is "unspecified").
+
+    ``range`` is FFmpeg's: 0 unspecified, 1 limited ("tv"), 2 full ("pc").
+    """
+
+    range: int = 0
+    space: int = 2
+    primaries: int = 2
+    transfer: int = 2
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """One audio stream of a video file. ``start`` is in seconds, None where the file does not say."""
+
+    index: int
+    codec: str
+    sample_rate: int
+    channels: int
+    start: Fraction | None = None
+
+
+def _read_only(pts: NDArray[np.int64]) -> NDArray[np.int64]:
+    copy = np.array(pts, dtype=np.int64)
+    copy.flags.writeable = False
+    return copy
+
+
+@dataclass(frozen=True, eq=False)
+class VideoInfo:
+    """A video's header: size, time and streams.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None when the header came from an annotation file alone.
+    width, height : int
+        Size of the frame as displayed, that is after ``rotation``, in pixels of the stream
+        (non-square pixels are not stretched).
+    rotation : int
+        Degrees clockwise, 0, 90, 180 or 270, by which a player turns the coded frame.
+    mirrored : bool
+        Whether the coded frame is also flipped left to right, before it is turned.
+    frame_rate : Fraction
+        Average frames per second.
+    time_base : Fraction
+        Seconds per tick of ``pts``.
+    pts : ndarray of shape (F,), int64
+        Presentation timestamp of every frame in presentation order, in ticks.
+    keyframes : ndarray of shape (K,), int64
+        Frame numbers at which decoding can start.
+    digest : str or None
+        SHA-256 of the file where it is known without reading it.
+    """
+
+    path: Path | None
+    width: int
+    height: int
+    frame_rate: Fraction
+    time_base: Fraction
+    pts: NDArray[np.int64]
+    rotation: int = 0
+    mirrored: bool = False
+    codec: str = ""
+    pixel_format: str = ""
+    bit_depth: int = 8
+    sample_aspect_ratio: Fraction = Fraction(1)
+    color: ColorTags = ColorTags()
+    audio: tuple[AudioInfo, ...] = ()
+    container: str = ""
+    keyframes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    digest: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pts", _read_only(self.pts))
+        object.__setattr__(self, "keyframes", _read_only(self.keyframes))
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return len(self.pts)
+
+    @property
+    def coded_width(self) -> int:
+        """Width of the frame as stored, before rotation."""
+        return self.height if self.rotation % 180 else self.width
+
+    @property
+    def coded_height(self) -> int:
+        """Height of the frame as stored, before rotation."""
+        return self.width if self.rotation % 180 else self.height
+
+    @cached_property
+    def times(self) -> NDArray[np.float64]:
+        """Time of every frame in seconds, ``pts * time_base``, shape (F,)."""
+        ticks = self.pts.astype(np.float64)
+        return ticks * self.time_base.numerator / self.time_base.denominator
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first frame's start to the last one's end (taken to last one average frame)."""
+        if not self.frame_count:
+            return 0.0
+        return float(self.times[-1] - self.times[0]) + float(1 / self.frame_rate)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the file in hex, read when first asked for; empty where there is no file."""
+        if self.digest is not None:
+            return self.digest
+        return file_sha256(self.path) if self.path is not None else ""
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes in hex."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,240 @@
+"""The schema of the tables that flow through everything, its checks, and the tracks summary.
+
+``detections`` has one row per face per frame; ``tracks`` is always derived from it and from the
+analyst's ``decisions``, never kept beside it as a second truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from redactkit.errors import TableError
+
+__all__ = [
+    "BOX",
+    "DECISIONS",
+    "DETECTIONS",
+    "SOURCES",
+    "TRACKS",
+    "as_decisions",
+    "as_detections",
+    "check_detections",
+    "empty_decisions",
+    "empty_detections",
+    "selected_ids",
+    "sort_detections",
+    "summarize_tracks",
+]
+
+BOX = ["x", "y", "width", "height"]
+SOURCES = ["detected", "tracked", "interpolated", "manual", "imported"]
+SOURCE_DTYPE = pd.CategoricalDtype(SOURCES)
+
+DETECTIONS: dict[str, Any] = {
+    "frame": "int64",
+    "time": "float64",
+    "face_id": "int64",
+    "x": "float64",
+    "y": "float64",
+    "width": "float64",
+    "height": "float64",
+    "confidence": "float64",
+    "source": SOURCE_DTYPE,
+}
+
+DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object"}
+
+TRACKS: dict[str, Any] = {
+    "first_frame": "int64",
+    "last_frame": "int64",
+    "start": "float64",
+    "end": "float64",
+    "duration": "float64",
+    "frames": "int64",
+    "coverage": "float64",
+    "longest_gap": "int64",
+    "mean_confidence": "float64",
+    "median_width": "float64",
+    "median_height": "float64",
+    "best_frame": "int64",
+    "thumbnail": "object",
+    "redact": "bool",
+    "label": "object",
+    "reason": "object",
+}
+
+
+def empty_detections() -> pd.DataFrame:
+    """Return a detections table with no rows but all its columns and dtypes."""
+    return as_detections({})
+
+
+def as_detections(data: Any) -> pd.DataFrame:
+    """Build a detections table: named columns, missing ones filled, the right dtypes, a fresh index.
+
+    Parameters
+    ----------
+    data : mapping of columns, or DataFrame
+        Missing ``confidence`` becomes NaN, missing ``source`` ``"imported"``, missing ``face_id``
+        and ``time`` 0.
+
+    Raises
+    ------
+    TableError
+        If a column cannot take its dtype or a source is unknown.
+
+    Examples
+    --------
+    >>> as_detections({"frame": [3], "x": [1], "y": [2], "width": [5], "height": [6]}).iloc[0].to_dict()["source"]
+    'imported'
+    """
+    frame = pd.DataFrame(data)
+    rows = len(frame)
+    fill: dict[str, Any] = {"confidence": np.nan, "source": "imported"}
+    columns = {
+        name: frame[name].to_numpy() if name in frame else np.full(rows, fill.get(name, 0)) for name in DETECTIONS
+    }
+    unknown = set(columns["source"]) - set(SOURCES)
+    if unknown:
+        raise TableError(f"source must be one of {SOURCES}, got {sorted(map(str, unknown))}")
+    try:
+        return pd.DataFrame(columns).astype(DETECTIONS)
+    except (TypeError, ValueError) as err:
+        raise TableError(f"a detections column cannot take its dtype ({err}); expected {DETECTIONS}") from err
+
+
+def sort_detections(detections: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the one order tables are kept in: by frame, then by face, fresh index."""
+    return detections.sort_values(["frame", "face_id"], kind="stable", ignore_index=True)
+
+
+def check_detections(detections: pd.DataFrame) -> pd.DataFrame:
+    """Return ``detections`` unchanged if it keeps the schema.
+
+    Raises
+    ------
+    TableError
+        For missing columns, other dtypes, negative frames, boxes that are not finite or have a
+        negative side, and two boxes of one face in one frame; the message names the first row.
+    """
+    missing = [name for name in DETECTIONS if name not in detections]
+    if missing:
+        raise TableError(f"detections lacks the columns {missing}; build it with redactkit.tables.as_detections")
+    for name, dtype in DETECTIONS.items():
+        if detections[name].dtype != dtype:
+            raise TableError(f"detections[{name!r}] must have dtype {dtype}, got {detections[name].dtype}")
+    boxes = detections[BOX].to_numpy()
+    _refuse(~np.isfinite(boxes).all(axis=1), detections, "has a box that is not finite")
+    _refuse((boxes[:, 2:] < 0).any(axis=1), detections, "has a box of negative size")
+    _refuse(detections["frame"].to_numpy() < 0, detections, "has a negative frame number")
+    _refuse(
+        detections.duplicated(["frame", "face_id"]).to_numpy(), detections, "is a second box of one face in one frame"
+    )
+    return detections
+
+
+def _refuse(bad: Any, detections: pd.DataFrame, fault: str) -> None:
+    if not bad.any():
+        return
+    row = detections.iloc[int(np.argmax(bad))]
+    raise TableError(
+        f"row {int(np.argmax(bad))} (frame {row['frame']}, face {row['face_id']}) {fault}: {row[BOX].to_list()}"
+    )
+
+
+def empty_decisions() -> pd.DataFrame:
+    """Return a decisions table with no rows: index ``face_id``; columns redact, label, reason."""
+    return as_decisions({})
+
+
+def as_decisions(data: Any, *, faces: Iterable[int] = ()) -> pd.DataFrame:
+    """Build a decisions table; every face of ``faces`` gets a row, redacted unless ``data`` says otherwise.
+
+    Parameters
+    ----------
+    data : DataFrame indexed by face_id, or mapping of face_id to a mapping
+        Columns ``redact`` (default True), ``label`` and ``reason`` (default "").
+    faces : iterable of int
+        Faces that must have a row.
+    """
+    given = data if isinstance(data, pd.DataFrame) else pd.DataFrame.from_dict(data, orient="index")
+    given = given.reindex(columns=list(DECISIONS))
+    index = pd.Index(
+        sorted({int(face) for face in faces} | {int(face) for face in given.index}), dtype="int64", name="face_id"
+    )
+    given = given.reindex(index)
+    text = {name: given[name].astype("object").where(given[name].notna(), "") for name in ("label", "reason")}
+    redact = given["redact"].astype("object").where(given["redact"].notna(), True)
+    return pd.DataFrame({"redact": redact.astype(bool), **text}, index=index).astype(DECISIONS)
+
+
+def selected_ids(detections: pd.DataFrame, decisions: pd.DataFrame) -> list[int]:
+    """Return the faces to redact: all in ``detections`` but those a decision leaves visible."""
+    visible = set(decisions.index[~decisions["redact"].to_numpy(bool)])
+    return [int(face) for face in np.unique(detections["face_id"]) if face not in visible]
+
+
+def summarize_tracks(detections: pd.DataFrame, decisions: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Summarise detections to one row per face.
+
+    Parameters
+    ----------
+    detections : DataFrame
+    decisions : DataFrame, optional
+        Indexed by face_id; a face with no row is redacted.
+
+    Returns
+    -------
+    DataFrame
+        Index ``face_id`` in ascending order, columns of `TRACKS`. ``coverage`` is the share of frames
+        between first and last that have a box; ``longest_gap`` the most frames in a row without one;
+        ``best_frame`` the frame with the largest product of area and confidence.
+    """
+    rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
+    ids, first, count = np.unique(rows["face_id"].to_numpy(), return_index=True, return_counts=True)
+    last = first + count - 1
+    frame, time = rows["frame"].to_numpy(), rows["time"].to_numpy()
+    by_face = rows.groupby("face_id", sort=True)
+    medians = by_face[["width", "height"]].median()
+    decided = as_decisions(empty_decisions() if decisions is None else decisions, faces=ids.tolist()).reindex(ids)
+    span = frame[last] - frame[first] + 1
+    table = pd.DataFrame(
+        {
+            "first_frame": frame[first],
+            "last_frame": frame[last],
+            "start": time[first],
+            "end": time[last],
+            "duration": time[last] - time[first],
+            "frames": count,
+            "coverage": count / np.maximum(span, 1),
+            "longest_gap": _longest_gaps(frame, first, len(rows)),
+            "mean_confidence": by_face["confidence"].mean().to_numpy(),
+            "median_width": medians["width"].to_numpy(),
+            "median_height": medians["height"].to_numpy(),
+            "best_frame": _best_frames(rows, first),
+            "thumbnail": np.full(len(ids), None, dtype=object),
+            **{name: decided[name].to_numpy() for name in DECISIONS},
+        },
+        index=pd.Index(ids, dtype="int64", name="face_id"),
+    )
+    return table.astype(TRACKS)
+
+
+def _longest_gaps(frame: Any, first: Any, rows: int) -> Any:
+    if not rows:
+        return np.zeros(0, np.int64)
+    gaps = np.diff(frame, prepend=frame[0]) - 1
+    gaps[first] = 0
+    return np.maximum(np.maximum.reduceat(gaps, first), 0)
+
+
+def _best_frames(rows: pd.DataFrame, first: Any) -> Any:
+    if rows.empty:
+        return np.zeros(0, np.int64)
+    score = rows["width"] * rows["height"] * rows["confidence"].fillna(0.5)
+    order = np.lexsort((rows["frame"], -score, rows["face_id"]))
+    return rows["frame"].to_numpy()[order][first]
