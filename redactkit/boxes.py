@@ -72,7 +72,8 @@ def _intersections(a: FloatArray, b: FloatArray) -> FloatArray:
     left_top = np.maximum(a[:, None, :2], b[None, :, :2])
     right_bottom = np.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = np.clip(right_bottom - left_top, 0, None)
-    return np.prod(sides, axis=2)
+    areas: FloatArray = np.prod(sides, axis=2)
+    return areas
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> FloatArray:
