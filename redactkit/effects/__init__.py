@@ -1,0 +1,7 @@
+"""Paint over faces in the planes of decoded pictures: array in, same array changed inside the boxes."""
+
+from redactkit.effects.effect import Effect
+from redactkit.effects.kinds import KINDS, BlurKind, get_kind
+from redactkit.effects.layout import PixelLayout
+
+__all__ = ["KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind"]

@@ -1,0 +1,76 @@
+"""The blur kinds by name: what each shows, and whether it hides who somebody is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from redactkit.errors import OptionError
+
+__all__ = ["KINDS", "BlurKind", "get_kind"]
+
+
+@dataclass(frozen=True)
+class BlurKind:
+    """One way to paint over a face.
+
+    Parameters
+    ----------
+    name : str
+    summary : str
+        One line for menus and reports.
+    cosmetic : bool
+        Whether people stay recognisable: such a kind is for looks or for checking, not for hiding.
+    cells : int
+        Independent luma values along the longer side of the box, whatever its size; 0 where no
+        pixel inside the box is used.
+    chroma_cells : int
+        The same for each chroma plane.
+    levels : int
+        Steps to which a cell is rounded, over the whole range; 0 leaves it as it is.
+    look : str
+        How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``shuffled``, ``membrane``,
+        ``flat`` or ``outline``.
+    """
+
+    name: str
+    summary: str
+    cosmetic: bool
+    cells: int
+    chroma_cells: int
+    levels: int
+    look: str
+
+
+_ALL = (
+    BlurKind("Low", "Light blur; people stay recognisable, cosmetic only", True, 28, 14, 0, "linear"),
+    BlurKind("Med", "Strong smooth blur; hides identity", False, 5, 3, 32, "smooth"),
+    BlurKind("High", "Smooth blur of few, noisy, shuffled cells; hides identity and pose", False, 4, 2, 16, "shuffled"),
+    BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, "outline"),
+    BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, "flat"),
+    BlurKind("Pixelate", "Mosaic of few large blocks; hides identity", False, 5, 3, 32, "blocks"),
+    BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, "membrane"),
+)
+
+KINDS: Mapping[str, BlurKind] = MappingProxyType({kind.name: kind for kind in _ALL})
+"""Every blur kind by its name, in the order in which menus show them."""
+
+
+def get_kind(name: str) -> BlurKind:
+    """Return the blur kind called ``name``, in any letter case.
+
+    Raises
+    ------
+    OptionError
+        If there is no such kind; the message names those there are.
+
+    Examples
+    --------
+    >>> get_kind("med").name
+    'Med'
+    """
+    for kind in _ALL:
+        if kind.name.lower() == str(name).strip().lower():
+            return kind
+    raise OptionError(f"unknown blur {name!r}; choose one of {', '.join(KINDS)}")
