@@ -78,9 +78,12 @@ class PixelLayout:
             if not plane.flags.writeable:
                 raise OptionError(f"plane {number} is read-only; pass a writable copy of the picture")
 
+    def shift(self, number: int) -> tuple[int, int]:
+        """Return the base-2 logarithm of the subsampling of plane ``number``, across and down."""
+        return (self.chroma_x, self.chroma_y) if number in (1, 2) else (0, 0)
+
     def plane_shape(self, luma: tuple[int, ...], number: int) -> tuple[int, ...]:
         """Return the shape of plane ``number`` of a picture whose luma has shape ``luma``."""
         height, width = luma
-        if number in (0, 3):
-            return height, width
-        return -(-height >> self.chroma_y), -(-width >> self.chroma_x)
+        shift_x, shift_y = self.shift(number)
+        return -(-height >> shift_y), -(-width >> shift_x)

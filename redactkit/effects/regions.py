@@ -1,0 +1,92 @@
+"""Boxes as whole pixels: each box rounded outward to the grid that luma and chroma share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from redactkit.boxes import FloatArray, as_boxes
+from redactkit.effects.layout import PixelLayout
+from redactkit.errors import TableError
+
+__all__ = ["Region", "find_regions"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """The pixels of one box.
+
+    ``key`` is the face and a count, so that two boxes of one face in one frame stay apart. ``box``
+    is the box as given; ``left, top, right, bottom`` are the luma pixels that it covers inside the
+    frame, rounded outward to whole chroma samples.
+    """
+
+    key: tuple[int, int]
+    box: tuple[float, float, float, float]
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def area(self) -> int:
+        """Luma pixels covered."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    @property
+    def face(self) -> int:
+        """The face that the box belongs to."""
+        return self.key[0]
+
+    def slices(self, shift_x: int, shift_y: int) -> tuple[slice, slice]:
+        """Return rows and columns in a plane that is subsampled by ``2 ** shift``."""
+        rows = slice(self.top >> shift_y, -(-self.bottom >> shift_y))
+        return rows, slice(self.left >> shift_x, -(-self.right >> shift_x))
+
+
+def find_regions(
+    boxes: ArrayLike, faces: ArrayLike, *, layout: PixelLayout, height: int, width: int, frame: int
+) -> list[Region]:
+    """Return the region of every box that covers at least one pixel of the frame, smallest first.
+
+    Smallest first is the order in which to paint: where boxes overlap, the largest and with it the
+    coarsest cells lie on top, so that a small box never opens a view into a large face.
+
+    Raises
+    ------
+    TableError
+        If boxes and faces differ in number, or a box is not finite or has a negative side.
+    """
+    array, numbers = as_boxes(boxes), np.atleast_1d(np.asarray(faces, dtype=np.int64))
+    if numbers.shape != (len(array),):
+        raise TableError(f"faces must have shape ({len(array)},) like the boxes, got {numbers.shape} at frame {frame}")
+    if not np.isfinite(array).all() or (array[:, 2:] < 0).any():
+        raise TableError(f"boxes must be finite with sides of 0 or more, got {array.tolist()} at frame {frame}")
+    edges = _whole_pixels(array, layout=layout, height=height, width=width)
+    found = [
+        Region((int(face), int(count)), (box[0], box[1], box[2], box[3]), *edge)
+        for face, count, box, edge in zip(numbers, _occurrence(numbers), array.tolist(), edges.tolist(), strict=True)
+        if edge[2] > edge[0] and edge[3] > edge[1]
+    ]
+    return sorted(found, key=lambda region: (region.area, region.key))
+
+
+def _whole_pixels(array: FloatArray, *, layout: PixelLayout, height: int, width: int) -> NDArray[np.int64]:
+    """Return left, top, right, bottom in luma pixels, rounded outward to chroma samples, then clipped."""
+    step = np.array([1 << layout.chroma_x, 1 << layout.chroma_y], dtype=np.float64)
+    limit = np.array([width, height], dtype=np.float64)
+    first = np.floor(array[:, :2] / step) * step
+    last = np.ceil((array[:, :2] + array[:, 2:]) / step) * step
+    return np.hstack([np.clip(first, 0, limit), np.clip(last, 0, limit)]).astype(np.int64)
+
+
+def _occurrence(numbers: NDArray[np.int64]) -> list[int]:
+    """Count, for each face number, how often it came before."""
+    seen: dict[int, int] = {}
+    counts = []
+    for number in numbers.tolist():
+        counts.append(seen.get(number, 0))
+        seen[number] = counts[-1] + 1
+    return counts
