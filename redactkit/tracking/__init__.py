@@ -1,0 +1,26 @@
+"""Detections into tracks: table in, table out, no pixels needed.
+
+`link` gives every box a face ID, `split_weak` sets aside what is no face, `fill_gaps`, `extend` and
+`smooth` make a track cover its face in every frame, `review_queue` ranks what a person should look at.
+Followers on pixels are in `redactkit.tracking.follow`.
+"""
+
+from __future__ import annotations
+
+from redactkit.tracking.ends import extend
+from redactkit.tracking.evidence import WeakOptions, split_weak
+from redactkit.tracking.gaps import fill_gaps, long_gaps
+from redactkit.tracking.linking import LinkOptions, link, renumber
+from redactkit.tracking.smoothing import smooth
+
+__all__ = [
+    "LinkOptions",
+    "WeakOptions",
+    "extend",
+    "fill_gaps",
+    "link",
+    "long_gaps",
+    "renumber",
+    "smooth",
+    "split_weak",
+]

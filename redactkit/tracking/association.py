@@ -1,0 +1,167 @@
+"""Frame to frame: each frame's boxes to the tracks that were seen just before it.
+
+References
+----------
+Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022: confident
+boxes are assigned first, the doubtful ones to the tracks left over.
+Kalman, "A New Approach to Linear Filtering and Prediction Problems", 1960.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows
+
+__all__ = ["agreed_links", "forward_links"]
+
+BoolArray = NDArray[np.bool_]
+
+
+class _Active:
+    """The tracks that are still looked for: one Kalman filter each, for x and y alike."""
+
+    def __init__(self, noise: Noise) -> None:
+        self.noise = noise
+        self.row = np.zeros(0, np.int64)
+        self.seconds = np.zeros(0)
+        self.center = np.zeros((0, 2))
+        self.velocity = np.zeros((0, 2))
+        self.log_size = np.zeros(0)
+        self.variance = np.zeros((0, 3))
+
+    def forget(self, before: float) -> None:
+        self._take(self.seconds >= before)
+
+    def _take(self, keep: BoolArray) -> None:
+        if keep.all():
+            return
+        for name in ("row", "seconds", "center", "velocity", "log_size", "variance"):
+            setattr(self, name, getattr(self, name)[keep])
+
+    def predict(self, now: float) -> tuple[FloatArray, FloatArray]:
+        """Return the centres expected ``now`` and the terms (T, 3) of their covariance, in sizes squared."""
+        dt = now - self.seconds
+        wander = self.noise.wander**2
+        place, cross, speed = self.variance.T
+        moved = np.stack(
+            [
+                place + 2 * dt * cross + dt**2 * speed + wander * dt**3 / 3,
+                cross + dt * speed + wander * dt**2 / 2,
+                speed + wander * dt,
+            ],
+            axis=1,
+        )
+        return self.center + dt[:, None] * self.velocity, moved
+
+    def update(self, rows: Rows, track: IntArray, row: IntArray, center: FloatArray, moved: FloatArray) -> None:
+        """Correct the chosen tracks by the boxes given to them."""
+        place, cross, speed = moved[track].T
+        gain = 1 / (place + self.noise.position**2)
+        miss = rows.center[row] - center[track]
+        self.center[track] = center[track] + (place * gain)[:, None] * miss
+        self.velocity[track] += (cross * gain)[:, None] * miss
+        kept = 1 - place * gain
+        self.variance[track] = np.stack([kept * place, kept * cross, speed - cross**2 * gain], axis=1)
+        self.log_size[track] += 0.5 * (rows.log_size[row] - self.log_size[track])
+        self.seconds[track] = rows.seconds[row]
+        self.row[track] = row
+
+    def add(self, rows: Rows, row: IntArray) -> None:
+        start = [self.noise.position**2, 0.0, self.noise.speed**2]
+        self.row = np.concatenate([self.row, row])
+        self.seconds = np.concatenate([self.seconds, rows.seconds[row]])
+        self.center = np.concatenate([self.center, rows.center[row]])
+        self.velocity = np.concatenate([self.velocity, np.zeros((len(row), 2))])
+        self.log_size = np.concatenate([self.log_size, rows.log_size[row]])
+        self.variance = np.concatenate([self.variance, np.tile(start, (len(row), 1))])
+
+
+def agreed_links(rows: Rows, confident: BoolArray, *, noise: Noise, memory: float, gate: float) -> IntArray:
+    """Link boxes forwards and, apart from that, backwards in time; keep the links that both runs made.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one shot, in order of frame.
+    confident : ndarray of shape (N,)
+        Boxes that are assigned first.
+    noise : Noise
+    memory : float
+        Seconds for which a track without a box is still looked for.
+    gate : float
+        Squared Mahalanobis distance beyond which a box cannot belong to a track.
+
+    Returns
+    -------
+    ndarray of shape (N,), int64
+        For each row the next row of the same face, -1 where there is none.
+    """
+    ahead = forward_links(rows, confident, noise=noise, memory=memory, gate=gate)
+    back = forward_links(rows.reversed(), confident[::-1], noise=noise, memory=memory, gate=gate)
+    before = np.where(back >= 0, len(rows) - 1 - back, -1)[::-1]
+    found = np.flatnonzero(ahead >= 0)
+    agreed = np.full(len(rows), -1, np.int64)
+    same = before[ahead[found]] == found
+    agreed[found[same]] = ahead[found[same]]
+    return agreed
+
+
+def forward_links(rows: Rows, confident: BoolArray, *, noise: Noise, memory: float, gate: float) -> IntArray:
+    """Link boxes in one direction; the parameters and the result are those of `agreed_links`."""
+    links = np.full(len(rows), -1, np.int64)
+    tracks = _Active(noise)
+    starts = np.flatnonzero(np.diff(rows.frame, prepend=rows.frame[:1] - 1))
+    for first, stop in zip(starts, np.append(starts[1:], len(rows)), strict=True):
+        tracks.forget(rows.seconds[first] - memory)
+        here = np.arange(first, stop)
+        left = _assign_frame(tracks, rows, here, confident[here], gate, links)
+        tracks.add(rows, left)
+    return links
+
+
+def _assign_frame(
+    tracks: _Active, rows: Rows, here: IntArray, sure: BoolArray, gate: float, links: IntArray
+) -> IntArray:
+    """Give one frame's rows to tracks, the confident first; return the rows that no track took."""
+    if not len(tracks.row):
+        return here
+    center, moved = tracks.predict(float(rows.seconds[here[0]]))
+    cost = _costs(tracks, rows, here, center, moved, gate)
+    free = np.ones(len(tracks.row), bool)
+    taken = np.zeros(len(here), bool)
+    pairs: list[tuple[IntArray, IntArray]] = []
+    for group in (np.flatnonzero(sure), np.flatnonzero(~sure)):
+        open_tracks = np.flatnonzero(free)
+        track, box = _assign(cost[np.ix_(open_tracks, group)])
+        pairs.append((open_tracks[track], group[box]))
+        free[pairs[-1][0]] = False
+        taken[pairs[-1][1]] = True
+    track, box = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    links[tracks.row[track]] = here[box]
+    tracks.update(rows, track, here[box], center, moved)
+    return here[~taken]
+
+
+def _costs(
+    tracks: _Active, rows: Rows, here: IntArray, center: FloatArray, moved: FloatArray, gate: float
+) -> FloatArray:
+    """Twice the negative log likelihood of every pair, less its value at the gate; 0 outside the gate."""
+    noise = tracks.noise
+    size = np.exp((tracks.log_size[:, None] + rows.log_size[here][None]) / 2)
+    dt = (rows.seconds[here[0]] - tracks.seconds)[:, None]
+    apart = ((center[:, None] - rows.center[here][None]) ** 2).sum(axis=2) / size**2
+    spread = moved[:, :1] + noise.position**2
+    grown = (tracks.log_size[:, None] - rows.log_size[here][None]) ** 2 / (2 * noise.size**2 + (noise.growth * dt) ** 2)
+    distance = apart / spread + grown
+    return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0)
+
+
+def _assign(cost: FloatArray) -> tuple[IntArray, IntArray]:
+    if not cost.size:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    track, box = linear_sum_assignment(cost)
+    real = cost[track, box] < 0
+    return track[real], box[real]

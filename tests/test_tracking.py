@@ -1,0 +1,257 @@
+"""Linking, evidence, gaps, ends and smoothing, each on tables alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redactkit.errors import OptionError, TableError
+from redactkit.tables import BOX, as_detections, check_detections, empty_detections
+from redactkit.tracking import extend, fill_gaps, link, long_gaps, renumber, smooth, split_weak
+
+TIMES = np.arange(200) / 25
+
+
+def path(face: int, frames, *, x=100.0, y=100.0, vx=0.0, vy=0.0, size=40.0, confidence=0.9) -> pd.DataFrame:
+    """One face on a straight path."""
+    frames = np.asarray(frames)
+    return as_detections(
+        {
+            "frame": frames,
+            "time": frames / 25,
+            "face_id": face,
+            "x": x + vx * frames,
+            "y": y + vy * frames,
+            "width": size,
+            "height": size * 1.25,
+            "confidence": confidence,
+            "source": "detected",
+        }
+    )
+
+
+def table(*parts: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True)
+
+
+def identities(truth: pd.DataFrame, **options) -> list[set[int]]:
+    """IDs that `link` gives each true face."""
+    linked = link(truth.assign(face_id=0), frame_rate=25, **options)
+    return [set(linked["face_id"][rows.index]) for _, rows in truth.groupby("face_id")]
+
+
+def test_link_of_nothing_is_an_empty_table():
+    linked = link(empty_detections(), frame_rate=25)
+    assert check_detections(linked).empty
+
+
+def test_link_gives_one_id_to_one_face():
+    assert identities(path(1, range(50), vx=3)) == [{1}]
+
+
+def test_link_keeps_rows_and_their_order():
+    rows = table(path(2, range(30), x=500), path(1, range(30))).sample(frac=1, random_state=3)
+    linked = link(rows.assign(face_id=0), frame_rate=25)
+    assert linked.index.equals(rows.index)
+    pd.testing.assert_frame_equal(linked.drop(columns="face_id"), rows.drop(columns="face_id"))
+
+
+def test_link_numbers_faces_by_first_appearance_then_from_the_left():
+    rows = table(path(1, range(10, 30), x=0), path(2, range(30), x=500), path(3, range(30), x=300))
+    assert identities(rows) == [{3}, {2}, {1}]
+
+
+def test_link_does_not_depend_on_row_order():
+    rows = table(path(1, range(40), vx=5), path(2, range(40), x=300, y=110, vx=-5)).assign(face_id=0)
+    shuffled = rows.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(link(rows, frame_rate=25), link(shuffled, frame_rate=25).sort_index())
+
+
+@pytest.mark.parametrize("gap", [1, 5, 12, 40])
+def test_link_bridges_a_gap_within_a_shot(gap):
+    frames = [*range(20), *range(20 + gap, 60 + gap)]
+    assert identities(path(1, frames, vx=2)) == [{1}]
+
+
+def test_link_does_not_bridge_three_seconds():
+    assert len(identities(path(1, [*range(20), *range(95, 120)]))[0]) == 2
+
+
+def test_link_never_spans_a_cut():
+    ids = identities(path(1, range(40)), cuts=[20])
+    assert ids == [{1, 2}]
+
+
+def test_link_keeps_crossing_faces_apart():
+    rows = table(path(1, range(50), x=0, vx=8), path(2, range(50), x=400, y=110, vx=-8))
+    assert identities(rows) == [{1}, {2}]
+
+
+def test_link_splits_in_doubt():
+    """Two faces go in, one way each out, and nothing tells which is which."""
+    before = table(path(1, range(20), x=100), path(2, range(20), x=135))
+    after = table(path(3, range(50, 70), x=100), path(4, range(50, 70), x=135)).assign(x=lambda t: t["x"] - 17.5)
+    linked = link(table(before, after).assign(face_id=0), frame_rate=25)
+    assert linked["face_id"].nunique() == 4
+
+
+@pytest.mark.parametrize("stride", [2, 3, 5])
+def test_link_follows_when_only_every_nth_frame_was_looked_at(stride):
+    frames = range(0, 150, stride)
+    rows = table(path(1, frames, vx=3), path(2, frames, x=600, vx=-3, y=110))
+    assert identities(rows) == [{1}, {2}]
+
+
+def test_link_prefers_confident_boxes():
+    rows = table(path(1, range(30)), path(2, [15], x=104, confidence=0.25))
+    assert identities(rows)[0] == {1}
+
+
+def test_link_refuses_boxes_without_size():
+    with pytest.raises(TableError, match=r"row 2 .*without size"):
+        link(path(1, range(3)).assign(width=[5.0, 5.0, 0.0]), frame_rate=25)
+
+
+def test_link_refuses_a_wrong_appearance():
+    with pytest.raises(TableError, match=r"appearance must have shape \(3, D\)"):
+        link(path(1, range(3)), frame_rate=25, appearance=np.zeros((2, 4)))
+
+
+def test_link_refuses_cuts_in_seconds():
+    with pytest.raises(OptionError, match="frames, not seconds"):
+        link(path(1, range(3)), frame_rate=25, cuts=[0.5])
+
+
+def test_link_refuses_a_frame_rate_of_zero():
+    with pytest.raises(OptionError, match="frame_rate must be above 0"):
+        link(path(1, range(3)), frame_rate=0)
+
+
+boxes_strategy = st.lists(
+    st.tuples(st.integers(0, 30), st.floats(0, 500), st.floats(0, 500), st.floats(5, 90), st.floats(5, 90)),
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(boxes_strategy, st.lists(st.integers(1, 30), max_size=3))
+def test_link_gives_a_valid_table_for_any_boxes(rows, cuts):
+    columns = dict(zip(["frame", "x", "y", "width", "height"], np.array(rows).reshape(-1, 5).T, strict=True))
+    linked = link(as_detections(columns), frame_rate=25, cuts=cuts)
+    check_detections(linked)
+    assert sorted(linked["face_id"].unique()) == list(range(1, linked["face_id"].nunique() + 1))
+    for cut in cuts:
+        late = linked["frame"] >= cut
+        assert not set(linked["face_id"][late]) & set(linked["face_id"][~late])
+
+
+def test_renumber_of_nothing_is_empty():
+    assert renumber(empty_detections()).empty
+
+
+def test_split_weak_of_nothing_is_two_empty_tables():
+    kept, discarded = split_weak(empty_detections())
+    assert check_detections(kept).empty and check_detections(discarded).empty
+
+
+def test_split_weak_sets_blips_aside_and_keeps_strong_boxes():
+    rows = table(path(1, range(5), confidence=0.4), path(2, [3], x=300, confidence=0.3), path(3, [9], confidence=0.8))
+    kept, discarded = split_weak(rows)
+    assert set(kept["face_id"]) == {1, 3} and set(discarded["face_id"]) == {2}
+
+
+@pytest.mark.parametrize("source", ["manual", "imported"])
+def test_split_weak_keeps_what_a_person_drew_or_imported(source):
+    kept, _ = split_weak(path(1, [3], confidence=0.1).assign(source=pd.Categorical([source])).pipe(as_detections))
+    assert len(kept) == 1
+
+
+def test_fill_gaps_of_nothing_is_empty():
+    assert check_detections(fill_gaps(empty_detections(), times=TIMES, cuts=[], longest=5)).empty
+
+
+def test_fill_gaps_fills_short_gaps_and_leaves_long_ones():
+    rows = path(1, [0, 1, 4, 20], vx=2)
+    filled = check_detections(fill_gaps(rows, times=TIMES, cuts=[], longest=5))
+    assert filled["frame"].tolist() == [0, 1, 2, 3, 4, 20]
+    assert filled["source"].tolist().count("interpolated") == 2
+    np.testing.assert_allclose(filled["x"], 100 + 2 * filled["frame"])
+    np.testing.assert_allclose(filled["time"], filled["frame"] / 25)
+    assert long_gaps(filled)["frames"].tolist() == [15]
+
+
+def test_fill_gaps_stops_at_a_cut():
+    filled = fill_gaps(path(1, [0, 4]), times=TIMES, cuts=[2], longest=9)
+    assert filled["frame"].tolist() == [0, 4]
+    assert long_gaps(filled, cuts=[2]).empty
+
+
+def test_fill_gaps_goes_by_time_not_by_frame():
+    filled = fill_gaps(path(1, [0, 2], vx=5), times=[0.0, 0.9, 1.0], cuts=[], longest=3)
+    assert filled["x"].tolist() == pytest.approx([100, 109, 110])
+
+
+def test_fill_gaps_refuses_times_that_are_too_short():
+    with pytest.raises(OptionError, match="times has 3 frames"):
+        fill_gaps(path(1, [5]), times=[0, 1, 2], cuts=[], longest=3)
+
+
+def test_extend_of_nothing_is_empty():
+    assert check_detections(extend(empty_detections(), before=3, after=3, times=TIMES)).empty
+
+
+def test_extend_stays_within_shot_and_clip():
+    rows = table(path(1, [2, 3]), path(2, [22, 23]))
+    longer = check_detections(extend(rows, before=5, after=5, times=TIMES[:25], cuts=[6, 20]))
+    assert longer["frame"][longer["face_id"] == 1].tolist() == [0, 1, 2, 3, 4, 5]
+    assert longer["frame"][longer["face_id"] == 2].tolist() == [20, 21, 22, 23, 24]
+
+
+def test_extend_covers_where_the_face_was_and_where_it_went():
+    longer = extend(path(1, range(10), vx=4), after=3, times=TIMES)
+    last = longer.iloc[-1]
+    assert last["frame"] == 12
+    assert last["x"] == 136 and last["x"] + last["width"] == pytest.approx(136 + 40 + 12)
+
+
+def test_smooth_of_nothing_is_empty():
+    assert check_detections(smooth(empty_detections())).empty
+
+
+def jittered(seed: int, frames: int = 100, jitter: float = 0.04) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    rows = path(1, range(frames), vx=3)
+    return rows.assign(**{name: rows[name] + random.normal(0, jitter * 40, frames) for name in BOX})
+
+
+@given(st.integers(0, 1000), st.integers(0, 6))
+@settings(max_examples=30, deadline=None)
+def test_smooth_always_covers_the_box_it_came_from(seed, reach):
+    rows = jittered(seed)
+    calm = smooth(rows, reach=reach)
+    assert (calm["x"] <= rows["x"] + 1e-9).all() and (calm["y"] <= rows["y"] + 1e-9).all()
+    assert (calm["x"] + calm["width"] >= rows["x"] + rows["width"] - 1e-9).all()
+    assert (calm["y"] + calm["height"] >= rows["y"] + rows["height"] - 1e-9).all()
+
+
+def test_smooth_calms_without_ballooning():
+    rows = jittered(5)
+    calm = smooth(rows)
+    assert np.diff(calm["width"]).std() < 0.5 * np.diff(rows["width"]).std()
+    assert (calm["width"] / rows["width"]).mean() < 1.2
+
+
+def test_smooth_leaves_a_steady_face_and_a_drawn_box_alone():
+    steady = path(1, range(20), vx=3)
+    pd.testing.assert_frame_equal(smooth(steady), steady)
+    drawn = jittered(2).assign(source="manual").pipe(as_detections)
+    pd.testing.assert_frame_equal(smooth(drawn), drawn)
+
+
+def test_smooth_carries_nothing_over_a_cut_or_a_gap():
+    rows = table(path(1, range(10)), path(1, range(10, 20), x=900), path(1, range(30, 40), x=50))
+    calm = smooth(rows, cuts=[10], reach=5)
+    pd.testing.assert_frame_equal(calm, rows)
