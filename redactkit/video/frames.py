@@ -1,0 +1,116 @@
+"""One decoded frame, in time, with its picture as stored and as displayed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from redactkit.video.orientation import orient
+
+__all__ = ["Frame"]
+
+_SCALERS_KEPT = 8
+_local = threading.local()
+
+
+def _scaler(key: tuple[Any, ...]) -> VideoReformatter:
+    """Return this thread's scaler for one pair of formats and sizes; setting one up is what costs time."""
+    scalers: OrderedDict[tuple[Any, ...], VideoReformatter] = _local.__dict__.setdefault("scalers", OrderedDict())
+    scaler = scalers.pop(key, None) or VideoReformatter()
+    scalers[key] = scaler
+    if len(scalers) > _SCALERS_KEPT:
+        scalers.popitem(last=False)
+    return scaler
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame of a video.
+
+    Parameters
+    ----------
+    index : int
+        Frame number in presentation order, from 0.
+    pts : int
+        Presentation timestamp in ticks of the video's time base.
+    time : float
+        The same in seconds.
+    picture : av.VideoFrame
+        The frame as stored (coded orientation). The decoder may still refer to it: never write to it.
+    keyframe : bool
+        Whether decoding can start here.
+    corrupt : bool
+        Whether the decoder had to guess a part of it.
+    rotation, mirrored
+        As in `redactkit.media.VideoInfo`.
+    """
+
+    index: int
+    pts: int
+    time: float
+    picture: av.VideoFrame
+    keyframe: bool = False
+    corrupt: bool = False
+    rotation: int = 0
+    mirrored: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as displayed, in pixels."""
+        width, height = self.picture.width, self.picture.height
+        return (height, width) if self.rotation % 180 else (width, height)
+
+    def rgb(self, *, width: int | None = None, height: int | None = None) -> NDArray[np.uint8]:
+        """Return the displayed frame as RGB, scaled straight from the stored planes.
+
+        Parameters
+        ----------
+        width, height : int, optional
+            Size of the result in pixels; the frame's own where not given.
+
+        Returns
+        -------
+        ndarray of shape (height, width, 3), uint8
+        """
+        return self._image("rgb24", width, height)
+
+    def gray(self, *, width: int | None = None, height: int | None = None) -> NDArray[np.uint8]:
+        """Return the displayed frame's brightness, ndarray of shape (height, width), uint8."""
+        return self._image("gray", width, height)
+
+    def _image(self, form: str, width: int | None, height: int | None) -> NDArray[np.uint8]:
+        own = self.size
+        displayed = (width or own[0], height or own[1])
+        coded = displayed[::-1] if self.rotation % 180 else displayed
+        scaled = _scaled(self.picture, coded, form)
+        return orient(scaled.to_ndarray(), rotation=self.rotation, mirrored=self.mirrored)
+
+
+def _scaled(picture: av.VideoFrame, size: tuple[int, int], form: str) -> av.VideoFrame:
+    shrinks = size != (picture.width, picture.height)
+    scaler = _scaler((picture.format.name, picture.width, picture.height, *size, form))
+    return scaler.reformat(
+        picture,
+        width=size[0],
+        height=size[1],
+        format=form,
+        src_colorspace=_matrix(picture),
+        interpolation=Interpolation.AREA if shrinks else Interpolation.FAST_BILINEAR,
+        src_color_range=picture.color_range or None,
+        dst_color_range=2,
+        threads=1,
+    )
+
+
+def _matrix(picture: av.VideoFrame) -> Colorspace | None:
+    """Choose the YUV matrix that browsers take where the stream names none: by size."""
+    if picture.colorspace not in (2, 3):
+        return None
+    return Colorspace.ITU709 if min(picture.width, picture.height) >= 720 else Colorspace.ITU601

@@ -1,0 +1,59 @@
+"""The planes of a decoded picture as NumPy arrays, and what their numbers mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+from av.video.format import VideoFormat
+from numpy.typing import NDArray
+
+from redactkit.effects import PixelLayout
+
+__all__ = ["pixel_layout", "plane_views"]
+
+
+def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
+    """Return the planes of a planar YUV or gray picture as views: writing to them changes the picture.
+
+    Parameters
+    ----------
+    picture : av.VideoFrame
+        One that `redactkit.video.VideoWriter.prepare` returned; never one that a decoder may still refer to.
+
+    Returns
+    -------
+    list of ndarray of shape (H, W), uint8 or uint16
+        Y, U, V in their own sizes, without the padding at the end of lines.
+    """
+    return [_view(plane, picture.format) for plane in picture.planes]
+
+
+def _view(plane: Any, form: VideoFormat) -> NDArray[Any]:
+    dtype = np.uint16 if max(c.bits for c in form.components) > 8 else np.uint8
+    stride = abs(plane.line_size) // np.dtype(dtype).itemsize
+    lines = np.frombuffer(plane, dtype).reshape(plane.height, stride)[:, : plane.width]
+    return lines[::-1] if plane.line_size < 0 else lines
+
+
+def pixel_layout(picture: av.VideoFrame | str) -> PixelLayout:
+    """Return how a picture, or a pixel format named as FFmpeg does, stores its samples.
+
+    A format name alone means limited range, but for the old ``yuvj`` names.
+
+    Examples
+    --------
+    >>> pixel_layout("yuv420p10le")
+    PixelLayout(chroma_x=1, chroma_y=1, bit_depth=10, full_range=False)
+    """
+    form = VideoFormat(picture) if isinstance(picture, str) else picture.format
+    ranged = False if isinstance(picture, str) else picture.color_range == 2
+    chroma = (0, 0) if len(form.components) < 3 else _subsampling(form)
+    depth = max(c.bits for c in form.components)
+    return PixelLayout(*chroma, bit_depth=depth, full_range=ranged or form.name.startswith("yuvj"))
+
+
+def _subsampling(form: VideoFormat) -> tuple[int, int]:
+    """Log2 of the chroma subsampling, found by asking how large a 64x64 picture's chroma is."""
+    return tuple(int(np.log2(64 // side)) for side in (form.chroma_width(64), form.chroma_height(64)))  # type: ignore[return-value]
