@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "AnnotationError",
+    "AnnotationWarning",
     "DetectorError",
     "MismatchError",
     "OptionError",
@@ -53,3 +54,7 @@ class DetectorError(RedactkitError, RuntimeError):
 
 class PassCancelled(RedactkitError, InterruptedError):
     """A pass was cancelled by its caller; no output was left."""
+
+
+class AnnotationWarning(UserWarning):
+    """Something of an annotation file was lost, repaired or is not what it claims; the message names it."""

@@ -1,0 +1,226 @@
+"""What is known of a video's faces: its header, the boxes, and what the analyst decided about each face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit.errors import AnnotationError, TableError
+from redactkit.media import VideoInfo
+from redactkit.tables import (
+    BOX,
+    DETECTIONS,
+    as_decisions,
+    empty_decisions,
+    empty_detections,
+    selected_ids,
+    summarize_tracks,
+)
+
+__all__ = ["Annotations", "thumbnail_name"]
+
+UNCOMPARED = {"path", "digest", "pts", "keyframes"}
+
+
+def thumbnail_name(stem: str, face_id: int) -> str:
+    """Return the file name of a face's thumbnail: the last six characters of its stem are the face ID.
+
+    Raises
+    ------
+    AnnotationError
+        If the ID does not fit six digits.
+
+    Examples
+    --------
+    >>> thumbnail_name("foo", 12)
+    'foo_thumb000012.jpg'
+    """
+    if not 0 <= face_id <= 999_999:
+        raise AnnotationError(f"a thumbnail's name has room for IDs 0 to 999999, got {face_id}; renumber the faces")
+    return f"{stem}_thumb{face_id:06d}.jpg"
+
+
+def _as_cuts(cuts: Any) -> NDArray[np.int64]:
+    array = np.array(cuts, dtype=np.int64).reshape(-1)
+    array.flags.writeable = False
+    return array
+
+
+def _require_columns(table: pd.DataFrame, name: str) -> None:
+    missing = [column for column in DETECTIONS if column not in table]
+    if missing:
+        raise TableError(f"{name} lacks the columns {missing}; build it with redactkit.tables.as_detections")
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """Boxes, decisions and header of one video; nothing in it is ever edited, `replace` gives a new one.
+
+    Parameters
+    ----------
+    video : VideoInfo
+        The video's header; ``path`` is None where it came from an annotation file alone.
+    detections : DataFrame
+        One row per face per frame, columns of `redactkit.tables.DETECTIONS`. Boxes are NaN where a
+        file says when a face is seen but not where.
+    decisions : DataFrame
+        Index ``face_id``; columns ``redact``, ``label``, ``reason``. Every face without a row gets
+        one, redacted.
+    discarded : DataFrame
+        Detections that the tracker set aside, same columns.
+    cuts : ndarray of shape (C,), int64
+        Frame numbers that start a new shot, without 0.
+    settings : mapping
+        How the boxes were made; what JSON can hold.
+    thumbnails : Path or None
+        Folder of the ``*_thumb000001.jpg`` files.
+
+    Raises
+    ------
+    TableError
+        If a table lacks columns.
+    """
+
+    video: VideoInfo
+    detections: pd.DataFrame
+    decisions: pd.DataFrame = field(default_factory=empty_decisions)
+    discarded: pd.DataFrame = field(default_factory=empty_detections)
+    cuts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    thumbnails: Path | None = None
+
+    def __post_init__(self) -> None:
+        _require_columns(self.detections, "detections")
+        _require_columns(self.discarded, "discarded")
+        faces = np.unique(self.detections["face_id"].to_numpy()).tolist()
+        object.__setattr__(self, "decisions", as_decisions(self.decisions, faces=faces))
+        object.__setattr__(self, "cuts", _as_cuts(self.cuts))
+        object.__setattr__(self, "settings", dict(self.settings))
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """One row per face, columns of `redactkit.tables.TRACKS`, with the thumbnails that are there."""
+        tracks = summarize_tracks(self.detections, self.decisions)
+        if self.thumbnails is None:
+            return tracks
+        paths = _find_thumbnails(Path(self.thumbnails))
+        tracks["thumbnail"] = pd.Series([paths.get(face) for face in tracks.index], tracks.index, dtype="object")
+        return tracks
+
+    @property
+    def selected_ids(self) -> list[int]:
+        """The faces that will be redacted: every face that no decision leaves visible."""
+        return selected_ids(self.detections, self.decisions)
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames of the video, or of the entries of a file read without one."""
+        return self.video.frame_count
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether every row says where the face is."""
+        return bool(np.isfinite(self.detections[BOX].to_numpy()).all())
+
+    @property
+    def has_times(self) -> bool:
+        """Whether every row says when the face is seen, and not only in which frame."""
+        return bool(np.isfinite(self.detections["time"].to_numpy()).all())
+
+    def replace(self, **changes: Any) -> Annotations:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
+
+    def select(self, ids: Iterable[int]) -> Annotations:
+        """Return a copy in which these faces, and only these, are to be redacted.
+
+        An empty list selects every face, as a blank ID list does.
+
+        Raises
+        ------
+        AnnotationError
+            If no face has one of the IDs; the message names it.
+        """
+        wanted = [int(face) for face in ids]
+        known = set(self.detections["face_id"].unique().tolist())
+        unknown = sorted(set(wanted) - known)
+        if unknown:
+            raise AnnotationError(f"no face has the ID {_listed(unknown)}; the faces are {_listed(sorted(known))}")
+        redact = self.decisions.index.isin(wanted) if wanted else np.ones(len(self.decisions), bool)
+        return self.replace(decisions=self.decisions.assign(redact=redact))
+
+    def align(self, video: VideoInfo) -> Annotations:
+        """Return these annotations on the frames of ``video``; see `redactkit.formats.align`."""
+        from redactkit.formats import align
+
+        return align(self, video)
+
+    def to(self, format: str, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write to a file of another format; see `redactkit.formats.write_annotations`."""
+        from redactkit.formats import write_annotations
+
+        return write_annotations(self, path, format=format, overwrite=overwrite)
+
+    def equals(self, other: object, *, tolerance: float = 0.0) -> bool:
+        """Return whether ``other`` says the same; paths are not compared.
+
+        Parameters
+        ----------
+        other : object
+        tolerance : float
+            Largest difference of a box's side that still counts as equal, in pixels.
+        """
+        if not isinstance(other, Annotations):
+            return False
+        return (
+            _same_video(self.video, other.video)
+            and _same_rows(self.detections, other.detections, tolerance)
+            and _same_rows(self.discarded, other.discarded, tolerance)
+            and self.decisions.equals(other.decisions)
+            and np.array_equal(self.cuts, other.cuts)
+            and dict(self.settings) == dict(other.settings)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.equals(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        size = f"{self.video.width}x{self.video.height}"
+        faces = self.detections["face_id"].nunique()
+        return f"<Annotations: {faces} faces, {len(self.detections)} boxes, {self.frame_count} frames of {size}>"
+
+
+def _listed(ids: list[int], most: int = 20) -> str:
+    text = ", ".join(map(str, ids[:most]))
+    return f"{text} and {len(ids) - most} more" if len(ids) > most else text or "none"
+
+
+def _find_thumbnails(folder: Path) -> dict[int, Path]:
+    found = sorted(folder.glob("*_thumb*.jpg"))
+    return {int(path.stem[-6:]): path for path in found if path.stem[-6:].isdecimal()}
+
+
+def _same_video(a: VideoInfo, b: VideoInfo) -> bool:
+    names = [item.name for item in fields(VideoInfo) if item.name not in UNCOMPARED]
+    return (
+        all(getattr(a, name) == getattr(b, name) for name in names)
+        and np.array_equal(a.pts, b.pts)
+        and np.array_equal(a.keyframes, b.keyframes)
+    )
+
+
+def _same_rows(a: pd.DataFrame, b: pd.DataFrame, tolerance: float) -> bool:
+    if len(a) != len(b):
+        return False
+    exact = [name for name in DETECTIONS if name not in BOX]
+    near = np.isclose(a[BOX].to_numpy(), b[BOX].to_numpy(), rtol=0, atol=tolerance, equal_nan=True)
+    left, right = (table[exact].reset_index(drop=True) for table in (a, b))
+    return bool(near.all()) and left.equals(right)

@@ -1,0 +1,211 @@
+"""The ``redactkit`` object in an Azure file: what the format itself has no room for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError
+from redactkit.media import AudioInfo, ColorTags, VideoInfo
+from redactkit.tables import DECISIONS, DETECTIONS, as_decisions, as_detections, empty_detections
+
+__all__ = ["SCHEMA", "Header", "VideoHeader", "as_header", "decisions_of", "discarded_of", "plain", "video_of"]
+
+SCHEMA = 1
+
+Ratio = tuple[int, int]
+
+
+class AudioHeader(Struct, omit_defaults=True):
+    """One audio stream."""
+
+    index: int
+    codec: str
+    sample_rate: int
+    channels: int
+    start: Ratio | None = None
+
+
+class VideoHeader(Struct, omit_defaults=True):
+    """What `VideoInfo` holds beside size and PTS, which the Azure fields carry."""
+
+    time_base: Ratio
+    frame_rate: Ratio
+    frame_count: int
+    name: str = ""
+    sha256: str = ""
+    rotation: int = 0
+    mirrored: bool = False
+    codec: str = ""
+    pixel_format: str = ""
+    bit_depth: int = 8
+    sample_aspect_ratio: Ratio = (1, 1)
+    color: tuple[int, int, int, int] = (0, 2, 2, 2)
+    container: str = ""
+    audio: list[AudioHeader] = []
+    keyframes: list[int] = []
+
+
+class Decision(Struct, omit_defaults=True):
+    """What the analyst decided about one face."""
+
+    face_id: int
+    redact: bool
+    label: str = ""
+    reason: str = ""
+
+
+class Header(Struct, omit_defaults=True):
+    """The ``redactkit`` object."""
+
+    schema: int
+    video: VideoHeader
+    decisions: list[Decision] = []
+    discarded: dict[str, list[Any]] = {}
+    cuts: list[int] = []
+    settings: dict[str, Any] = {}
+
+
+def _ratio(value: Fraction) -> Ratio:
+    return value.numerator, value.denominator
+
+
+def _fraction(ratio: Ratio, name: str, *, positive: bool = True) -> Fraction:
+    if ratio[1] == 0 or (positive and Fraction(*ratio) <= 0):
+        raise AnnotationError(f"redactkit.video.{name} must be a positive ratio, got {ratio[0]}/{ratio[1]}")
+    return Fraction(*ratio)
+
+
+def plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does; the ``enc_hook`` of msgspec."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Fraction | PurePath):
+        return str(value)
+    raise AnnotationError(f"settings must hold what JSON can, got {type(value).__name__}")
+
+
+def as_header(annotations: Annotations) -> Header:
+    """Return the object that, beside the boxes and PTS, holds everything else."""
+    table = annotations.decisions
+    rows = zip(table.index.tolist(), *(table[name].tolist() for name in DECISIONS), strict=True)
+    return Header(
+        schema=SCHEMA,
+        video=_as_video(annotations.video),
+        decisions=[Decision(face, bool(redact), str(label), str(reason)) for face, redact, label, reason in rows],
+        discarded=_as_columns(annotations.discarded),
+        cuts=annotations.cuts.tolist(),
+        settings=dict(annotations.settings),
+    )
+
+
+def _as_video(video: VideoInfo) -> VideoHeader:
+    audio = [
+        AudioHeader(
+            item.index,
+            item.codec,
+            item.sample_rate,
+            item.channels,
+            None if item.start is None else _ratio(item.start),
+        )
+        for item in video.audio
+    ]
+    return VideoHeader(
+        time_base=_ratio(video.time_base),
+        frame_rate=_ratio(video.frame_rate),
+        frame_count=video.frame_count,
+        name=video.path.name if video.path is not None else "",
+        sha256=_digest(video),
+        rotation=video.rotation,
+        mirrored=video.mirrored,
+        codec=video.codec,
+        pixel_format=video.pixel_format,
+        bit_depth=video.bit_depth,
+        sample_aspect_ratio=_ratio(video.sample_aspect_ratio),
+        color=(video.color.range, video.color.space, video.color.primaries, video.color.transfer),
+        container=video.container,
+        audio=audio,
+        keyframes=video.keyframes.tolist(),
+    )
+
+
+def _digest(video: VideoInfo) -> str:
+    if video.digest is None and video.path is not None and not video.path.exists():
+        return ""
+    return video.sha256
+
+
+def _as_columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    if table.empty:
+        return {}
+    columns = {name: table[name].tolist() for name in DETECTIONS}
+    columns["confidence"] = [None if np.isnan(value) else value for value in columns["confidence"]]
+    return columns
+
+
+def video_of(header: VideoHeader, *, width: int, height: int, pts: NDArray[np.int64]) -> VideoInfo:
+    """Return the `VideoInfo` that was written.
+
+    Raises
+    ------
+    AnnotationError
+        If a ratio means nothing.
+    """
+    audio = tuple(
+        AudioInfo(
+            item.index,
+            item.codec,
+            item.sample_rate,
+            item.channels,
+            None if item.start is None else _fraction(item.start, "audio.start", positive=False),
+        )
+        for item in header.audio
+    )
+    return VideoInfo(
+        path=None,
+        width=width,
+        height=height,
+        frame_rate=_fraction(header.frame_rate, "frame_rate"),
+        time_base=_fraction(header.time_base, "time_base"),
+        pts=pts,
+        rotation=header.rotation,
+        mirrored=header.mirrored,
+        codec=header.codec,
+        pixel_format=header.pixel_format,
+        bit_depth=header.bit_depth,
+        sample_aspect_ratio=_fraction(header.sample_aspect_ratio, "sample_aspect_ratio"),
+        color=ColorTags(*header.color),
+        audio=audio,
+        container=header.container,
+        keyframes=np.array(header.keyframes, np.int64),
+        digest=header.sha256,
+    )
+
+
+def decisions_of(header: Header) -> pd.DataFrame:
+    """Return the analyst's decisions as a table."""
+    return as_decisions({item.face_id: msgspec.structs.asdict(item) for item in header.decisions})
+
+
+def discarded_of(header: Header) -> pd.DataFrame:
+    """Return the detections that were set aside as a table.
+
+    Raises
+    ------
+    AnnotationError
+        If the columns are not those of a detections table, or of unequal length.
+    """
+    if not header.discarded:
+        return empty_detections()
+    try:
+        return as_detections({name: header.discarded[name] for name in DETECTIONS})
+    except (KeyError, ValueError, OverflowError) as err:
+        raise AnnotationError(f"redactkit.discarded is no detections table: {err}") from err
