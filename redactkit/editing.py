@@ -1,0 +1,405 @@
+"""The analyst's edits as pure functions: tables in, new tables out, nothing changed in place.
+
+Edits of boxes take and return ``detections``; edits that make or unmake a face take ``detections`` and
+``decisions`` and return both. A range of frames is ``start`` up to, not including, ``stop``; left out, it
+has no end on that side. What a merge, a split or a new face creates is redacted until decided otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from redactkit import boxes
+from redactkit.errors import TableError
+from redactkit.tables import BOX, as_decisions, as_detections, sort_detections
+
+__all__ = [
+    "Faces",
+    "add_face",
+    "copy_box",
+    "delete_boxes",
+    "delete_face",
+    "expand_boxes",
+    "interpolate_boxes",
+    "merge_faces",
+    "next_face_id",
+    "restore_face",
+    "set_box",
+    "set_decision",
+    "set_keyframe",
+    "shift_boxes",
+    "split_face",
+]
+
+BoolArray = NDArray[np.bool_]
+Box = Sequence[float]
+
+
+class Faces(NamedTuple):
+    """What an edit of whole faces returns."""
+
+    detections: pd.DataFrame
+    decisions: pd.DataFrame
+
+
+def next_face_id(*tables: pd.DataFrame) -> int:
+    """Return an ID above every one in use in detections, decisions or discarded tables.
+
+    Examples
+    --------
+    >>> from redactkit.tables import empty_detections
+    >>> next_face_id(empty_detections())
+    1
+    """
+    ids = [np.asarray(table.get("face_id", table.index)) for table in tables]
+    return max((int(column.max()) for column in ids if column.size), default=0) + 1
+
+
+def set_box(detections: pd.DataFrame, *, face_id: int, frame: int, box: Box, time: float) -> pd.DataFrame:
+    """Move, resize or add the box of one face in one frame; the row's source becomes ``manual``.
+
+    Parameters
+    ----------
+    detections : DataFrame
+    face_id, frame : int
+    box : sequence of 4 floats
+        x, y, width, height in pixels of the displayed frame; may reach outside it.
+    time : float
+        Time of the frame in seconds.
+
+    Raises
+    ------
+    TableError
+        If the box is not four finite numbers with sides of 0 or more.
+    """
+    return _put(detections, _manual_rows([frame], [time], face_id=face_id, box=box))
+
+
+def shift_boxes(
+    detections: pd.DataFrame, *, face_id: int, change: Box, start: int | None = None, stop: int | None = None
+) -> pd.DataFrame:
+    """Add the same change of x, y, width and height, in pixels, to a face's boxes in a range of frames.
+
+    Sides never go below 0. Sources stay as they were.
+    """
+    chosen = _rows_of(detections, face_id, start, stop)
+    moved = detections.loc[chosen, BOX].to_numpy() + np.asarray(_as_change(change))
+    moved[:, 2:] = np.maximum(moved[:, 2:], 0)
+    return _with_boxes(detections, chosen, moved)
+
+
+def expand_boxes(
+    detections: pd.DataFrame,
+    *,
+    share: float = 0.0,
+    pixels: float = 0.0,
+    faces: Iterable[int] | None = None,
+    start: int | None = None,
+    stop: int | None = None,
+) -> pd.DataFrame:
+    """Grow boxes about their centres, on each side by ``share`` of the side plus ``pixels``; negative shrinks.
+
+    Parameters
+    ----------
+    faces : iterable of int, optional
+        All faces where left out.
+    """
+    if not np.isfinite([share, pixels]).all():
+        raise TableError(f"share and pixels must be finite numbers, got {share} and {pixels}")
+    chosen = _in_range(detections, start, stop)
+    if faces is not None:
+        chosen &= np.isin(detections["face_id"].to_numpy(), _known(detections, faces))
+    grown = boxes.expand(detections.loc[chosen, BOX].to_numpy(), share=share, pixels=pixels)
+    return _with_boxes(detections, chosen, grown)
+
+
+def copy_box(
+    detections: pd.DataFrame, *, face_id: int, frame: int, count: int, times: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Put a face's box of one frame into the next ``count`` frames too, as far as the video goes.
+
+    Parameters
+    ----------
+    count : int
+        1 or more.
+    times : ndarray of shape (F,)
+        Time of every frame in seconds.
+    """
+    if count < 1:
+        raise TableError(f"a box is copied to 1 or more frames, got {count}")
+    box = detections.loc[_row_at(detections, face_id, frame), BOX].to_numpy(np.float64)[0]
+    frames = np.arange(frame + 1, min(frame + 1 + count, len(times)))
+    return _put(detections, _manual_rows(frames, times[frames], face_id=face_id, box=box.tolist()))
+
+
+def set_keyframe(detections: pd.DataFrame, *, face_id: int, frame: int, on: bool = True) -> pd.DataFrame:
+    """Mark a face's box as drawn by a person (``manual``), or no longer so (``interpolated``)."""
+    row = _row_at(detections, face_id, frame)
+    table = detections.copy()
+    table.loc[row, "source"] = "manual" if on else "interpolated"
+    if on:
+        table.loc[row, "confidence"] = np.nan
+    return table
+
+
+def interpolate_boxes(
+    detections: pd.DataFrame,
+    *,
+    face_id: int,
+    times: NDArray[np.float64],
+    start: int | None = None,
+    stop: int | None = None,
+) -> pd.DataFrame:
+    """Draw a face's boxes anew in every frame between its keyframes, linear in time.
+
+    Keyframes are the rows whose source is ``manual``. Frames between two of them that had no box get one.
+
+    Raises
+    ------
+    TableError
+        If the range has fewer than two keyframes.
+    """
+    mine = _rows_of(detections, face_id, start, stop)
+    keys = detections[mine & (detections["source"] == "manual").to_numpy()]
+    if len(keys) < 2:
+        raise TableError(f"face {face_id} has {len(keys)} edited boxes there; edit its box in two frames or more first")
+    first, last = int(keys["frame"].iloc[0]), int(keys["frame"].iloc[-1])
+    frames = np.setdiff1d(np.arange(first, last + 1), keys["frame"].to_numpy())
+    between = {name: np.interp(times[frames], keys["time"], keys[name]) for name in BOX}
+    rows = {"frame": frames, "time": times[frames], "face_id": face_id, **between, "source": "interpolated"}
+    return _put(detections, as_detections(pd.DataFrame(rows)))
+
+
+def delete_boxes(
+    detections: pd.DataFrame,
+    *,
+    faces: Iterable[int] | None = None,
+    start: int | None = None,
+    stop: int | None = None,
+) -> pd.DataFrame:
+    """Remove the boxes of some faces (all where left out) in a range of frames."""
+    gone = _in_range(detections, start, stop)
+    if faces is not None:
+        gone &= np.isin(detections["face_id"].to_numpy(), _known(detections, faces))
+    return detections[~gone].reset_index(drop=True)
+
+
+def add_face(
+    detections: pd.DataFrame,
+    decisions: pd.DataFrame,
+    *,
+    frame: int,
+    box: Box,
+    time: float,
+    face_id: int | None = None,
+) -> Faces:
+    """Add a face that was missed, with its first box; it is redacted.
+
+    Parameters
+    ----------
+    face_id : int, optional
+        An ID that no face has; the next free one where left out.
+
+    Raises
+    ------
+    TableError
+        If the ID is taken or the box means nothing.
+    """
+    new = next_face_id(detections, decisions) if face_id is None else face_id
+    _refuse_taken(detections, new)
+    table = set_box(detections, face_id=new, frame=frame, box=box, time=time)
+    return Faces(table, _redacted(decisions, [new], label=""))
+
+
+def delete_face(detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: int) -> Faces:
+    """Remove every box of a face, and what was decided about it."""
+    _known(detections, [face_id])
+    return Faces(delete_boxes(detections, faces=[face_id]), decisions.drop(index=face_id, errors="ignore"))
+
+
+def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Iterable[int]) -> Faces:
+    """Make one face of several, under the lowest of their IDs; it is redacted.
+
+    Where two of them have a box in one frame, the merged box holds both, so that no pixel is lost.
+
+    Raises
+    ------
+    TableError
+        If fewer than two faces are given or one of them is unknown.
+    """
+    ids = np.unique(_known(detections, faces))
+    if len(ids) < 2:
+        raise TableError(f"a merge needs two faces or more, got {ids.tolist()}")
+    keep = int(ids[0])
+    chosen = np.isin(detections["face_id"].to_numpy(), ids)
+    merged = _united(detections[chosen].assign(face_id=keep))
+    table = sort_detections(pd.concat([detections[~chosen], merged], ignore_index=True))
+    label = next((text for text in decisions["label"].reindex(ids).fillna("") if text), "")
+    return Faces(table, _redacted(decisions.drop(index=ids[1:].tolist(), errors="ignore"), [keep], label=label))
+
+
+def split_face(
+    detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: int, frame: int, new_id: int | None = None
+) -> Faces:
+    """Make two faces of one: its boxes from ``frame`` on get a new ID. Both are redacted.
+
+    The first part keeps the label. Whatever was decided before the split was decided about both people,
+    so it holds for neither.
+
+    Raises
+    ------
+    TableError
+        If the face has no box before ``frame``, or none from it on, or ``new_id`` is taken.
+    """
+    later = _rows_of(detections, face_id, frame, None, may_be_empty=True)
+    earlier = _rows_of(detections, face_id, None, frame, may_be_empty=True)
+    if not (later.any() and earlier.any()):
+        raise TableError(f"face {face_id} cannot be split at frame {frame}: it needs boxes before and from that frame")
+    new = next_face_id(detections, decisions) if new_id is None else new_id
+    _refuse_taken(detections, new)
+    table = detections.copy()
+    table.loc[later, "face_id"] = new
+    label = str(decisions["label"].get(face_id, ""))
+    return Faces(sort_detections(table), _redacted(_redacted(decisions, [face_id], label=label), [new], label=""))
+
+
+def restore_face(
+    detections: pd.DataFrame, decisions: pd.DataFrame, discarded: pd.DataFrame, *, face_id: int
+) -> tuple[Faces, pd.DataFrame]:
+    """Bring back a face that the tracker set aside; it is redacted.
+
+    Its ID changes to the next free one where another face has it by now.
+
+    Returns
+    -------
+    faces : Faces
+    discarded : DataFrame
+        What is still set aside.
+    """
+    mine = np.isin(discarded["face_id"].to_numpy(), _known(discarded, [face_id]))
+    taken = bool((detections["face_id"] == face_id).any())
+    new = next_face_id(detections, decisions, discarded) if taken else face_id
+    table = sort_detections(pd.concat([detections, discarded[mine].assign(face_id=new)], ignore_index=True))
+    return Faces(table, _redacted(decisions, [new], label="")), discarded[~mine].reset_index(drop=True)
+
+
+def set_decision(
+    decisions: pd.DataFrame,
+    *,
+    faces: Iterable[int],
+    redact: bool | None = None,
+    label: str | None = None,
+    reason: str | None = None,
+) -> pd.DataFrame:
+    """Decide about faces; what is None stays as it was.
+
+    Examples
+    --------
+    >>> from redactkit.tables import empty_decisions
+    >>> set_decision(empty_decisions(), faces=[4], redact=False, reason="consented").loc[4].to_dict()
+    {'redact': False, 'label': '', 'reason': 'consented'}
+    """
+    ids = [int(face) for face in faces]
+    table = as_decisions(decisions, faces=ids)
+    given = {"redact": redact, "label": label, "reason": reason}
+    for name, value in given.items():
+        if value is not None:
+            table.loc[ids, name] = value
+    return table
+
+
+def _redacted(decisions: pd.DataFrame, faces: list[int], *, label: str) -> pd.DataFrame:
+    return set_decision(decisions, faces=faces, redact=True, label=label, reason="")
+
+
+def _known(detections: pd.DataFrame, faces: Iterable[int]) -> NDArray[np.int64]:
+    ids = np.array([int(face) for face in faces], dtype=np.int64)
+    unknown = np.setdiff1d(ids, detections["face_id"].to_numpy())
+    if unknown.size:
+        raise TableError(f"no face has the ID {', '.join(map(str, unknown))}; see tracks.index for those there are")
+    return ids
+
+
+def _refuse_taken(detections: pd.DataFrame, face_id: int) -> None:
+    if (detections["face_id"] == face_id).any():
+        raise TableError(f"a face with the ID {face_id} is there already; leave the ID out to get the next free one")
+
+
+def _in_range(detections: pd.DataFrame, start: int | None, stop: int | None) -> BoolArray:
+    frame = detections["frame"].to_numpy()
+    low = 0 if start is None else start
+    return np.asarray((frame >= low) & (True if stop is None else frame < stop))
+
+
+def _rows_of(
+    detections: pd.DataFrame, face_id: int, start: int | None, stop: int | None, *, may_be_empty: bool = False
+) -> BoolArray:
+    mine = (detections["face_id"] == face_id).to_numpy() & _in_range(detections, start, stop)
+    if not may_be_empty and not mine.any():
+        _known(detections, [face_id])
+        raise TableError(f"face {face_id} has no box in the frames {start} to {stop}")
+    return np.asarray(mine)
+
+
+def _row_at(detections: pd.DataFrame, face_id: int, frame: int) -> BoolArray:
+    return _rows_of(detections, face_id, frame, frame + 1)
+
+
+def _as_change(change: Box) -> list[float]:
+    values = [float(value) for value in change]
+    if len(values) != 4 or not np.isfinite(values).all():
+        raise TableError(f"a change is four finite numbers x, y, width, height; got {list(change)}")
+    return values
+
+
+def _as_box(box: Box) -> list[float]:
+    values = [float(value) for value in box]
+    if len(values) != 4 or not np.isfinite(values).all() or min(values[2:]) < 0:
+        raise TableError(f"a box is four finite numbers x, y, width, height with sides of 0 or more; got {list(box)}")
+    return values
+
+
+def _manual_rows(frames: ArrayLike, times: ArrayLike, *, face_id: int, box: Box) -> pd.DataFrame:
+    numbers = np.asarray(frames, np.int64)
+    if (numbers < 0).any():
+        raise TableError(f"a frame number is 0 or more, got {numbers.min()}")
+    rows = {"frame": numbers, "time": np.asarray(times, np.float64), "face_id": face_id}
+    return as_detections(pd.DataFrame(rows).assign(**dict(zip(BOX, _as_box(box), strict=True)), source="manual"))
+
+
+def _put(detections: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Insert rows, in place of those of the same face and frame."""
+    if rows.empty:
+        return detections
+    face_id = int(rows["face_id"].iloc[0])
+    replaced = (detections["face_id"] == face_id).to_numpy() & np.isin(detections["frame"], rows["frame"])
+    return sort_detections(pd.concat([detections[~replaced], rows], ignore_index=True))
+
+
+def _with_boxes(detections: pd.DataFrame, chosen: BoolArray, new: NDArray[np.float64]) -> pd.DataFrame:
+    table = detections.copy()
+    values = table[BOX].to_numpy(copy=True)
+    values[chosen] = new
+    return table.assign(**{name: values[:, column] for column, name in enumerate(BOX)})
+
+
+def _united(rows: pd.DataFrame) -> pd.DataFrame:
+    """Join the rows of each frame into one whose box holds them all."""
+    rows = rows.sort_values(["frame", "source"], kind="stable", ignore_index=True)
+    if rows.empty or not rows["frame"].duplicated().any():
+        return rows
+    first = np.flatnonzero(~rows["frame"].duplicated().to_numpy())
+    one = rows.iloc[first].reset_index(drop=True)
+    several = np.diff(first, append=len(rows)) > 1
+    box, corners = rows[BOX].to_numpy(), boxes.to_corners(rows[BOX].to_numpy())
+    low = np.fmin.reduceat(corners[:, :2], first)
+    high = np.fmax.reduceat(corners[:, 2:], first)
+    sides = np.where(low + (high - low) < high, np.nextafter(high - low, np.inf), high - low)
+    union = np.where(several[:, None], np.hstack([low, sides]), box[first])
+    best = np.fmax.reduceat(rows["confidence"].to_numpy(), first)
+    return one.assign(confidence=best, **{name: union[:, column] for column, name in enumerate(BOX)})
