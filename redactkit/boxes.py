@@ -17,6 +17,7 @@ __all__ = [
     "from_corners",
     "interpolate",
     "iou",
+    "suppress",
     "to_coded",
     "to_corners",
     "union_cover",
@@ -100,6 +101,37 @@ def iou(a: ArrayLike, b: ArrayLike) -> FloatArray:
     union = areas[0][:, None] + areas[1][None, :] - shared
     share: FloatArray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return share
+
+
+def suppress(boxes: ArrayLike, scores: ArrayLike, *, overlap: float = 0.3) -> NDArray[np.intp]:
+    """Pick the boxes that greedy non-maximum suppression leaves.
+
+    Parameters
+    ----------
+    boxes : array_like of shape (N, 4)
+    scores : array_like of shape (N,)
+    overlap : float
+        A box goes when a better one has at least this intersection over union with it.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        Row numbers of the boxes that stay, best first; of equal scores the earlier row counts as better.
+
+    Examples
+    --------
+    >>> suppress([[0, 0, 4, 4], [0, 0, 4, 5], [9, 9, 4, 4]], [0.5, 0.9, 0.7]).tolist()
+    [1, 2]
+    """
+    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
+    ranked = as_boxes(boxes)[order]
+    left = np.arange(len(ranked))
+    kept = []
+    while len(left):
+        kept.append(left[0])
+        rest = left[1:]
+        left = rest[iou(ranked[left[:1]], ranked[rest])[0] < overlap]
+    return order[np.array(kept, np.intp)]
 
 
 def clip(boxes: ArrayLike, *, width: float, height: float) -> FloatArray:
