@@ -1,0 +1,104 @@
+"""What holds for the project as a whole: its files agree, it imports lightly, and no picture leaks into it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+
+LARGEST_FILE = 4_000_000
+CONDA_NAMES = {"opencv": "opencv-python", "matplotlib-base": "matplotlib"}
+
+
+def _tracked_files() -> list:
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a git clone to know which files are tracked")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def _notebooks() -> list:
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def _leaks(notebook: dict) -> list[str]:
+    found = ["metadata.widgets"] if "widgets" in notebook.get("metadata", {}) else []
+    for number, cell in enumerate(notebook["cells"]):
+        found += [f"cell {number}: outputs"] if cell.get("outputs") else []
+        found += [f"cell {number}: execution_count"] if cell.get("execution_count") else []
+        found += [f"cell {number}: attachments"] if cell.get("attachments") else []
+    return found
+
+
+def test_leaks_finds_outputs_widget_state_and_attachments():
+    cells = [{"outputs": [{}], "execution_count": 3}, {"attachments": {"a.png": {}}}]
+    assert len(_leaks({"metadata": {"widgets": {}}, "cells": cells})) == 4
+
+
+@pytest.mark.parametrize("path", _notebooks(), ids=lambda path: path.name)
+def test_notebook_holds_no_outputs_and_no_widget_state(path):
+    assert _leaks(json.loads(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", _notebooks(), ids=lambda path: path.name)
+def test_notebook_cells_are_short_and_define_no_function(path):
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    assert all(len(source.splitlines()) <= 10 for source in sources)
+    assert not any(re.search(r"^\s*(def|class) ", source, re.MULTILINE) for source in sources)
+
+
+def test_no_tracked_file_is_large():
+    assert [str(path) for path in _tracked_files() if path.stat().st_size > LARGEST_FILE] == []
+
+
+def test_no_tracked_file_names_a_machine_or_a_registry():
+    secret = re.compile(rb"/home/\w+/|/root/|/tmp/\w+/venv|https?://[\w.-]*(pypi|npmjs|pythonhosted)[\w.-]*")
+    text = [path for path in _tracked_files() if path.suffix not in {".mp4", ".jpg", ".png"}]
+    assert [str(path) for path in text if path.name != "test_project.py" and secret.search(path.read_bytes())] == []
+
+
+def test_environment_yml_has_what_pyproject_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    from_conda = [entry for entry in listed if isinstance(entry, str) and entry != "pip"]
+    from_pip = [name for entry in listed if isinstance(entry, dict) for name in entry["pip"]]
+    given = {}
+    for line in from_conda + from_pip:
+        requirement = Requirement(line)
+        given[CONDA_NAMES.get(requirement.name, requirement.name)] = str(requirement.specifier)
+    wanted = {Requirement(line).name: str(Requirement(line).specifier) for line in project["dependencies"]}
+    assert given == wanted | {"python": project["requires-python"]}
+
+
+def test_import_redactkit_loads_no_heavy_module():
+    heavy = ["av", "cv2", "openvino", "ipywidgets", "ipyevents", "matplotlib", "IPython", "pandas", "scipy"]
+    script = f"import sys, redactkit; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_can_be_reached():
+    import redactkit
+
+    assert [name for name in redactkit.__all__ if getattr(redactkit, name, None) is None] == []
+
+
+def test_readme_gives_the_command_that_ci_runs():
+    commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(commands) == 2
+    assert commands[0].endswith("redactkit demo")
+    assert commands[1].endswith("-m pytest")
+
+
+def test_layers_hold():
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
