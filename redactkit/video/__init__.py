@@ -5,5 +5,6 @@ from redactkit.video.frames import Frame
 from redactkit.video.planes import pixel_layout, plane_views
 from redactkit.video.probe import probe
 from redactkit.video.reader import VideoReader
+from redactkit.video.writer import VideoWriter
 
-__all__ = ["Frame", "VideoReader", "pixel_layout", "plane_views", "probe", "sweep_parts"]
+__all__ = ["Frame", "VideoReader", "VideoWriter", "pixel_layout", "plane_views", "probe", "sweep_parts"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.buffer import Buffer
 from numpy.typing import NDArray
 
 __all__ = ["UPRIGHT", "display_matrix", "orient", "parse_matrix", "read_matrix"]
@@ -26,7 +27,7 @@ def read_matrix(picture: av.VideoFrame) -> Matrix | None:
     ISO/IEC 14496-12, 8.3.2 (track header); FFmpeg ``libavutil/display.h`` for the layout.
     """
     data = picture.side_data.get("DISPLAYMATRIX")
-    raw = b"" if data is None else bytes(data)
+    raw = bytes(data) if isinstance(data, Buffer) else b""
     return struct.unpack("=9i", raw[:36]) if len(raw) >= 36 else None
 
 
@@ -47,8 +48,10 @@ def parse_matrix(matrix: Matrix | None) -> tuple[int, bool]:
     return quarter % 4 * 90, a * d - b * c < 0
 
 
-def display_matrix(rotation: int, *, mirrored: bool = False) -> Matrix:
+def display_matrix(rotation: int, *, mirrored: bool = False, size: tuple[int, int] = (0, 0)) -> Matrix:
     """Return the display matrix of a clockwise rotation after an optional left-right flip.
+
+    ``size`` is the coded width and height; the matrix moves the turned frame back to the origin.
 
     Examples
     --------
@@ -57,7 +60,10 @@ def display_matrix(rotation: int, *, mirrored: bool = False) -> Matrix:
     """
     cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[rotation % 360 // 90]
     flip = -1 if mirrored else 1
-    return (flip * cos * _ONE, flip * sin * _ONE, 0, -sin * _ONE, cos * _ONE, 0, 0, 0, _W)
+    a, b, c, d = flip * cos, flip * sin, -sin, cos
+    left = min(0, a * size[0]) + min(0, c * size[1])
+    top = min(0, b * size[0]) + min(0, d * size[1])
+    return (*(number * _ONE for number in (a, b, 0, c, d, 0, -left, -top)), _W)
 
 
 def orient(image: NDArray[Any], *, rotation: int, mirrored: bool = False) -> NDArray[Any]:

@@ -1,0 +1,166 @@
+"""Choose how a video is encoded: codec, pixel format, colour tags and encoder options, and say what changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from av.video.format import VideoFormat
+
+from redactkit.errors import OptionError, VideoError
+from redactkit.media import ColorTags, VideoInfo
+
+__all__ = ["CODECS", "PRESETS", "Encoding", "choose_encoding"]
+
+CODECS = {"h264": "libx264", "hevc": "libx265"}
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
+_DEFAULT_CRF = {"h264": 18.0, "hevc": 20.0}
+_DEFAULT_PRESET = {"h264": "veryfast", "hevc": "superfast"}
+_SMALLEST_HEVC = 16
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How frames are encoded; ``notes`` names everything that is not kept as the source has it."""
+
+    codec: str
+    pixel_format: str
+    color: ColorTags
+    options: dict[str, str]
+    tag: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder in FFmpeg."""
+        return CODECS[self.codec]
+
+
+def choose_encoding(
+    info: VideoInfo, *, codec: str | None = None, crf: float | None = None, preset: str | None = None
+) -> Encoding:
+    """Choose the encoding that keeps most of the source and still plays in browsers.
+
+    8-bit sources become h264 with the chroma they have, deeper ones HEVC Main 10. A side that is odd
+    cannot be subsampled by these codecs, so such a frame is stored with full chroma (4:4:4, or 4:2:2
+    where only the height is odd): its size and its brightness stay exactly as they are.
+
+    Parameters
+    ----------
+    info : VideoInfo
+    codec : {"h264", "hevc"}, optional
+    crf : float, optional
+        Constant rate factor, 0 (largest) to 51; 18 for h264 and 20 for hevc where not given.
+    preset : str, optional
+        Of x264 and x265, from ``"ultrafast"`` to ``"placebo"``.
+
+    Raises
+    ------
+    OptionError
+        If an option has no such value.
+    VideoError
+        If the pixel format is none that can be converted.
+    """
+    source = _format(info)
+    depth = max(component.bits for component in source.components)
+    name = _codec_for(info, codec, deep=depth > 8)
+    chroma, notes = _chroma(info, source, deep=depth > 8 and name == "hevc")
+    pixel_format = _pixel_format(source, chroma, deep=depth > 8)
+    if depth > 10:
+        notes.append(f"{depth} bits per sample stored as 10")
+    if codec is None and depth > 8 and name == "h264":
+        notes.append("frames too small for HEVC stored as h264 High 10")
+    return Encoding(
+        codec=name,
+        pixel_format=pixel_format,
+        color=_rgb_tags(info) if source.is_rgb else info.color,
+        options=_options(name, crf=crf, preset=preset),
+        tag="hvc1" if name == "hevc" else "avc1",
+        notes=tuple(notes),
+    )
+
+
+def _format(info: VideoInfo) -> VideoFormat:
+    try:
+        return VideoFormat(info.pixel_format)
+    except ValueError as err:
+        raise VideoError(f"{info.path}: pixel format {info.pixel_format!r} cannot be converted") from err
+
+
+def _codec_for(info: VideoInfo, codec: str | None, *, deep: bool) -> str:
+    if codec is not None:
+        name = {"h265": "hevc"}.get(codec.lower(), codec.lower())
+        if name not in CODECS:
+            raise OptionError(f"codec must be one of {', '.join(CODECS)}, got {codec!r}")
+        return name
+    small = min(info.width, info.height) < _SMALLEST_HEVC
+    return "hevc" if deep and not small else "h264"
+
+
+def _chroma(info: VideoInfo, source: VideoFormat, *, deep: bool) -> tuple[str, list[str]]:
+    """Return the chroma layout to store and a note for each thing that changes."""
+    notes = ["transparency dropped"] if _has_alpha(source) else []
+    if source.is_rgb:
+        have = "420"
+        notes.append(f"{source.name} converted to YUV 4:2:0")
+    elif len(source.components) < 3:
+        have = "420"
+    else:
+        have = _LAYOUTS.get((source.chroma_width(64), source.chroma_height(64)), "444")
+    keep = "420" if deep else have
+    fit = _fitting(keep, info.coded_width, info.coded_height)
+    if fit != keep:
+        notes.append(f"{info.width}x{info.height} has an odd side: chroma stored as {_colons(fit)}")
+    elif keep != have:
+        notes.append(f"chroma {_colons(have)} stored as {_colons(keep)}, which HEVC Main 10 has")
+    return fit, notes
+
+
+# (width, height) of the chroma of a 64x64 picture. 4:1:1 goes into 4:2:2 and 4:4:0 into 4:4:4: nothing is lost.
+_LAYOUTS = {(32, 32): "420", (32, 64): "422", (64, 64): "444", (16, 64): "422", (16, 16): "420", (64, 32): "444"}
+
+
+def _colons(layout: str) -> str:
+    return ":".join(layout)
+
+
+def _fitting(chroma: str, width: int, height: int) -> str:
+    if chroma != "444" and width % 2:
+        return "444"
+    return "422" if chroma == "420" and height % 2 else chroma
+
+
+def _pixel_format(source: VideoFormat, chroma: str, *, deep: bool) -> str:
+    if source.name == f"yuvj{chroma}p":
+        return source.name
+    return f"yuv{chroma}p10le" if deep else f"yuv{chroma}p"
+
+
+def _has_alpha(source: VideoFormat) -> bool:
+    return any(component.is_alpha for component in source.components)
+
+
+def _rgb_tags(info: VideoInfo) -> ColorTags:
+    """Tags of what RGB is converted to: sRGB, limited range, the matrix browsers expect for the size."""
+    return ColorTags(range=1, space=1 if min(info.width, info.height) >= 720 else 6, primaries=1, transfer=13)
+
+
+def _options(codec: str, *, crf: float | None, preset: str | None) -> dict[str, str]:
+    chosen = _DEFAULT_CRF[codec] if crf is None else crf
+    if not 0 <= chosen <= 51:
+        raise OptionError(f"crf must be 0 to 51, got {crf}")
+    speed = _DEFAULT_PRESET[codec] if preset is None else preset
+    if speed not in PRESETS:
+        raise OptionError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+    shared = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0"}
+    return {**shared, "x265-params": "log-level=none"} if codec == "hevc" else shared

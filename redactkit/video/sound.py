@@ -1,0 +1,190 @@
+"""Carry the audio over: packets as they are where mp4 takes them, else as AAC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+
+from redactkit.video.opening import open_container
+
+__all__ = ["COPIED", "AudioFeed"]
+
+COPIED = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_AAC_BITS_PER_CHANNEL = 96_000
+
+
+class AudioFeed:
+    """Reads the audio of a source and muxes it, up to any time, into an output.
+
+    Parameters
+    ----------
+    path : Path
+        The source.
+    output : OutputContainer
+        Gets one stream for each audio stream of the source, in their order.
+    shift : Fraction
+        Seconds added to every timestamp.
+
+    Attributes
+    ----------
+    notes : list of str
+        What was converted or left out.
+    """
+
+    def __init__(self, path: Path, output: OutputContainer, *, shift: Fraction = Fraction(0)) -> None:
+        self.notes: list[str] = []
+        self._container: InputContainer = open_container(path)
+        self._output = output
+        self._tracks = self._make_tracks(shift)
+        self.rates = [track.rate for track in self._tracks.values()]
+        self._packets = self._demux()
+        self._next: Packet[AudioStream] | None = None
+
+    def _make_tracks(self, shift: Fraction) -> dict[int, _Track]:
+        tracks: dict[int, _Track] = {}
+        for stream in self._container.streams:
+            stream.discard = Discard.all
+        for number, stream in enumerate(self._container.streams.audio, 1):
+            if stream.codec_context is None or not stream.codec_context.sample_rate:
+                self.notes.append(f"audio track {number} left out: its codec is not known")
+                continue
+            stream.discard = Discard.default
+            codec = stream.codec_context.codec.canonical_name
+            make = _Copy if codec in COPIED else _Transcode
+            tracks[stream.index] = make(stream, self._output, shift)
+            if make is _Transcode:
+                self.notes.append(f"audio track {number} transcoded from {codec} to aac, which mp4 takes")
+        return tracks
+
+    def _demux(self) -> Iterator[Packet[Any]]:
+        streams = [self._container.streams[index] for index in self._tracks]
+        if not streams:
+            return
+        try:
+            for packet in self._container.demux(streams):
+                if packet.size:
+                    yield packet
+        except (av.error.FFmpegError, OSError) as err:
+            self.notes.append(f"audio ends early, where the source cannot be read any further: {err}")
+
+    def pump(self, until: Fraction | None) -> None:
+        """Mux audio up to ``until`` seconds of the output's clock, all of it for None."""
+        while True:
+            packet = self._next or next(self._packets, None)
+            self._next = None
+            if packet is None:
+                break
+            track = self._tracks[packet.stream_index]
+            if until is not None and track.time(packet) > until:
+                self._next = packet
+                return
+            self._output.mux(track.feed(packet))
+        if until is None:
+            for track in self._tracks.values():
+                self._output.mux(track.finish())
+                self.notes.extend(track.faults)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._container.close()
+
+
+class _Track:
+    """One audio stream on its way from source to output."""
+
+    def __init__(self, source: AudioStream, out: AudioStream, shift: Fraction) -> None:
+        self.source, self.out, self.shift = source, out, shift
+        self.base = source.time_base or Fraction(1, source.codec_context.sample_rate)
+        self.rate = out.codec_context.sample_rate
+        self.faults: list[str] = []
+        self._ticks = round(shift / self.base)
+        self._last: int | None = None
+        language = source.metadata.get("language")
+        if language:
+            out.metadata["language"] = language
+        out.disposition = source.disposition & Disposition.default
+
+    def time(self, packet: Packet[AudioStream]) -> Fraction:
+        """Seconds on the output's clock at which a source packet is due."""
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        return (0 if ticks is None else ticks) * self.base + self.shift
+
+    def feed(self, packet: Packet[AudioStream]) -> list[Packet[AudioStream]]:
+        """Return what to mux for a source packet."""
+        raise NotImplementedError
+
+    def finish(self) -> list[Packet[AudioStream]]:
+        """Return what is left to mux at the end."""
+        return []
+
+
+class _Copy(_Track):
+    """Packets unchanged, with rising timestamps."""
+
+    def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction) -> None:
+        super().__init__(source, output.add_stream_from_template(source), shift)
+
+    def feed(self, packet: Packet[AudioStream]) -> list[Packet[AudioStream]]:
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None:
+            dts = 0 if self._last is None else self._last
+        dts += self._ticks
+        if self._last is not None and dts <= self._last:
+            dts = self._last + 1
+        self._last = dts
+        packet.pts = packet.dts = dts
+        packet.stream = self.out
+        return [packet]
+
+
+class _Transcode(_Track):
+    """Decoded and encoded again as AAC; packets that do not decode are left out and counted."""
+
+    def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction) -> None:
+        context = source.codec_context
+        rate = next((r for r in _AAC_RATES if r >= context.sample_rate), 48_000)
+        out = output.add_stream("aac", rate=rate)
+        out.codec_context.layout = _layout(context.channels, context.layout.name)
+        out.codec_context.bit_rate = _AAC_BITS_PER_CHANNEL * out.codec_context.channels
+        out.codec_context.time_base = Fraction(1, rate)
+        out.time_base = Fraction(1, rate)
+        super().__init__(source, out, shift)
+        self._resampler = AudioResampler(format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=1024)
+        self._broken = 0
+
+    def feed(self, packet: Packet[AudioStream]) -> list[Packet[AudioStream]]:
+        try:
+            frames = self.source.decode(packet)
+        except (av.error.FFmpegError, ValueError):
+            self._broken += 1
+            return []
+        return [done for frame in frames for done in self._encode(frame)]
+
+    def _encode(self, frame: av.AudioFrame | None) -> list[Packet[AudioStream]]:
+        packets = []
+        for piece in self._resampler.resample(frame):
+            if piece.pts is not None:
+                piece.pts += round(self.shift / (piece.time_base or self.base))
+            packets += self.out.encode(piece)
+        return packets
+
+    def finish(self) -> list[Packet[AudioStream]]:
+        if self._broken:
+            self.faults.append(f"{self._broken} audio packets did not decode and were left out")
+        return [*self._encode(None), *self.out.encode(None)]
+
+
+def _layout(channels: int, name: str) -> str:
+    """Return the channel layout AAC has for a number of channels, the source's own where it is one of them."""
+    known = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+    return name if name in known.values() else known.get(channels, "stereo")
