@@ -1,10 +1,20 @@
 """Video files at the edge: probe, read, write, compare. The only package that knows PyAV."""
 
 from redactkit.files import sweep_parts
+from redactkit.video.fidelity import compare_files
 from redactkit.video.frames import Frame
 from redactkit.video.planes import pixel_layout, plane_views
 from redactkit.video.probe import probe
 from redactkit.video.reader import VideoReader
 from redactkit.video.writer import VideoWriter
 
-__all__ = ["Frame", "VideoReader", "VideoWriter", "pixel_layout", "plane_views", "probe", "sweep_parts"]
+__all__ = [
+    "Frame",
+    "VideoReader",
+    "VideoWriter",
+    "compare_files",
+    "pixel_layout",
+    "plane_views",
+    "probe",
+    "sweep_parts",
+]

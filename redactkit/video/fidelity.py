@@ -1,0 +1,149 @@
+"""Hold a written video against its source: frames, time, size, orientation, colour and sound."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from redactkit.media import VideoInfo
+from redactkit.video.encoding import choose_encoding
+from redactkit.video.opening import av_errors, opened
+from redactkit.video.probe import probe
+from redactkit.video.sound import COPIED
+from redactkit.video.timing import start_shift
+
+__all__ = ["CHECKS", "compare_files"]
+
+CHECKS: dict[str, Any] = {"check": "object", "expected": "object", "got": "object", "ok": "bool", "note": "object"}
+_AUDIO_START = 1e-3
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """One audio stream, read through: how many packets, and a hash of all their bytes."""
+
+    codec: str
+    packets: int
+    digest: str
+
+
+def compare_files(
+    source: VideoInfo, output: str | Path, *, audio: Literal["keep", "drop"] = "keep", exact: bool = False
+) -> pd.DataFrame:
+    """Compare a redacted video with the source it must be true to.
+
+    Parameters
+    ----------
+    source : VideoInfo
+    output : path
+    audio : {"keep", "drop"}
+        What the writer was asked for.
+    exact : bool
+        Decode the output to count its frames, rather than read its packets.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``check``, ``expected``, ``got``, ``ok``, ``note``; true to the source if all of ``ok``.
+
+    Raises
+    ------
+    VideoError
+        If ``output`` is no video.
+    """
+    got = probe(output, exact=exact)
+    rows = [*_frame_checks(source, got), *_picture_checks(source, got), *_sound_checks(source, got, audio)]
+    return pd.DataFrame(rows, columns=list(CHECKS)).astype(CHECKS)
+
+
+Row = tuple[str, Any, Any, bool, str]
+
+
+def _equal(check: str, expected: Any, got: Any, note: str = "") -> Row:
+    return check, expected, got, bool(expected == got), note
+
+
+def _frame_checks(source: VideoInfo, got: VideoInfo) -> Iterator[Row]:
+    shift = start_shift(source)
+    note = f"moved by {float(shift):+.6f} s" if shift else ""
+    half = float(source.time_base) / 2
+    yield _equal("frames", source.frame_count, got.frame_count)
+    worst = _worst_error(source, got, shift)
+    yield "timestamps", f"within {half:.9f} s", f"{worst:.9f} s", worst <= half, note
+    apart = abs(source.duration - got.duration)
+    yield "duration", source.duration, got.duration, apart <= half + float(got.time_base) / 2, ""
+
+
+def _worst_error(source: VideoInfo, got: VideoInfo, shift: Fraction) -> float:
+    """Largest difference of a timestamp in seconds, exactly; infinite if there are not as many frames."""
+    if source.frame_count != got.frame_count:
+        return float("inf")
+    common = Fraction(1, int(np.lcm.reduce([b.denominator for b in (source.time_base, got.time_base, shift)])))
+    per_source, per_got, offset = (int(b / common) for b in (source.time_base, got.time_base, shift))
+    pairs = zip(source.pts.tolist(), got.pts.tolist(), strict=True)
+    return float(max((abs(a * per_source + offset - b * per_got) for a, b in pairs), default=0) * common)
+
+
+def _picture_checks(source: VideoInfo, got: VideoInfo) -> Iterator[Row]:
+    encoding = choose_encoding(source)
+    color, have = encoding.color, got.color
+    yield _equal("size", f"{source.width}x{source.height}", f"{got.width}x{got.height}")
+    yield _equal("rotation", source.rotation, got.rotation)
+    yield _equal("mirrored", source.mirrored, got.mirrored)
+    yield _equal("aspect", str(source.sample_aspect_ratio), str(got.sample_aspect_ratio))
+    yield _equal("bit depth", min(source.bit_depth, 10), got.bit_depth, "stored as 10" if source.bit_depth > 10 else "")
+    # A YUV stream that does not say is of limited range.
+    yield _equal("colour range", color.range or 1, have.range or 1)
+    for name in ("space", "primaries", "transfer"):
+        yield _equal(f"colour {name}", getattr(color, name), getattr(have, name))
+
+
+def _sound_checks(source: VideoInfo, got: VideoInfo, audio: str) -> Iterator[Row]:
+    wanted = list(source.audio) if audio == "keep" else []
+    wanted = [stream for stream in wanted if stream.sample_rate]
+    yield _equal("audio tracks", len(wanted), len(got.audio))
+    if not wanted or len(wanted) != len(got.audio) or source.path is None or got.path is None:
+        return
+    before, after = _sounds(source.path), _sounds(got.path)
+    for number, (old, new) in enumerate(zip(wanted, got.audio, strict=True), 1):
+        yield _start_check(number, old.start, new.start, start_shift(source))
+        first, second = before[old.index], after[new.index]
+        if first.codec in COPIED:
+            yield _equal(f"audio {number} packets", first.packets, second.packets)
+            yield _equal(f"audio {number} bytes", first.digest, second.digest, "copied")
+        else:
+            yield _equal(f"audio {number} codec", "aac", second.codec, f"transcoded from {first.codec}")
+
+
+def _start_check(number: int, old: Fraction | None, new: Fraction | None, shift: Fraction) -> Row:
+    expected = float((old or 0) + shift)
+    got = float(new or 0)
+    return f"audio {number} start", expected, got, abs(expected - got) <= _AUDIO_START, ""
+
+
+def _sounds(path: Path) -> dict[int, _Sound]:
+    """Read every audio stream of a file; keys are stream indices."""
+    with av_errors(path, "read its audio"), opened(path) as container:
+        streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        codecs = {stream.index: stream.codec_context.codec.canonical_name for stream in streams}
+        hashes = {index: hashlib.sha256() for index in codecs}
+        counts = dict.fromkeys(codecs, 0)
+        for packet in container.demux(streams) if streams else ():
+            if packet.size:
+                counts[packet.stream_index] += 1
+                hashes[packet.stream_index].update(_payload(bytes(packet), codecs[packet.stream_index]))
+    return {index: _Sound(codecs[index], counts[index], hashes[index].hexdigest()) for index in codecs}
+
+
+def _payload(data: bytes, codec: str) -> bytes:
+    """Leave off the ADTS header that AAC has in a transport stream and not in mp4 (ISO/IEC 13818-7, 6.2)."""
+    if codec != "aac" or data[:1] != b"\xff" or data[1] & 0xF6 != 0xF0:
+        return data
+    return data[7:] if data[1] & 1 else data[9:]
