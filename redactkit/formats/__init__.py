@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 from redactkit.annotations import Annotations, thumbnail_name
@@ -10,9 +11,9 @@ from redactkit.formats.alignment import align
 from redactkit.formats.azure import read_azure
 from redactkit.formats.azure_writer import write_azure
 from redactkit.formats.ids import read_ids, write_ids
-from redactkit.formats.jsonfile import load_bytes
 from redactkit.formats.preset import Preset, read_preset
 from redactkit.formats.rows import Reading, tell
+from redactkit.formats.source import Source, load_bytes
 from redactkit.media import VideoInfo
 
 __all__ = [
@@ -36,6 +37,7 @@ def read_annotations(
     format: str | None = None,
     video: VideoInfo | None = None,
     frame_size: tuple[int, int] | None = None,
+    frame_rate: Fraction | float | None = None,
 ) -> Annotations:
     """Read an annotation file of any format known.
 
@@ -48,6 +50,8 @@ def read_annotations(
         The video that the file is about: boxes are laid on its frames.
     frame_size : (int, int), optional
         Width and height in pixels, where the file has none.
+    frame_rate : Fraction or float, optional
+        Frames per second, where the file has none. Without it times are NaN.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def read_annotations(
     AnnotationWarning
         For what is lost or was repaired.
     """
-    reading = load(path, format=format, video=video, frame_size=frame_size)
+    reading = load(path, format=format, video=video, frame_size=frame_size, frame_rate=frame_rate)
     tell(reading.remarks, path=path)
     return reading.annotations if video is None else align(reading.annotations, video)
 
@@ -75,12 +79,14 @@ def load(
     format: str | None = None,
     video: VideoInfo | None = None,
     frame_size: tuple[int, int] | None = None,
+    frame_rate: Fraction | float | None = None,
 ) -> Reading:
     """Read a file and keep what its reader had to remark."""
     name = format or "azure"
     if name not in _READERS:
         raise OptionError(f"format must be one of {', '.join(_READERS)}, got {name!r}")
-    return _READERS[name](load_bytes(path), path=path, video=video, frame_size=frame_size)
+    rate = None if frame_rate is None else Fraction(frame_rate).limit_denominator(10**6)
+    return _READERS[name](Source(Path(path), load_bytes(path), video, frame_size, rate))
 
 
 def write_annotations(

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats.grid import Span, build_grid, usual_spacing
 from redactkit.formats.header import SCHEMA, Header, decisions_of, discarded_of, video_of
-from redactkit.formats.jsonfile import decode_json, to_utf8
 from redactkit.formats.rows import (
     Reading,
     Remark,
@@ -28,6 +26,7 @@ from redactkit.formats.rows import (
     round_pixels,
     separate_doubles,
 )
+from redactkit.formats.source import Source, decode_json, line_of
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, SOURCES, as_decisions, as_detections
 
@@ -85,16 +84,19 @@ _KEY = re.compile(rb'"([A-Za-z_]\w*)"\s*:')
 _PASSED_OVER = {b"facesDetected", b"faceId"}
 
 
-def read_azure(
-    data: bytes, *, path: str | Path, video: VideoInfo | None = None, frame_size: FrameSize | None = None, **_: Any
-) -> Reading:
+def read_azure(source: Source) -> Reading:
     """Read an Azure annotation file; see `redactkit.formats.read_annotations`."""
-    text = to_utf8(data, path=path)
-    document = decode_json(text, Document, path=path, ignore_case=_has_odd_keys(text))
+    document = decode_document(source)
     try:
-        return _as_reading(document, _lost_keys(text, document), video, frame_size)
+        return _as_reading(document, _lost_keys(source.text, document), source)
     except AnnotationError as err:
-        raise AnnotationError(f"{path}: {err}") from err
+        raise AnnotationError(f"{source.path}: {err}{line_of(str(err), source.text)}") from err
+
+
+def decode_document(source: Source) -> Document:
+    """Return the file as it stands, for questions about its fragments that the tables cannot answer."""
+    text = source.text
+    return decode_json(text, Document, path=source.path, ignore_case=_has_odd_keys(text))
 
 
 def _has_odd_keys(text: bytes) -> bool:
@@ -116,13 +118,11 @@ def _lost_keys(text: bytes, document: Document) -> list[Remark]:
     return [Remark("lost fields", f"the fields {', '.join(names[:20])} have no place in our tables and are left out")]
 
 
-def _as_reading(
-    document: Document, remarks: list[Remark], video: VideoInfo | None, frame_size: FrameSize | None
-) -> Reading:
+def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Reading:
     fragments = document.fragments or []
     timescale, factor = _timescale(document)
     spans = [_as_span(fragment, place, factor) for place, fragment in enumerate(fragments)]
-    size = _frame_size(document, video, frame_size)
+    size = source.find_size((document.width, document.height))
     rate = _frame_rate(document)
     spacing = usual_spacing(spans, otherwise=max(1, round(timescale / rate)) if rate else 1)
     info, grid = _as_video(document, spans, size, timescale, spacing, rate)
@@ -177,17 +177,6 @@ def _as_span(fragment: Fragment, place: int, factor: int) -> Span:
     if count and interval * count * factor >= _LARGEST_TICK:
         raise AnnotationError(f"expected times below 2^53 ticks - at `$.fragments[{place}]`")
     return Span(round(fragment.start * factor), round(interval * factor), count, round(duration * factor))
-
-
-def _frame_size(document: Document, video: VideoInfo | None, frame_size: FrameSize | None) -> FrameSize:
-    stated = (round(document.width or 0), round(document.height or 0))
-    if min(stated) > 0:
-        return stated
-    if frame_size is not None:
-        return frame_size
-    if video is not None:
-        return video.width, video.height
-    raise AnnotationError("no width and height, so boxes cannot be turned into pixels; pass frame_size or video")
 
 
 def _frame_rate(document: Document) -> Fraction | None:
@@ -275,9 +264,3 @@ def _place(row: int, entry: NDArray[np.int64], fragments: Sequence[Fragment]) ->
     event = int(entry[row]) - (int(ends[fragment - 1]) if fragment else 0)
     inner = row - int(np.argmax(entry == entry[row]))
     return f"$.fragments[{fragment}].events[{event}][{inner}]"
-
-
-def decode_document(data: bytes, *, path: str | Path) -> Document:
-    """Return the file as it stands, for questions about its fragments that the tables cannot answer."""
-    text = to_utf8(data, path=path)
-    return decode_json(text, Document, path=path, ignore_case=_has_odd_keys(text))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redactkit.errors import AnnotationError
 from redactkit.files import write_text
-from redactkit.formats.jsonfile import load_bytes, to_utf8
+from redactkit.formats.source import load_bytes, to_utf8
 
 __all__ = ["read_ids", "write_ids"]
 

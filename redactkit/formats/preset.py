@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.jsonfile import decode_json, load_bytes, lower_keys, to_utf8
+from redactkit.formats.source import decode_json, load_bytes, lower_keys, to_utf8
 
 __all__ = ["Preset", "read_preset"]
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from redactkit.errors import AnnotationError
+from redactkit.formats.places import byte_of_path, path_of_byte
+from redactkit.media import VideoInfo
 
-__all__ = ["MAX_BYTES", "decode_json", "load_bytes", "lower_keys", "to_utf8"]
+__all__ = ["MAX_BYTES", "Source", "decode_json", "line_of", "load_bytes", "lower_keys", "to_utf8"]
 
+LINE_END = b"\n"
 MAX_BYTES = 2**31
+MOST_PIXELS = 10**6
 
 T = TypeVar("T")
 
@@ -25,6 +32,53 @@ _MARKS = [
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 ]
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_PATH = re.compile(r"at `(\$[^`]*)`")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file's bytes, and what its reader may need to know beside them.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes
+    video : VideoInfo or None
+    frame_size : (int, int) or None
+        Width and height in pixels, where the file has none.
+    frame_rate : Fraction or None
+        Frames per second, where the file has none.
+    """
+
+    path: Path
+    data: bytes
+    video: VideoInfo | None = None
+    frame_size: tuple[int, int] | None = None
+    frame_rate: Fraction | None = None
+
+    @cached_property
+    def text(self) -> bytes:
+        """The bytes as UTF-8 without a byte order mark."""
+        return to_utf8(self.data, path=self.path)
+
+    def find_size(self, stated: tuple[float | None, float | None] = (None, None)) -> tuple[int, int]:
+        """Return the frame's width and height: as the file states it, or as the caller does, or the video's.
+
+        Raises
+        ------
+        AnnotationError
+            If nobody says, or what the file says means nothing.
+        """
+        width, height = (round(side or 0) for side in stated)
+        if width > 0 and height > 0:
+            if max(width, height) > MOST_PIXELS:
+                raise AnnotationError(f"expected a frame of at most {MOST_PIXELS} pixels a side, got {width}x{height}")
+            return width, height
+        if self.frame_size is not None:
+            return self.frame_size
+        if self.video is not None:
+            return self.video.width, self.video.height
+        raise AnnotationError("the file has no frame size; pass frame_size=(width, height) or video")
 
 
 def load_bytes(path: str | Path, *, most: int = MAX_BYTES) -> bytes:
@@ -110,7 +164,7 @@ def decode_json(data: bytes, kind: type[T], *, path: str | Path, ignore_case: bo
     except RecursionError as err:
         raise AnnotationError(f"{path}: JSON nested too deeply") from err
     except msgspec.ValidationError as err:
-        raise AnnotationError(f"{path}: {_as_clause(str(err))}") from err
+        raise AnnotationError(f"{path}: {_as_clause(str(err))}{line_of(str(err), data)}") from err
     except msgspec.DecodeError as err:
         raise AnnotationError(f"{path}: {_explain(str(err), data)}") from err
     except UnicodeDecodeError as err:
@@ -140,12 +194,24 @@ def _as_clause(message: str) -> str:
 
 
 def _explain(message: str, data: bytes) -> str:
-    """Add the line to a message that names a byte, and name what stands there."""
+    """Add the line and the JSON path to a message that names a byte, and name what stands there."""
     found = _BYTE.search(message)
     if found is None:
-        lines = data.count(b"\n") + 1
-        return f"{_as_clause(message)}: the file ends at byte {len(data)}, line {lines}, before its JSON does"
+        line = data.count(LINE_END) + 1
+        place = path_of_byte(data, len(data))
+        return f"{_as_clause(message)}: the file ends at byte {len(data)}, line {line}, inside `{place}`"
     byte = int(found[1])
-    line = data.count(b"\n", 0, byte) + 1
-    rest = data[byte : byte + 20].split(b"\n")[0].decode("utf-8", "replace")
-    return f"{message.removesuffix(found[0]).strip()} at byte {byte}, line {line}: {rest!r}"
+    line = data.count(LINE_END, 0, byte) + 1
+    rest = data[byte : byte + 20].split(LINE_END)[0].decode("utf-8", "replace")
+    place = path_of_byte(data, byte)
+    fault = message.removesuffix(found[0]).strip()
+    return f"{fault} at byte {byte}, line {line}: {rest!r}" + (f" - at `{place}`" if place else "")
+
+
+def line_of(message: str, data: bytes) -> str:
+    """Return the line and byte of the JSON path that a message names."""
+    found = _PATH.search(message)
+    byte = byte_of_path(data, found[1]) if found else None
+    if byte is None:
+        return ""
+    return f" (byte {byte}, line {data.count(LINE_END, 0, byte) + 1})"

@@ -1,0 +1,107 @@
+"""The record that passes share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from redactkit.annotations import Annotations, thumbnail_name
+from redactkit.errors import AnnotationError, TableError
+from redactkit.media import VideoInfo
+from redactkit.tables import TRACKS, as_detections, empty_detections
+
+
+def make_video(frames=10, **changes):
+    given = {"path": None, "width": 100, "height": 50, "frame_rate": Fraction(25), "time_base": Fraction(1, 25)}
+    return VideoInfo(**{**given, "pts": np.arange(frames), **changes})
+
+
+def make_annotations(**changes):
+    detections = as_detections(
+        {"frame": [0, 1, 1], "time": [0, 0.04, 0.04], "face_id": [1, 1, 4], "x": 5, "y": 6, "width": 7, "height": 8}
+    )
+    return Annotations(**{"video": make_video(), "detections": detections, **changes})
+
+
+def test_annotations_empty_has_empty_tracks():
+    annotations = Annotations(make_video(0), empty_detections())
+    assert annotations.tracks.empty
+    assert list(annotations.tracks.columns) == list(TRACKS)
+    assert annotations.selected_ids == []
+    assert annotations.has_boxes
+    assert annotations.has_times
+
+
+def test_annotations_refuses_a_table_without_columns():
+    with pytest.raises(TableError, match="lacks the columns"):
+        Annotations(make_video(), pd.DataFrame({"frame": [1]}))
+
+
+def test_annotations_gives_every_face_a_decision_to_redact():
+    annotations = make_annotations()
+    assert annotations.decisions["redact"].to_dict() == {1: True, 4: True}
+    assert annotations.selected_ids == [1, 4]
+
+
+def test_select_redacts_only_the_named_faces():
+    chosen = make_annotations().select([4])
+    assert chosen.selected_ids == [4]
+    assert chosen.tracks["redact"].to_dict() == {1: False, 4: True}
+
+
+def test_select_of_nothing_redacts_all():
+    assert make_annotations().select([4]).select([]).selected_ids == [1, 4]
+
+
+def test_select_names_an_unknown_face():
+    with pytest.raises(AnnotationError, match="ID 7; the faces are 1, 4"):
+        make_annotations().select([4, 7])
+
+
+def test_replace_leaves_the_original_alone():
+    annotations = make_annotations()
+    changed = annotations.replace(cuts=[3])
+    assert changed.cuts.tolist() == [3]
+    assert annotations.cuts.tolist() == []
+    with pytest.raises(ValueError, match="read-only"):
+        changed.cuts[0] = 4
+
+
+def test_equals_compares_everything_but_paths():
+    annotations = make_annotations()
+    assert annotations == make_annotations(video=make_video(path=Path("somewhere.mp4")), thumbnails=Path("t"))
+    assert annotations != make_annotations(video=make_video(width=99))
+    assert annotations != make_annotations(video=make_video(11))
+    assert annotations != make_annotations(settings={"detector": "yunet"})
+    assert annotations != make_annotations(cuts=[2])
+    assert annotations != annotations.select([4])
+    assert annotations != "annotations"
+
+
+def test_equals_allows_the_tolerance_asked_for():
+    annotations = make_annotations()
+    moved = annotations.replace(detections=annotations.detections.assign(x=5.001))
+    assert not annotations.equals(moved)
+    assert annotations.equals(moved, tolerance=0.01)
+
+
+def test_thumbnail_name_has_six_digits():
+    assert thumbnail_name("foo", 1138) == "foo_thumb001138.jpg"
+    with pytest.raises(AnnotationError, match="0 to 999999, got 1000000"):
+        thumbnail_name("foo", 1_000_000)
+
+
+def test_tracks_find_thumbnails(tmp_path):
+    (tmp_path / "foo_thumb000004.jpg").write_bytes(b"")
+    (tmp_path / "foo_thumbnail.jpg").write_bytes(b"")
+    tracks = make_annotations(thumbnails=tmp_path).tracks
+    assert tracks.loc[4, "thumbnail"] == tmp_path / "foo_thumb000004.jpg"
+    assert tracks.loc[1, "thumbnail"] is None
+
+
+def test_repr_counts():
+    assert repr(make_annotations()) == "<Annotations: 2 faces, 3 boxes, 10 frames of 100x50>"
