@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
 from packaging.requirements import Requirement
 
+ROOT = Path(__file__).parents[1]
 LARGEST_FILE = 4_000_000
 CONDA_NAMES = {"opencv": "opencv-python", "matplotlib-base": "matplotlib"}
 
