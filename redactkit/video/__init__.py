@@ -3,6 +3,7 @@
 from redactkit.files import sweep_parts
 from redactkit.video.fidelity import compare_files
 from redactkit.video.frames import Frame
+from redactkit.video.pictures import Pictures, save_jpeg
 from redactkit.video.planes import pixel_layout, plane_views
 from redactkit.video.probe import probe
 from redactkit.video.reader import VideoReader
@@ -10,11 +11,13 @@ from redactkit.video.writer import VideoWriter
 
 __all__ = [
     "Frame",
+    "Pictures",
     "VideoReader",
     "VideoWriter",
     "compare_files",
     "pixel_layout",
     "plane_views",
     "probe",
+    "save_jpeg",
     "sweep_parts",
 ]

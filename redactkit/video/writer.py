@@ -11,10 +11,8 @@ from types import TracebackType
 from typing import Literal, Self
 
 import av
-import numpy as np
 from av.container import OutputContainer
 from av.stream import Disposition
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from redactkit.errors import OptionError, VideoError
@@ -23,7 +21,7 @@ from redactkit.media import VideoInfo
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.opening import av_errors, opened
 from redactkit.video.orientation import display_matrix
-from redactkit.video.planes import plane_views
+from redactkit.video.pictures import Pictures
 from redactkit.video.sound import AudioFeed
 from redactkit.video.timing import durations, movie_timescale, output_time_base, start_shift
 
@@ -104,7 +102,7 @@ class VideoWriter:
         if self._shift:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
         self._durations = durations(info, 0)
-        self._converter = VideoReformatter()
+        self._pictures = Pictures(info, self._encoding)
         self._last: int | None = None
         self._stack = ExitStack()
         self._failure: BaseException | None = None
@@ -158,25 +156,7 @@ class VideoWriter:
 
     def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
-        converted = self._convert(picture)
-        if converted is not picture:
-            return converted
-        return _copy_fields(picture) if picture.interlaced_frame else _copy(picture)
-
-    def _convert(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return ``picture`` in the format and range that are written; itself where it is."""
-        if picture.format.name == self.pixel_format:
-            return picture
-        color, rgb = self._encoding.color, picture.format.is_rgb
-        with av_errors(self._info.path, f"convert {picture.format.name} to {self.pixel_format}"):
-            return self._converter.reformat(
-                picture,
-                format=self.pixel_format,
-                dst_colorspace={1: 1, 6: 5}[color.space] if rgb else None,
-                src_color_range=None if rgb else color.range or 1,
-                dst_color_range=color.range or 1,
-                interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
-            )
+        return self._pictures.prepare(picture)
 
     def write(self, picture: av.VideoFrame, pts: int) -> None:
         """Encode one frame at ``pts``, in ticks of ``info.time_base``; frames come in presentation order.
@@ -198,7 +178,7 @@ class VideoWriter:
         if self._last is not None and pts <= self._last:
             raise VideoError(f"frame at pts {pts} does not come after pts {self._last} ({self.path})")
         self._last = pts
-        frame = self._convert(picture)
+        frame = self._pictures.convert(picture)
         frame.time_base = info.time_base
         frame.pts = pts + round(self._shift / info.time_base)
         frame.duration = self._durations.get(pts) or picture.duration
@@ -295,26 +275,6 @@ class VideoWriter:
                     self._queue.get_nowait()
                 except queue.Empty:
                     continue
-
-
-def _copy(picture: av.VideoFrame) -> av.VideoFrame:
-    copy = av.VideoFrame(picture.width, picture.height, picture.format.name)
-    for target, source in zip(plane_views(copy), plane_views(picture), strict=True):
-        np.copyto(target, source)
-    return copy
-
-
-def _copy_fields(picture: av.VideoFrame) -> av.VideoFrame:
-    """Copy an interlaced picture with its field order, which only a filter carries over."""
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
-    )
-    graph.link_nodes(source, graph.add("copy"), graph.add("buffersink")).configure()
-    graph.push(picture)
-    copy = graph.pull()
-    assert isinstance(copy, av.VideoFrame)
-    return copy
 
 
 def _left_out(info: VideoInfo, audio: str) -> list[str]:

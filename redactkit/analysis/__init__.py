@@ -1,0 +1,7 @@
+"""The first pass: find every face, follow it through the video, and write what was found."""
+
+from __future__ import annotations
+
+from redactkit.analysis.analyze import analyze, default_folder, find_annotations
+
+__all__ = ["analyze", "default_folder", "find_annotations"]

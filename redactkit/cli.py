@@ -1,0 +1,372 @@
+"""The command line: the passes and the looks at files, by the same verbs as the functions.
+
+Exit codes: 0 done; 1 could not, with a one-line reason; 2 wrong usage; 3 done, but the check found
+an exposed face or broken fidelity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from redactkit import __version__
+
+__all__ = ["main"]
+
+DONE, FAILED, USAGE, EXPOSED = range(4)
+BLURS = ["Low", "Med", "High", "Box", "Black", "Pixelate", "Fill"]
+FORMATS = ["azure", "cvat", "mot", "coco", "csv", "parquet"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return _fail("interrupted; no unfinished output was left")
+    except BrokenPipeError:
+        return FAILED
+    except Exception as error:
+        if options.debug:
+            raise
+        return _fail(_one_line(error))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(reason: str) -> int:
+    print(f"redactkit: {reason}", file=sys.stderr)
+    return FAILED
+
+
+def _one_line(error: Exception) -> str:
+    from redactkit.errors import RedactkitError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, RedactkitError):
+        return text
+    return f"{type(error).__name__}: {text} (run again with --debug for the whole story)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="redactkit",
+        description="Redact faces in video in two passes: analyze finds and tracks them, redact hides them.",
+        epilog="Exit codes: 0 done, 1 could not, 2 wrong usage, 3 done but a face is exposed or fidelity is broken.",
+    )
+    parser.add_argument("--version", action="version", version=f"redactkit {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (
+        _add_analyze,
+        _add_redact,
+        _add_combined,
+        _add_verify,
+        _add_run,
+        _add_inspect,
+        _add_convert,
+        _add_demo,
+        _add_lab,
+    ):
+        add(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def _writing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _detecting(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--detector", default="centerface", help="centerface (default) or yunet")
+    command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
+    command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
+
+
+def _hiding(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--blur", default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
+    command.add_argument("--margin", type=float, default=0.15, help="share added on each side (default 0.15)")
+    command.add_argument("--strength", type=float, default=1.0, help="above 1 hides more (default 1)")
+    command.add_argument("--codec", help="encoder, by default libx264 (8 bit) or libx265 (deeper)")
+    command.add_argument("--crf", type=float, help="constant rate factor of the encoder")
+    command.add_argument("--preset", help="speed preset of the encoder")
+    command.add_argument("--audio", default="keep", choices=["keep", "drop"])
+
+
+def _choosing(command: argparse.ArgumentParser) -> None:
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument("--ids", metavar="FILE", help="ID list: the faces to redact, one a line")
+    choice.add_argument("--include", type=_id_list, metavar="1,4", help="redact only these faces")
+    choice.add_argument("--exclude", type=_id_list, metavar="3", help="redact every face but these")
+
+
+def _id_list(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected face IDs like 1,4, got {text!r}") from None
+
+
+def _detector_options(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("detector", "detection_size", "sensitivity", "overwrite")
+    return {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
+
+
+def _blur_options(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "overwrite")
+    return {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
+
+
+def _add_analyze(commands: Any) -> None:
+    command = _command(commands, "analyze", _analyze, "find and track every face; write annotations and thumbnails")
+    command.add_argument("video", nargs="+")
+    command.add_argument("-o", "--output", metavar="DIR", help="default: STEM_analysis beside the video")
+    _detecting(command)
+    _writing(command)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from redactkit.analysis import analyze, default_folder
+
+    def one(video: str) -> int:
+        folder = Path(options.output or default_folder(video))
+        annotations = analyze(video, output=folder, **_detector_options(options))
+        print(
+            f"{video}: {len(annotations.tracks)} faces, {len(annotations.detections)} boxes "
+            f"in {annotations.video.frame_count} frames"
+        )
+        print(f"  annotations and thumbnails are in {folder}")
+        return DONE
+
+    return _each(options.video, one)
+
+
+def _each(videos: Sequence[str], one: Callable[[str], int]) -> int:
+    """Run ``one`` on every video; a video that fails does not stop the rest."""
+    if len(videos) == 1:
+        return one(videos[0])
+    return max(_guarded(one, video) for video in videos)
+
+
+def _guarded(one: Callable[[str], int], video: str) -> int:
+    from redactkit.errors import RedactkitError
+
+    try:
+        return one(video)
+    except RedactkitError as error:
+        return _fail(_one_line(error))
+
+
+def _add_redact(commands: Any) -> None:
+    command = _command(commands, "redact", _redact, "hide the chosen faces in a new mp4")
+    command.add_argument("video")
+    command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
+    command.add_argument("-o", "--output", metavar="FILE")
+    command.add_argument("--force", action="store_true", help="take annotations of another video all the same")
+    _choosing(command)
+    _hiding(command)
+    _writing(command)
+
+
+def _redact(options: argparse.Namespace) -> int:
+    from redactkit.analysis import find_annotations
+    from redactkit.redaction import redact
+
+    report = redact(
+        options.video,
+        options.annotations or find_annotations(options.video),
+        output=options.output,
+        ids=options.ids,
+        include=options.include,
+        exclude=options.exclude,
+        force=options.force,
+        **_blur_options(options),
+    )
+    return _tell(report)
+
+
+def _tell(report: Any) -> int:
+    print(report)
+    for note in report.notes:
+        print(f"  note: {note}")
+    print(f"  report: {report.path}")
+    return DONE if report.ok else EXPOSED
+
+
+def _add_combined(commands: Any) -> None:
+    command = _command(commands, "combined", _combined, "find every face and hide it, in one go")
+    command.add_argument("video", nargs="+")
+    command.add_argument("-o", "--output", metavar="FILE|DIR", help="default: STEM_redacted.mp4 beside the video")
+    _detecting(command)
+    _hiding(command)
+    _writing(command)
+
+
+def _combined(options: argparse.Namespace) -> int:
+    from redactkit.passes import combined
+
+    shared = _detector_options(options) | _blur_options(options)
+    return _each(options.video, lambda video: _tell(combined(video, output=_output_for(video, options), **shared)))
+
+
+def _output_for(video: str, options: argparse.Namespace) -> Path | None:
+    """Return the file for one video: ``-o`` names a folder when it is one or when there are several videos."""
+    from redactkit.redaction import default_output
+
+    if options.output is None:
+        return None
+    target = Path(options.output)
+    if not target.is_dir() and len(options.video) == 1 and target.suffix:
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    return target / default_output(video).name
+
+
+def _add_verify(commands: Any) -> None:
+    command = _command(commands, "verify", _verify, "look for faces left bare in a redacted video")
+    command.add_argument("video")
+    command.add_argument("redacted")
+    command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
+    command.add_argument("--ids", metavar="FILE", help="ID list the video was redacted with")
+    command.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    command.add_argument("--sheet", metavar="PNG", help="save a picture of the worst frames")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from redactkit.analysis import find_annotations
+    from redactkit.verification import verify
+
+    annotations = options.annotations or find_annotations(options.video)
+    report = verify(options.video, options.redacted, annotations, ids=options.ids, progress=not options.quiet)
+    print(report.to_json() if options.json else report)
+    if options.sheet:
+        report.contact_sheet().savefig(options.sheet)
+    return DONE if report.ok else EXPOSED
+
+
+def _add_run(commands: Any) -> None:
+    command = _command(commands, "run", _run, "run a job configuration: mode and blur from a preset file")
+    command.add_argument("video")
+    command.add_argument("--config", required=True, metavar="PRESET.json")
+    command.add_argument("--annotations", metavar="FILE", help="for mode redact")
+    command.add_argument("--ids", metavar="FILE", help="for mode redact")
+    command.add_argument("-o", "--output", metavar="DIR", help="default: the video's folder")
+    _writing(command)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from redactkit.passes import run_preset
+
+    folder = Path(options.output) if options.output else Path(options.video).parent
+    result = run_preset(
+        options.video,
+        options.config,
+        output=folder,
+        annotations=options.annotations,
+        ids=options.ids,
+        overwrite=options.overwrite,
+        progress=not options.quiet,
+    )
+    if result is None:
+        print(f"{options.video}: annotations and thumbnails are in {folder}")
+        return DONE
+    return _tell(result)
+
+
+def _add_inspect(commands: Any) -> None:
+    command = _command(commands, "inspect", _inspect, "say what is in an annotation file and what is odd about it")
+    command.add_argument("annotations")
+    command.add_argument("--format", help="default: recognised by content")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from redactkit.inspection import inspect
+
+    report = inspect(options.annotations, format=options.format)
+    print(report.to_json() if options.json else report)
+    return DONE
+
+
+def _add_convert(commands: Any) -> None:
+    command = _command(commands, "convert", _convert, "write an annotation file in another format")
+    command.add_argument("annotations")
+    command.add_argument("output")
+    command.add_argument("--to", required=True, choices=FORMATS)
+    command.add_argument("--format", help="of the input; default: recognised by content")
+    command.add_argument("--size", type=_size, metavar="WxH", help="frame size, where the file has none")
+    command.add_argument("--overwrite", action="store_true")
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a size like 1280x720, got {text!r}") from None
+    return width, height
+
+
+def _convert(options: argparse.Namespace) -> int:
+    import warnings
+
+    from redactkit.formats import read_annotations, write_annotations
+
+    with warnings.catch_warnings(record=True) as lost:
+        warnings.simplefilter("always")
+        annotations = read_annotations(options.annotations, format=options.format, frame_size=options.size)
+        write_annotations(annotations, options.output, format=options.to, overwrite=options.overwrite)
+    for warning in lost:
+        print(f"redactkit: {warning.message}", file=sys.stderr)
+    print(f"{options.output}: {len(annotations.detections)} boxes of {len(annotations.tracks)} faces")
+    return DONE
+
+
+def _add_demo(commands: Any) -> None:
+    command = _command(commands, "demo", _demo, "run both passes on the sample clip")
+    command.add_argument("-o", "--output", metavar="DIR", default="redactkit-output")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from redactkit.passes import demo
+
+    report = demo(Path(options.output), progress=not options.quiet)
+    code = _tell(report)
+    print(f"  annotations, thumbnails and the video are in {Path(options.output).resolve()}")
+    print("  open the notebooks with: redactkit lab")
+    return code
+
+
+def _add_lab(commands: Any) -> None:
+    command = _command(commands, "lab", _lab, "open JupyterLab on the notebooks")
+    command.add_argument("folder", nargs="?", default=".", help="where the notebooks are, or are copied to")
+    command.add_argument("--copy-only", action="store_true", help="put the notebooks there and do not start JupyterLab")
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from redactkit.passes import start_lab
+    from redactkit.resources import copy_notebooks
+
+    notebooks = copy_notebooks(options.folder)
+    print(f"the notebooks are in {notebooks}")
+    return DONE if options.copy_only else start_lab(notebooks)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""The passes put together: combined, a job preset, the demo, and the notebooks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from redactkit.analysis import analyze, find_annotations
+from redactkit.errors import OptionError
+from redactkit.formats import Preset, read_preset
+from redactkit.progress import ProgressLike
+from redactkit.redaction import RedactionReport, default_output, redact
+from redactkit.resources import sample_path
+
+__all__ = ["combined", "demo", "run_preset", "start_lab"]
+
+_STANDARD_DEFINITION = 640
+
+
+def combined(
+    video: str | Path,
+    *,
+    output: str | Path | None = None,
+    detector: str = "centerface",
+    detection_size: int | None = None,
+    sensitivity: str = "normal",
+    overwrite: bool = False,
+    progress: ProgressLike = True,
+    **blurring: Any,
+) -> RedactionReport:
+    """Find every face of a video and hide it, with no review in between.
+
+    Parameters
+    ----------
+    video : path
+    output : path, optional
+        Default ``foo_redacted.mp4`` beside the source.
+    detector, detection_size, sensitivity
+        As in `redactkit.analyze`.
+    overwrite : bool
+        Replace an output that is there.
+    progress : bool or callable
+        See `redactkit.progress.track`.
+    **blurring
+        Further options of `redactkit.redact`, such as ``blur`` and ``margin``.
+
+    Returns
+    -------
+    RedactionReport
+
+    Examples
+    --------
+    >>> combined("lobby.mp4", blur="High")  # doctest: +SKIP
+    """
+    annotations = analyze(
+        video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
+    )
+    return redact(video, annotations, output=output, overwrite=overwrite, progress=progress, **blurring)
+
+
+def run_preset(
+    video: str | Path,
+    preset: str | Path | Mapping[str, Any] | Preset,
+    *,
+    output: str | Path,
+    annotations: str | Path | None = None,
+    ids: str | Path | None = None,
+    overwrite: bool = False,
+    progress: ProgressLike = True,
+) -> RedactionReport | None:
+    """Run a job configuration of the original service.
+
+    Parameters
+    ----------
+    video : path
+    preset : path, mapping or Preset
+        ``{"version": "1.0", "options": {"mode": "analyze"}}`` with keys in any case.
+    output : path
+        Folder for everything the pass writes.
+    annotations, ids : path, optional
+        For mode ``redact``: the annotations file (default: what analyze wrote in ``output``) and the ID list.
+    overwrite, progress
+        As in `redactkit.redact`.
+
+    Returns
+    -------
+    RedactionReport or None
+        None in mode ``analyze``.
+
+    Raises
+    ------
+    AnnotationError
+        If the preset means nothing.
+    """
+    job = preset if isinstance(preset, Preset) else read_preset(preset)
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    size = _STANDARD_DEFINITION if job.resolution == "StandardDefinition" else None
+    shared: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
+    target = folder / default_output(video).name
+    if job.mode == "analyze":
+        analyze(video, output=folder, detection_size=size, **shared)
+        return None
+    if job.mode == "combined":
+        return combined(video, output=target, detection_size=size, blur=job.blur, **shared)
+    found = annotations or find_annotations(video, folder)
+    return redact(video, found, output=target, ids=ids, blur=job.blur, **shared)
+
+
+def demo(folder: Path, *, progress: ProgressLike = True) -> RedactionReport:
+    """Run both passes on the sample clip; replaces what an earlier demo left in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clip = sample_path()
+    annotations = analyze(clip, output=folder, overwrite=True, progress=progress)
+    target = folder / default_output(clip).name
+    return redact(clip, annotations, output=target, overwrite=True, progress=progress)
+
+
+def start_lab(folder: str | Path) -> int:
+    """Start JupyterLab on a folder, wait until it ends, and return its exit code.
+
+    Raises
+    ------
+    OptionError
+        If JupyterLab cannot be started.
+    """
+    command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(folder)]
+    try:
+        return subprocess.run(command, check=False).returncode
+    except OSError as err:
+        raise OptionError(f"JupyterLab could not be started ({err}); run: jupyter lab {folder}") from err

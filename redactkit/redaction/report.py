@@ -1,0 +1,148 @@
+"""What a redaction did, and whether the file it wrote keeps the source's frames, time and sound."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import redactkit
+from redactkit.annotations import Annotations
+from redactkit.files import write_text
+from redactkit.media import file_sha256
+from redactkit.redaction.plan import Plan
+
+__all__ = ["RedactionReport", "count_faces", "read_report", "software_versions"]
+
+_PARTS = ["av", "numpy", "opencv-python", "openvino", "pandas", "scipy"]
+
+
+@dataclass(frozen=True)
+class RedactionReport:
+    """The record of one redaction.
+
+    Parameters
+    ----------
+    source, output : Path
+    settings : mapping
+        Every option with which the pass ran.
+    faces : DataFrame
+        Index ``face_id``; ``redact``, ``label``, ``reason``, ``frames`` (hidden in so many frames),
+        ``first_time``, ``last_time`` (s).
+    fidelity : DataFrame
+        One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
+    notes : tuple of str
+        What was converted rather than kept, and what was odd about the source.
+    record : mapping
+        Hashes, versions, device, user and time.
+    """
+
+    source: Path
+    output: Path
+    settings: Mapping[str, Any]
+    faces: pd.DataFrame
+    fidelity: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the output keeps the source's frames, time, size and sound."""
+        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0
+
+    @property
+    def path(self) -> Path:
+        """Where the report is saved: ``foo_redacted.report.json`` beside ``foo_redacted.mp4``."""
+        return self.output.with_suffix(".report.json")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON-able data."""
+        return {
+            "ok": self.ok,
+            "source": str(self.source),
+            "output": str(self.output),
+            **self.record,
+            "settings": dict(self.settings),
+            "faces": _rows(self.faces.reset_index()),
+            "fidelity": _rows(self.fidelity),
+            "notes": list(self.notes),
+        }
+
+    def save(self) -> Path:
+        """Write the report beside the output and return its path."""
+        write_text(self.path, json.dumps(self.to_dict(), indent=1, default=str), overwrite=True)
+        return self.path
+
+    def __str__(self) -> str:
+        hidden = self.faces[self.faces["redact"]]
+        verdict = "fidelity holds" if self.ok else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
+        return (
+            f"{self.output}: {len(hidden)} of {len(self.faces)} faces hidden, "
+            f"{int(hidden['frames'].sum())} boxes, blur {self.settings.get('blur')}, {verdict}"
+        )
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        tables = self.fidelity.to_html(index=False, escape=True) + self.faces.to_html(escape=True)
+        return f"<p><b>{escape(str(self))}</b></p><ul>{notes}</ul>{tables}"
+
+
+def _failed(fidelity: pd.DataFrame) -> list[str]:
+    return [str(name) for name in fidelity.loc[~fidelity["ok"].astype(bool), "check"]] or ["no check ran"]
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", default_handler=str))
+    return rows
+
+
+def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int]) -> pd.DataFrame:
+    """Return for every face whether it was hidden, in how many frames, and between which times."""
+    hidden = pd.DataFrame({"face_id": plan.faces, "time": annotations.video.times[plan.frames]})
+    spans = hidden.groupby("face_id")["time"].agg(frames="size", first_time="min", last_time="max")
+    decided = annotations.tracks[["redact", "label", "reason"]].copy()
+    decided["redact"] = decided.index.isin(faces)
+    table = decided.join(spans)
+    return table.assign(frames=table["frames"].fillna(0).astype("int64"))
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of everything that decides what the output looks like."""
+    versions = {"redactkit": redactkit.__version__, "python": platform.python_version()}
+    return versions | {name: importlib.metadata.version(name) for name in _PARTS}
+
+
+def make_record(source_sha256: str, output: Path, annotations: Annotations) -> dict[str, Any]:
+    """Return who made the output when, from what, with what."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "user": _user(),
+        "source_sha256": source_sha256,
+        "output_sha256": file_sha256(output),
+        "versions": software_versions(),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "analysis": dict(annotations.settings),
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def read_report(path: str | Path) -> dict[str, Any]:
+    """Read a saved report as plain data."""
+    data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return data

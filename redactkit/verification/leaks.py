@@ -1,0 +1,121 @@
+"""Faces that are to be seen in the output and should not be: a second, keener search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit import boxes as bx
+from redactkit.detectors import Detector
+from redactkit.tables import BOX, as_detections
+from redactkit.tracking import link
+
+__all__ = ["Look", "find_strangers", "judge_leaks", "make_looks"]
+
+_HIDDEN_SHARE = 0.5
+_KNOWN_IOU = 0.3
+_SAME_IOU = 0.4
+SURE = 0.6
+SURE_RUN = 3
+SURE_RUN_MEAN = 0.45
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way of searching a picture: a detector, the picture's longer side, mirrored or not."""
+
+    name: str
+    detector: Detector
+    side: int
+    mirror: bool = False
+
+    def __call__(self, picture: NDArray[np.uint8]) -> bx.FloatArray:
+        """Return boxes and confidences, shape (N, 5), in pixels of ``picture``."""
+        import cv2
+
+        scale = self.side / max(picture.shape[:2])
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=interpolation)
+        turned = np.ascontiguousarray(resized[:, ::-1]) if self.mirror else resized
+        found = np.array(self.detector([turned])[0], dtype=np.float64)
+        if self.mirror:
+            found[:, 0] = turned.shape[1] - found[:, 0] - found[:, 2]
+        found[:, :4] /= scale
+        return found
+
+
+def make_looks(detector: Detector, *, side: int, second: Detector | None = None) -> tuple[Look, ...]:
+    """Return the ways of looking: as analyzed, mirrored, larger, and with the second detector where there is one."""
+    looks = [
+        Look(f"{side} px", detector, side),
+        Look(f"{side} px mirrored", detector, side, mirror=True),
+        Look(f"{side * 3 // 2} px", detector, side * 3 // 2),
+    ]
+    if second is not None:
+        looks.append(Look("second detector", second, side))
+    return tuple(looks)
+
+
+def find_strangers(
+    picture: NDArray[np.uint8], looks: Sequence[Look], *, hidden: bx.FloatArray, visible: bx.FloatArray
+) -> bx.FloatArray:
+    """Return the faces of one output picture that nobody accounts for.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (H, W, 3)
+    looks : sequence of Look
+    hidden : ndarray of shape (N, 4)
+        Boxes that were to be hidden, margin included.
+    visible : ndarray of shape (M, 4)
+        Boxes of faces left visible on purpose.
+
+    Returns
+    -------
+    ndarray of shape (K, 6)
+        x, y, width, height, the highest confidence, and by how many looks it was found.
+    """
+    found = [(box, number) for number, look in enumerate(looks) for box in look(picture)]
+    strangers = [item for item in found if not _accounted(item[0][:4], hidden, visible)]
+    return np.array(list(_merged(strangers)), dtype=np.float64).reshape(-1, 6)
+
+
+def _accounted(box: bx.FloatArray, hidden: bx.FloatArray, visible: bx.FloatArray) -> bool:
+    if len(hidden) and bx.union_cover(box[None], hidden)[0] >= _HIDDEN_SHARE:
+        return True
+    return bool(len(visible) and bx.iou(box[None], visible).max() >= _KNOWN_IOU)
+
+
+def _merged(found: list[tuple[bx.FloatArray, int]]) -> Iterator[list[float]]:
+    """Yield one row per face found by several looks: the most confident box, and the number of looks."""
+    rest = sorted(found, key=lambda item: -item[0][4])
+    while rest:
+        best = rest[0][0]
+        same = [bx.iou(best[None, :4], item[0][None, :4])[0, 0] >= _SAME_IOU for item in rest]
+        looks = {item[1] for item, match in zip(rest, same, strict=True) if match}
+        yield [*best.tolist(), float(len(looks))]
+        rest = [item for item, match in zip(rest[1:], same[1:], strict=True) if not match]
+
+
+def judge_leaks(rows: pd.DataFrame, *, frame_rate: float) -> pd.DataFrame:
+    """Return the strangers numbered by appearance, and which of them are surely faces.
+
+    A finding is sure at a confidence of 0.6, or when it holds for three frames with a mean
+    of 0.45; anything less is listed to be looked at.
+    """
+    if not len(rows):
+        return _leak_table(rows)
+    linked = link(as_detections(rows), frame_rate=frame_rate)
+    runs = linked.groupby("face_id")["confidence"].agg(["max", "mean", "size"])
+    sure = (runs["max"] >= SURE) | ((runs["size"] >= SURE_RUN) & (runs["mean"] >= SURE_RUN_MEAN))
+    return _leak_table(linked.assign(sure=linked["face_id"].map(sure).astype(bool)))
+
+
+def _leak_table(rows: pd.DataFrame) -> pd.DataFrame:
+    columns = ["frame", "time", "face_id", *BOX, "confidence"]
+    table = as_detections(rows)[columns]
+    return table.assign(sure=rows["sure"].to_numpy(bool) if "sure" in rows else np.zeros(len(rows), bool))

@@ -1,0 +1,48 @@
+"""A contact sheet of exposed frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from redactkit.video import VideoReader
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from redactkit.verification.report import VerificationReport
+
+__all__ = ["contact_sheet"]
+
+_COLUMNS = 4
+_COLORS = {"bare": "#d62728", "leak": "#ff7f0e"}
+
+
+def contact_sheet(report: VerificationReport, *, count: int = 12) -> Figure:
+    """Draw the ``count`` worst frames of a report with the exposed boxes outlined."""
+    from matplotlib.figure import Figure
+
+    frames = report.exposures["frame"].drop_duplicates().head(count).to_list()
+    rows = max(1, -(-len(frames) // _COLUMNS))
+    figure = Figure(figsize=(3.2 * _COLUMNS, 2.2 * rows), layout="constrained")
+    figure.suptitle(f"{report.redacted.name}: {report.verdict}")
+    axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    with VideoReader(report.redacted) as reader:
+        for axis, frame in zip(axes, frames, strict=False):
+            _draw(axis, reader, int(frame), report.exposures)
+    return figure
+
+
+def _draw(axis: Any, reader: VideoReader, index: int, exposures: Any) -> None:
+    from matplotlib.patches import Rectangle
+
+    index = min(index, reader.info.frame_count - 1)
+    frame = reader.frame_at(index)
+    axis.imshow(frame.rgb())
+    axis.set_title(f"frame {index}, {frame.time:.3f} s", fontsize=8)
+    for row in exposures[exposures["frame"] == index].itertuples():
+        outline = Rectangle(
+            (row.x, row.y), row.width, row.height, fill=False, edgecolor=_COLORS[row.kind], linewidth=1.5
+        )
+        axis.add_patch(outline)

@@ -1,0 +1,94 @@
+"""Decoded pictures in the form in which they are written, and as JPEG files."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from redactkit.media import VideoInfo
+from redactkit.video.encoding import Encoding, choose_encoding
+from redactkit.video.opening import av_errors
+from redactkit.video.planes import plane_views
+
+__all__ = ["Pictures", "save_jpeg"]
+
+
+class Pictures:
+    """Turn a video's decoded pictures into what its redacted copy stores, so that a preview shows the same pixels.
+
+    Parameters
+    ----------
+    info : VideoInfo
+    encoding : Encoding, optional
+        By default what `redactkit.video.encoding.choose_encoding` chooses for ``info``.
+    """
+
+    def __init__(self, info: VideoInfo, encoding: Encoding | None = None) -> None:
+        self._info = info
+        self._encoding = encoding or choose_encoding(info)
+        self._converter = VideoReformatter()
+
+    @property
+    def pixel_format(self) -> str:
+        """What frames are stored as, in FFmpeg's name."""
+        return self._encoding.pixel_format
+
+    def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
+        converted = self.convert(picture)
+        if converted is not picture:
+            return converted
+        return _copy_fields(picture) if picture.interlaced_frame else _copy(picture)
+
+    def convert(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """Return ``picture`` in the format and range that are written; itself where it is."""
+        if picture.format.name == self.pixel_format:
+            return picture
+        color, rgb = self._encoding.color, picture.format.is_rgb
+        with av_errors(self._info.path, f"convert {picture.format.name} to {self.pixel_format}"):
+            return self._converter.reformat(
+                picture,
+                format=self.pixel_format,
+                dst_colorspace={1: 1, 6: 5}[color.space] if rgb else None,
+                src_color_range=None if rgb else color.range or 1,
+                dst_color_range=color.range or 1,
+                interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+            )
+
+
+def _copy(picture: av.VideoFrame) -> av.VideoFrame:
+    copy = av.VideoFrame(picture.width, picture.height, picture.format.name)
+    copy.colorspace, copy.color_range = picture.colorspace, picture.color_range
+    for target, source in zip(plane_views(copy), plane_views(picture), strict=True):
+        np.copyto(target, source)
+    return copy
+
+
+def _copy_fields(picture: av.VideoFrame) -> av.VideoFrame:
+    """Copy an interlaced picture with its field order, which only a filter carries over."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
+    )
+    graph.link_nodes(source, graph.add("copy"), graph.add("buffersink")).configure()
+    graph.push(picture)
+    copy = graph.pull()
+    assert isinstance(copy, av.VideoFrame)
+    return copy
+
+
+def save_jpeg(image: NDArray[np.uint8], path: str | Path) -> None:
+    """Write an RGB image, shape (H, W, 3), as a JPEG file."""
+    context: Any = av.VideoCodecContext.create("mjpeg", "w")
+    context.width, context.height = image.shape[1], image.shape[0]
+    context.pix_fmt, context.time_base, context.color_range = "yuvj444p", Fraction(1, 25), 2
+    context.options = {"qmin": "2", "qmax": "4"}
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    packets = [*context.encode(frame.reformat(format="yuvj444p", dst_color_range=2)), *context.encode(None)]
+    Path(path).write_bytes(b"".join(bytes(packet) for packet in packets))
