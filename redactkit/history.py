@@ -1,0 +1,169 @@
+"""Undo and redo of tables: what an edit removed and added, not copies of what it left alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit.tables import DETECTIONS, empty_decisions, empty_detections
+
+__all__ = ["Change", "Delta", "History", "State", "difference", "patch"]
+
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+
+class State(NamedTuple):
+    """The tables that edits change: rows sorted by frame and face, one per face and frame."""
+
+    detections: pd.DataFrame
+    decisions: pd.DataFrame = empty_decisions()
+    discarded: pd.DataFrame = empty_detections()
+
+
+class Delta(NamedTuple):
+    """The rows by which one table differs from another; a changed row is in both."""
+
+    removed: pd.DataFrame
+    added: pd.DataFrame
+
+    @property
+    def inverse(self) -> Delta:
+        """The delta that undoes this one."""
+        return Delta(self.added, self.removed)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One edit: its name, who made it and when, and what it did to each table (None: nothing)."""
+
+    name: str
+    detections: Delta | None = None
+    decisions: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    discarded: Delta | None = None
+    at: str = ""
+    user: str = ""
+
+    @classmethod
+    def between(cls, before: State, after: State, *, name: str, at: str = "", user: str = "") -> Change:
+        """Return the change that leads from one state to another."""
+        decided = before.decisions is not after.decisions and not before.decisions.equals(after.decisions)
+        return cls(
+            name,
+            difference(before.detections, after.detections),
+            (before.decisions, after.decisions) if decided else None,
+            difference(before.discarded, after.discarded),
+            at,
+            user,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changed."""
+        return self.detections is None and self.decisions is None and self.discarded is None
+
+    def apply(self, state: State) -> State:
+        """Return the state after the change."""
+        decisions = state.decisions if self.decisions is None else self.decisions[1]
+        return State(patch(state.detections, self.detections), decisions, patch(state.discarded, self.discarded))
+
+    @property
+    def inverse(self) -> Change:
+        """The change that undoes this one."""
+        return replace(
+            self,
+            detections=self.detections and self.detections.inverse,
+            decisions=self.decisions and self.decisions[::-1],
+            discarded=self.discarded and self.discarded.inverse,
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """Changes in the order in which they were made; those from ``position`` on are undone."""
+
+    changes: tuple[Change, ...] = ()
+    position: int = 0
+    limit: int = field(default=1000, kw_only=True)
+
+    def push(self, change: Change) -> History:
+        """Return the history with one change more; what was undone can no longer be redone."""
+        kept = (*self.changes[: self.position], change)[-self.limit :]
+        return replace(self, changes=kept, position=len(kept))
+
+    def moved(self, steps: int) -> History:
+        """Return the history with its position moved."""
+        return replace(self, position=self.position + steps)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The changes' names, oldest first."""
+        return tuple(change.name for change in self.changes)
+
+
+def difference(before: pd.DataFrame, after: pd.DataFrame) -> Delta | None:
+    """Return the rows by which two sorted tables differ, or None where they are equal.
+
+    Examples
+    --------
+    >>> from redactkit.tables import as_detections
+    >>> a = as_detections({"frame": [1, 2], "face_id": 1, "x": 0, "y": 0, "width": 1, "height": 1})
+    >>> delta = difference(a, a.assign(x=[0.0, 5.0]))
+    >>> delta.removed["frame"].tolist(), delta.added["x"].tolist()
+    ([2], [5.0])
+    """
+    if before is after:
+        return None
+    old, new = _keys(before, after)
+    same, place = _find(old, new)
+    same[same] = _equal_rows(before[same], after.take(place[same]))
+    kept = np.zeros(len(after), bool)
+    kept[place[same]] = True
+    if same.all() and kept.all():
+        return None
+    return Delta(before[~same].reset_index(drop=True), after[~kept].reset_index(drop=True))
+
+
+def patch(table: pd.DataFrame, delta: Delta | None) -> pd.DataFrame:
+    """Return ``table`` without a delta's removed rows and with its added ones."""
+    if delta is None:
+        return table
+    keys, removed, added = _keys(table, delta.removed, delta.added)
+    kept = ~_find(keys, removed)[0]
+    order = np.argsort(np.concatenate([keys[kept], added]), kind="stable")
+    rows = pd.concat([table[kept], delta.added], ignore_index=True)
+    return rows.take(order).reset_index(drop=True)
+
+
+def _keys(*tables: pd.DataFrame) -> list[IntArray]:
+    """Return for each table one ascending number a row, the same for the same face and frame."""
+    faces = np.concatenate([table["face_id"] for table in tables])
+    frames = np.concatenate([table["frame"] for table in tables])
+    low, high = (int(faces.min()), int(faces.max())) if len(faces) else (0, 0)
+    span = high - low + 1
+    if span * (int(frames.max(initial=0)) + 1) >= 2**62:
+        faces, low = np.unique(faces, return_inverse=True)[1], 0
+        span = int(faces.max()) + 1
+    return np.split(frames * span + (faces - low), np.cumsum([len(table) for table in tables])[:-1])
+
+
+def _find(keys: IntArray, among: IntArray) -> tuple[BoolArray, IntArray]:
+    """Return which keys are in the ascending ``among``, and where."""
+    if not len(among):
+        return np.zeros(len(keys), bool), np.zeros(len(keys), np.int64)
+    place = np.minimum(np.searchsorted(among, keys), len(among) - 1)
+    return among[place] == keys, place
+
+
+def _equal_rows(left: pd.DataFrame, right: pd.DataFrame) -> BoolArray:
+    equal: BoolArray = (left["source"].cat.codes.to_numpy() == right["source"].cat.codes.to_numpy()).copy()
+    for name in DETECTIONS:
+        if name != "source":
+            a, b = left[name].to_numpy(), right[name].to_numpy()
+            equal &= (a == b) | ((a != a) & (b != b))
+    return equal

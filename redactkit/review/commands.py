@@ -1,0 +1,205 @@
+"""Every edit an analyst makes, as a method: the pure functions of `redactkit.editing` on a session's tables.
+
+A face or frame left out is the current one. A range of frames is ``start`` up to, not including, ``stop``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from redactkit import editing
+from redactkit.errors import OptionError
+from redactkit.media import VideoInfo
+from redactkit.review.session import Session
+
+__all__ = ["Commands"]
+
+Box = Sequence[float]
+
+
+class Commands(Session):
+    """A session with a current frame and face, and the edits that start from them."""
+
+    current_frame = traitlets.Int(0)
+    current_face = traitlets.Int(None, allow_none=True)
+
+    @property
+    def video(self) -> VideoInfo:
+        """The video's header."""
+        return self._base.video
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the video; 1 where it has none, so that there is always a frame to stand on."""
+        return max(self.video.frame_count, 1)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Time of every frame in seconds."""
+        return self.video.times if self.video.frame_count else np.zeros(1)
+
+    def set_box(self, box: Box, *, face_id: int | None = None, frame: int | None = None) -> None:
+        """Move, resize or add a face's box in one frame; see `redactkit.editing.set_box`."""
+        face, at = self._face(face_id), self._frame(frame)
+        with self.lock:
+            table = editing.set_box(self.detections, face_id=face, frame=at, box=box, time=float(self.times[at]))
+            self.edit(f"box of face {face} in frame {at}", detections=table)
+
+    def shift_boxes(
+        self, change: Box, *, face_id: int | None = None, start: int | None = None, stop: int | None = None
+    ) -> None:
+        """Change a face's boxes in a range alike; see `redactkit.editing.shift_boxes`."""
+        face = self._face(face_id)
+        with self.lock:
+            table = editing.shift_boxes(self.detections, face_id=face, change=change, start=start, stop=stop)
+            self.edit(f"boxes of face {face} moved{_span(start, stop)}", detections=table)
+
+    def expand_boxes(
+        self,
+        *,
+        share: float = 0.0,
+        pixels: float = 0.0,
+        faces: Iterable[int] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> None:
+        """Grow the boxes of some faces (all where left out); see `redactkit.editing.expand_boxes`."""
+        ids = None if faces is None else list(faces)
+        with self.lock:
+            table = editing.expand_boxes(self.detections, share=share, pixels=pixels, faces=ids, start=start, stop=stop)
+            self.edit(f"boxes of {_named(ids)} grown{_span(start, stop)}", detections=table)
+
+    def copy_box(self, count: int, *, face_id: int | None = None, frame: int | None = None) -> None:
+        """Copy a box to the next ``count`` frames; see `redactkit.editing.copy_box`."""
+        face, at = self._face(face_id), self._frame(frame)
+        with self.lock:
+            table = editing.copy_box(self.detections, face_id=face, frame=at, count=count, times=self.times)
+            self.edit(f"box of face {face} copied{_span(at + 1, at + 1 + count)}", detections=table)
+
+    def set_keyframe(self, on: bool = True, *, face_id: int | None = None, frame: int | None = None) -> None:
+        """Mark a box as edited, or no longer so; see `redactkit.editing.set_keyframe`."""
+        face, at = self._face(face_id), self._frame(frame)
+        with self.lock:
+            table = editing.set_keyframe(self.detections, face_id=face, frame=at, on=on)
+            self.edit(f"keyframe of face {face} {'set' if on else 'cleared'} in frame {at}", detections=table)
+
+    def interpolate_boxes(
+        self, *, face_id: int | None = None, start: int | None = None, stop: int | None = None
+    ) -> None:
+        """Draw boxes anew between keyframes; see `redactkit.editing.interpolate_boxes`."""
+        face = self._face(face_id)
+        with self.lock:
+            table = editing.interpolate_boxes(self.detections, face_id=face, times=self.times, start=start, stop=stop)
+            self.edit(f"face {face} interpolated{_span(start, stop)}", detections=table)
+
+    def delete_boxes(
+        self, *, faces: Iterable[int] | None = None, start: int | None = None, stop: int | None = None
+    ) -> None:
+        """Remove the boxes of some faces (all where left out); see `redactkit.editing.delete_boxes`."""
+        ids = None if faces is None else list(faces)
+        with self.lock:
+            table = editing.delete_boxes(self.detections, faces=ids, start=start, stop=stop)
+            self.edit(f"boxes of {_named(ids)} deleted{_span(start, stop)}", detections=table)
+
+    def add_face(self, box: Box, *, frame: int | None = None, face_id: int | None = None) -> int:
+        """Add a face that was missed, make it the current one and return its ID; it is redacted."""
+        at = self._frame(frame)
+        with self.lock:
+            new = self._free_id() if face_id is None else face_id
+            time = float(self.times[at])
+            done = editing.add_face(self.detections, self.decisions, frame=at, box=box, time=time, face_id=new)
+            self.edit(f"face {new} added in frame {at}", **done._asdict())
+        self.current_face = new
+        return new
+
+    def delete_face(self, face_id: int | None = None) -> None:
+        """Remove a face with all its boxes."""
+        face = self._face(face_id)
+        with self.lock:
+            done = editing.delete_face(self.detections, self.decisions, face_id=face)
+            self.edit(f"face {face} deleted", **done._asdict())
+
+    def merge_faces(self, faces: Iterable[int]) -> int:
+        """Make one face of several, make it the current one and return its ID; it is redacted."""
+        ids = sorted({int(face) for face in faces})
+        with self.lock:
+            done = editing.merge_faces(self.detections, self.decisions, faces=ids)
+            self.edit(f"{_named(ids)} merged", **done._asdict())
+        self.current_face = ids[0]
+        return ids[0]
+
+    def split_face(self, *, face_id: int | None = None, frame: int | None = None) -> int:
+        """Give a face's boxes from a frame on a new ID, which is returned; both parts are redacted."""
+        face, at = self._face(face_id), self._frame(frame)
+        with self.lock:
+            new = self._free_id()
+            done = editing.split_face(self.detections, self.decisions, face_id=face, frame=at, new_id=new)
+            self.edit(f"face {face} split at frame {at}", **done._asdict())
+        self.current_face = new
+        return new
+
+    def restore_face(self, face_id: int) -> None:
+        """Bring back a face that the tracker set aside; it is redacted."""
+        with self.lock:
+            done, left = editing.restore_face(self.detections, self.decisions, self.discarded, face_id=face_id)
+            self.edit(f"face {face_id} brought back", **done._asdict(), discarded=left)
+
+    def decide(
+        self,
+        faces: Iterable[int],
+        *,
+        redact: bool | None = None,
+        label: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Decide about faces; what is None stays as it was.
+
+        Raises
+        ------
+        OptionError
+            If no face has one of the IDs.
+        """
+        ids = [int(face) for face in faces]
+        unknown = sorted(set(ids) - set(self.decisions.index))
+        if unknown:
+            raise OptionError(
+                f"no face has the ID {', '.join(map(str, unknown))}; see tracks.index for those there are"
+            )
+        said = {True: "redacted", False: "left visible", None: "labelled" if label is not None else "given a reason"}
+        with self.lock:
+            table = editing.set_decision(self.decisions, faces=ids, redact=redact, label=label, reason=reason)
+            self.edit(f"{_named(ids)} {said[redact]}", decisions=table)
+
+    def _free_id(self) -> int:
+        return editing.next_face_id(self.detections, self.decisions, self.discarded)
+
+    def _face(self, face_id: int | None) -> int:
+        face = self.current_face if face_id is None else face_id
+        if face is None:
+            raise OptionError("no face is current; pass face_id, or set current_face first")
+        return int(face)
+
+    def _frame(self, frame: int | None) -> int:
+        number = self.current_frame if frame is None else int(frame)
+        if not 0 <= number < self.frame_count:
+            raise OptionError(f"frame must be 0 to {self.frame_count - 1}, got {number}")
+        return number
+
+
+def _named(faces: Sequence[int] | None) -> str:
+    if faces is None:
+        return "all faces"
+    listed = ", ".join(map(str, faces[:6])) + (", ..." if len(faces) > 6 else "")
+    return f"face {listed}" if len(faces) == 1 else f"faces {listed}"
+
+
+def _span(start: int | None, stop: int | None) -> str:
+    if start is None and stop is None:
+        return ""
+    if start is not None and stop == start + 1:
+        return f" in frame {start}"
+    return f" in frames {start or 0} to {'the end' if stop is None else stop - 1}"

@@ -1,0 +1,288 @@
+"""The analyst's session over one video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import traitlets
+from numpy.typing import NDArray
+
+from redactkit.annotations import Annotations
+from redactkit.errors import MismatchError
+from redactkit.files import write_text
+from redactkit.formats import align, read_annotations, write_annotations
+from redactkit.media import VideoInfo
+from redactkit.navigation import nearest, stops
+from redactkit.review.commands import Commands
+from redactkit.tables import BOX, empty_detections
+from redactkit.video import VideoReader
+
+__all__ = ["Review"]
+
+Picture = NDArray[np.uint8]
+_PRIVATE = 0o700
+
+
+class Review(Commands):
+    """An analyst's session over one video's annotations.
+
+    Every edit is a method, can be undone, and is seen by all views at once. The tables are replaced whole,
+    never changed in place; assigning to ``detections`` or ``decisions`` is an edit too. Safe to use
+    from several threads.
+
+    Parameters
+    ----------
+    annotations : Annotations
+    frames : callable, optional
+        From a frame's number to its picture: a uint8 array of shape (H, W, 3) in RGB, or a
+        `redactkit.video.Frame`. Without it pictures are grey.
+    autosave : path, optional
+        File to which each edit is added as it is made; if it is there, the session goes on from it.
+
+    Attributes
+    ----------
+    current_frame : int
+        Clipped to the frames there are.
+    current_face : int or None
+    marked : tuple of int
+        Faces picked together, to be merged or decided at once.
+    blur, margin : str, float
+        How the redacted picture is previewed and made.
+    detections, decisions, discarded : DataFrame
+    revision : int
+        Counts up after each change of a table; views observe it.
+    history : tuple of str
+        Names of all edits that can be undone or redone.
+    history_position : int
+        Edits of ``history`` that hold now; those after are undone.
+    lock : threading.RLock
+        Held while tables change.
+
+    Examples
+    --------
+    >>> from redactkit.tables import as_detections
+    >>> from fractions import Fraction
+    >>> video = VideoInfo(None, 64, 48, Fraction(25), Fraction(1, 25), range(10))
+    >>> review = Review(Annotations(video, empty_detections()))
+    >>> face = review.add_face([10, 10, 8, 8], frame=3)
+    >>> review.selected_ids, review.history
+    ([1], ('face 1 added in frame 3',))
+    >>> review.undo()
+    >>> len(review.detections)
+    0
+    """
+
+    marked = traitlets.Tuple()
+    blur = traitlets.Unicode("Med")
+    margin = traitlets.Float(0.15, min=0.0, max=2.0)
+
+    def __init__(
+        self,
+        annotations: Annotations,
+        *,
+        frames: Callable[[int], Any] | None = None,
+        autosave: str | Path | None = None,
+    ) -> None:
+        self.reader: VideoReader | None = None
+        self.folder: Path | None = None
+        self._frames = frames
+        self._own: set[Path] = set()
+        super().__init__(annotations, autosave=autosave)
+
+    @classmethod
+    def open(
+        cls,
+        video: str | Path,
+        annotations: Annotations | str | Path | None = None,
+        *,
+        autosave: str | Path | None = None,
+        force: bool = False,
+    ) -> Self:
+        """Open a session on a video.
+
+        Parameters
+        ----------
+        video : path
+        annotations : Annotations or path, optional
+            Without them the session begins with no face.
+        autosave : path, optional
+            See `Review`.
+        force : bool
+            Take annotations that were made from another video.
+
+        Raises
+        ------
+        VideoError
+            If the video cannot be read.
+        MismatchError
+            If the annotations were made from another video, unless ``force``.
+        """
+        reader = VideoReader(video)
+        try:
+            read = read_annotations(annotations) if isinstance(annotations, str | Path) else annotations
+            fitted = _fitted(read or Annotations(reader.info, empty_detections()), reader.info, force=force)
+            review = cls(fitted, frames=reader.frame_at, autosave=autosave)
+        except BaseException:
+            reader.close()
+            raise
+        review.reader = reader
+        review._settle(annotations if isinstance(annotations, str | Path) else None)
+        return review
+
+    def close(self) -> None:
+        """Close the video; pictures are grey from now on."""
+        with self.lock:
+            self._frames = None
+            if self.reader is not None:
+                self.reader.close()
+                self.reader = None
+
+    @traitlets.validate("current_frame")
+    def _clip_frame(self, proposal: Any) -> int:
+        return int(min(max(proposal["value"], 0), self.frame_count - 1))
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """One row per face, columns of `redactkit.tables.TRACKS`; a fresh copy.
+
+        A thumbnail's path is given only where the face still is the one it was made from.
+        """
+        tracks = super().tracks
+        before = self._thumbnails.reindex(tracks.index)
+        same = (before["best_frame"] == tracks["best_frame"]).to_numpy()
+        return tracks.assign(thumbnail=before["thumbnail"].astype("object").where(same, None))
+
+    def load(self, annotations: Annotations) -> None:
+        """Begin anew with other annotations of the same video; earlier edits can no longer be undone."""
+        self._thumbnails = annotations.tracks[["best_frame", "thumbnail"]]
+        super().load(annotations)
+        self.marked = ()
+        self.current_face = None
+        self.current_frame = min(self.current_frame, self.frame_count - 1)
+
+    def boxes_at(self, frame: int | None = None) -> pd.DataFrame:
+        """Return the rows of one frame, the current one where left out."""
+        number = self.current_frame if frame is None else frame
+        table = self.detections
+        first, last = np.searchsorted(table["frame"].to_numpy(), [number, number + 1])
+        return table.iloc[first:last]
+
+    def box_of(self, face_id: int | None = None, *, frame: int | None = None) -> list[float] | None:
+        """Return a face's x, y, width, height in a frame, None where it has no box."""
+        rows = self.boxes_at(frame)
+        mine = rows[(rows["face_id"] == (self.current_face if face_id is None else face_id)).to_numpy()]
+        return [float(value) for value in mine[BOX].to_numpy()[0]] if len(mine) else None
+
+    def picture(self, frame: int | None = None, *, width: int | None = None, height: int | None = None) -> Picture:
+        """Return a frame's picture as displayed, scaled where a size is given; shape (H, W, 3), uint8, RGB."""
+        frames, number = self._frames, self.current_frame if frame is None else frame
+        if frames is None:
+            return np.full((height or self.video.height, width or self.video.width, 3), 96, np.uint8)
+        found = frames(number)
+        return _scaled(found, width, height) if isinstance(found, np.ndarray) else found.rgb(width=width, height=height)
+
+    def seek(self, kind: str, *, direction: int = 1) -> int | None:
+        """Go to the next (or, with a negative ``direction``, the last) frame of a kind.
+
+        Parameters
+        ----------
+        kind : str
+            A key of `redactkit.navigation.STOPS`: "face", "edge", "empty", "box", "keyframe", "gap".
+
+        Returns
+        -------
+        int or None
+            The frame gone to; None if there is none, and nothing changes.
+        """
+        found = stops(kind, self.detections, face_id=self.current_face, frame_count=self.frame_count)
+        frame = nearest(found, self.current_frame, direction=direction)
+        if frame is not None:
+            self.current_frame = frame
+        return frame
+
+    def step(self, frames: int) -> None:
+        """Go forward by some frames, back where negative."""
+        self.current_frame = self.current_frame + frames
+
+    def go_to_face(self, face_id: int) -> None:
+        """Make a face the current one and go to its first box."""
+        frames = stops("face", self.detections, face_id=face_id, frame_count=self.frame_count)
+        self.current_face = face_id
+        if frames.size:
+            self.current_frame = int(frames[0])
+
+    def save(self, folder: str | Path | None = None, *, overwrite: bool = False) -> Path:
+        """Write ``foo_annotations.json`` and ``foo_IDList.txt``; return the path of the first.
+
+        Where every face is left visible no ID list is written, since a blank one means every face.
+
+        Parameters
+        ----------
+        folder : path, optional
+            Where the annotations came from, else ``foo_analysis`` beside the video.
+        overwrite : bool
+            Replace files there that this session neither came from nor wrote.
+
+        Raises
+        ------
+        OutputExistsError
+            If a file is there, is not this session's own, and ``overwrite`` is false.
+        """
+        home = Path(folder) if folder is not None else self._home()
+        home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        target, ids = self._file(home, "annotations.json"), self._file(home, "IDList.txt")
+        with self.lock:
+            saved = self.annotations
+            write_annotations(saved, target, overwrite=overwrite or target in self._own)
+            if saved.selected_ids:
+                write_text(ids, self.ids, overwrite=overwrite or ids in self._own)
+            elif ids in self._own:
+                ids.unlink(missing_ok=True)
+            self._own |= {target, ids}
+            if self._journal is not None:
+                self._journal.restart(self._state)
+        return target
+
+    def _home(self) -> Path:
+        path = self.video.path or Path("video")
+        return self.folder or path.with_name(f"{path.stem}_analysis")
+
+    def _file(self, folder: Path, ending: str) -> Path:
+        stem = self.video.path.stem if self.video.path else "video"
+        return (folder / f"{stem}_{ending}").absolute()
+
+    def _settle(self, source: str | Path | None) -> None:
+        """Remember where the annotations came from: those files are this session's to replace."""
+        came_from = Path(source).parent if source is not None else self._base.thumbnails
+        if came_from is not None:
+            self.folder = Path(came_from)
+            self._own = {self._file(self.folder, "annotations.json"), self._file(self.folder, "IDList.txt")}
+
+
+def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:
+    if width is None and height is None:
+        return picture
+    import cv2
+
+    size = (width or picture.shape[1], height or picture.shape[0])
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _fitted(annotations: Annotations, info: VideoInfo, *, force: bool) -> Annotations:
+    """Lay annotations onto the frames of the video, if it is theirs."""
+    theirs = annotations.video
+    faults = []
+    if (theirs.width, theirs.height) != (info.width, info.height):
+        faults.append(f"size {info.width}x{info.height} instead of {theirs.width}x{theirs.height}")
+    if theirs.digest and theirs.digest != info.sha256:
+        faults.append(f"SHA-256 {info.sha256[:12]}... instead of {theirs.digest[:12]}...")
+    if faults and not force:
+        raise MismatchError(
+            f"the annotations were not made from {info.path}: {'; '.join(faults)}; name its video or pass force=True"
+        )
+    same = np.array_equal(theirs.pts, info.pts) and theirs.time_base == info.time_base
+    return annotations.replace(video=info) if same else align(annotations, info)

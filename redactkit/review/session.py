@@ -1,0 +1,196 @@
+"""Tables under a lock, with undo, autosave and notification: what a review stands on."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from redactkit.annotations import Annotations
+from redactkit.history import Change, History, State
+from redactkit.journal import Journal
+from redactkit.tables import (
+    BOX,
+    as_decisions,
+    check_detections,
+    empty_decisions,
+    empty_detections,
+    selected_ids,
+    sort_detections,
+    summarize_tracks,
+)
+
+__all__ = ["Session"]
+
+
+class _Table(traitlets.TraitType[pd.DataFrame, pd.DataFrame]):
+    """A whole table: assigning one is an edit."""
+
+    def set(self, obj: Any, value: Any) -> None:
+        obj.edit(f"{self.name} set in code", **{str(self.name): value})
+
+
+class Session(traitlets.HasTraits):
+    """Annotations that change only by whole edits; see `redactkit.review.Review`."""
+
+    detections = _Table(empty_detections())
+    decisions = _Table(empty_decisions())
+    discarded = _Table(empty_detections())
+    revision = traitlets.Int(0)
+    history = traitlets.Tuple()
+    history_position = traitlets.Int(0)
+
+    def __init__(self, annotations: Annotations, *, autosave: str | Path | None = None) -> None:
+        super().__init__()
+        self.lock = threading.RLock()
+        self._autosave = autosave
+        self.load(annotations)
+
+    def load(self, annotations: Annotations) -> None:
+        """Begin anew with other annotations of the same video; earlier edits can no longer be undone.
+
+        Raises
+        ------
+        TableError
+            If the tables break the schema.
+        AnnotationError
+            If the autosave file was begun from other annotations.
+        """
+        state = _tidied(State(annotations.detections, annotations.decisions, annotations.discarded))
+        journal = Journal(self._autosave, state) if self._autosave is not None else None
+        recovered, done = journal.recover() if journal is not None else (state, History())
+        with self.lock:
+            self._base, self._journal, self._past = annotations, journal, done
+            self._summary: tuple[pd.DataFrame, pd.DataFrame] | None = None
+            self._show(recovered)
+
+    @property
+    def annotations(self) -> Annotations:
+        """The annotations as they are now, with the edits made in ``settings["edits"]``."""
+        with self.lock:
+            edits = [{"name": edit.name, "at": edit.at, "user": edit.user} for edit in self.edits]
+            settings = dict(self._base.settings)
+            if edits:
+                settings["edits"] = [*settings.get("edits", []), *edits]
+            return self._base.replace(**self._state._asdict(), settings=settings)
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """One row per face, columns of `redactkit.tables.TRACKS`; a fresh copy."""
+        with self.lock:
+            if self._summary is None or self._summary[0] is not self.detections:
+                self._summary = (self.detections, summarize_tracks(self.detections))
+            summary, decisions = self._summary[1], self.decisions
+        decided = as_decisions(decisions, faces=summary.index).loc[summary.index]
+        return summary.assign(**{str(name): decided[name] for name in decided})
+
+    @property
+    def selected_ids(self) -> list[int]:
+        """The faces that will be redacted."""
+        with self.lock:
+            return selected_ids(self.detections, self.decisions)
+
+    @property
+    def ids(self) -> str:
+        """The ID list in the file's form: the faces to redact, one ID a line."""
+        return "".join(f"{face}\n" for face in self.selected_ids)
+
+    @property
+    def edits(self) -> tuple[Change, ...]:
+        """The edits that hold now, oldest first."""
+        with self.lock:
+            return self._past.changes[: self._past.position]
+
+    def edit(self, name: str, **tables: pd.DataFrame) -> None:
+        """Replace tables as one edit, which can be undone.
+
+        Parameters
+        ----------
+        name : str
+            How the history calls it.
+        **tables : DataFrame
+            ``detections``, ``decisions`` or ``discarded``.
+
+        Raises
+        ------
+        TableError
+            If the tables break the schema; nothing changes then.
+        """
+        with self.lock:
+            before = self._state
+            after = _tidied(before._replace(**tables), known=before)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            change = Change.between(before, after, name=name, at=now, user=_user())
+            if change.is_empty:
+                return
+            if self._journal is not None:
+                self._journal.add(change)
+            self._past = self._past.push(change)
+            self._show(after)
+
+    def undo(self) -> None:
+        """Take back the last edit; nothing happens where there is none."""
+        self._travel(-1)
+
+    def redo(self) -> None:
+        """Make the edit last undone again; nothing happens where there is none."""
+        self._travel(1)
+
+    @property
+    def _state(self) -> State:
+        return State(self.detections, self.decisions, self.discarded)
+
+    def _travel(self, step: int) -> None:
+        with self.lock:
+            past = self._past.moved(step)
+            if not 0 <= past.position <= len(past.changes):
+                return
+            change = past.changes[min(past.position, self._past.position)]
+            if self._journal is not None:
+                self._journal.move(change, step)
+            self._past = past
+            self._show((change if step > 0 else change.inverse).apply(self._state))
+
+    def _show(self, state: State) -> None:
+        """Put all tables in place, then tell observers: none sees one table new and another old."""
+        before = self._trait_values.copy()
+        self._trait_values.update(state._asdict())
+        for name, table in state._asdict().items():
+            if before.get(name) is not table:
+                self._notify_trait(name, before.get(name), table)
+        self.history = self._past.names
+        self.history_position = self._past.position
+        self.revision += 1
+
+
+def _tidied(state: State, *, known: State | None = None) -> State:
+    """Check and sort the tables that are new, and give each face with a box, and only those, a decision."""
+    if known is None or state.detections is not known.detections:
+        state = state._replace(detections=_checked(state.detections))
+    if known is None or state.discarded is not known.discarded:
+        state = state._replace(discarded=_checked(state.discarded))
+    faces = np.unique(state.detections["face_id"].to_numpy()).tolist()
+    if state.decisions.index.tolist() == faces:
+        return state
+    return state._replace(decisions=as_decisions(state.decisions, faces=faces).loc[faces])
+
+
+def _checked(detections: pd.DataFrame) -> pd.DataFrame:
+    """Rows without a place (a file may know when a face is seen, not where) are let through."""
+    placed = detections[BOX].notna().all(axis=1).to_numpy()
+    check_detections(detections if placed.all() else detections[placed])
+    return sort_detections(detections)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
