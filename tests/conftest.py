@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from redactkit.annotations import Annotations
+from tests.clips import cut_sample, sample_truth
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -38,3 +41,15 @@ def shared_formats() -> Path:
 def sample_media() -> Path:
     """Folder of the committed sample clip."""
     return ROOT / "sample_media"
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty frames of the sample at 640x360, with sound."""
+    return cut_sample(tmp_path_factory.mktemp("clip") / "short.mp4")
+
+
+@pytest.fixture(scope="session")
+def short_truth(short_clip: Path) -> Annotations:
+    """The true boxes of `short_clip`."""
+    return sample_truth(short_clip)
