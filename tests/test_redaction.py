@@ -98,7 +98,7 @@ def test_make_plan_refuses_a_margin_out_of_range(margin: float) -> None:
 def test_check_same_video_names_what_differs(short_clip: Path, short_truth: Annotations) -> None:
     info = probe(short_clip)
     other = short_truth.replace(video=header(width=320, height=180, digest="0" * 64))
-    with pytest.raises(MismatchError, match="SHA-256 .*size 640x360 instead of 320x180; 60 frames instead of 10"):
+    with pytest.raises(MismatchError, match=r"SHA-256 .*size 640x360 instead of 320x180; 60 frames instead of 10"):
         check_same_video(info, other)
 
 
@@ -176,5 +176,5 @@ def test_redact_refuses_an_unknown_blur_before_work(short_truth: Annotations) ->
 
 
 def test_redact_names_a_missing_video(short_truth: Annotations) -> None:
-    with pytest.raises(VideoError, match="nowhere.mp4"):
+    with pytest.raises(VideoError, match=r"nowhere\.mp4"):
         redact("nowhere.mp4", short_truth, progress=False)
