@@ -41,7 +41,7 @@ class CutFinder:
     >>> rng = np.random.default_rng(0)
     >>> shots = rng.integers(0, 255, (2, 36, 64, 3), np.uint8)
     >>> for number in range(10):
-    ...     finder.add(shots[number >= 6])
+    ...     finder.add(shots[number // 6])
     >>> finder.cuts().tolist()
     [6]
     """
@@ -115,6 +115,8 @@ def likeness(earlier: Image, later: Image) -> float:
 
 def _usual_changes(changes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each frame the median change of the frames around it, itself left out."""
+    if not len(changes):
+        return changes
     padded = np.pad(changes, NEIGHBOURS, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1).copy()
     windows[:, NEIGHBOURS] = np.nan

@@ -118,7 +118,7 @@ def choose_detection_size(width: int, height: int, *, smallest_face: float = 24)
     Examples
     --------
     >>> choose_detection_size(1920, 1080), choose_detection_size(640, 360)
-    ((1280, 736), (640, 384))
+    ((1280, 736), (640, 352))
     """
     if smallest_face <= 0:
         raise OptionError(f"smallest_face must be more than 0 pixels, got {smallest_face}")
