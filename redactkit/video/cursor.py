@@ -1,0 +1,158 @@
+"""One open decoder of a video, and where in the video it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from redactkit.errors import VideoError
+from redactkit.media import VideoInfo
+from redactkit.video.decoding import Clock, DecodeLog, decode_packets
+from redactkit.video.frames import Frame
+from redactkit.video.opening import av_errors, open_container, video_stream
+from redactkit.video.probe import frame_step
+
+__all__ = ["Cursor"]
+
+
+class Cursor:
+    """One open decoder; ``position`` is the number of the next frame it can give.
+
+    Where a seek does not land on a frame that the header knows (timestamps that are missing or
+    repeated in the file), it decodes from the start instead, counting.
+    """
+
+    def __init__(self, file: Path, info: VideoInfo, log: DecodeLog, *, threads: int = 0) -> None:
+        self._file, self._info, self._log, self._threads = file, info, log, threads
+        self._container: InputContainer | None = None
+        self._seekable = True
+        self.position = 0
+        self._open()
+
+    def _open(self) -> None:
+        self.close()
+        self._container = open_container(self._file)
+        self._stream: VideoStream = video_stream(self._container, self._file)
+        self._stream.thread_count = self._threads
+        self._start(0)
+
+    def _start(self, position: int) -> None:
+        self._clock = Clock(frame_step(self._stream))
+        self._skip_before: int | None = None
+        self._frames = decode_packets(self._stream, self._packets(), self._log)
+        self._pending: Frame | None = None
+        self.position = position
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """Read packets; those before `skip_to` are decoded only where others refer to them."""
+        assert self._container is not None
+        context = self._stream.codec_context
+        for packet in self._container.demux(self._stream):
+            skips = self._skip_before is not None and packet.pts is not None and packet.pts < self._skip_before
+            context.skip_frame = "NONREF" if skips else "DEFAULT"
+            yield packet
+
+    def go_to(self, index: int) -> None:
+        """Make ``index`` the next frame, or a frame before it that has to be decoded first."""
+        if self._seekable:
+            earlier = self._info.keyframes[self._info.keyframes <= index]
+            if any(self._seek(int(keyframe), index) for keyframe in (*earlier[::-1][:2], 0)):
+                return
+            self._seekable = False
+        self._open()
+
+    def skip_to(self, index: int) -> None:
+        """Leave out frames before ``index`` that no other frame refers to."""
+        if self._seekable and 0 <= index < self._info.frame_count:
+            self._skip_before = int(self._info.pts[index])
+
+    def _seek(self, keyframe: int, index: int) -> bool:
+        """Go to a keyframe; whether the first frame that comes is known and not after ``index``."""
+        assert self._container is not None
+        depth = self._stream.codec_context.reorder_depth
+        try:
+            self._container.seek(int(self._info.pts[keyframe]), stream=self._stream)
+        except (av.error.FFmpegError, OSError, ValueError):
+            return False
+        # Seeking makes the decoder forget how far frames are reordered, and lose some until it has learnt again.
+        self._stream.codec_context.reorder_depth = depth
+        self._start(keyframe)
+        self._pending = self._first_known(keyframe)
+        return self._pending is not None and self._pending.index <= index
+
+    def _first_known(self, keyframe: int) -> Frame | None:
+        """Drop frames before the keyframe, which may lack what they refer to."""
+        while (picture := self._decode()) is not None:
+            index = self._index_of(picture.pts)
+            if index is None:
+                return None
+            if index >= keyframe:
+                self._clock.stamp(picture.pts)
+                return self._framed(picture, index)
+        return None
+
+    def read(self) -> Frame | None:
+        """Return the next frame, None at the end.
+
+        Raises
+        ------
+        VideoError
+            If it is none that the header knows, or of another size than the first.
+        """
+        frame = self._pending or self._next()
+        self._pending = None
+        self.position = self._info.frame_count if frame is None else frame.index + 1
+        return frame
+
+    def _next(self) -> Frame | None:
+        picture = self._decode()
+        if picture is None:
+            return None
+        pts = self._clock.stamp(picture.pts)
+        index = self._index_of(pts)
+        if index is None:
+            raise VideoError(
+                f"{self._file}: decoding gave a frame at pts {pts} that its header does not have;"
+                " probe it with exact=True"
+            )
+        return self._framed(picture, index)
+
+    def _decode(self) -> av.VideoFrame | None:
+        with av_errors(self._file, "decode it"):
+            return next(self._frames, None)
+
+    def _index_of(self, pts: int | None) -> int | None:
+        if pts is None:
+            return None
+        index = int(np.searchsorted(self._info.pts, pts))
+        return index if index < self._info.frame_count and self._info.pts[index] == pts else None
+
+    def _framed(self, picture: av.VideoFrame, index: int) -> Frame:
+        info = self._info
+        if (picture.width, picture.height) != (info.coded_width, info.coded_height):
+            raise VideoError(
+                f"{self._file}: frame {index} is {picture.width}x{picture.height}, the first one"
+                f" {info.coded_width}x{info.coded_height}; split the file where its size changes"
+            )
+        return Frame(
+            index=index,
+            pts=int(info.pts[index]),
+            time=float(info.times[index]),
+            picture=picture,
+            keyframe=bool(picture.key_frame),
+            corrupt=bool(picture.is_corrupt),
+            rotation=info.rotation,
+            mirrored=info.mirrored,
+        )
+
+    def close(self) -> None:
+        """Close the decoder."""
+        if self._container is not None:
+            self._container.close()
+            self._container = None
