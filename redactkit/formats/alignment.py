@@ -149,7 +149,7 @@ def _between(
     """Return boxes for the frames that no entry stands for."""
     after = np.searchsorted(entries, times[bare])
     gaps = pd.DataFrame({"at": bare, "before": after - 1, "after": after})
-    usual = float(np.median(np.diff(entries))) if len(entries) > 1 else 0.0
+    usual = float(np.median(np.diff(entries))) * 1.001 if len(entries) > 1 else 0.0
     within = (times[bare] >= entries[0] - usual) & (times[bare] <= entries[-1] + usual)
     gaps = gaps[within]
     names = ["frame", "face_id", *_CORNERS, "confidence"]

@@ -96,7 +96,9 @@ def read_azure(source: Source) -> Reading:
 def decode_document(source: Source) -> Document:
     """Return the file as it stands, for questions about its fragments that the tables cannot answer."""
     text = source.text
-    return decode_json(text, Document, path=source.path, ignore_case=_has_odd_keys(text))
+    return decode_json(
+        text, Document, path=source.path, ignore_case=_has_odd_keys(text), known=_KNOWN, apart="redactkit"
+    )
 
 
 def _has_odd_keys(text: bytes) -> bool:
@@ -136,17 +138,23 @@ def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Re
         decisions=as_decisions(as_labels(labels)) if header is None else decisions_of(header),
         **({} if header is None else _from_header(header)),
     )
-    return Reading(annotations, "azure", [*remarks, *_stated_offset(document), *odd, *doubles])
+    return Reading(annotations, "azure", [*remarks, *_contradictions(document, info), *odd, *doubles])
 
 
 def _from_header(header: Header) -> dict[str, Any]:
     return {"discarded": discarded_of(header), "cuts": np.array(header.cuts), "settings": header.settings}
 
 
-def _stated_offset(document: Document) -> list[Remark]:
-    if not document.offset:
-        return []
-    return [Remark("offset", f"offset is {document.offset} ticks, which version 1 does not know; it was not added")]
+def _contradictions(document: Document, info: VideoInfo) -> list[Remark]:
+    remarks = []
+    if document.offset:
+        text = f"offset is {document.offset} ticks, which version 1 does not know; it was not added"
+        remarks.append(Remark("offset", text))
+    written = info.frame_count if document.redactkit is None else document.redactkit.video.frame_count
+    if written != info.frame_count:
+        text = f"it was written with {written} frames but has {info.frame_count}; another tool changed it"
+        remarks.append(Remark("frame count", text))
+    return remarks
 
 
 def _timescale(document: Document) -> tuple[Fraction, int]:
@@ -200,9 +208,8 @@ def _as_video(
         ticks = np.unique(np.concatenate([span.ticks for span in spans])) if spans else np.zeros(0, np.int64)
         if told.schema > SCHEMA:
             raise AnnotationError(f"redactkit.schema {told.schema} is newer than this version reads ({SCHEMA})")
-        if told.video.frame_count == len(ticks):
-            pts = _as_pts(ticks, timescale, told.video.time_base)
-            return video_of(told.video, width=size[0], height=size[1], pts=pts), ticks
+        pts = _as_pts(ticks, timescale, told.video.time_base)
+        return video_of(told.video, width=size[0], height=size[1], pts=pts), ticks
     grid = build_grid(spans, spacing=spacing, timescale=float(timescale))
     info = VideoInfo(
         path=None,
@@ -234,8 +241,8 @@ def _as_rows(
     counts = np.fromiter(map(len, entries), np.int64, len(entries))
     entry = np.repeat(np.arange(len(entries)), counts)
     shares = np.array([(face.x, face.y, face.width, face.height) for face in faces], np.float64).reshape(-1, 4)
+    check_boxes(shares, where=lambda row: _place(row, entry, fragments))
     pixels = round_pixels(shares * [info.width, info.height, info.width, info.height])
-    check_boxes(pixels, where=lambda row: _place(row, entry, fragments))
     ids, labels, remarks = number_faces([face.id for face in faces])
     frames = frame_of_entry[entry] if len(entry) else entry
     sources, unknown = _sources(faces)

@@ -18,6 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.files import replacing
 from redactkit.formats.header import Header, as_header, plain
+from redactkit.formats.rows import round_pixels
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, check_detections, sort_detections
 
@@ -146,7 +147,8 @@ def _as_events(detections: pd.DataFrame, video: VideoInfo) -> list[list[_Face]]:
 def _as_shares(side: pd.Series[float], video: VideoInfo) -> NDArray[np.float64]:
     """Divide by the frame's size, to so many decimals that a reader gets the pixels back to a billionth."""
     whole = video.width if side.name in ("x", "width") else video.height
-    shares: NDArray[np.float64] = np.round(side.to_numpy(np.float64) / whole, 10 + len(str(whole)))
+    pixels = round_pixels(np.asarray(side, np.float64))
+    shares: NDArray[np.float64] = np.round(pixels / whole, 10 + len(str(whole)))
     return shares
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -136,7 +137,15 @@ def _recode(data: bytes, encoding: str, path: str | Path) -> bytes:
         raise AnnotationError(f"{path}: not {encoding.upper()} as its first bytes claim: {err}") from err
 
 
-def decode_json(data: bytes, kind: type[T], *, path: str | Path, ignore_case: bool = False) -> T:
+def decode_json(
+    data: bytes,
+    kind: type[T],
+    *,
+    path: str | Path,
+    ignore_case: bool = False,
+    known: Collection[str] | None = None,
+    apart: str | None = None,
+) -> T:
     """Decode JSON into a typed value; numbers may also be written as strings.
 
     Parameters
@@ -148,7 +157,9 @@ def decode_json(data: bytes, kind: type[T], *, path: str | Path, ignore_case: bo
     path : path
         Named in errors.
     ignore_case : bool
-        Lower every key first; slower.
+        Lower keys first; slower.
+    known, apart
+        As in `lower_keys`.
 
     Raises
     ------
@@ -158,7 +169,7 @@ def decode_json(data: bytes, kind: type[T], *, path: str | Path, ignore_case: bo
     try:
         if not ignore_case:
             return msgspec.json.decode(data, type=kind, strict=False)
-        return msgspec.convert(lower_keys(msgspec.json.decode(data)), kind, strict=False)
+        return msgspec.convert(lower_keys(msgspec.json.decode(data), known=known, apart=apart), kind, strict=False)
     except AnnotationError as err:
         raise AnnotationError(f"{path}: {err}") from err
     except RecursionError as err:
@@ -171,8 +182,16 @@ def decode_json(data: bytes, kind: type[T], *, path: str | Path, ignore_case: bo
         raise AnnotationError(f"{path}: the text is not UTF-8 ({err.reason})") from err
 
 
-def lower_keys(value: Any) -> Any:
-    """Return a copy of decoded JSON with every key in lower case.
+def lower_keys(value: Any, *, known: Collection[str] | None = None, apart: str | None = None) -> Any:
+    """Return a copy of decoded JSON with its keys in lower case.
+
+    Parameters
+    ----------
+    value : JSON value
+    known : collection of str, optional
+        Lower only keys that are then one of these.
+    apart : str, optional
+        The key whose value is left as it is.
 
     Raises
     ------
@@ -180,10 +199,13 @@ def lower_keys(value: Any) -> Any:
         If two keys of one object differ in case only.
     """
     if isinstance(value, list):
-        return [lower_keys(item) for item in value]
+        return [lower_keys(item, known=known, apart=apart) for item in value]
     if not isinstance(value, dict):
         return value
-    lowered = {str(key).lower(): lower_keys(item) for key, item in value.items()}
+    lowered = {}
+    for key, item in value.items():
+        name = str(key).lower() if known is None or str(key).lower() in known else str(key)
+        lowered[name] = item if name == apart else lower_keys(item, known=known, apart=apart)
     if len(lowered) < len(value):
         raise AnnotationError(f"an object has keys that differ in case only: {sorted(map(str, value))[:10]}")
     return lowered
