@@ -22,6 +22,7 @@ _HOMES = {
     "probe": "redactkit.video",
     "read_annotations": "redactkit.formats",
     "write_annotations": "redactkit.formats",
+    "sample_path": "redactkit.resources",
 }
 _MODULES = ["editing", "effects", "formats", "plots", "tables", "tracking", "video", "widgets"]
 
