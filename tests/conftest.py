@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from redactkit.annotations import Annotations
-from tests.clips import cut_sample, sample_truth
+from tests.sample_clips import cut_sample, sample_truth
 
 ROOT = Path(__file__).parents[1]
 
