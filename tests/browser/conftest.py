@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import CHROMIUM_FLAGS, LabNotebook, LabServer, find_chromium, write_notebook
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import CHROMIUM_FLAGS, LabNotebook, LabServer, find_chromium, write_notebook
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
