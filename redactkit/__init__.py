@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "analyze": "redactkit.analysis",
     "redact": "redactkit.redaction",
-    "combined": "redactkit.redaction",
+    "combined": "redactkit.passes",
     "verify": "redactkit.verification",
     "Annotations": "redactkit.annotations",
     "Review": "redactkit.review",
