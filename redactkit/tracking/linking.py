@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from redactkit.errors import OptionError, TableError
 from redactkit.tables import BOX, DETECTIONS
 from redactkit.tracking.association import agreed_links
-from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows
+from redactkit.tracking.camera import steadied
+from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, chains
 from redactkit.tracking.shots import shot_numbers
 from redactkit.tracking.stitching import Round, stitch
 
@@ -161,25 +162,14 @@ def _link_shot(
     step = _stride(rows.frame) / frame_rate
     confident = ~(confidence < options.high_confidence)
     links = agreed_links(rows, confident, noise=noise, memory=3.5 * step, gate=options.gate)
+    rows = steadied(rows, links)
     rounds = tuple(
         Round(reach, options.gate) for reach in (4 * step, 10 * step, 0.5 * options.longest_gap, options.longest_gap)
     )
-    return stitch(rows, _chains(links), rounds=rounds, noise=noise, appearance=appearance, step=step)
+    return stitch(rows, chains(links), rounds=rounds, noise=noise, appearance=appearance, step=step)
 
 
 def _stride(frame: IntArray) -> int:
     """Frames from one run of the detector to the next, as far as the table tells."""
     steps = np.diff(np.unique(frame))
     return int(np.median(steps)) if len(steps) else 1
-
-
-def _chains(links: IntArray) -> IntArray:
-    """Give numbers to the chains that ``links`` makes: each row's next row, which lies behind it, or -1."""
-    root = np.arange(len(links))
-    source = np.flatnonzero(links >= 0)
-    root[links[source]] = source
-    while True:
-        further = root[root]
-        if np.array_equal(further, root):
-            return root
-        root = further

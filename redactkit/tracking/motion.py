@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Motion", "Rows", "fit_motion"]
+__all__ = ["Motion", "Noise", "Rows", "chains", "fit_motion"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,13 +19,17 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Noise:
-    """Standard deviations, in face sizes: of a detection, of a face's speed (per s), of its change (per s^1.5)."""
+    """What faces and detectors do, as standard deviations in face sizes.
 
-    position: float = 0.06
-    speed: float = 4.0
-    wander: float = 3.0
-    size: float = 0.09
-    growth: float = 0.6
+    ``position`` of a box about the face, ``speed`` of a face in general (per s), ``wander`` of its speed (per s^1.5),
+    ``size`` of the logarithm of a box's size, ``growth`` of the same (per s).
+    """
+
+    position: float = 0.07
+    speed: float = 2.0
+    wander: float = 2.0
+    size: float = 0.06
+    growth: float = 0.35
 
 
 @dataclass(frozen=True)
@@ -101,3 +105,21 @@ def fit_motion(rows: Rows, ends: IntArray, counts: IntArray, *, step: int, noise
         center_variance=noise.position**2 / total + mean_offset**2 * velocity_variance,
         velocity_variance=velocity_variance,
     )
+
+
+def chains(links: IntArray) -> IntArray:
+    """Return the first row of the chain that each row is in.
+
+    Parameters
+    ----------
+    links : ndarray of shape (N,)
+        For each row the next row of the same face, which lies behind it, or -1.
+    """
+    root = np.arange(len(links))
+    source = np.flatnonzero(links >= 0)
+    root[links[source]] = source
+    while True:
+        further = root[root]
+        if np.array_equal(further, root):
+            return root
+        root = further

@@ -10,6 +10,9 @@ from redactkit.tracking.motion import FloatArray, IntArray, Motion, Noise, Rows,
 
 __all__ = ["Round", "stitch"]
 
+REACH = 1.5
+"""Face sizes by which the end of one tracklet and the start of the next may miss each other at most."""
+
 
 @dataclass(frozen=True)
 class Round:
@@ -118,31 +121,22 @@ def _price(
     dt = heads.seconds[head] - tails.seconds[tail]
     size = np.exp((tails.log_size[tail] + heads.log_size[head]) / 2)
     grown = (tails.log_size[tail] - heads.log_size[head]) ** 2 / (2 * noise.size**2 + (noise.growth * dt) ** 2)
-    ahead = _distance(tails, tail, heads.center[head], heads.center_variance[head], dt, size, noise)
-    back = _distance(heads, head, tails.center[tail], tails.center_variance[tail], -dt, size, noise)
-    cost = np.maximum(ahead, back) + grown
-    good = cost < one.gate
+    before, after = tails.velocity[tail], heads.velocity[head]
+    moved = heads.center[head] - tails.center[tail]
+    miss = ((moved - (before + after) / 2 * dt[:, None]) ** 2).sum(axis=1) / size**2
+    turn = ((before - after) ** 2).sum(axis=1) / size**2
+    unsure = tails.velocity_variance[tail] + heads.velocity_variance[head]
+    miss_variance = (
+        tails.center_variance[tail] + heads.center_variance[head] + dt**2 / 4 * unsure + noise.wander**2 * dt**3 / 12
+    )
+    turn_variance = unsure + noise.wander**2 * dt
+    cost = miss / miss_variance + turn / turn_variance + grown
+    good = (cost < one.gate) & (miss < REACH**2)
+    cost = cost + 2 * np.log(miss_variance)
     return _Pairs(tail[good], head[good], cost[good])
 
 
-def _distance(
-    motion: Motion,
-    index: IntArray,
-    target: FloatArray,
-    spread: FloatArray,
-    dt: FloatArray,
-    size: FloatArray,
-    noise: Noise,
-) -> FloatArray:
-    """Squared Mahalanobis distance between where a tracklet would be after ``dt`` and where another one is."""
-    expected = motion.center[index] + motion.velocity[index] * dt[:, None]
-    apart = ((expected - target) ** 2).sum(axis=1) / size**2
-    drift = noise.wander**2 * np.abs(dt) ** 3 / 3
-    variance = motion.center_variance[index] + spread + dt**2 * motion.velocity_variance[index] + drift
-    return np.asarray(apart / variance)
-
-
-def _unrivalled(pairs: _Pairs, begin: FloatArray, end: FloatArray, margin: float = 4.0) -> IntArray:
+def _unrivalled(pairs: _Pairs, begin: FloatArray, end: FloatArray, margin: float = 2.0) -> IntArray:
     """Pick the pairs that are each other's best, and better by a margin than any rival present at the same time."""
     if not len(pairs.tail):
         return np.zeros(0, np.int64)

@@ -1,0 +1,61 @@
+"""The motion that all faces of a shot share, as when the camera pans: taken out before faces are told apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from redactkit.tracking.motion import FloatArray, IntArray, Rows, chains
+
+__all__ = ["common_path", "steadied"]
+
+WINDOW = 0.2
+"""Seconds on each side over which the links of a moment are pooled."""
+DOUBT = 4.0
+"""Weight of the faces' disagreement against their common speed."""
+
+
+def steadied(rows: Rows, links: IntArray) -> Rows:
+    """Return ``rows`` as a camera would have seen them that moves along with the faces' common motion.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one shot, in order of frame.
+    links : ndarray of shape (N,)
+        For each row the next row of the same face, or -1.
+    """
+    return replace(rows, center=rows.center - common_path(rows, links))
+
+
+def common_path(rows: Rows, links: IntArray) -> FloatArray:
+    """Return how far the common motion has come at each row, shape (N, 2) in pixels; 0 while there is none.
+
+    The median velocity of the faces seen at a moment is believed as far as they agree on it: two people who walk
+    towards each other share none, a crowd that slides by shares all. Under three faces there is nothing to agree on.
+    """
+    source = np.flatnonzero(links >= 0)
+    target = links[source]
+    speed = (rows.center[target] - rows.center[source]) / (rows.seconds[target] - rows.seconds[source])[:, None]
+    middle = (rows.seconds[target] + rows.seconds[source]) / 2
+    order = np.argsort(middle, kind="stable")
+    moments, where = np.unique(rows.seconds, return_inverse=True)
+    low = np.searchsorted(middle[order], moments - WINDOW)
+    high = np.searchsorted(middle[order], moments + WINDOW)
+    face, speed = chains(links)[source][order], speed[order]
+    common = np.array([_consensus(face[a:b], speed[a:b]) for a, b in zip(low, high, strict=True)]).reshape(-1, 2)
+    between = (common[1:] + common[:-1]) / 2 * np.diff(moments)[:, None]
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(between, axis=0)])[where]
+
+
+def _consensus(face: IntArray, speed: FloatArray) -> FloatArray:
+    """Shrink the faces' median velocity by how little they agree on it."""
+    faces, member, links = np.unique(face, return_inverse=True, return_counts=True)
+    if len(faces) < 3:
+        return np.zeros(2)
+    each = np.stack([np.bincount(member, axis) for axis in speed.T], axis=1) / links[:, None]
+    middle: FloatArray = np.median(each, axis=0)
+    apart = np.median(np.abs(each - middle).max(axis=1))
+    strength = float(middle @ middle)
+    return np.asarray(middle * strength / (strength + DOUBT * apart**2 + 1e-9))
