@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +50,8 @@ class Review(Commands):
     current_face : int or None
     marked : tuple of int
         Faces picked together, to be merged or decided at once.
+    queue : DataFrame or None
+        What is to be looked at, with a column ``frame``; without it, where faces start, end or have gaps.
     blur, margin : str, float
         How the redacted picture is previewed and made.
     detections, decisions, discarded : DataFrame
@@ -77,6 +79,7 @@ class Review(Commands):
     """
 
     marked = traitlets.Tuple()
+    queue = traitlets.Instance(pd.DataFrame, allow_none=True)
     blur = traitlets.Unicode("Med")
     margin = traitlets.Float(0.15, min=0.0, max=2.0)
 
@@ -191,18 +194,23 @@ class Review(Commands):
         Parameters
         ----------
         kind : str
-            A key of `redactkit.navigation.STOPS`: "face", "edge", "empty", "box", "keyframe", "gap".
+            A key of `redactkit.navigation.STOPS`: "face", "edge", "empty", "box", "keyframe", "gap", "queue".
 
         Returns
         -------
         int or None
             The frame gone to; None if there is none, and nothing changes.
         """
-        found = stops(kind, self.detections, face_id=self.current_face, frame_count=self.frame_count)
+        found = self._stops(kind)
         frame = nearest(found, self.current_frame, direction=direction)
         if frame is not None:
             self.current_frame = frame
         return frame
+
+    def _stops(self, kind: str) -> NDArray[np.int64]:
+        if kind == "queue" and self.queue is not None:
+            return np.unique(self.queue["frame"].to_numpy(np.int64))
+        return stops(kind, self.detections, face_id=self.current_face, frame_count=self.frame_count)
 
     def step(self, frames: int) -> None:
         """Go forward by some frames, back where negative."""
@@ -214,6 +222,17 @@ class Review(Commands):
         self.current_face = face_id
         if frames.size:
             self.current_frame = int(frames[0])
+
+    def select(self, ids: Iterable[int]) -> None:
+        """Redact these faces and only these; an empty list selects every face, as a blank ID list does.
+
+        Raises
+        ------
+        AnnotationError
+            If no face has one of the IDs.
+        """
+        chosen = self.annotations.select(ids)
+        self.edit(f"{len(chosen.selected_ids)} faces selected by ID list", decisions=chosen.decisions)
 
     def save(self, folder: str | Path | None = None, *, overwrite: bool = False) -> Path:
         """Write ``foo_annotations.json`` and ``foo_IDList.txt``; return the path of the first.

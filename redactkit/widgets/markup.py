@@ -1,0 +1,131 @@
+"""Text and style of the views: everything that comes from a file or a person is escaped here."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from redactkit.errors import OptionError
+
+__all__ = ["STYLE", "escape", "face_name", "parse_timecode", "timecode"]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_TIMECODE = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?)")
+
+
+def escape(text: object) -> str:
+    r"""Return ``text`` safe to stand in HTML and in a quoted attribute; control characters become visible.
+
+    Examples
+    --------
+    >>> escape("<b>\x07")
+    '&lt;b&gt;�'
+    """
+    return html.escape(_CONTROL.sub("\ufffd", str(text)), quote=True)
+
+
+def face_name(face_id: int, label: object = "") -> str:
+    """Return how views call a face, as plain text.
+
+    Examples
+    --------
+    >>> face_name(3, "Ana")
+    '0003 Ana'
+    """
+    return f"{face_id:04d} {label}" if label else f"{face_id:04d}"
+
+
+def timecode(seconds: float) -> str:
+    """Write a time as HH:MM:SS.mmm.
+
+    Examples
+    --------
+    >>> timecode(3723.0405)
+    '01:02:03.040'
+    """
+    milliseconds = round(abs(seconds) * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    sign = "-" if seconds < 0 and milliseconds else ""
+    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def parse_timecode(text: str) -> float:
+    """Read HH:MM:SS.mmm, MM:SS or seconds.
+
+    Raises
+    ------
+    OptionError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> parse_timecode("1:02:03.5"), parse_timecode("2:03"), parse_timecode("7.25")
+    (3723.5, 123.0, 7.25)
+    """
+    found = _TIMECODE.fullmatch(text.strip())
+    if found is None:
+        raise OptionError(f"a time is HH:MM:SS.mmm or seconds, got {text[:40]!r}")
+    hours, minutes, seconds = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
+
+
+STYLE = """<style>
+.rk-view { color: var(--jp-ui-font-color1, #222); --rk-hide: #f03e3e; --rk-show: #2f9e44; --rk-now: #f59f00;
+  --rk-line: var(--jp-border-color2, #ccc); --rk-ground: var(--jp-layout-color1, #fff);
+  --rk-soft: var(--jp-layout-color2, #eee); --rk-text: var(--jp-ui-font-color1, #222);
+  --rk-faint: var(--jp-ui-font-color2, #666); font-size: 12px; }
+.rk-view, .rk-view .widget-box { overflow: visible; min-width: 0; }
+.rk-view .widget-html-content { font-size: 12px; line-height: 16px; }
+.rk-view .widget-inline-hbox .widget-label { min-width: 0; width: auto; font-size: 12px; }
+.rk-view button:focus-visible, .rk-view input:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
+.rk-row { flex-flow: row wrap; align-items: center; gap: 2px; }
+.rk-row > * { margin: 0; }
+.rk-gap { width: 8px; flex: 0 0 8px; }
+.rk-view .rk-key { width: 28px; height: 26px; line-height: 26px; padding: 0; flex: 0 0 28px; font-size: 12px; }
+.rk-view .rk-on { box-shadow: inset 0 -3px 0 var(--jp-brand-color1, #1976d2); }
+.rk-message .widget-html-content { white-space: normal; color: var(--rk-text); padding: 2px 6px;
+  border-left: 3px solid var(--rk-now); background: var(--rk-soft); height: auto; }
+.rk-hint .widget-html-content { color: var(--rk-faint); font-size: 11px; line-height: 14px; white-space: normal; }
+.rk-stage { display: grid; margin: 0; overflow: hidden; background: #000; }
+.rk-stage > * { grid-area: 1 / 1; margin: 0; width: 100%; }
+.rk-stage > img { cursor: crosshair; height: 100%; object-fit: fill; display: block; min-width: 0; }
+.rk-stage > .rk-overlay { pointer-events: none; height: 100%; overflow: hidden; position: relative; }
+.rk-stage > .rk-overlay .widget-html-content { position: absolute; inset: 0; height: 100%; width: 100%; }
+.rk-overlay svg { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.rk-overlay text { font-family: var(--jp-ui-font-family, sans-serif); font-weight: 600; paint-order: stroke;
+  stroke: rgba(0,0,0,.85); }
+.rk-hide { stroke: var(--rk-hide); } .rk-show { stroke: var(--rk-show); stroke-dasharray: 7 4; }
+.rk-now { stroke-width: 3; } .rk-marked { stroke: var(--rk-now); }
+.rk-slider .noUi-target { margin: 0 6px; }
+.rk-cells { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 4px; }
+.rk-cell { position: relative; border: 2px solid transparent; border-radius: 4px; padding: 2px; cursor: pointer;
+  background: var(--rk-soft); text-align: center; overflow: hidden; }
+.rk-cell > * { pointer-events: none; }
+.rk-cell img, .rk-cell .rk-blank { width: 100%; aspect-ratio: 1; object-fit: cover; display: block; border-radius: 3px;
+  background: #888; margin: 0; }
+.rk-cell .rk-tick { pointer-events: auto; position: absolute; left: 3px; top: 3px; width: 18px; height: 18px;
+  line-height: 18px; border-radius: 3px; background: rgba(255,255,255,.92); color: #222; font-weight: 700;
+  border: 1px solid #555; }
+.rk-cell .rk-tick.rk-yes { background: var(--rk-hide); color: #fff; border-color: #fff; }
+.rk-name { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.rk-faint { color: var(--rk-faint); font-size: 11px; white-space: nowrap; }
+.rk-table table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+.rk-table th { position: sticky; top: 0; background: var(--rk-soft); cursor: pointer; z-index: 1; text-align: right;
+  padding: 3px 5px; white-space: nowrap; user-select: none; }
+.rk-table td { padding: 2px 5px; text-align: right; border-top: 1px solid var(--rk-line); cursor: pointer;
+  white-space: nowrap; max-width: 110px; overflow: hidden; text-overflow: ellipsis; }
+.rk-table td > * { pointer-events: none; }
+.rk-table .rk-left { text-align: left; }
+.rk-scroll { overflow: auto; }
+.rk-scroll > .widget-html, .rk-scroll > .widget-html > .widget-html-content { height: auto; width: 100%; }
+.rk-lanes { cursor: pointer; border: 1px solid var(--rk-line); background: var(--rk-ground); }
+.rk-lanes > * { grid-area: 1 / 1; margin: 0; width: 100%; height: 100%; }
+.rk-lanes .widget-html-content { position: absolute; inset: 0; height: 100%; }
+.rk-lanes svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+.rk-lanes text { fill: var(--rk-text); font-size: 11px; }
+.rk-kind { align-items: center; } .rk-kind img { width: 72px; height: 72px; object-fit: cover; margin: 0; }
+.rk-ids textarea { font-family: var(--jp-code-font-family, monospace); }
+.rk-good { color: var(--rk-show); font-weight: 600; } .rk-bad { color: var(--rk-hide); font-weight: 600; }
+.rk-report table { font-size: 11px; border-collapse: collapse; } .rk-report td, .rk-report th { padding: 1px 5px; }
+.rk-view .p-TabBar-tab, .rk-view .lm-TabBar-tab { min-width: 0; flex: 0 1 auto; padding: 0 9px; }
+</style>"""
