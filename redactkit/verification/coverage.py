@@ -11,7 +11,7 @@ __all__ = ["Similarity", "shared_detail"]
 
 GRID = 32
 COARSE = 8
-FLAT = 1.5
+FLAT = 0.5
 _INNER = -0.1
 
 Similarity = NDArray[np.float64]
@@ -34,7 +34,7 @@ def shared_detail(source: NDArray[np.uint8], redacted: NDArray[np.uint8], boxes:
     -------
     ndarray of shape (N,)
         1 where the detail is the source's, about 0 where it is gone; 0 also where the source has no
-        detail to show (less than 1.5 grey levels), NaN for a box outside the frame.
+        detail to show (less than half a grey level), NaN for a box outside the frame.
     """
     height, width = source.shape
     inside = bx.clip(bx.expand(boxes, share=_INNER), width=width, height=height)

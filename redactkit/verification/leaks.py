@@ -10,11 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.detectors import Detector
+from redactkit.analysis.looks import Look, plan_looks
+from redactkit.detectors import Detector, run_detector
+from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections
 from redactkit.tracking import link
 
-__all__ = ["Look", "find_strangers", "judge_leaks", "make_looks"]
+__all__ = ["Search", "find_strangers", "judge_leaks", "plan_searches"]
 
 _HIDDEN_SHARE = 0.5
 _KNOWN_IOU = 0.3
@@ -25,50 +27,47 @@ SURE_RUN_MEAN = 0.45
 
 
 @dataclass(frozen=True)
-class Look:
-    """One way of searching a picture: a detector, the picture's longer side, mirrored or not."""
+class Search:
+    """One way of searching a picture: what the detector gets to see, as it is or mirrored."""
 
     name: str
     detector: Detector
-    side: int
+    look: Look
     mirror: bool = False
 
     def __call__(self, picture: NDArray[np.uint8]) -> bx.FloatArray:
         """Return boxes and confidences, shape (N, 5), in pixels of ``picture``."""
-        import cv2
-
-        scale = self.side / max(picture.shape[:2])
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=interpolation)
-        turned = np.ascontiguousarray(resized[:, ::-1]) if self.mirror else resized
-        found = np.array(self.detector([turned])[0], dtype=np.float64)
+        height, width = picture.shape[:2]
+        shown = np.ascontiguousarray(picture[:, ::-1]) if self.mirror else picture
+        found = self.look.faces(run_detector(self.detector, [self.look.picture(shown)])[0], width=width, height=height)
         if self.mirror:
-            found[:, 0] = turned.shape[1] - found[:, 0] - found[:, 2]
-        found[:, :4] /= scale
+            found[:, 0] = width - found[:, 0] - found[:, 2]
         return found
 
 
-def make_looks(detector: Detector, *, side: int, second: Detector | None = None) -> tuple[Look, ...]:
-    """Return the ways of looking: as analyzed, mirrored, larger, and with the second detector where there is one."""
-    looks = [
-        Look(f"{side} px", detector, side),
-        Look(f"{side} px mirrored", detector, side, mirror=True),
-        Look(f"{side * 3 // 2} px", detector, side * 3 // 2),
-    ]
+def plan_searches(
+    info: VideoInfo, detector: Detector, *, size: int | None = None, second: Detector | None = None
+) -> tuple[Search, ...]:
+    """Return the ways of searching: as analyzed, mirrored, half as large again, and with the second detector."""
+    looks = plan_looks(info.width, info.height, size=size)
+    fine = looks[0]
+    larger = plan_looks(info.width, info.height, size=max(fine.width, fine.height) * 3 // 2)[0]
+    searches = [Search(f"{look.width}x{look.height}", detector, look) for look in (*looks, larger)]
+    searches.append(Search(f"{fine.width}x{fine.height} mirrored", detector, fine, mirror=True))
     if second is not None:
-        looks.append(Look("second detector", second, side))
-    return tuple(looks)
+        searches.append(Search(f"{fine.width}x{fine.height} second detector", second, fine))
+    return tuple(searches)
 
 
 def find_strangers(
-    picture: NDArray[np.uint8], looks: Sequence[Look], *, hidden: bx.FloatArray, visible: bx.FloatArray
+    picture: NDArray[np.uint8], searches: Sequence[Search], *, hidden: bx.FloatArray, visible: bx.FloatArray
 ) -> bx.FloatArray:
     """Return the faces of one output picture that nobody accounts for.
 
     Parameters
     ----------
     picture : ndarray of shape (H, W, 3)
-    looks : sequence of Look
+    searches : sequence of Search
     hidden : ndarray of shape (N, 4)
         Boxes that were to be hidden, margin included.
     visible : ndarray of shape (M, 4)
@@ -77,9 +76,9 @@ def find_strangers(
     Returns
     -------
     ndarray of shape (K, 6)
-        x, y, width, height, the highest confidence, and by how many looks it was found.
+        x, y, width, height, the highest confidence, and by how many searches it was found.
     """
-    found = [(box, number) for number, look in enumerate(looks) for box in look(picture)]
+    found = [(box, number) for number, search in enumerate(searches) for box in search(picture)]
     strangers = [item for item in found if not _accounted(item[0][:4], hidden, visible)]
     return np.array(list(_merged(strangers)), dtype=np.float64).reshape(-1, 6)
 
@@ -91,13 +90,13 @@ def _accounted(box: bx.FloatArray, hidden: bx.FloatArray, visible: bx.FloatArray
 
 
 def _merged(found: list[tuple[bx.FloatArray, int]]) -> Iterator[list[float]]:
-    """Yield one row per face found by several looks: the most confident box, and the number of looks."""
+    """Yield one row per face: the most confident box, and by how many searches it was found."""
     rest = sorted(found, key=lambda item: -item[0][4])
     while rest:
         best = rest[0][0]
         same = [bx.iou(best[None, :4], item[0][None, :4])[0, 0] >= _SAME_IOU for item in rest]
-        looks = {item[1] for item, match in zip(rest, same, strict=True) if match}
-        yield [*best.tolist(), float(len(looks))]
+        ways = {item[1] for item, match in zip(rest, same, strict=True) if match}
+        yield [*best.tolist(), float(len(ways))]
         rest = [item for item, match in zip(rest[1:], same[1:], strict=True) if not match]
 
 

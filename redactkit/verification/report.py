@@ -111,9 +111,9 @@ class VerificationReport:
             lines.append("  no face was to be hidden, so that nothing found proves nothing")
         bare = self.faces[self.faces["bare"] > 0]
         lines += [
-            f"  face {face}: bare in {row['bare']} of {row['frames']} frames, "
-            f"longest {row['longest']} frames ({row['longest_seconds']:.2f} s)"
-            for face, row in bare.iterrows()
+            f"  face {row.Index}: bare in {row.bare} of {row.frames} frames, "
+            f"longest {row.longest} frames ({row.longest_seconds:.2f} s)"
+            for row in bare.itertuples()
         ]
         for number, rows in self.leaks[self.leaks["sure"]].groupby("face_id"):
             first = rows.iloc[0]

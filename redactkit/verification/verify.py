@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.analysis.detection import choose_detection_size
+from redactkit.analysis.detection import resolve_detector
 from redactkit.annotations import Annotations
-from redactkit.detectors import Detector, load_detector
+from redactkit.detectors import Detector
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
@@ -21,14 +21,13 @@ from redactkit.redaction import check_same_video, select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.tables import BOX
 from redactkit.verification.coverage import shared_detail
-from redactkit.verification.leaks import Look, find_strangers, judge_leaks, make_looks
+from redactkit.verification.leaks import Search, find_strangers, judge_leaks, plan_searches
 from redactkit.verification.report import VerificationReport, longest_run
 from redactkit.video import Frame, VideoReader, compare_files, probe
 
 __all__ = ["verify"]
 
 _BARE = 0.7
-_LOW_THRESHOLD = 0.25
 _REPORT_MARGIN = 0.15
 
 
@@ -49,8 +48,8 @@ def verify(
     ids: IdsLike | None = None,
     include: Iterable[int] | None = None,
     exclude: Iterable[int] | None = None,
-    detector: str = "centerface",
-    second: str | None = None,
+    detector: str | Detector = "centerface",
+    second: str | Detector | None = None,
     detection_size: int | None = None,
     force: bool = False,
     progress: ProgressLike = True,
@@ -68,9 +67,9 @@ def verify(
     annotations : Annotations or path
     ids, include, exclude
         The selection the video was redacted with, as in `redactkit.redact`.
-    detector : str
+    detector : str or Detector
         Of the search.
-    second : str, optional
+    second : str or Detector, optional
         A second detector, such as ``"yunet"``.
     detection_size : int, optional
         Longer side of the picture searched.
@@ -99,9 +98,9 @@ def verify(
     given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
     laid = check_same_video(info, given, force=force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
-    side = detection_size or choose_detection_size(info.width, info.height)
-    looks = make_looks(_searcher(detector), side=side, second=_searcher(second) if second else None)
-    findings = _compare(info, Path(redacted), laid, faces, looks, progress=progress)
+    other = None if second is None else resolve_detector(second)
+    searches = plan_searches(info, resolve_detector(detector), size=detection_size, second=other)
+    findings = _compare(info, Path(redacted), laid, faces, searches, progress=progress)
     bare = _bare_table(findings.bare)
     return VerificationReport(
         source=Path(video),
@@ -111,13 +110,9 @@ def verify(
         leaks=judge_leaks(pd.DataFrame(findings.strangers), frame_rate=float(info.frame_rate)),
         fidelity=compare_files(info, redacted),
         frames=findings.frames,
-        looks=tuple(look.name for look in looks),
-        settings={"detector": detector, "second": second, "faces": faces},
+        looks=tuple(search.name for search in searches),
+        settings={"detector": str(detector), "second": str(second), "faces": faces},
     )
-
-
-def _searcher(name: str) -> Detector:
-    return load_detector(name, threshold=_LOW_THRESHOLD)
 
 
 def _compare(
@@ -125,7 +120,7 @@ def _compare(
     redacted: Path,
     annotations: Annotations,
     faces: list[int],
-    looks: tuple[Look, ...],
+    searches: tuple[Search, ...],
     *,
     progress: ProgressLike,
 ) -> _Findings:
@@ -142,7 +137,7 @@ def _compare(
         for source, output in _pairs(before, after):
             to_hide = hidden.get(source.index, nothing)
             _look_under(findings, source, output, to_hide)
-            _look_around(findings, output, looks, to_hide, visible.get(source.index, nothing))
+            _look_around(findings, output, searches, to_hide, visible.get(source.index, nothing))
             findings.frames += 1
             update(1)
     return findings
@@ -168,11 +163,11 @@ def _look_under(findings: _Findings, source: Frame, output: Frame, rows: pd.Data
 
 
 def _look_around(
-    findings: _Findings, output: Frame, looks: tuple[Look, ...], hidden: pd.DataFrame, visible: pd.DataFrame
+    findings: _Findings, output: Frame, searches: tuple[Search, ...], hidden: pd.DataFrame, visible: pd.DataFrame
 ) -> None:
     grown = bx.expand(hidden[BOX].to_numpy(), share=_REPORT_MARGIN)
     picture: NDArray[np.uint8] = output.rgb()
-    for box in find_strangers(picture, looks, hidden=grown, visible=visible[BOX].to_numpy()):
+    for box in find_strangers(picture, searches, hidden=grown, visible=visible[BOX].to_numpy()):
         place = dict(zip(BOX, box[:4], strict=True))
         findings.strangers.append({"frame": output.index, "time": output.time, **place, "confidence": box[4]})
 
