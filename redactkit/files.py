@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from redactkit.errors import OutputExistsError
 
-__all__ = ["PART", "check_output", "part_path", "replacing", "sweep_parts", "write_text"]
+__all__ = ["PART", "check_output", "make_private", "part_path", "replacing", "sweep_parts", "write_text"]
 
 PART = ".redactkit-part"
+_PRIVATE = 0o700
+_FORSAKEN = 24 * 3600
 
 
 def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Path, ...] = ()) -> Path:
@@ -33,7 +38,19 @@ def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Pa
 def part_path(path: str | Path) -> Path:
     """Return the temporary file beside ``path`` in which this process builds it."""
     target = Path(path)
-    return target.with_name(f".{target.name}.{os.getpid()}{PART}{target.suffix}")
+    return target.with_name(f".{target.name}.{_machine()}-{os.getpid()}{PART}{target.suffix}")
+
+
+def _machine() -> str:
+    """Return a short name of this machine, since several may write to one shared folder."""
+    return re.sub(r"[^A-Za-z0-9]", "", platform.node().partition(".")[0])[:20] or "here"
+
+
+def make_private(folder: str | Path) -> Path:
+    """Make a folder that its owner alone may look into; one that is there stays as it is."""
+    path = Path(folder)
+    path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    return path
 
 
 @contextmanager
@@ -66,7 +83,10 @@ def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
 
 
 def sweep_parts(folder: str | Path) -> list[Path]:
-    """Remove temporary files that processes no longer alive left in ``folder``; return what was removed."""
+    """Remove temporary files that processes no longer alive left in ``folder``; return what was removed.
+
+    What another machine left is removed after a day, for whether it still runs cannot be known here.
+    """
     left = [part for part in Path(folder).glob(f".*{PART}*") if not _alive(part)]
     for part in left:
         part.unlink(missing_ok=True)
@@ -74,11 +94,20 @@ def sweep_parts(folder: str | Path) -> list[Path]:
 
 
 def _alive(part: Path) -> bool:
-    owner = part.name.split(PART)[0].rpartition(".")[2]
+    machine, _, process = part.name.split(PART)[0].rpartition(".")[2].rpartition("-")
+    if machine != _machine():
+        return _changed_within(part, _FORSAKEN)
     try:
-        os.kill(int(owner), 0)
+        os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):
         return False
     except PermissionError:
         return True
     return True
+
+
+def _changed_within(path: Path, seconds: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < seconds
+    except FileNotFoundError:
+        return False
