@@ -23,8 +23,9 @@ def short(reader, frames):
 
     class Short:
         info = reader.info
+        decode_errors = ()
 
-        def frames(self):
+        def frames(self, start, stop):
             return reader.frames(0, frames)
 
     return Short()
@@ -105,8 +106,9 @@ def test_detect_stops_where_the_detector_fails(reader):
 def test_detect_stops_where_the_video_fails(reader):
     class Broken:
         info = reader.info
+        decode_errors = ()
 
-        def frames(self):
+        def frames(self, start, stop):
             yield from reader.frames(0, 3)
             raise OSError("the disk is gone")
 

@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.detection import Scan, detect
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import AnnotationError, OutputExistsError
+from redactkit.files import make_private, sweep_parts
 from redactkit.formats import write_annotations
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike
@@ -25,8 +27,6 @@ __all__ = ["analyze", "default_folder", "find_annotations", "make_tracks"]
 
 LONGEST_GAP = 2.0
 """Seconds over which a face that was hidden from view may keep its ID, and its box is interpolated."""
-
-_PRIVATE = 0o700
 
 
 def default_folder(video: str | Path) -> Path:
@@ -78,7 +78,8 @@ def analyze(
     video : path
     output : path, optional
         Folder for ``foo_annotations.json`` and one ``foo_thumb000001.jpg`` per face; made readable to
-        its owner alone. Without it nothing is written.
+        its owner alone. Without it nothing is written. What is done of a long video is kept there until
+        the rest is, so that an analysis that was stopped goes on.
     detector : str or Detector
         ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
     detection_size : int, optional
@@ -114,11 +115,29 @@ def analyze(
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
     with VideoReader(source, info=probe(source)) as reader:
-        scan = detect(reader, detector=detector, size=detection_size, sensitivity=sensitivity, progress=progress)
-        annotations = _annotate(reader, scan, roll=roll)
-        if folder is not None:
-            annotations = _save(reader, annotations, folder, overwrite=overwrite)
-    return annotations
+        if folder is None:
+            return _analyzed(reader, None, detector, detection_size, sensitivity, roll, progress)
+        sweep_parts(make_private(folder))
+        keep = checkpoint_folder(folder, source.stem)
+        stopped = keep.is_dir()
+        annotations = _analyzed(reader, keep, detector, detection_size, sensitivity, roll, progress)
+        make_private(keep)
+        saved = _save(reader, annotations, folder, overwrite=overwrite or stopped)
+        drop_checkpoint(keep)
+    return saved
+
+
+def _analyzed(
+    reader: VideoReader,
+    keep: Path | None,
+    detector: str | Detector,
+    size: int | None,
+    sensitivity: str,
+    roll: float,
+    progress: ProgressLike,
+) -> Annotations:
+    scan = detect(reader, detector=detector, size=size, sensitivity=sensitivity, keep=keep, progress=progress)
+    return _annotate(reader, scan, roll=roll)
 
 
 def make_tracks(
@@ -149,8 +168,8 @@ def _numbered_after(kept: pd.DataFrame, discarded: pd.DataFrame) -> pd.DataFrame
 def _annotate(reader: VideoReader, scan: Scan, *, roll: float) -> Annotations:
     kept, discarded = make_tracks(scan.detections, reader.info, cuts=scan.cuts, roll=roll)
     settings: dict[str, Any] = {**scan.settings, "roll": roll}
-    if reader.decode_errors:
-        settings["decode_errors"] = list(reader.decode_errors)
+    if scan.errors:
+        settings["decode_errors"] = list(scan.errors)
     return Annotations(
         video=reader.info,
         detections=kept,
@@ -168,9 +187,11 @@ def _check_folder(source: Path, folder: Path, *, overwrite: bool) -> None:
 
 
 def _save(reader: VideoReader, annotations: Annotations, folder: Path, *, overwrite: bool) -> Annotations:
-    """Write thumbnails, then the annotations that stand for them."""
+    """Write thumbnails, then the annotations that stand for them.
+
+    The checkpoint folder stands until both are written, so that a run which finds it knows whose the thumbnails are.
+    """
     stem = reader.info.path.stem if reader.info.path else "video"
-    folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     if overwrite:
         _remove_thumbnails(folder, stem)
     save_thumbnails(reader, annotations.detections, annotations.tracks, folder=folder, overwrite=overwrite)

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redactkit.analysis.checkpoint import Checkpoint, Part
 from redactkit.analysis.cuts import CutFinder
 from redactkit.analysis.looks import Image, Look, choose_detection_size, merge, plan_looks
 from redactkit.boxes import FloatArray
 from redactkit.detectors import Detector, load_detector, run_detector
-from redactkit.errors import OptionError
+from redactkit.errors import OptionError, VideoError
 from redactkit.media import VideoInfo
-from redactkit.progress import ProgressLike, track
+from redactkit.progress import ProgressLike, Update, track
 from redactkit.streams import buffered
 from redactkit.tables import BOX, as_detections
 from redactkit.video import Frame, VideoReader
+from redactkit.video.parts import LEAD, split_frames
 
-__all__ = ["FLOORS", "Scan", "choose_detection_size", "detect", "resolve_detector"]
+__all__ = [
+    "FLOORS",
+    "Scan",
+    "Search",
+    "choose_detection_size",
+    "detect",
+    "plan_search",
+    "resolve_detector",
+    "scan_part",
+]
 
 FLOORS = {
     "centerface": {"high": 0.1, "normal": 0.15, "low": 0.3},
@@ -33,6 +45,7 @@ FLOORS = {
 
 BATCH = 4
 AHEAD = 2
+_ERRORS_KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -47,11 +60,35 @@ class Scan:
         Frames that start a new shot.
     settings : dict
         How it was searched, for the record.
+    errors : tuple of str
+        What did not decode.
     """
 
     detections: pd.DataFrame
     cuts: NDArray[np.int64]
     settings: dict[str, Any]
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Search:
+    """How every frame is searched."""
+
+    detector: Detector
+    looks: tuple[Look, ...]
+    sensitivity: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The same for the record."""
+        return {
+            "detector": getattr(self.detector, "name", type(self.detector).__name__),
+            "model_sha256": getattr(self.detector, "digest", None),
+            "threshold": getattr(self.detector, "threshold", None),
+            "sensitivity": self.sensitivity,
+            "detection_size": [self.looks[0].width, self.looks[0].height],
+            "looks": len(self.looks),
+        }
 
 
 def detect(
@@ -60,6 +97,7 @@ def detect(
     detector: str | Detector = "centerface",
     size: int | None = None,
     sensitivity: str = "normal",
+    keep: Path | None = None,
     progress: ProgressLike = True,
 ) -> Scan:
     """Run a detector over every frame of a video, and find its scene cuts on the way.
@@ -73,6 +111,8 @@ def detect(
         Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
     sensitivity : {"normal", "high", "low"}
         How doubtful a box may be and still be looked at.
+    keep : path, optional
+        Folder in which the parts of a long video are kept as they are done, and looked for first.
     progress : bool or callable
         See `redactkit.progress.track`.
 
@@ -84,19 +124,104 @@ def detect(
         If the model or the video fails.
     """
     info = reader.info
-    search = resolve_detector(detector, sensitivity=sensitivity)
-    looks = plan_looks(info.width, info.height, size=size)
-    finder = CutFinder()
+    search = plan_search(info, detector=detector, size=size, sensitivity=sensitivity)
+    with track(progress, "analyze", total=info.frame_count) as update:
+        parts = _scan_all(reader, search, keep, update)
+    return _joined(parts, info, search)
+
+
+def plan_search(
+    info: VideoInfo, *, detector: str | Detector = "centerface", size: int | None = None, sensitivity: str = "normal"
+) -> Search:
+    """Settle how a video is searched; parameters and errors as of `detect`."""
+    found = resolve_detector(detector, sensitivity=sensitivity)
+    return Search(found, plan_looks(info.width, info.height, size=size), sensitivity)
+
+
+def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, update: Update) -> Part:
+    """Search the frames from ``span[0]`` to ``span[1]``, not included.
+
+    A few frames before and after are decoded too, so that cuts are the ones of the whole video.
+    """
+    start, stop = span
+    finder, numbers = CutFinder(), list[int]()
     found: dict[int, FloatArray] = {}
-    with (
-        track(progress, "analyze", total=info.frame_count) as update,
-        closing(buffered(_prepared(reader, looks, finder), ahead=AHEAD)) as batches,
-    ):
+    known = len(reader.decode_errors)
+    frames = reader.frames(max(start - LEAD, 0), stop + LEAD)
+    pictures = _pictures(frames, search.looks, finder, span=span, numbers=numbers)
+    with closing(buffered(_batches(pictures), ahead=AHEAD)) as batches:
         for batch in batches:
-            found.update(zip([number for number, _ in batch], _search(search, looks, batch, info), strict=True))
+            found.update(zip([number for number, _ in batch], _search(search, batch, reader.info), strict=True))
             update(len(batch))
-    settings = _settings(search, looks, sensitivity)
-    return Scan(_table(found, info), finder.cuts(), settings)
+    cuts = np.array(numbers, np.int64)[finder.cuts()]
+    return Part(
+        start=start,
+        stop=stop,
+        searched=len(found),
+        frame=np.repeat(np.array(sorted(found), np.int64), [len(found[number]) for number in sorted(found)]),
+        faces=np.vstack([np.zeros((0, 5)), *(found[number] for number in sorted(found))]),
+        cuts=cuts[(cuts >= start) & (cuts < stop)],
+        errors=tuple(reader.decode_errors[known:]),
+    )
+
+
+def _scan_all(reader: VideoReader, search: Search, keep: Path | None, update: Update) -> list[Part]:
+    """Search the video part by part; in one go where its parts do not decode by themselves."""
+    info = reader.info
+    spans = split_frames(info)
+    if len(spans) > 1:
+        parts = _scan_parts(reader, search, spans, Checkpoint.of(keep, info, search.settings), update)
+        if parts is not None:
+            return parts
+    return [scan_part(reader, search, (0, info.frame_count), update=update)]
+
+
+def _scan_parts(
+    reader: VideoReader, search: Search, spans: list[tuple[int, int]], checkpoint: Checkpoint, update: Update
+) -> list[Part] | None:
+    parts: list[Part] = []
+    for span in spans:
+        part = checkpoint.load(*span)
+        if part is not None:
+            update(part.searched)
+        elif (part := _whole_part(reader, search, span, update)) is not None:
+            checkpoint.save(part)
+        else:
+            update(-sum(done.searched for done in parts))
+            return None
+        parts.append(part)
+    return parts
+
+
+def _whole_part(reader: VideoReader, search: Search, span: tuple[int, int], update: Update) -> Part | None:
+    """Return a part, None if decoding from its keyframe does not give all its frames."""
+    done = 0
+
+    def count(frames: int) -> None:
+        nonlocal done
+        done += frames
+        update(frames)
+
+    try:
+        part = scan_part(reader, search, span, update=count)
+    except VideoError:
+        part = None
+    if part is None or part.searched < span[1] - span[0]:
+        update(-done)
+        return None
+    return part
+
+
+def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:
+    frame = np.concatenate([part.frame for part in parts])
+    faces = np.vstack([part.faces for part in parts])
+    _, first, counts = np.unique(frame, return_index=True, return_counts=True)
+    rank = np.arange(len(frame)) - np.repeat(first, counts)
+    columns = {"frame": frame, "time": info.times[frame], "face_id": rank + 1, "confidence": faces[:, 4]}
+    table = as_detections({**columns, **dict(zip(BOX, faces.T, strict=False)), "source": "detected"})
+    errors = dict.fromkeys(error for part in parts for error in part.errors)
+    cuts = np.concatenate([part.cuts for part in parts])
+    return Scan(table, cuts, search.settings, tuple(errors)[:_ERRORS_KEPT])
 
 
 def resolve_detector(detector: str | Detector, *, sensitivity: str = "normal") -> Detector:
@@ -117,50 +242,31 @@ def resolve_detector(detector: str | Detector, *, sensitivity: str = "normal") -
 Prepared = tuple[int, list[Image]]
 
 
-def _prepared(reader: VideoReader, looks: Sequence[Look], finder: CutFinder) -> Iterator[tuple[Prepared, ...]]:
+def _batches(pictures: Iterator[Prepared]) -> Iterator[tuple[Prepared, ...]]:
     """Yield batches of frame numbers with the pictures to search in each frame."""
-    with closing(buffered(reader.frames(), ahead=AHEAD * BATCH)) as frames:
-        prepared = _pictures(frames, looks, finder)
-        while batch := tuple(islice(prepared, BATCH)):
-            yield batch
+    while batch := tuple(islice(pictures, BATCH)):
+        yield batch
 
 
-def _pictures(frames: Iterable[Frame], looks: Sequence[Look], finder: CutFinder) -> Iterator[Prepared]:
-    for frame in frames:
-        image = frame.rgb(width=looks[0].width, height=looks[0].height)
-        finder.add(image)
-        yield frame.index, [look.picture(image) for look in looks]
+def _pictures(
+    frames: Iterator[Frame], looks: Sequence[Look], finder: CutFinder, *, span: tuple[int, int], numbers: list[int]
+) -> Iterator[Prepared]:
+    with closing(buffered(frames, ahead=AHEAD * BATCH)) as ahead:
+        for frame in ahead:
+            image = frame.rgb(width=looks[0].width, height=looks[0].height)
+            finder.add(image)
+            numbers.append(frame.index)
+            if span[0] <= frame.index < span[1]:
+                yield frame.index, [look.picture(image) for look in looks]
 
 
-def _search(
-    detector: Detector, looks: Sequence[Look], batch: Sequence[Prepared], info: VideoInfo
-) -> Iterator[FloatArray]:
+def _search(search: Search, batch: Sequence[Prepared], info: VideoInfo) -> Iterator[FloatArray]:
     """Yield the faces of each frame of a batch; pictures of one size go to the detector in a row."""
+    looks = search.looks
     pictures = [pictures[k] for k in range(len(looks)) for _, pictures in batch]
-    results = run_detector(detector, pictures)
+    results = run_detector(search.detector, pictures)
     for place in range(len(batch)):
         found = results[place :: len(batch)]
         yield merge(
             look.faces(faces, width=info.width, height=info.height) for look, faces in zip(looks, found, strict=True)
         )
-
-
-def _table(found: dict[int, FloatArray], info: VideoInfo) -> pd.DataFrame:
-    frames = np.array(sorted(found), np.int64)
-    counts = np.array([len(found[number]) for number in frames], np.int64)
-    rows = np.vstack([np.zeros((0, 5)), *(found[number] for number in frames)])
-    frame = np.repeat(frames, counts)
-    rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    columns = {"frame": frame, "time": info.times[frame], "face_id": rank + 1, "confidence": rows[:, 4]}
-    return as_detections({**columns, **dict(zip(BOX, rows.T, strict=False)), "source": "detected"})
-
-
-def _settings(detector: Detector, looks: Sequence[Look], sensitivity: str) -> dict[str, Any]:
-    return {
-        "detector": getattr(detector, "name", type(detector).__name__),
-        "model_sha256": getattr(detector, "digest", None),
-        "threshold": getattr(detector, "threshold", None),
-        "sensitivity": sensitivity,
-        "detection_size": [looks[0].width, looks[0].height],
-        "looks": len(looks),
-    }

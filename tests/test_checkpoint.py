@@ -1,0 +1,221 @@
+import importlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from redactkit.analysis import analyze, detection
+from redactkit.analysis.checkpoint import Checkpoint, Part, checkpoint_folder
+from redactkit.analysis.cuts import CutFinder
+from redactkit.analysis.detection import detect
+from redactkit.errors import OptionError, PassCancelled, VideoError
+from redactkit.media import VideoInfo
+from redactkit.video import VideoReader, probe
+from redactkit.video.parts import LEAD, split_frames
+from tests.clips import Clip, make
+
+PART = 24
+
+
+class Brightest:
+    """A detector that finds a box where the picture is brightest, and counts the pictures it was shown."""
+
+    name, digest = "brightest", "0" * 64
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, images):
+        self.seen += len(images)
+        return [self._box(image) for image in images]
+
+    def _box(self, image):
+        y, x = np.unravel_index(image[::4, ::4, 0].argmax(), image[::4, ::4, 0].shape)
+        return np.array([[x * 4, y * 4, 24, 24, 0.5 + image.mean() / 1000]], float)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Eight short shots of moving pictures, a keyframe every ten frames."""
+    options = {"g": "10", "preset": "ultrafast", "sc_threshold": "0", "bf": "2"}
+    return make(tmp_path_factory.mktemp("clips") / "clip.mp4", Clip(frames=120, options=options))
+
+
+@pytest.fixture
+def short_parts(monkeypatch):
+    monkeypatch.setattr(detection, "split_frames", lambda info: split_frames(info, longest=PART))
+
+
+def header(frames, keyframes):
+    from fractions import Fraction
+
+    pts = np.arange(frames)
+    return VideoInfo(None, 640, 360, Fraction(25), Fraction(1, 25), pts, keyframes=np.array(keyframes, np.int64))
+
+
+def stop_after(frames):
+    def progress(stage, done, total):
+        if done >= frames:
+            raise PassCancelled("enough")
+
+    return progress
+
+
+def equal(first, second):
+    assert first.detections.equals(second.detections)
+    assert first.cuts.tolist() == second.cuts.tolist()
+    assert first.settings == second.settings
+    assert first.errors == second.errors
+
+
+def test_split_of_no_frames_is_one_empty_part():
+    assert split_frames(header(0, [])) == [(0, 0)]
+
+
+def test_split_of_a_short_video_is_one_part():
+    assert split_frames(header(4000, range(0, 4000, 250))) == [(0, 4000)]
+
+
+@pytest.mark.parametrize("every", [1, 7, 50, 250, 1999])
+def test_split_parts_follow_each_other_and_start_after_a_keyframe(every):
+    info = header(10_000, range(0, 10_000, every))
+    parts = split_frames(info, longest=1000)
+    assert parts[0][0] == 0
+    assert parts[-1][1] == 10_000
+    assert all(before[1] == after[0] for before, after in pairwise(parts))
+    assert all(start - LEAD in info.keyframes for start, _ in parts[1:])
+    assert all(stop - start >= 500 for start, stop in parts)
+
+
+def test_split_without_keyframes_is_one_part():
+    assert split_frames(header(10_000, [0])) == [(0, 10_000)]
+
+
+def test_split_refuses_empty_parts():
+    with pytest.raises(OptionError, match="at least 1 frame"):
+        split_frames(header(10, [0]), longest=0)
+
+
+def test_cuts_of_a_part_are_the_cuts_of_the_whole():
+    rng = np.random.default_rng(3)
+    shots = rng.integers(0, 255, (6, 36, 64, 3), np.uint8)
+    frames = [shots[number] for number in rng.integers(0, 6, 160).repeat(rng.integers(1, 5, 160))[:160]]
+    whole = CutFinder()
+    for frame in frames:
+        whole.add(frame)
+    for start in range(LEAD, 120, 5):
+        part, stop = CutFinder(), start + 30
+        for frame in frames[start - LEAD : stop + LEAD]:
+            part.add(frame)
+        found = part.cuts() + start - LEAD
+        assert found[(found >= start) & (found < stop)].tolist() == [
+            cut for cut in whole.cuts().tolist() if start <= cut < stop
+        ]
+    assert len(whole.cuts()) > 5
+
+
+def test_checkpoint_of_no_folder_keeps_nothing(tmp_path):
+    Checkpoint(None).save(Part(0, 1, 1, np.zeros(0, np.int64), np.zeros((0, 5)), np.zeros(0, np.int64)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoint_gives_back_what_was_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    part = Part(3, 9, 6, np.array([3, 3, 8]), rng.random((3, 5)), np.array([5]), ("packet at pts 3: ärger",))
+    Checkpoint(tmp_path / "keep" / "key").save(part)
+    loaded = Checkpoint(tmp_path / "keep" / "key").load(3, 9)
+    assert (loaded.start, loaded.stop, loaded.searched, loaded.errors) == (3, 9, 6, part.errors)
+    assert all(np.array_equal(getattr(loaded, name), getattr(part, name)) for name in ("frame", "faces", "cuts"))
+    assert (tmp_path / "keep").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no zip", b"text"])
+def test_checkpoint_takes_a_damaged_part_for_none(tmp_path, damage):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.save(Part(0, 1, 1, np.zeros(0, np.int64), np.zeros((0, 5)), np.zeros(0, np.int64)))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(damage)
+    assert checkpoint.load(0, 1) is None
+
+
+def test_checkpoint_belongs_to_one_video_and_one_search(tmp_path, clip):
+    info = probe(clip)
+    settings = {"model_sha256": "1", "threshold": 0.2}
+    folders = {Checkpoint.of(tmp_path, info, settings | change).folder for change in ({}, {}, {"threshold": 0.3})}
+    assert len(folders) == 2
+    assert Checkpoint.of(tmp_path, info, {"model_sha256": None}).folder is None
+
+
+def test_detect_by_parts_gives_the_table_of_one_go(clip, tmp_path, monkeypatch):
+    with VideoReader(clip) as reader:
+        whole = detect(reader, detector=Brightest(), progress=False)
+        monkeypatch.setattr(detection, "split_frames", lambda info: split_frames(info, longest=PART))
+        equal(detect(reader, detector=Brightest(), keep=tmp_path, progress=False), whole)
+        equal(detect(reader, detector=Brightest(), progress=False), whole)
+    assert len(list(tmp_path.glob("*/*.npz"))) > 3
+
+
+def test_detect_goes_on_where_it_was_stopped(clip, tmp_path, short_parts):
+    with VideoReader(clip) as reader:
+        whole = detect(reader, detector=Brightest(), progress=False)
+        with pytest.raises(PassCancelled):
+            detect(reader, detector=Brightest(), keep=tmp_path, progress=stop_after(60))
+        detector = Brightest()
+        equal(detect(reader, detector=detector, keep=tmp_path, progress=False), whole)
+    assert 0 < detector.seen < 2 * 90
+
+
+def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path, short_parts):
+    with VideoReader(clip) as reader:
+        whole = detect(reader, detector=Brightest(), progress=False)
+
+        class Unseekable:
+            info = reader.info
+            decode_errors = ()
+
+            def frames(self, start, stop):
+                if start:
+                    raise VideoError("no such place")
+                return reader.frames(start, stop)
+
+        steps = []
+        scan = detect(Unseekable(), detector=Brightest(), keep=tmp_path, progress=lambda *step: steps.append(step))
+    equal(scan, whole)
+    assert steps[-1] == ("analyze", 120, 120)
+
+
+def test_detect_names_each_decoding_fault_once(clip, short_parts):
+    with VideoReader(clip) as reader:
+
+        class Faulty:
+            info = reader.info
+            decode_errors = ()
+
+            def frames(self, start, stop):
+                self.decode_errors = (*self.decode_errors, "packet at pts 1: bad")
+                return reader.frames(start, stop)
+
+        assert detect(Faulty(), detector=Brightest(), progress=False).errors == ("packet at pts 1: bad",)
+
+
+def test_analyze_drops_its_checkpoint_when_done(clip, tmp_path, short_parts):
+    with pytest.raises(PassCancelled):
+        analyze(clip, output=tmp_path, detector=Brightest(), progress=stop_after(60))
+    assert list(checkpoint_folder(tmp_path, "clip").glob("*/*.npz"))
+    resumed = analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
+    assert not checkpoint_folder(tmp_path, "clip").exists()
+    assert resumed.detections.equals(analyze(clip, detector=Brightest(), progress=False).detections)
+
+
+def test_analyze_replaces_thumbnails_that_a_stopped_run_left(clip, tmp_path, monkeypatch):
+    module = importlib.import_module("redactkit.analysis.analyze")
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(module, "write_annotations", _full)
+        analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
+    assert list(tmp_path.glob("*_thumb*.jpg"))
+    analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
+    assert (tmp_path / "clip_annotations.json").exists()
+
+
+def _full(*args, **options):
+    raise OSError("disk full")
