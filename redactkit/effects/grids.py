@@ -91,7 +91,7 @@ def _basis(pixels: slice, step: int, *, origin: float, size: float, cells: int, 
     place = np.clip((middle - origin) * (cells / max(size, 1e-6)), 0, cells) - 0.5
     if look == "blocks":
         nearest = np.clip(np.floor(place + 0.5), 0, cells - 1)
-        return (nearest[:, None] == np.arange(cells)).astype(np.float32)
+        return np.asarray(nearest[:, None] == np.arange(cells), dtype=np.float32)
     distance = np.abs(place[:, None] - np.arange(-2, cells + 2))
     weights = _hat(distance) if look == "linear" else _spline(distance)
     weights[:, 2] += weights[:, :2].sum(axis=1)
