@@ -1,49 +1,148 @@
-"""Small clips that tests make from the sample clip, with their ground truth."""
+"""Small clips made for tests: any codec, container, clock, size, colour and sound, each frame known by its number."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 
-from redactkit.annotations import Annotations
-from redactkit.errors import AnnotationWarning
-from redactkit.formats import read_annotations
-from redactkit.resources import sample_path, sample_truth_path
-from redactkit.tables import BOX
-from redactkit.video import VideoReader, probe
+BITS = 8
 
 
-def cut_sample(path: Path, *, start: int = 0, stop: int = 60, width: int = 640, height: int = 360) -> Path:
-    """Write frames ``start`` to ``stop`` of the sample at another size, with AAC sound, and return the path."""
-    with av.open(str(path), "w") as output, VideoReader(sample_path()) as reader:
-        video = output.add_stream("libx264", rate=25, options={"crf": "20", "preset": "ultrafast"})
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        audio = output.add_stream("aac", rate=48000, layout="mono")
-        for number, frame in enumerate(reader.frames(start, stop)):
-            picture = frame.picture.reformat(width=width, height=height)
-            picture.pts, picture.time_base, picture.pict_type = number, Fraction(1, 25), 0
-            output.mux(video.encode(picture))
-        output.mux(video.encode(None))
-        for number in range((stop - start) * 48000 // 25 // 1024):
-            sound = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-            sound.planes[0].update(bytes(4096))
-            sound.sample_rate, sound.pts = 48000, number * 1024
-            output.mux(audio.encode(sound))
-        output.mux(audio.encode(None))
+@dataclass(frozen=True)
+class Clip:
+    """What to make; `make` writes it."""
+
+    frames: int = 12
+    width: int = 160
+    height: int = 96
+    codec: str = "libx264"
+    pixel_format: str = "yuv420p"
+    rate: Fraction = Fraction(25)
+    time_base: Fraction | None = None
+    pts: Sequence[int] | None = None
+    audio: Sequence[str] = ()
+    audio_rate: int = 48_000
+    audio_start: float = 0.0
+    audio_length: float | None = None
+    rotation: int = 0
+    mirrored: bool = False
+    aspect: Fraction = Fraction(1)
+    color: tuple[int, int, int, int] = (1, 1, 1, 1)  # range, space, primaries, transfer
+    options: dict[str, str] = field(default_factory=dict)
+    flags: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
+    container_options: dict[str, str] = field(default_factory=dict)
+    format: str | None = None
+
+    def but(self, **changes: Any) -> Clip:
+        """Return this clip with something else about it."""
+        return replace(self, **changes)
+
+    @property
+    def clock(self) -> Fraction:
+        return self.time_base or 1 / self.rate
+
+    @property
+    def ticks(self) -> list[int]:
+        step = 1 / self.rate / self.clock
+        return list(self.pts) if self.pts is not None else [round(i * step) for i in range(self.frames)]
+
+
+def make(path: Path, clip: Clip) -> Path:
+    """Write ``clip`` to ``path`` and return it."""
+    with av.open(
+        str(path), "w", format=clip.format, options={"strict": "-2"}, container_options=clip.container_options
+    ) as container:
+        container.metadata.update(clip.metadata)
+        video = _video_stream(container, clip)
+        sounds = [_audio_stream(container, codec, clip.audio_rate) for codec in clip.audio]
+        for track, stream in enumerate(sounds):
+            _write_sound(container, stream, clip, frequency=440 * (track + 1))
+        for number, pts in enumerate(clip.ticks):
+            container.mux(video.encode(_frame(clip, number, pts)))
+        container.mux(video.encode(None))
     return path
 
 
-def sample_truth(clip: Path, *, start: int = 0) -> Annotations:
-    """Return the true boxes of a clip that `cut_sample` made, as annotations of that clip."""
-    info = probe(clip)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AnnotationWarning)
-        rows = read_annotations(sample_truth_path()).detections
-    rows = rows[(rows["frame"] >= start) & (rows["frame"] < start + info.frame_count)].reset_index(drop=True)
-    rows["frame"] -= start
-    rows["time"] = info.times[rows["frame"].to_numpy()]
-    rows[BOX] = rows[BOX].to_numpy() * (info.width / 1280)
-    return Annotations(video=info, detections=rows)
+def _video_stream(container: Any, clip: Clip) -> Any:
+    stream = container.add_stream(clip.codec, rate=clip.rate, options=dict(clip.options))
+    stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, clip.pixel_format
+    stream.time_base = clip.clock
+    context = stream.codec_context
+    context.time_base = clip.clock
+    context.sample_aspect_ratio = clip.aspect
+    context.color_range, context.colorspace, context.color_primaries, context.color_trc = clip.color
+    context.flags |= clip.flags
+    if clip.rotation or clip.mirrored:
+        _turn(stream, clip)
+    return stream
+
+
+def _turn(stream: Any, clip: Clip) -> None:
+    """A display matrix written out from its definition: x' = a x + c y, y' = b x + d y."""
+    turn = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[clip.rotation]
+    a, b, c, d = (v * 65536 for v in turn)
+    if clip.mirrored:
+        a, b = -a, -b
+    stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+
+
+def _frame(clip: Clip, number: int, pts: int) -> av.VideoFrame:
+    image = picture(number, width=clip.width, height=clip.height)
+    kind = {"gray": "gray"}.get(clip.pixel_format, "rgb24")
+    array = image[..., 0] if kind == "gray" else image
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format=kind)
+    full = clip.color[0] == 2 or clip.pixel_format.startswith("yuvj")
+    frame = frame.reformat(format=clip.pixel_format, dst_colorspace=1, dst_color_range=2 if full else 1)
+    frame.pts, frame.time_base, frame.pict_type = pts, clip.clock, 0
+    return frame
+
+
+def picture(number: int, *, width: int, height: int) -> np.ndarray:
+    """Return frame ``number`` as displayed-size RGB: its number in blocks from the top left, over a moving ramp."""
+    x, y = np.arange(width), np.arange(height)[:, None]
+    ramp = ((x * 2 + y * 3 + number * 5) % 160 + 40).astype(np.uint8)
+    image = np.repeat(ramp[..., None], 3, axis=2)
+    side = max(1, min(width // BITS, height // 2))
+    for bit in range(BITS):
+        block = image[0:side, bit * side : (bit + 1) * side]
+        block[:] = 220 if number >> bit & 1 else 40
+    return image
+
+
+def number_of(image: np.ndarray) -> int:
+    """Read back the frame number from an upright RGB image made by `picture`."""
+    height, width = image.shape[:2]
+    side = max(1, min(width // BITS, height // 2))
+    blocks = (image[0:side, bit * side : (bit + 1) * side].mean() for bit in range(BITS))
+    return sum(1 << bit for bit, mean in enumerate(blocks) if mean > 128)
+
+
+def _audio_stream(container: Any, codec: str, rate: int) -> Any:
+    stream = container.add_stream(codec, rate=rate)
+    stream.codec_context.layout = "stereo"
+    return stream
+
+
+def _write_sound(container: Any, stream: Any, clip: Clip, *, frequency: float) -> None:
+    seconds = clip.audio_length if clip.audio_length is not None else float(clip.ticks[-1] * clip.clock) + 0.04
+    rate = stream.codec_context.sample_rate
+    chunk, start = 1024, round(clip.audio_start * rate)
+    resampler = av.AudioResampler(
+        format=stream.codec_context.format, layout="stereo", rate=rate, frame_size=stream.codec_context.frame_size or 0
+    )
+    for at in range(0, round(seconds * rate), chunk):
+        wave = np.sin(np.arange(at, at + chunk) * 2 * np.pi * frequency / rate) * 8000
+        frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]).astype(np.int16).T.reshape(1, -1), "s16", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = rate, at + start, Fraction(1, rate)
+        for piece in resampler.resample(frame):
+            container.mux(stream.encode(piece))
+    for piece in resampler.resample(None):
+        container.mux(stream.encode(piece))
+    container.mux(stream.encode(None))

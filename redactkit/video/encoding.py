@@ -8,6 +8,7 @@ from av.video.format import VideoFormat
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.media import ColorTags, VideoInfo
+from redactkit.video.traits import Traits
 
 __all__ = ["CODECS", "PRESETS", "Encoding", "choose_encoding"]
 
@@ -26,7 +27,9 @@ PRESETS = (
 )
 _DEFAULT_CRF = {"h264": 18.0, "hevc": 20.0}
 _DEFAULT_PRESET = {"h264": "veryfast", "hevc": "superfast"}
+_PARAMS = {"h264": "x264-params", "hevc": "x265-params"}
 _SMALLEST_HEVC = 16
+_NO_TRAITS = Traits()
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Encoding:
     color: ColorTags
     options: dict[str, str]
     tag: str
+    interlaced: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -47,7 +51,12 @@ class Encoding:
 
 
 def choose_encoding(
-    info: VideoInfo, *, codec: str | None = None, crf: float | None = None, preset: str | None = None
+    info: VideoInfo,
+    *,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    traits: Traits = _NO_TRAITS,
 ) -> Encoding:
     """Choose the encoding that keeps most of the source and still plays in browsers.
 
@@ -63,6 +72,8 @@ def choose_encoding(
         Constant rate factor, 0 (largest) to 51; 18 for h264 and 20 for hevc where not given.
     preset : str, optional
         Of x264 and x265, from ``"ultrafast"`` to ``"placebo"``.
+    traits : Traits, optional
+        Of the source: its fields and light levels.
 
     Raises
     ------
@@ -80,12 +91,16 @@ def choose_encoding(
         notes.append(f"{depth} bits per sample stored as 10")
     if codec is None and depth > 8 and name == "h264":
         notes.append("frames too small for HEVC stored as h264 High 10")
+    interlaced = traits.fields is not None and name == "h264" and info.coded_height % 4 == 0
+    if traits.fields and not interlaced:
+        notes.append("interlaced frames stored as progressive ones, fields woven")
     return Encoding(
         codec=name,
         pixel_format=pixel_format,
         color=_rgb_tags(info) if source.is_rgb else info.color,
-        options=_options(name, crf=crf, preset=preset),
+        options=_options(name, traits if interlaced or name == "hevc" else _NO_TRAITS, crf=crf, preset=preset),
         tag="hvc1" if name == "hevc" else "avc1",
+        interlaced=interlaced,
         notes=tuple(notes),
     )
 
@@ -155,12 +170,20 @@ def _rgb_tags(info: VideoInfo) -> ColorTags:
     return ColorTags(range=1, space=1 if min(info.width, info.height) >= 720 else 6, primaries=1, transfer=13)
 
 
-def _options(codec: str, *, crf: float | None, preset: str | None) -> dict[str, str]:
+def _options(codec: str, traits: Traits, *, crf: float | None, preset: str | None) -> dict[str, str]:
     chosen = _DEFAULT_CRF[codec] if crf is None else crf
     if not 0 <= chosen <= 51:
         raise OptionError(f"crf must be 0 to 51, got {crf}")
     speed = _DEFAULT_PRESET[codec] if preset is None else preset
     if speed not in PRESETS:
         raise OptionError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-    shared = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0"}
-    return {**shared, "x265-params": "log-level=none"} if codec == "hevc" else shared
+    options = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0"}
+    extra = _x265(traits) if codec == "hevc" else f"{traits.fields}=1" if traits.fields else ""
+    return options | ({_PARAMS[codec]: extra} if extra else {})
+
+
+def _x265(traits: Traits) -> str:
+    light = [f"master-display={traits.mastering}"] * bool(traits.mastering) + [f"max-cll={traits.light}"] * bool(
+        traits.light
+    )
+    return ":".join(["log-level=none", *light])

@@ -44,7 +44,7 @@ class Pictures:
         converted = self.convert(picture)
         if converted is not picture:
             return converted
-        return _copy_fields(picture) if picture.interlaced_frame else _copy(picture)
+        return _copy(picture)
 
     def convert(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return ``picture`` in the format and range that are written; itself where it is."""
@@ -67,19 +67,6 @@ def _copy(picture: av.VideoFrame) -> av.VideoFrame:
     copy.colorspace, copy.color_range = picture.colorspace, picture.color_range
     for target, source in zip(plane_views(copy), plane_views(picture), strict=True):
         np.copyto(target, source)
-    return copy
-
-
-def _copy_fields(picture: av.VideoFrame) -> av.VideoFrame:
-    """Copy an interlaced picture with its field order, which only a filter carries over."""
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
-    )
-    graph.link_nodes(source, graph.add("copy"), graph.add("buffersink")).configure()
-    graph.push(picture)
-    copy = graph.pull()
-    assert isinstance(copy, av.VideoFrame)
     return copy
 
 

@@ -48,7 +48,7 @@ class AudioFeed:
         self._tracks = self._make_tracks(shift)
         self.rates = [track.rate for track in self._tracks.values()]
         self._packets = self._demux()
-        self._next: Packet[AudioStream] | None = None
+        self._next: Packet[Any] | None = None
 
     def _make_tracks(self, shift: Fraction) -> dict[int, _Track]:
         tracks: dict[int, _Track] = {}
@@ -107,44 +107,57 @@ class _Track:
         self.base = source.time_base or Fraction(1, source.codec_context.sample_rate)
         self.rate = out.codec_context.sample_rate
         self.faults: list[str] = []
-        self._ticks = round(shift / self.base)
-        self._last: int | None = None
         language = source.metadata.get("language")
         if language:
             out.metadata["language"] = language
         out.disposition = source.disposition & Disposition.default
 
-    def time(self, packet: Packet[AudioStream]) -> Fraction:
+    def time(self, packet: Packet[Any]) -> Fraction:
         """Seconds on the output's clock at which a source packet is due."""
         ticks = packet.dts if packet.dts is not None else packet.pts
         return (0 if ticks is None else ticks) * self.base + self.shift
 
-    def feed(self, packet: Packet[AudioStream]) -> list[Packet[AudioStream]]:
+    def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """Return what to mux for a source packet."""
         raise NotImplementedError
 
-    def finish(self) -> list[Packet[AudioStream]]:
+    def finish(self) -> list[Packet[Any]]:
         """Return what is left to mux at the end."""
         return []
 
 
 class _Copy(_Track):
-    """Packets unchanged, with rising timestamps."""
+    """Packets unchanged, with rising timestamps and each as long as it is to the next."""
 
     def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction) -> None:
         super().__init__(source, output.add_stream_from_template(source), shift)
+        self._held: Packet[Any] | None = None
+        self._last = 0
+        self._length = 1
 
-    def feed(self, packet: Packet[AudioStream]) -> list[Packet[AudioStream]]:
+    def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None:
-            dts = 0 if self._last is None else self._last
-        dts += self._ticks
-        if self._last is not None and dts <= self._last:
-            dts = self._last + 1
-        self._last = dts
-        packet.pts = packet.dts = dts
+        dts = self._last if dts is None else dts + round(self.shift / self.base)
+        if self._held is not None:
+            dts = max(dts, self._last + 1)
+        packet.pts = packet.dts = self._last = dts
         packet.stream = self.out
+        ready = self._release(dts)
+        self._held = packet
+        return ready
+
+    def _release(self, until: int | None) -> list[Packet[Any]]:
+        """Return the packet held back; one without a duration would not be played."""
+        packet, self._held = self._held, None
+        if packet is None or packet.dts is None:
+            return []
+        if not packet.duration:
+            packet.duration = self._length if until is None else until - packet.dts
+        self._length = packet.duration
         return [packet]
+
+    def finish(self) -> list[Packet[Any]]:
+        return self._release(None)
 
 
 class _Transcode(_Track):
@@ -162,7 +175,7 @@ class _Transcode(_Track):
         self._resampler = AudioResampler(format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=1024)
         self._broken = 0
 
-    def feed(self, packet: Packet[AudioStream]) -> list[Packet[AudioStream]]:
+    def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         try:
             frames = self.source.decode(packet)
         except (av.error.FFmpegError, ValueError):
@@ -170,7 +183,7 @@ class _Transcode(_Track):
             return []
         return [done for frame in frames for done in self._encode(frame)]
 
-    def _encode(self, frame: av.AudioFrame | None) -> list[Packet[AudioStream]]:
+    def _encode(self, frame: av.AudioFrame | None) -> list[Packet[Any]]:
         packets = []
         for piece in self._resampler.resample(frame):
             if piece.pts is not None:
@@ -178,7 +191,7 @@ class _Transcode(_Track):
             packets += self.out.encode(piece)
         return packets
 
-    def finish(self) -> list[Packet[AudioStream]]:
+    def finish(self) -> list[Packet[Any]]:
         if self._broken:
             self.faults.append(f"{self._broken} audio packets did not decode and were left out")
         return [*self._encode(None), *self.out.encode(None)]

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import queue
 import threading
-from contextlib import ExitStack, suppress
-from fractions import Fraction
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import av
-from av.container import OutputContainer
-from av.stream import Disposition
-from av.video.stream import VideoStream
+from av.packet import Packet
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.files import check_output, replacing
 from redactkit.media import VideoInfo
+from redactkit.video.encoder import EncodedTrack
 from redactkit.video.encoding import choose_encoding
-from redactkit.video.opening import av_errors, opened
-from redactkit.video.orientation import display_matrix
+from redactkit.video.mp4file import Mp4File
+from redactkit.video.opening import av_errors
 from redactkit.video.pictures import Pictures
-from redactkit.video.sound import AudioFeed
-from redactkit.video.timing import durations, movie_timescale, output_time_base, start_shift
+from redactkit.video.timing import durations, start_shift
+from redactkit.video.traits import read_traits
 
 __all__ = ["VideoWriter"]
 
 _QUEUE = 6
-_BITEXACT = 1 << 10  # AVFMT_FLAG_BITEXACT: no name of the program that wrote the file
-_INTERLACED = (1 << 18) | (1 << 29)  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
-_RATE_LIMIT = 1_000_000
 
 
 class VideoWriter:
@@ -93,11 +89,14 @@ class VideoWriter:
             raise OptionError(f"audio must be 'keep' or 'drop', got {audio!r}")
         sources = () if info.path is None else (info.path,)
         self.path = check_output(path, overwrite=overwrite, sources=sources)
-        self._info, self._audio, self._overwrite = info, audio, overwrite
+        self._info, self._audio, self._overwrite = info, audio == "keep", overwrite
         self._keep_metadata = keep_metadata
-        self._encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset)
+        traits = read_traits(info)
+        self._encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
         self.pixel_format = self._encoding.pixel_format
-        self.notes = [*self._encoding.notes, *_left_out(info, audio)]
+        self.notes = [*self._encoding.notes, *traits.left_out]
+        if info.audio and not self._audio:
+            self.notes.append(f"{len(info.audio)} audio track(s) dropped, as asked")
         self._shift = start_shift(info)
         if self._shift:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
@@ -120,39 +119,9 @@ class VideoWriter:
         return self
 
     def _open(self, part: Path) -> None:
-        self._part = part
-        base = output_time_base(self._info)
-        options = {"movflags": "+faststart", "write_tmcd": "0", "video_track_timescale": str(base.denominator)}
-        self._output: OutputContainer = av.open(str(part.absolute()), "w", format="mp4", container_options=options)
-        self._output.flags |= _BITEXACT
-        self._stream = self._add_video(base)
-        self._sound: AudioFeed | None = None
-        if self._audio == "keep" and self._info.audio and self._info.path is not None:
-            self._sound = AudioFeed(self._info.path, self._output, shift=self._shift)
-        rates = [base.denominator, *(self._sound.rates if self._sound else ())]
-        self._output.container_options["movie_timescale"] = str(movie_timescale(rates))
-        if self._keep_metadata and self._info.path is not None:
-            with opened(self._info.path) as source:
-                self._output.metadata.update(source.metadata)
-
-    def _add_video(self, base: Fraction) -> VideoStream:
-        info, encoding = self._info, self._encoding
-        rate = min(info.frame_rate, Fraction(_RATE_LIMIT)).limit_denominator(_RATE_LIMIT)
-        stream = self._output.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height = info.coded_width, info.coded_height
-        stream.pix_fmt = encoding.pixel_format
-        stream.time_base = base
-        context = stream.codec_context
-        context.time_base = base
-        context.codec_tag = encoding.tag
-        context.sample_aspect_ratio = info.sample_aspect_ratio
-        context.color_range, context.colorspace = encoding.color.range, encoding.color.space
-        context.color_primaries, context.color_trc = encoding.color.primaries, encoding.color.transfer
-        if info.rotation or info.mirrored:
-            size = (info.coded_width, info.coded_height)
-            stream.set_display_matrix(display_matrix(info.rotation, mirrored=info.mirrored, size=size))
-        return stream
+        info = self._info
+        self._file = Mp4File(part, info, audio=self._audio, shift=self._shift, keep_metadata=self._keep_metadata)
+        self._track = EncodedTrack(self._file, info, self._encoding)
 
     def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
@@ -201,31 +170,17 @@ class VideoWriter:
     def _encode_all(self) -> None:
         """Run on the encoding thread: frames from the queue to packets in the file, audio alongside."""
         try:
-            first = True
             while (frame := self._queue.get()) is not None and not self._stop.is_set():
-                if first:
-                    self._match_first(frame)
-                    first = False
-                self._mux(frame)
+                self._mux(self._track.feed(frame))
             if not self._stop.is_set():
-                self._mux(None)
-                if self._sound is not None:
-                    self._sound.pump(None)
+                self._mux(self._track.finish())
+                self._file.finish_sound()
         except BaseException as err:  # handed to the caller's thread, which raises it
             self._failure = err
 
-    def _match_first(self, frame: av.VideoFrame) -> None:
-        if frame.interlaced_frame and self._encoding.codec == "h264":
-            if self._info.coded_height % 4:
-                self.notes.append("interlaced frames of this height are stored as progressive ones")
-            else:
-                self._stream.codec_context.flags |= _INTERLACED
-
-    def _mux(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._stream.encode(frame):
-            if self._sound is not None:
-                self._sound.pump((packet.dts or 0) * (packet.time_base or Fraction(1)))
-            self._output.mux_one(packet)
+    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
+        for packet in packets:
+            self._file.mux(packet)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -247,23 +202,16 @@ class VideoWriter:
         self._put(None)
         self._thread.join()
         self._raise_failure()
-        if self._sound is not None:
-            self._sound.close()
-            self.notes.extend(note for note in self._sound.notes if note not in self.notes)
+        self.notes.extend(note for note in self._file.notes if note not in self.notes)
         with av_errors(self.path, "finish it"):
-            self._output.close()
+            self._file.close()
 
     def _abandon(self) -> None:
         """End the thread and let go of the files, with no more written than has been."""
         self._stop.set()
         self._drain()
         self._thread.join()
-        if self._sound is not None:
-            self._sound.close()
-        # Closing finishes the file, which is quick once its name is gone.
-        self._part.unlink(missing_ok=True)
-        with suppress(av.error.FFmpegError, OSError, ValueError):
-            self._output.close()
+        self._file.abandon()
 
     def _drain(self) -> None:
         while self._thread.is_alive():
@@ -275,20 +223,3 @@ class VideoWriter:
                     self._queue.get_nowait()
                 except queue.Empty:
                     continue
-
-
-def _left_out(info: VideoInfo, audio: str) -> list[str]:
-    """Name the streams of the source that the output does not have."""
-    if info.path is None:
-        return []
-    notes = [f"{len(info.audio)} audio tracks dropped, as asked"] if audio == "drop" and info.audio else []
-    with av_errors(info.path, "read its streams"), opened(info.path) as source:
-        kinds = [_kind(stream) for stream in source.streams if stream.type != "audio"]
-        chapters = len(source.chapters())
-    kinds.remove("video")
-    notes += [f"{kinds.count(kind)} {kind} stream(s) left out" for kind in sorted(set(kinds))]
-    return [*notes, f"{chapters} chapter marks left out"] if chapters else notes
-
-
-def _kind(stream: av.stream.Stream) -> str:
-    return "cover image" if stream.disposition & Disposition.attached_pic else stream.type

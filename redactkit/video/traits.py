@@ -1,0 +1,99 @@
+"""What a source has besides frames, time and sound: fields, light levels, captions, and streams that are left out."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import av
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from redactkit.media import VideoInfo
+from redactkit.video.decoding import DecodeLog, decode_packets
+from redactkit.video.opening import av_errors, opened, video_stream
+
+__all__ = ["Traits", "read_traits"]
+
+_TOP_FIRST = {0, 1, 2, 5}  # AVFieldOrder: of the two fields of a frame the top one is shown first
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a `VideoInfo` does not say of a source.
+
+    Parameters
+    ----------
+    fields : {"tff", "bff"} or None
+        Which field comes first where frames are interlaced, else None.
+    mastering, light : str
+        Mastering display and content light level as x265 takes them, empty where there is none.
+    left_out : tuple of str
+        What the source has and an output does not.
+    """
+
+    fields: str | None = None
+    mastering: str = ""
+    light: str = ""
+    left_out: tuple[str, ...] = ()
+
+
+def read_traits(info: VideoInfo) -> Traits:
+    """Read the traits of the file of ``info``; none where there is no file."""
+    if info.path is None:
+        return Traits()
+    with av_errors(info.path, "read its streams"), opened(info.path) as source:
+        left_out = _left_out(source)
+        stream = video_stream(source, info.path)
+        first = next(decode_packets(stream, source.demux(stream), DecodeLog()), None)
+        order = stream.codec_context.field_order
+    if first is None:
+        return Traits(left_out=tuple(left_out))
+    captions = ["closed captions left out"] if _side_data(first, "A53_CC") else []
+    return Traits(
+        fields=("tff" if order in _TOP_FIRST else "bff") if first.interlaced_frame else None,
+        mastering=_mastering(_side_data(first, "MASTERING_DISPLAY_METADATA")),
+        light=_light(_side_data(first, "CONTENT_LIGHT_LEVEL")),
+        left_out=(*left_out, *captions),
+    )
+
+
+def _left_out(source: InputContainer) -> list[str]:
+    kinds = [_kind(stream) for stream in source.streams if stream.type != "audio"]
+    kinds.remove("video")
+    chapters = len(source.chapters())
+    notes = [f"{kinds.count(kind)} {kind} stream(s) left out" for kind in sorted(set(kinds))]
+    return [*notes, f"{chapters} chapter mark(s) left out"] if chapters else notes
+
+
+def _kind(stream: Stream) -> str:
+    return "cover image" if stream.disposition & Disposition.attached_pic else stream.type
+
+
+def _side_data(picture: av.VideoFrame, name: str) -> bytes:
+    data = picture.side_data.get(name)
+    return bytes(data) if isinstance(data, Buffer) else b""
+
+
+def _mastering(data: bytes) -> str:
+    """Read an ``AVMasteringDisplayMetadata``: primaries in 1/50000, luminance in 1/10000 candela per square metre.
+
+    References
+    ----------
+    SMPTE ST 2086; ITU-T H.265, D.3.28.
+    """
+    if len(data) < 88:
+        return ""
+    numbers = struct.unpack("=22i", data[:88])
+    if not all(numbers[20:22]) or not all(numbers[1:20:2]):
+        return ""
+    values = [top / bottom for top, bottom in zip(numbers[0:20:2], numbers[1:20:2], strict=True)]
+    red, green, blue, white = ([round(value * 50_000) for value in values[at : at + 2]] for at in (0, 2, 4, 6))
+    darkest, brightest = (round(value * 10_000) for value in values[8:10])
+    points = "".join(f"{name}({x},{y})" for name, (x, y) in zip("GBR", (green, blue, red), strict=True))
+    return f"{points}WP({white[0]},{white[1]})L({brightest},{darkest})"
+
+
+def _light(data: bytes) -> str:
+    return "{},{}".format(*struct.unpack("=2I", data[:8])) if len(data) >= 8 else ""
