@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,13 +11,25 @@ from redactkit.errors import OptionError
 from redactkit.formats.alignment import align
 from redactkit.formats.azure import read_azure
 from redactkit.formats.azure_writer import write_azure
+from redactkit.formats.coco import read_coco
+from redactkit.formats.cvat import read_cvat
+from redactkit.formats.cvat_writer import write_cvat
+from redactkit.formats.google import read_google
 from redactkit.formats.ids import read_ids, write_ids
+from redactkit.formats.mot import read_mot
+from redactkit.formats.plain import read_csv, read_parquet
 from redactkit.formats.preset import Preset, read_preset
+from redactkit.formats.recognition import recognize
+from redactkit.formats.rekognition import read_rekognition
 from redactkit.formats.rows import Reading, tell
-from redactkit.formats.source import Source, load_bytes
+from redactkit.formats.source import MOST_RATE, Source, load_bytes, to_utf8
+from redactkit.formats.videoindexer import read_videoindexer
+from redactkit.formats.writers import write_coco, write_csv, write_mot, write_parquet
 from redactkit.media import VideoInfo
 
 __all__ = [
+    "READABLE",
+    "WRITABLE",
     "Preset",
     "align",
     "read_annotations",
@@ -27,12 +40,32 @@ __all__ = [
     "write_ids",
 ]
 
-_READERS = {"azure": read_azure}
-_WRITERS = {"azure": write_azure}
+_READERS: dict[str, Callable[[Source], Reading]] = {
+    "azure": read_azure,
+    "videoindexer": read_videoindexer,
+    "rekognition": read_rekognition,
+    "google": read_google,
+    "cvat": read_cvat,
+    "mot": read_mot,
+    "coco": read_coco,
+    "csv": read_csv,
+    "parquet": read_parquet,
+}
+_WRITERS: dict[str, Callable[..., Path]] = {
+    "azure": write_azure,
+    "cvat": write_cvat,
+    "mot": write_mot,
+    "coco": write_coco,
+    "csv": write_csv,
+    "parquet": write_parquet,
+}
+Paths = str | Path | Sequence[str | Path]
+READABLE = list(_READERS)
+WRITABLE = list(_WRITERS)
 
 
 def read_annotations(
-    path: str | Path,
+    path: Paths,
     *,
     format: str | None = None,
     video: VideoInfo | None = None,
@@ -43,9 +76,10 @@ def read_annotations(
 
     Parameters
     ----------
-    path : path
+    path : path, or sequence of paths
+        Several files are the pages of one Rekognition result, in order.
     format : str, optional
-        Default: recognised by content.
+        One of `READABLE`; default: recognised by content.
     video : VideoInfo, optional
         The video that the file is about: boxes are laid on its frames.
     frame_size : (int, int), optional
@@ -74,7 +108,7 @@ def read_annotations(
 
 
 def load(
-    path: str | Path,
+    path: Paths,
     *,
     format: str | None = None,
     video: VideoInfo | None = None,
@@ -82,11 +116,28 @@ def load(
     frame_rate: Fraction | float | None = None,
 ) -> Reading:
     """Read a file and keep what its reader had to remark."""
-    name = format or "azure"
+    rate = None if frame_rate is None else _as_rate(frame_rate)
+    source = Source(*_load(path), video, frame_size, rate)
+    name = format or recognize(source)
     if name not in _READERS:
         raise OptionError(f"format must be one of {', '.join(_READERS)}, got {name!r}")
-    rate = None if frame_rate is None else Fraction(frame_rate).limit_denominator(10**6)
-    return _READERS[name](Source(Path(path), load_bytes(path), video, frame_size, rate))
+    return _READERS[name](source)
+
+
+def _as_rate(rate: Fraction | float) -> Fraction:
+    if not 0 < rate <= MOST_RATE:
+        raise OptionError(f"frame_rate must be above 0 and at most {MOST_RATE} frames per second, got {rate}")
+    return Fraction(str(rate)).limit_denominator(10**6)
+
+
+def _load(path: Paths) -> tuple[Path, bytes]:
+    """Return a file's name and bytes; several files are joined, as pages of one result."""
+    if isinstance(path, str | Path):
+        return Path(path), load_bytes(path)
+    pages = [to_utf8(load_bytes(page), path=page) for page in path]
+    if not pages:
+        raise OptionError("no file to read; name at least one")
+    return Path(path[0]), b"\n".join(pages)
 
 
 def write_annotations(
@@ -99,6 +150,7 @@ def write_annotations(
     annotations : Annotations
     path : path
     format : str
+        One of `WRITABLE`.
     overwrite : bool
         Replace a file that is there.
 

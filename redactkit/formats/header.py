@@ -17,7 +17,17 @@ from redactkit.errors import AnnotationError
 from redactkit.media import AudioInfo, ColorTags, VideoInfo
 from redactkit.tables import DECISIONS, DETECTIONS, as_decisions, as_detections, empty_detections
 
-__all__ = ["SCHEMA", "Header", "VideoHeader", "as_header", "decisions_of", "discarded_of", "plain", "video_of"]
+__all__ = [
+    "SCHEMA",
+    "Header",
+    "VideoHeader",
+    "as_header",
+    "as_video",
+    "decisions_of",
+    "discarded_of",
+    "plain",
+    "video_of",
+]
 
 SCHEMA = 1
 
@@ -99,7 +109,7 @@ def as_header(annotations: Annotations) -> Header:
     rows = zip(table.index.tolist(), *(table[name].tolist() for name in DECISIONS), strict=True)
     return Header(
         schema=SCHEMA,
-        video=_as_video(annotations.video),
+        video=as_video(annotations.video),
         decisions=[Decision(face, bool(redact), str(label), str(reason)) for face, redact, label, reason in rows],
         discarded=_as_columns(annotations.discarded),
         cuts=annotations.cuts.tolist(),
@@ -107,7 +117,8 @@ def as_header(annotations: Annotations) -> Header:
     )
 
 
-def _as_video(video: VideoInfo) -> VideoHeader:
+def as_video(video: VideoInfo) -> VideoHeader:
+    """Return what a file beside size and PTS says of a video; its hash is read if it is not known."""
     audio = [
         AudioHeader(
             item.index,

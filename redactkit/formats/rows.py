@@ -101,6 +101,8 @@ def number_faces(given: Sequence[int | str | None]) -> tuple[NDArray[np.int64], 
     AnnotationError
         If a number does not fit 64 bits.
     """
+    if set(map(type, given)) <= {int}:
+        return _fit(given), {}, []
     numbers = [_as_number(value) for value in given]
     named = {value: None for value, number in zip(given, numbers, strict=True) if number is None and value is not None}
     next_id = max((number for number in numbers if number is not None), default=0) + 1
@@ -121,6 +123,14 @@ def number_faces(given: Sequence[int | str | None]) -> tuple[NDArray[np.int64], 
         text = f"{missing} boxes have no face ID; each is a face of its own (redactkit.tracking.link joins them)"
         remarks.append(Remark("no face ID", text))
     return ids, {number: str(name) for name, number in by_name.items()}, remarks
+
+
+def _fit(numbers: Sequence[Any]) -> NDArray[np.int64]:
+    try:
+        return np.array(numbers, dtype=np.int64)
+    except OverflowError:
+        largest = max(numbers, key=abs)
+        raise AnnotationError(f"a face ID must fit 64 bits, got {largest}") from None
 
 
 def _as_number(value: int | str | None) -> int | None:

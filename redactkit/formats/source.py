@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ __all__ = ["MAX_BYTES", "Source", "decode_json", "line_of", "load_bytes", "lower
 LINE_END = b"\n"
 MAX_BYTES = 2**31
 MOST_PIXELS = 10**6
+MOST_RATE = 10**6
 
 T = TypeVar("T")
 
@@ -62,15 +64,19 @@ class Source:
         """The bytes as UTF-8 without a byte order mark."""
         return to_utf8(self.data, path=self.path)
 
-    def find_size(self, stated: tuple[float | None, float | None] = (None, None)) -> tuple[int, int]:
+    def find_size(
+        self, stated: tuple[float | None, float | None] = (None, None), *, otherwise: tuple[int, int] | None = None
+    ) -> tuple[int, int]:
         """Return the frame's width and height: as the file states it, or as the caller does, or the video's.
+
+        Where nobody says it is ``otherwise``, if that is given.
 
         Raises
         ------
         AnnotationError
             If nobody says, or what the file says means nothing.
         """
-        width, height = (round(side or 0) for side in stated)
+        width, height = (round(side) if side and math.isfinite(side) else 0 for side in stated)
         if width > 0 and height > 0:
             if max(width, height) > MOST_PIXELS:
                 raise AnnotationError(f"expected a frame of at most {MOST_PIXELS} pixels a side, got {width}x{height}")
@@ -79,7 +85,15 @@ class Source:
             return self.frame_size
         if self.video is not None:
             return self.video.width, self.video.height
+        if otherwise is not None:
+            return otherwise
         raise AnnotationError("the file has no frame size; pass frame_size=(width, height) or video")
+
+    def rate_of(self, stated: float | None) -> Fraction | None:
+        """Return frames per second: as the caller says, else as the file does, if that means anything."""
+        if self.frame_rate is not None or stated is None or not 0 < stated <= MOST_RATE:
+            return self.frame_rate
+        return Fraction(str(stated)).limit_denominator(10**6)
 
 
 def load_bytes(path: str | Path, *, most: int = MAX_BYTES) -> bytes:

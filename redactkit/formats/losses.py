@@ -1,0 +1,65 @@
+"""What a format has no room for: said when a file is written, refused where boxes would be lost or misplaced."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError, AnnotationWarning
+from redactkit.tables import check_detections, sort_detections
+
+__all__ = ["check_frames", "warn_of_losses"]
+
+
+def check_frames(annotations: Annotations, path: str | Path, *, format: str) -> pd.DataFrame:
+    """Return the detections in order, if their frame numbers are those of a video.
+
+    Raises
+    ------
+    TableError
+        If the detections break the schema, as those without boxes do.
+    AnnotationError
+        If the frames are a file's own instants, further apart than the video's frames.
+    """
+    detections = sort_detections(check_detections(annotations.detections))
+    video = annotations.video
+    if video.frame_count > 1 and len(detections):
+        apart = float(np.median(np.diff(video.times))) * float(video.frame_rate)
+        if apart > 1.5:
+            raise AnnotationError(
+                f"{path}: {format} knows frames by number, but these annotations have instants {apart:.1f} frames "
+                "apart; lay them on the video first: annotations.align(rk.probe(video))"
+            )
+    return detections
+
+
+def _present(annotations: Annotations) -> dict[str, bool]:
+    """Return for everything a format may lack whether these annotations have it."""
+    detections, decisions, video = annotations.detections, annotations.decisions, annotations.video
+    return {
+        "times": annotations.has_times and len(detections) > 0,
+        "frame size": video.width > 0,
+        "frames without faces": detections["frame"].nunique() < video.frame_count,
+        "confidence": bool(detections["confidence"].notna().any()),
+        "source": bool((detections["source"] != "imported").any()),
+        "decisions": not bool(decisions["redact"].all()),
+        "labels": bool((decisions["label"] != "").any()),
+        "reasons": bool((decisions["reason"] != "").any()),
+        "discarded boxes": len(annotations.discarded) > 0,
+        "cuts": len(annotations.cuts) > 0,
+        "settings": bool(annotations.settings),
+        "SHA-256": bool(video.digest),
+    }
+
+
+def warn_of_losses(annotations: Annotations, path: str | Path, *, format: str, holds: Collection[str]) -> None:
+    """Warn of what is in the annotations and not in ``holds``."""
+    lost = [name for name, there in _present(annotations).items() if there and name not in holds]
+    if lost:
+        text = f"{path}: {format} has no room for {', '.join(lost)}; azure and parquet have"
+        warnings.warn(text, AnnotationWarning, stacklevel=4)

@@ -1,0 +1,146 @@
+"""Write MOT, COCO, CSV and Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError
+from redactkit.files import replacing
+from redactkit.formats.header import as_header, plain
+from redactkit.formats.losses import check_frames, warn_of_losses
+from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
+from redactkit.tables import BOX, DECISIONS, sort_detections
+
+__all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
+
+_MOT_HOLDS = {"confidence"}
+_COCO_HOLDS = {"times", "frame size", "frames without faces", "confidence", "labels"}
+_CSV_HOLDS = {"times", "confidence", "source", "decisions", "labels", "reasons"}
+
+
+def write_mot(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write MOTChallenge text: frames and pixels count from 1, confidence is -1 where there is none."""
+    detections = check_frames(annotations, path, format="mot")
+    columns = [
+        (detections["frame"] + 1).tolist(),
+        detections["face_id"].tolist(),
+        *((detections[name] + (name in "xy")).round(9).tolist() for name in BOX),
+        detections["confidence"].fillna(-1).tolist(),
+    ]
+    lines = [f"{','.join(map(_short, row))},-1,-1,-1\n" for row in zip(*columns, strict=True)]
+    with replacing(path, overwrite=overwrite) as part:
+        part.write_text("".join(lines), encoding="ascii", newline="\n")
+    warn_of_losses(annotations, path, format="mot", holds=_MOT_HOLDS)
+    return Path(path)
+
+
+def _short(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write COCO JSON of a video: an image for every frame with its time, ``track_id`` for the face ID."""
+    detections = check_frames(annotations, path, format="coco")
+    video = annotations.video
+    last = int(detections["frame"].max()) if len(detections) else -1
+    if last >= video.frame_count:
+        raise AnnotationError(f"{path}: frame {last} has a box, but the video only {video.frame_count} frames")
+    document = {
+        "info": {"description": "faces by redactkit", "version": "1.0"},
+        "licenses": [],
+        "videos": [{"id": 1, **_named(annotations), **_sized(annotations), **_rated(annotations)}],
+        "images": _images(annotations),
+        "annotations": _coco_boxes(detections, _labels(annotations)),
+        "categories": [{"id": 1, "name": "face", "supercategory": "person"}],
+    }
+    with replacing(path, overwrite=overwrite) as part:
+        part.write_bytes(msgspec.json.encode(document))
+    warn_of_losses(annotations, path, format="coco", holds=_COCO_HOLDS)
+    return Path(path)
+
+
+def _labels(annotations: Annotations) -> dict[int, str]:
+    labels = annotations.decisions["label"]
+    return dict(zip(labels.index.tolist(), labels.tolist(), strict=True))
+
+
+def _named(annotations: Annotations) -> dict[str, Any]:
+    path = annotations.video.path
+    return {"name": path.name if path is not None else "video"}
+
+
+def _sized(annotations: Annotations) -> dict[str, Any]:
+    video = annotations.video
+    return {"width": video.width, "height": video.height}
+
+
+def _rated(annotations: Annotations) -> dict[str, Any]:
+    return {"fps": float(annotations.video.frame_rate)} if annotations.has_times else {}
+
+
+def _images(annotations: Annotations) -> list[dict[str, Any]]:
+    size = _sized(annotations)
+    times = annotations.video.times.tolist()
+    timed = annotations.has_times
+    return [
+        {"id": frame + 1, "video_id": 1, "frame_id": frame, "file_name": f"frame_{frame:06d}.png", **size}
+        | ({"time": time} if timed else {})
+        for frame, time in enumerate(times)
+    ]
+
+
+def _coco_boxes(detections: pd.DataFrame, labels: dict[int, str]) -> list[dict[str, Any]]:
+    columns = [detections["frame"].tolist(), detections["face_id"].tolist(), detections[BOX].to_numpy().tolist()]
+    scores = [None if np.isnan(value) else value for value in detections["confidence"].tolist()]
+    rows = []
+    for number, (frame, face, box, score) in enumerate(zip(*columns, scores, strict=True), start=1):
+        row = {"id": number, "image_id": frame + 1, "video_id": 1, "category_id": 1, "track_id": face, "bbox": box}
+        row |= {"area": box[2] * box[3], "iscrowd": 0}
+        row |= {"score": score} if score is not None else {}
+        rows.append(row | ({"label": labels[face]} if labels.get(face) else {}))
+    return rows
+
+
+def write_csv(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the detections with the decision of each face as CSV; every number comes back exactly."""
+    rows = sort_detections(annotations.detections)
+    decided = annotations.decisions.reindex(rows["face_id"])
+    table = rows.assign(**{name: decided[name].to_numpy() for name in DECISIONS})
+    with replacing(path, overwrite=overwrite) as part:
+        table.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+    warn_of_losses(annotations, path, format="csv", holds=_CSV_HOLDS)
+    return Path(path)
+
+
+def write_parquet(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the detections as Parquet, everything else in its metadata; nothing is lost.
+
+    Raises
+    ------
+    OptionError
+        If the package pyarrow is not installed.
+    """
+    parquet = import_pyarrow()
+    import pyarrow
+
+    video = annotations.video
+    header = as_header(annotations)
+    told = ParquetHeader(
+        **{name: getattr(header, name) for name in header.__struct_fields__},
+        width=video.width,
+        height=video.height,
+        pts=video.pts.tolist(),
+    )
+    rows = sort_detections(annotations.detections)
+    rows = rows.assign(source=rows["source"].astype(str))
+    table = pyarrow.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata({METADATA: msgspec.json.encode(told, enc_hook=plain)})
+    with replacing(path, overwrite=overwrite) as part:
+        parquet.write_table(table, part)
+    return Path(path)
