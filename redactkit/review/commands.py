@@ -42,6 +42,11 @@ class Commands(Session):
         """Time of every frame in seconds."""
         return self.video.times if self.video.frame_count else np.zeros(1)
 
+    @property
+    def cuts(self) -> NDArray[np.int64]:
+        """Frames that start a new shot."""
+        return self._base.cuts
+
     def set_box(self, box: Box, *, face_id: int | None = None, frame: int | None = None) -> None:
         """Move, resize or add a face's box in one frame; see `redactkit.editing.set_box`."""
         face, at = self._face(face_id), self._frame(frame)

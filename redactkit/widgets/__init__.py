@@ -1,5 +1,36 @@
-"""Views of a `redactkit.Review` for JupyterLab."""
+"""Views of a `redactkit.Review` for JupyterLab: each works alone, all follow the review and one another.
 
+Everything that the mouse can do is a method of the review. ``close()`` takes a view out of the page and
+blanks its pictures. For finding parts in the page, each has a class: ``rk-workbench``; ``rk-viewer`` with
+``rk-picture``, ``rk-overlay``, ``rk-slider``, ``rk-frame``, ``rk-time``, ``rk-preview``, and
+``rk-do-NAME`` for each button named in `redactkit.widgets.actions`; ``rk-faces`` with ``rk-grid``,
+``rk-f3`` and ``rk-t3`` (cell and tick of face 3); ``rk-tracks`` with ``rk-table`` and ``rk-r3``;
+``rk-timeline``; ``rk-editor`` with ``rk-x``; ``rk-ids``; ``rk-redact`` and ``rk-analyze`` with ``rk-run``,
+``rk-cancel``, ``rk-output``; ``rk-jobs``; ``rk-message`` for what a view has to say.
+"""
+
+from redactkit.widgets.editor import BoxEditor
+from redactkit.widgets.faces import FaceGrid
+from redactkit.widgets.idlist import IdList
+from redactkit.widgets.panels import AnalyzePanel, RedactPanel
+from redactkit.widgets.progress import JobsTable
+from redactkit.widgets.runner import Runner
+from redactkit.widgets.timeline import Timeline
+from redactkit.widgets.tracks import TrackTable
 from redactkit.widgets.viewer import FrameViewer
+from redactkit.widgets.workbench import Workbench, open
 
-__all__ = ["FrameViewer"]
+__all__ = [
+    "AnalyzePanel",
+    "BoxEditor",
+    "FaceGrid",
+    "FrameViewer",
+    "IdList",
+    "JobsTable",
+    "RedactPanel",
+    "Runner",
+    "Timeline",
+    "TrackTable",
+    "Workbench",
+    "open",
+]

@@ -78,8 +78,11 @@ STYLE = """<style>
 .rk-view .widget-html-content { font-size: 12px; line-height: 16px; }
 .rk-view .widget-inline-hbox .widget-label { min-width: 0; width: auto; font-size: 12px; }
 .rk-view button:focus-visible, .rk-view input:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
-.rk-row { flex-flow: row wrap; align-items: center; gap: 2px; }
+.rk-view .rk-row { flex-flow: row wrap; align-items: center; gap: 3px 4px; padding: 2px 0; flex-shrink: 0; }
 .rk-row > * { margin: 0; }
+.rk-view .widget-checkbox label, .rk-view .widget-checkbox { align-items: center; display: flex; }
+.rk-view .widget-checkbox input { margin: 0 5px 0 2px; }
+.rk-view .widget-label-basic { padding: 0; }
 .rk-gap { width: 8px; flex: 0 0 8px; }
 .rk-view .rk-key { width: 28px; height: 26px; line-height: 26px; padding: 0; flex: 0 0 28px; font-size: 12px; }
 .rk-view .rk-on { box-shadow: inset 0 -3px 0 var(--jp-brand-color1, #1976d2); }
@@ -116,14 +119,14 @@ STYLE = """<style>
   white-space: nowrap; max-width: 110px; overflow: hidden; text-overflow: ellipsis; }
 .rk-table td > * { pointer-events: none; }
 .rk-table .rk-left { text-align: left; }
-.rk-scroll { overflow: auto; }
+.rk-view .rk-scroll { overflow: auto; flex-shrink: 0; }
 .rk-scroll > .widget-html, .rk-scroll > .widget-html > .widget-html-content { height: auto; width: 100%; }
 .rk-lanes { cursor: pointer; border: 1px solid var(--rk-line); background: var(--rk-ground); }
 .rk-lanes > * { grid-area: 1 / 1; margin: 0; width: 100%; height: 100%; }
 .rk-lanes .widget-html-content { position: absolute; inset: 0; height: 100%; }
 .rk-lanes svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .rk-lanes text { fill: var(--rk-text); font-size: 11px; }
-.rk-kind { align-items: center; } .rk-kind img { width: 72px; height: 72px; object-fit: cover; margin: 0; }
+.rk-kind { align-items: center; } .rk-kind img { width: 66px; height: 66px; object-fit: cover; margin: 0; }
 .rk-ids textarea { font-family: var(--jp-code-font-family, monospace); }
 .rk-good { color: var(--rk-show); font-weight: 600; } .rk-bad { color: var(--rk-hide); font-weight: 600; }
 .rk-report table { font-size: 11px; border-collapse: collapse; } .rk-report td, .rk-report th { padding: 1px 5px; }

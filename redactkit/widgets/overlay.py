@@ -61,34 +61,47 @@ def draw(boxes: Iterable[Drawn], region: Region, *, across: float = 640.0, plain
     unit = region.width / max(across, 1)
     view = f"{region.x:.2f} {region.y:.2f} {region.width:.2f} {region.height:.2f}"
     ordered = sorted(boxes, key=lambda one: one.current)
-    parts = [_draw_one(one, unit, plain=plain) for one in ordered if one.current or not plain]
-    return f'<svg viewBox="{view}" preserveAspectRatio="none">{"".join(parts)}</svg>'
+    shown = [one for one in ordered if one.current or not plain]
+    shapes = "".join(_rectangle(one) + (_handles(one.box, unit) if one.current and not plain else "") for one in shown)
+    names = "" if plain else _names(shown, unit)
+    return f'<svg viewBox="{view}" preserveAspectRatio="none">{shapes}{names}</svg>'
 
 
-def _draw_one(one: Drawn, unit: float, *, plain: bool) -> str:
+def _rectangle(one: Drawn) -> str:
     x, y, width, height = one.box
     state = "rk-hide" if one.redact else "rk-show"
     classes = f"rk-box {state}{' rk-now' if one.current else ''}{' rk-marked' if one.marked else ''}"
-    shape = (
+    return (
         f'<rect class="{classes}" x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="none" '
         f'stroke-width="{3 if one.current else _LINE}" vector-effect="non-scaling-stroke"/>'
     )
-    if plain:
-        return shape
-    return shape + _name(one, unit) + (_handles(one.box, unit) if one.current else "")
 
 
-def _name(one: Drawn, unit: float) -> str:
+def _names(boxes: list[Drawn], unit: float) -> str:
+    """Write each name above its box, or below or inside it where another name is in the way."""
     size = _FONT * unit
-    baseline = one.box[1] - size * 0.35
-    if baseline < size:
-        baseline = one.box[1] + one.box[3] + size
-    text = escape(face_name(one.face_id, one.label) + (" \u25c6" if one.keyframe else ""))
-    color = "#ff8787" if one.redact else "#8ce99a"
-    return (
-        f'<text x="{max(one.box[0], 0):.2f}" y="{baseline:.2f}" font-size="{size:.2f}" fill="{color}" '
-        f'stroke-width="{3 * unit:.2f}">{text}</text>'
-    )
+    taken: list[Box] = []
+    texts = []
+    for one in reversed(boxes):
+        text = face_name(one.face_id, one.label)[:32] + (" \u25c6" if one.keyframe else "")
+        left, top, high = max(one.box[0], 0), one.box[1], one.box[3]
+        spots = [
+            (left, y, len(text) * size * 0.65, size) for y in (top - size * 1.25, top + high, top + high - size, top)
+        ]
+        spot = next(
+            (spot for spot in spots if spot[1] >= 0 and not any(_overlap(spot, other) for other in taken)), spots[1]
+        )
+        taken.append(spot)
+        color = "#ff8787" if one.redact else "#8ce99a"
+        texts.append(
+            f'<text x="{spot[0]:.2f}" y="{spot[1] + size * 0.9:.2f}" font-size="{size:.2f}" fill="{color}" '
+            f'stroke-width="{3 * unit:.2f}">{escape(text)}</text>'
+        )
+    return "".join(texts)
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
 def _handles(box: Box, unit: float) -> str:

@@ -10,14 +10,15 @@ from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets
+import pandas as pd
 import traitlets
 
 from redactkit.errors import RedactkitError
 from redactkit.review import Review
-from redactkit.widgets.markup import STYLE, escape
+from redactkit.widgets.markup import STYLE, escape, face_name
 from redactkit.widgets.worker import LatestWorker
 
-__all__ = ["View", "button", "listen", "mouse_off", "row"]
+__all__ = ["View", "button", "listen", "mouse_off", "row", "show_choice"]
 
 Handler = Callable[[dict[str, Any]], None]
 
@@ -70,6 +71,19 @@ def row(*children: Any, css: str = "") -> Any:
     if css:
         box.add_class(css)
     return box
+
+
+def show_choice(box: Any, tracks: pd.DataFrame, current: int | None) -> None:
+    """Let a dropdown list the faces of a tracks table, with the current one chosen."""
+    faces = [int(face) for face in tracks.index]
+    options = [
+        ("no face", None),
+        *((face_name(face, label)[:40], face) for face, label in zip(faces, tracks["label"], strict=True)),
+    ]
+    chosen = current if current in faces else None
+    if list(box.options) != options:
+        box.options = options
+    box.value = chosen
 
 
 class View(ipywidgets.VBox):  # type: ignore[misc]

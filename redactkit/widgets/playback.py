@@ -1,0 +1,48 @@
+"""Play a video file in the page: by address where the server has it, else by its bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import ipywidgets
+
+from redactkit.widgets.markup import escape
+
+__all__ = ["as_video"]
+
+_MOST_BYTES = 48 << 20
+
+
+def as_video(path: str | Path) -> Any:
+    """Return a player of a video file; a line that says where the file is, where it is too large to send.
+
+    Parameters
+    ----------
+    path : path
+        Sent to the page whole up to 48 MB.
+    """
+    target = Path(path)
+    if target.stat().st_size <= _MOST_BYTES:
+        player = ipywidgets.Video.from_file(str(target), autoplay=False, loop=False, width=420)
+        player.add_class("rk-player")
+        return player
+    address = _address_of(target)
+    if address is None:
+        return ipywidgets.HTML(f"The video is too large to play here: open <code>{escape(target)}</code>")
+    return ipywidgets.HTML(f'<video class="rk-player" src="{escape(address)}" controls width="420"></video>')
+
+
+def _address_of(path: Path) -> str | None:
+    """Return where the one JupyterLab server that can see the file serves it."""
+    from jupyter_server.serverapp import list_running_servers
+
+    found = []
+    for server in list_running_servers():
+        try:
+            inside = path.resolve().relative_to(Path(server["root_dir"]).resolve())
+        except ValueError:
+            continue
+        found.append(f"{server['base_url']}files/{quote(inside.as_posix())}")
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,145 @@
+"""Small pictures of faces, made in the background and kept."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit.boxes import expand
+from redactkit.errors import RedactkitError
+from redactkit.review import Review
+from redactkit.tables import BOX
+from redactkit.video import VideoReader
+from redactkit.widgets.geometry import Region
+from redactkit.widgets.pictures import cut, jpeg
+from redactkit.widgets.worker import LatestWorker
+
+__all__ = ["Thumbnails"]
+
+Picture = NDArray[np.uint8]
+_MARGIN = 0.25
+_QUALITY = 80
+_TOLD_AFTER = 12
+
+
+class Thumbnails:
+    """Pictures of faces as data URIs.
+
+    A face's picture comes from the file that the first pass wrote, while that still shows the face, else
+    from the video at its best frame.
+
+    Parameters
+    ----------
+    review : Review
+    changed : callable
+        Called, in the background, when pictures asked for earlier are there.
+    size : int
+        Sides in pixels.
+    """
+
+    def __init__(self, review: Review, *, changed: Callable[[], None], size: int = 96) -> None:
+        self._review, self._changed, self._size = review, changed, size
+        self._made: dict[tuple[int, int], str] = {}
+        self._wanted: list[tuple[int, int, str | None, list[float]]] = []
+        self.worker = LatestWorker(self._make_wanted)
+
+    def get(self, tracks: pd.DataFrame, detections: pd.DataFrame) -> list[str]:
+        """Return a data URI for each track, empty where it is still to be made; making it begins.
+
+        Parameters
+        ----------
+        tracks : DataFrame
+            Rows of a tracks table.
+        detections : DataFrame
+            The table they summarise.
+        """
+        keys = list(zip(tracks.index.tolist(), tracks["best_frame"].tolist(), strict=True))
+        missing = [key for key in keys if key not in self._made]
+        if missing:
+            paths = tracks["thumbnail"].to_dict()
+            boxes = _boxes(detections, missing)
+            self._wanted = [(*key, paths[key[0]], boxes[key]) for key in missing]
+            self.worker.submit()
+        return [self._made.get(key, "") for key in keys]
+
+    def _make_wanted(self) -> None:
+        wanted = sorted(self._wanted, key=lambda one: one[1])
+        reader = _Frames(self._review)
+        try:
+            for number, (face, frame, path, box) in enumerate(wanted, start=1):
+                self._made[face, frame] = self._make(reader, frame, path, box)
+                if number % _TOLD_AFTER == 0:
+                    self._changed()
+        finally:
+            reader.close()
+        self._changed()
+
+    def _make(self, frames: _Frames, frame: int, path: Any, box: list[float]) -> str:
+        picture = _read(path) if path else None
+        if picture is None:
+            try:
+                picture = cut(frames.at(frame), _square(box))
+            except RedactkitError:
+                picture = np.full((8, 8, 3), 96, np.uint8)
+        small = np.asarray(cv2.resize(picture, (self._size, self._size), interpolation=cv2.INTER_AREA), np.uint8)
+        return "data:image/jpeg;base64," + base64.b64encode(jpeg(small, quality=_QUALITY)).decode()
+
+
+class _Frames:
+    """A reader of its own, opened when first needed, so that the viewer's keeps its place."""
+
+    def __init__(self, review: Review) -> None:
+        self._review = review
+        self._reader: VideoReader | None = None
+
+    def at(self, frame: int) -> Picture:
+        review = self._review
+        if review.reader is None or review.video.path is None:
+            return review.picture(frame)
+        if self._reader is None:
+            self._reader = VideoReader(review.video.path, info=review.reader.info, threads=1, cache=2)
+        return self._reader.frame_at(frame).rgb()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+
+def _boxes(detections: pd.DataFrame, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[float]]:
+    """Return the box of each face in its best frame."""
+    first = np.searchsorted(detections["frame"].to_numpy(), [frame for _, frame in keys])
+    faces, boxes = detections["face_id"].to_numpy(), detections[BOX].to_numpy()
+    found = {}
+    for (face, frame), start in zip(keys, first, strict=True):
+        row = start + int(np.argmax(faces[start:] == face))
+        found[face, frame] = np.nan_to_num(boxes[row]).tolist()
+    return found
+
+
+def _read(path: str | Path) -> Picture | None:
+    try:
+        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+    except OSError:
+        return None
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    return None if picture is None else _cropped(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8))
+
+
+def _cropped(picture: Picture) -> Picture:
+    """Cut the middle square."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    return cut(picture, Region((width - side) / 2, (height - side) / 2, side, side))
+
+
+def _square(box: list[float]) -> Region:
+    x, y, width, height = expand([box], share=_MARGIN)[0]
+    side = max(width, height, 1.0)
+    return Region(x + width / 2 - side / 2, y + height / 2 - side / 2, side, side)
