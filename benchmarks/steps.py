@@ -1,0 +1,102 @@
+"""One step of the speed benchmark, run in a process of its own: ``python -m benchmarks.steps STEP CLIP OUTPUT``.
+
+Prints JSON: seconds (imports and model loading left out where the step is ours, for they do not grow with the clip),
+and what the step can say of its result.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import redactkit as rk
+from redactkit.annotations import Annotations
+from redactkit.video import VideoReader
+from redactkit.video.encoding import choose_encoding
+
+Result = dict[str, Any]
+
+
+def decode(clip: Path, output: Path) -> Result:
+    with VideoReader(clip) as reader:
+        return {"frames": sum(1 for _ in reader.frames())}
+
+
+def transcode(clip: Path, output: Path) -> Result:
+    """Plain PyAV: decode, encode with our settings, nothing else."""
+    import av
+
+    encoding = choose_encoding(rk.probe(clip))
+    with av.open(str(clip)) as source, av.open(str(output), "w") as target:
+        video = source.streams.video[0]
+        video.thread_type = "AUTO"
+        stream = target.add_stream(encoding.encoder, rate=video.average_rate, options=encoding.options)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, video.pix_fmt  # type: ignore[union-attr]
+        for frame in source.decode(video):
+            frame.pict_type = 0
+            target.mux(stream.encode(frame))  # type: ignore[union-attr]
+        target.mux(stream.encode(None))  # type: ignore[union-attr]
+    return {"bytes": output.stat().st_size}
+
+
+def analyze(clip: Path, output: Path) -> Result:
+    annotations = rk.analyze(clip, progress=False)
+    annotations.to("azure", output.with_suffix(".json"), overwrite=True)
+    return {"boxes": len(annotations.detections)}
+
+
+def redact(clip: Path, output: Path, **options: Any) -> Result:
+    annotations = _truth(clip)
+    report = rk.redact(clip, annotations, output=output, overwrite=True, progress=False, **options)
+    return {"bytes": output.stat().st_size, "ok": report.ok}
+
+
+def redact_encode(clip: Path, output: Path) -> Result:
+    return redact(clip, output, smart_copy=False)
+
+
+def combined(clip: Path, output: Path) -> Result:
+    report = rk.combined(clip, output=output, overwrite=True, progress=False)
+    return {"bytes": output.stat().st_size, "ok": report.ok}
+
+
+def deface(clip: Path, output: Path, *options: str) -> Result:
+    from deface.deface import main
+
+    sys.argv = ["deface", str(clip), "-o", str(output), *options]
+    main()
+    return {"bytes": output.stat().st_size}
+
+
+def deface_scaled(clip: Path, output: Path) -> Result:
+    return deface(clip, output, "--scale", "640x360")
+
+
+def _truth(clip: Path) -> Annotations:
+    return rk.read_annotations(clip.with_suffix(".truth.json"))
+
+
+STEPS = {
+    "decode": decode,
+    "transcode": transcode,
+    "analyze": analyze,
+    "redact": redact,
+    "redact, no copy": redact_encode,
+    "combined": combined,
+    "deface": deface,
+    "deface 640x360": deface_scaled,
+}
+
+
+def main() -> None:
+    name, clip, output = sys.argv[1:4]
+    start = time.perf_counter()
+    result = STEPS[name](Path(clip), Path(output))
+    print(json.dumps({"seconds": time.perf_counter() - start, **result}))
+
+
+if __name__ == "__main__":
+    main()
