@@ -152,7 +152,10 @@ class Cursor:
         )
 
     def close(self) -> None:
-        """Close the decoder."""
+        """Close the decoder and let go of its memory at once, not when garbage is next collected."""
         if self._container is not None:
+            self._frames.close()
+            del self._frames, self._stream
+            self._pending = None
             self._container.close()
             self._container = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import av
@@ -30,7 +30,7 @@ class DecodeLog:
 
 def decode_packets(
     stream: VideoStream, packets: Iterable[Packet[VideoStream]], log: DecodeLog
-) -> Iterator[av.VideoFrame]:
+) -> Generator[av.VideoFrame, None, None]:
     """Yield the frames that decode; a packet that does not is noted in ``log`` and left out."""
     for packet in _until_broken(packets, log):
         try:

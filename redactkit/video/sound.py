@@ -88,11 +88,19 @@ class AudioFeed:
             if until is not None and track.time(packet) > until:
                 self._next = packet
                 return
-            self._output.mux(track.feed(packet))
+            self._mux(track, track.feed(packet))
         if until is None:
             for track in self._tracks.values():
-                self._output.mux(track.finish())
-                self.notes.extend(track.faults)
+                self._mux(track, track.finish())
+                if track.broken:
+                    self.notes.append(f"{track.broken} audio packet(s) are damaged and were left out")
+
+    def _mux(self, track: _Track, packets: list[Packet[Any]]) -> None:
+        for packet in packets:
+            try:
+                self._output.mux_one(packet)
+            except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+                track.broken += 1
 
     def close(self) -> None:
         """Close the source."""
@@ -106,7 +114,7 @@ class _Track:
         self.source, self.out, self.shift = source, out, shift
         self.base = source.time_base or Fraction(1, source.codec_context.sample_rate)
         self.rate = out.codec_context.sample_rate
-        self.faults: list[str] = []
+        self.broken = 0
         language = source.metadata.get("language")
         if language:
             out.metadata["language"] = language
@@ -173,13 +181,12 @@ class _Transcode(_Track):
         out.time_base = Fraction(1, rate)
         super().__init__(source, out, shift)
         self._resampler = AudioResampler(format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=1024)
-        self._broken = 0
 
     def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         try:
             frames = self.source.decode(packet)
         except (av.error.FFmpegError, ValueError):
-            self._broken += 1
+            self.broken += 1
             return []
         return [done for frame in frames for done in self._encode(frame)]
 
@@ -192,8 +199,6 @@ class _Transcode(_Track):
         return packets
 
     def finish(self) -> list[Packet[Any]]:
-        if self._broken:
-            self.faults.append(f"{self._broken} audio packets did not decode and were left out")
         return [*self._encode(None), *self.out.encode(None)]
 
 

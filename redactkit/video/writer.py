@@ -205,6 +205,7 @@ class VideoWriter:
         self.notes.extend(note for note in self._file.notes if note not in self.notes)
         with av_errors(self.path, "finish it"):
             self._file.close()
+        del self._track, self._pictures  # an encoder holds on to much memory
 
     def _abandon(self) -> None:
         """End the thread and let go of the files, with no more written than has been."""
