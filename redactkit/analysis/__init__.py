@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from redactkit.analysis.analyze import analyze, default_folder, find_annotations
+from redactkit.analysis.checkpoint import checkpoint_folder
 
-__all__ = ["analyze", "default_folder", "find_annotations"]
+__all__ = ["analyze", "checkpoint_folder", "default_folder", "find_annotations"]

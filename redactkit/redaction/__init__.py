@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from redactkit import effects
 from redactkit.annotations import Annotations
-from redactkit.errors import MismatchError, OptionError
-from redactkit.files import check_output
-from redactkit.formats import read_annotations
-from redactkit.media import VideoInfo
-from redactkit.progress import ProgressLike, track
+from redactkit.files import check_output, sweep_parts
+from redactkit.progress import ProgressLike
+from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
+from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.preview import Preview
-from redactkit.redaction.report import RedactionReport, count_faces, make_record, read_report
-from redactkit.video import VideoReader, VideoWriter, compare_files, pixel_layout, plane_views, probe
+from redactkit.redaction.report import RedactionReport, read_report
+from redactkit.video import VideoWriter
 
 __all__ = [
     "Plan",
+    "Preparation",
     "Preview",
     "RedactionReport",
     "check_same_video",
     "default_output",
     "make_plan",
+    "prepare",
     "read_report",
     "redact",
     "select_faces",
@@ -105,72 +105,26 @@ def redact(
     --------
     >>> redact("lobby.mp4", "lobby_annotations.json", exclude=[3])  # doctest: +SKIP
     """
-    kind = effects.get_kind(blur)
-    source, target = Path(video), Path(output or default_output(video))
-    check_output(target, overwrite=overwrite, sources=(source,))
-    info = probe(source)
-    laid = check_same_video(info, _loaded(annotations), force=force)
-    faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
-    plan = make_plan(laid.detections, info, faces=faces, margin=margin)
-    settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
-    settings |= {"codec": codec, "crf": crf, "preset": preset, "faces": faces}
-    with VideoWriter(target, info, codec=codec, crf=crf, preset=preset, audio=audio, overwrite=overwrite) as writer:
-        odd = _write_frames(info, plan, writer, kind=kind.name, strength=strength, progress=progress)
-        notes = (*odd, *writer.notes)
-    return _report(info, laid, plan, target, settings=settings, notes=notes)
-
-
-def _loaded(annotations: Annotations | str | Path) -> Annotations:
-    return annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
-
-
-def _write_frames(
-    info: VideoInfo, plan: Plan, writer: VideoWriter, *, kind: str, strength: float, progress: ProgressLike
-) -> list[str]:
-    """Send every frame to the encoder, hiding on the way; return what was odd about the source."""
-    effect: effects.Effect | None = None
-    count = 0
-    with VideoReader(_path(info), info=info) as reader, track(progress, "redact", total=info.frame_count) as update:
-        for frame in reader.frames():
-            picture = writer.prepare(frame.picture)
-            effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength)
-            boxes, faces = plan.at(frame.index)
-            if len(boxes):
-                effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index)
-            writer.write(picture, frame.pts)
-            count += 1
-            update(1)
-        odd = list(reader.decode_errors)
-    if count != info.frame_count:
-        raise MismatchError(
-            f"{info.path} gave {count} frames where {info.frame_count} were announced; nothing was written"
-        )
-    return odd
-
-
-def _path(info: VideoInfo) -> Path:
-    if info.path is None:
-        raise OptionError("these annotations name no video file; pass the path of the video")
-    return info.path
-
-
-def _report(
-    info: VideoInfo,
-    annotations: Annotations,
-    plan: Plan,
-    target: Path,
-    *,
-    settings: dict[str, Any],
-    notes: tuple[str, ...],
-) -> RedactionReport:
-    report = RedactionReport(
-        source=_path(info),
-        output=target,
-        settings=settings,
-        faces=count_faces(annotations, plan, faces=settings["faces"]),
-        fidelity=compare_files(info, target, audio=settings["audio"]),
-        notes=notes,
-        record=make_record(info.sha256, target, annotations),
+    target = Path(output or default_output(video))
+    check_output(target, overwrite=overwrite, sources=(Path(video),))
+    prepared = prepare(
+        video,
+        annotations,
+        ids=ids,
+        include=include,
+        exclude=exclude,
+        blur=blur,
+        margin=margin,
+        strength=strength,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        audio=audio,
+        force=force,
     )
-    report.save()
-    return report
+    info, plan = prepared.info, prepared.plan
+    sweep_parts(target.parent)
+    with VideoWriter(target, info, codec=codec, crf=crf, preset=preset, audio=audio, overwrite=overwrite) as writer:
+        odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
+        notes = (*odd, *writer.notes)
+    return report_of(prepared, target, notes=notes)

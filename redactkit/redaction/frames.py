@@ -1,0 +1,75 @@
+"""Every frame from the decoder to the encoder, its faces hidden on the way."""
+
+from __future__ import annotations
+
+from redactkit import effects
+from redactkit.errors import MismatchError, OptionError
+from redactkit.media import VideoInfo
+from redactkit.progress import ProgressLike, track
+from redactkit.redaction.plan import Plan
+from redactkit.video import VideoReader, VideoWriter, pixel_layout, plane_views
+from redactkit.video.parts import LEAD
+
+__all__ = ["write_frames"]
+
+
+def write_frames(
+    info: VideoInfo,
+    plan: Plan,
+    writer: VideoWriter,
+    *,
+    span: tuple[int, int] | None = None,
+    kind: str,
+    strength: float,
+    progress: ProgressLike,
+) -> list[str]:
+    """Hide the faces of a video's frames and write them.
+
+    Parameters
+    ----------
+    info : VideoInfo
+    plan : Plan
+    writer : VideoWriter
+    span : (int, int), optional
+        First frame and the frame after the last one; by default all. The frames of a part look as they
+        would if the whole video was written.
+    kind : str
+        Blur kind.
+    strength : float
+        As in `redactkit.redact`.
+    progress : bool or callable
+
+    Returns
+    -------
+    list of str
+        What was odd about the source.
+
+    Raises
+    ------
+    MismatchError
+        If another number of frames came than was announced.
+    """
+    if info.path is None:
+        raise OptionError("these annotations name no video file; pass the path of the video")
+    start, stop = span or (0, info.frame_count)
+    effect: effects.Effect | None = None
+    count = 0
+    with VideoReader(info.path, info=info) as reader, track(progress, "redact", total=stop - start) as update:
+        # The effect holds what it took from earlier frames, so the ones before a part are shown to it too.
+        for frame in reader.frames(max(start - LEAD, 0), stop):
+            boxes, faces = plan.at(frame.index)
+            wanted = frame.index >= start
+            if not wanted and not len(boxes):
+                continue
+            picture = writer.prepare(frame.picture)
+            effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength)
+            if len(boxes):
+                effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
+            if wanted:
+                writer.write(picture, frame.pts)
+                count += 1
+                update(1)
+        odd = list(reader.decode_errors)
+    if count != stop - start:
+        raise MismatchError(f"{info.path} gave {count} frames where {stop - start} were announced; nothing was written")
+    return odd

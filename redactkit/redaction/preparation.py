@@ -1,0 +1,80 @@
+"""What a redaction settles before its first frame, and says after its last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redactkit import effects
+from redactkit.annotations import Annotations
+from redactkit.formats import read_annotations
+from redactkit.media import VideoInfo
+from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
+from redactkit.redaction.report import RedactionReport, count_faces, make_record
+from redactkit.video import compare_files, probe
+
+__all__ = ["Preparation", "prepare", "report_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """A redaction that is ready to be written: the video, the faces on its frames, and the boxes to hide."""
+
+    info: VideoInfo
+    annotations: Annotations
+    plan: Plan
+    settings: dict[str, Any]
+
+
+def prepare(
+    video: str | Path,
+    annotations: Annotations | str | Path,
+    *,
+    info: VideoInfo | None = None,
+    ids: IdsLike | None = None,
+    include: Iterable[int] | None = None,
+    exclude: Iterable[int] | None = None,
+    blur: str = "Med",
+    margin: float = 0.15,
+    strength: float = 1.0,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    audio: str = "keep",
+    force: bool = False,
+) -> Preparation:
+    """Check everything that can be checked before a frame is decoded; parameters and errors as of `redactkit.redact`.
+
+    Parameters
+    ----------
+    info : VideoInfo, optional
+        The video's header; probed where not given.
+    """
+    kind = effects.get_kind(blur)
+    info = info or probe(video)
+    given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
+    laid = check_same_video(info, given, force=force)
+    faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
+    plan = make_plan(laid.detections, info, faces=faces, margin=margin)
+    settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
+    settings |= {"codec": codec, "crf": crf, "preset": preset, "faces": faces}
+    return Preparation(info, laid, plan, settings)
+
+
+def report_of(prepared: Preparation, output: Path, *, notes: tuple[str, ...]) -> RedactionReport:
+    """Check what was written against its source, and save and return the report."""
+    info, settings = prepared.info, prepared.settings
+    assert info.path is not None
+    report = RedactionReport(
+        source=info.path,
+        output=output,
+        settings=settings,
+        faces=count_faces(prepared.annotations, prepared.plan, faces=settings["faces"]),
+        fidelity=compare_files(info, output, audio=settings["audio"]),
+        notes=notes,
+        record=make_record(info.sha256, output, prepared.annotations),
+    )
+    report.save()
+    return report

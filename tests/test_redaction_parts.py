@@ -1,0 +1,160 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from redactkit.annotations import Annotations
+from redactkit.errors import OptionError, OutputExistsError, VideoError
+from redactkit.redaction import prepare, redact
+from redactkit.redaction.parts import join_parts, part_file, prepare_parts, write_part
+from redactkit.tables import as_detections
+from redactkit.video import VideoReader, compare_files, probe
+from redactkit.video.joining import join_videos
+from redactkit.video.parts import LEAD
+from tests.clips import Clip, make
+
+SPANS = [(0, 28), (28, 48), (48, 78), (78, 90)]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Ninety frames at an uneven pace, with sound, a keyframe every ten."""
+    pts = np.cumsum(np.random.default_rng(0).integers(400, 800, 90)).tolist()
+    options = {"g": "10", "preset": "ultrafast", "sc_threshold": "0"}
+    clip = Clip(frames=90, pts=pts, time_base="1/12800", audio=("aac",), options=options)
+    return make(tmp_path_factory.mktemp("clips") / "clip.mp4", clip.but(time_base=_fraction(clip.time_base)))
+
+
+def _fraction(text):
+    from fractions import Fraction
+
+    return Fraction(text)
+
+
+def faces_of(info, ids=(1, 2)):
+    """Boxes that drift over the frame, one to each face, in every frame."""
+    frames = np.tile(np.arange(info.frame_count), len(ids))
+    faces = np.repeat(ids, info.frame_count)
+    columns = {"frame": frames, "time": info.times[frames], "face_id": faces, "confidence": 0.9, "source": "detected"}
+    boxes = {"x": 20.0 * faces + frames / 3, "y": 30.0, "width": 24.0, "height": 30.0}
+    return Annotations(video=info, detections=as_detections(columns | boxes))
+
+
+def pictures(path):
+    with VideoReader(path) as reader:
+        return [frame.rgb() for frame in reader.frames()]
+
+
+def redact_by_parts(clip, folder, output, *, spans=SPANS, annotations=None, **options):
+    annotations = annotations or faces_of(probe(clip))
+    prepare_parts(prepare(clip, annotations, **options), folder)
+    for span in reversed(spans):
+        write_part(clip, folder, span)
+    return join_parts(clip, annotations, folder, spans=spans, output=output)
+
+
+def test_parts_join_without_a_seam_in_time_and_sound(clip, tmp_path):
+    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4")
+    assert report.ok, report.fidelity
+    assert np.array_equal(probe(tmp_path / "joined.mp4", exact=True).times, probe(clip).times)
+    assert compare_files(probe(clip), tmp_path / "joined.mp4", exact=True)["ok"].all()
+
+
+def test_parts_hide_what_one_go_hides_with_the_same_values(clip, tmp_path):
+    """Nothing but the encoder's loss may differ, at the borders of parts as elsewhere."""
+    options = {"blur": "Pixelate", "crf": 1, "preset": "veryfast"}
+    redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", **options)
+    redact(clip, faces_of(probe(clip)), output=tmp_path / "whole.mp4", progress=False, **options)
+    pairs = zip(pictures(tmp_path / "joined.mp4"), pictures(tmp_path / "whole.mp4"), strict=True)
+    worst = [np.abs(a.astype(int) - b).max() for a, b in pairs]
+    assert max(worst) <= 12, worst
+
+
+def test_parts_have_the_report_of_one_go(clip, tmp_path):
+    joined = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", exclude=[2], blur="Black")
+    whole = redact(clip, faces_of(probe(clip)), output=tmp_path / "a.mp4", exclude=[2], blur="Black", progress=False)
+    assert joined.settings == whole.settings
+    assert joined.faces.equals(whole.faces)
+    assert joined.notes == whole.notes
+    assert joined.path.exists()
+
+
+def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
+    annotations = faces_of(probe(clip))
+    everyone_visible = annotations.replace(decisions=annotations.decisions.assign(redact=False))
+    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=everyone_visible)
+    assert report.settings["faces"] == []
+    assert not report.faces["redact"].any()
+
+
+def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
+    prepare_parts(prepare(clip, faces_of(probe(clip))), tmp_path)
+    first = write_part(clip, tmp_path, SPANS[1])
+    before = first.stat().st_mtime_ns
+    steps = []
+    assert write_part(clip, tmp_path, SPANS[1], progress=lambda *step: steps.append(step)) == first
+    assert first.stat().st_mtime_ns == before
+    assert steps == []
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
+    import av
+
+    redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", codec=codec)
+    with av.open(str(tmp_path / "joined.mp4")) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert container.streams.video[0].codec_context.name == codec
+    assert all(after.dts > before.dts for before, after in pairwise(packets))
+    assert all(packet.dts <= packet.pts for packet in packets)
+    assert sum(packet.is_keyframe for packet in packets) >= len(SPANS)
+    assert len({packet.pts for packet in packets}) == 90
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        (SPANS[:-1], "lack 12 of 90"),
+        ([*SPANS, SPANS[0]], "twice"),
+        ([SPANS[1], SPANS[0], *SPANS[2:]], "too late|twice"),
+    ],
+)
+def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, message):
+    info = probe(clip)
+    prepare_parts(prepare(clip, faces_of(info)), tmp_path / "work")
+    for span in SPANS:
+        write_part(clip, tmp_path / "work", span)
+    with pytest.raises(VideoError, match=message):
+        join_videos([part_file(tmp_path / "work", span) for span in spans], tmp_path / "out.mp4", info)
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+
+
+def test_join_refuses_parts_encoded_in_different_ways(clip, tmp_path):
+    info = probe(clip)
+    for name, preset in (("a", "ultrafast"), ("b", "medium")):
+        prepare_parts(prepare(clip, faces_of(info), preset=preset), tmp_path / name)
+    parts = [write_part(clip, tmp_path / "a", (0, 48)), write_part(clip, tmp_path / "b", (48, 90))]
+    with pytest.raises(VideoError, match="another way"):
+        join_videos(parts, tmp_path / "out.mp4", info)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_join_does_not_replace_a_file(clip, tmp_path):
+    (tmp_path / "out.mp4").write_text("mine")
+    with pytest.raises(OutputExistsError):
+        join_videos([], tmp_path / "out.mp4", probe(clip))
+
+
+def test_write_part_needs_a_prepared_folder(clip, tmp_path):
+    prepare_parts(prepare(clip, faces_of(probe(clip))), tmp_path)
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(OptionError, match="was not prepared"):
+        write_part(clip, tmp_path, SPANS[0])
+
+
+def test_the_frames_before_a_part_are_enough_for_what_effects_hold():
+    import inspect
+
+    from redactkit.effects import Effect
+
+    assert inspect.signature(Effect).parameters["hold"].default <= LEAD
