@@ -54,6 +54,8 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, RedactkitError):
         return text
+    if isinstance(error, ImportError) and ".so" in text:
+        return f"{text}; OpenCV misses a system library (on Debian: apt-get install libgl1 libglib2.0-0)"
     return f"{type(error).__name__}: {text} (run again with --debug for the whole story)"
 
 

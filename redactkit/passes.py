@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from redactkit.analysis import analyze, find_annotations
+from redactkit.detectors import Detector
 from redactkit.errors import OptionError
+from redactkit.files import check_output
 from redactkit.formats import Preset, read_preset
 from redactkit.progress import ProgressLike
 from redactkit.redaction import RedactionReport, default_output, redact
@@ -24,7 +26,7 @@ def combined(
     video: str | Path,
     *,
     output: str | Path | None = None,
-    detector: str = "centerface",
+    detector: str | Detector = "centerface",
     detection_size: int | None = None,
     sensitivity: str = "normal",
     overwrite: bool = False,
@@ -55,10 +57,11 @@ def combined(
     --------
     >>> combined("lobby.mp4", blur="High")  # doctest: +SKIP
     """
+    target = check_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
     annotations = analyze(
         video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
     )
-    return redact(video, annotations, output=output, overwrite=overwrite, progress=progress, **blurring)
+    return redact(video, annotations, output=target, overwrite=overwrite, progress=progress, **blurring)
 
 
 def run_preset(
