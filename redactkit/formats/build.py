@@ -18,8 +18,9 @@ from redactkit.formats.source import Source
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_decisions, as_detections
 
-__all__ = ["Found", "RowPlaces", "by_frame", "by_time"]
+__all__ = ["MOST_ROWS", "Found", "RowPlaces", "by_frame", "by_time"]
 
+MOST_ROWS = 5_000_000
 _NANO = 10**9
 Clock = tuple[NDArray[np.float64], NDArray[np.float64]]
 

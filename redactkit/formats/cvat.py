@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import Found, by_frame
+from redactkit.formats.build import MOST_ROWS, Found, by_frame
 from redactkit.formats.rows import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.formats.xmlfile import Element, parse_xml
@@ -17,7 +17,6 @@ __all__ = ["read_cvat"]
 
 _SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask"}
 _FACE = "face"
-_MOST_ROWS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -204,17 +203,20 @@ def _stop(collected: _Collected) -> int:
 def _lay_out(collected: _Collected) -> None:
     """Write out the box of every frame in which a track is visible."""
     stop = _stop(collected)
-    for face, _, knots, line in collected.tracks:
-        place = f"line {line}"
-        for knot, after in pairwise([*knots, None]):
-            if knot is not None and not knot.outside:
-                _lay_between(collected.found, face, knot, after, stop, place)
+    visible = [
+        (face, knot, after, stop + 1 if after is None else after.frame, f"line {line}")
+        for face, _, knots, line in collected.tracks
+        for knot, after in pairwise([*knots, None])
+        if knot is not None and not knot.outside
+    ]
+    rows = sum(until - knot.frame for _, knot, _, until, _ in visible)
+    if rows > MOST_ROWS:
+        raise AnnotationError(f"the tracks span {rows} boxes, more than the {MOST_ROWS} this reader takes")
+    for face, knot, after, until, place in visible:
+        _lay_between(collected.found, face, knot, after, until, place)
 
 
-def _lay_between(found: Found, face: int, knot: _Knot, after: _Knot | None, stop: int, place: str) -> None:
-    until = stop + 1 if after is None else after.frame
-    if len(found.at) + until - knot.frame > _MOST_ROWS:
-        raise AnnotationError(f"the tracks span more boxes than the {_MOST_ROWS} this reader takes - at {place}")
+def _lay_between(found: Found, face: int, knot: _Knot, after: _Knot | None, until: int, place: str) -> None:
     if until == knot.frame + 1:
         left, top, right, bottom = knot.box
         found.add(knot.frame, face, (left, top, right - left, bottom - top), place=place)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
-from redactkit.formats.build import Found, RowPlaces, by_frame, by_time
+from redactkit.formats.build import MOST_ROWS, Found, RowPlaces, by_frame, by_time
 from redactkit.formats.header import Header, decisions_of, discarded_of, video_of
 from redactkit.formats.rows import Reading, Remark
 from redactkit.formats.source import Source
@@ -24,7 +24,6 @@ __all__ = ["METADATA", "ParquetHeader", "import_pyarrow", "read_csv", "read_parq
 
 METADATA = b"redactkit"
 _NANO = 10**9
-_MOST_ROWS = 20_000_000
 _NO = ["false", "0", "no", "f", "n"]
 _WHAT = {"frame": "whole number", "time": "number of seconds"}
 _FORMS = [
@@ -86,8 +85,8 @@ def read_parquet(source: Source) -> Reading:
     parquet = import_pyarrow()
     try:
         file = parquet.ParquetFile(io.BytesIO(source.data))
-        if file.metadata.num_rows > _MOST_ROWS:
-            raise AnnotationError(f"{file.metadata.num_rows} rows are more than the {_MOST_ROWS} this reader takes")
+        if file.metadata.num_rows > MOST_ROWS:
+            raise AnnotationError(f"{file.metadata.num_rows} rows are more than the {MOST_ROWS} this reader takes")
         table = file.read()
         told = (table.schema.metadata or {}).get(METADATA)
         rows = _rename(table.to_pandas(ignore_metadata=True))
@@ -123,7 +122,6 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
             io.BytesIO(text),
             names=names,
             header=0,
-            float_precision="round_trip",
             keep_default_na=False,
             na_values=empty,
             index_col=False,

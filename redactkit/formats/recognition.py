@@ -59,7 +59,7 @@ def _of_keys(keys: set[str], source: Source) -> str:
         return "coco"
     if {"Faces", "VideoMetadata"} <= keys or {"Faces", "JobStatus"} <= keys:
         return "rekognition"
-    if {"faces", "insights", "summarizedinsights"} & lowered or {"videos", "accountid"} <= lowered:
+    if {"faces", "insights", "summarizedinsights"} & lowered or ("videos" in lowered and b'"insights"' in source.text):
         return "videoindexer"
     raise _unknown(source, f"JSON with the keys {', '.join(sorted(keys)[:10]) or 'none'}")
 

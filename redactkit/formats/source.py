@@ -21,7 +21,7 @@ from redactkit.media import VideoInfo
 __all__ = ["MAX_BYTES", "Source", "decode_json", "line_of", "load_bytes", "lower_keys", "to_utf8"]
 
 LINE_END = b"\n"
-MAX_BYTES = 2**31
+MAX_BYTES = 2**29
 MOST_PIXELS = 10**6
 MOST_RATE = 10**6
 
