@@ -158,3 +158,23 @@ def test_the_frames_before_a_part_are_enough_for_what_effects_hold():
     from redactkit.effects import Effect
 
     assert inspect.signature(Effect).parameters["hold"].default <= LEAD
+
+
+def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores and an operating system that can take one away")
+    script = f"""if True:
+        import os, sys
+        os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:int(sys.argv[1])])
+        from redactkit.video import VideoReader, VideoWriter
+        with VideoReader({str(sample_media / "sample.mp4")!r}) as reader, VideoWriter(sys.argv[2], reader.info) as writer:
+            for frame in reader.frames(0, 30):
+                writer.write(frame.picture, frame.pts)
+    """
+    for cores in ("1", "2"):
+        subprocess.run([sys.executable, "-c", script, cores, str(tmp_path / f"{cores}.mp4")], check=True)
+    assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()

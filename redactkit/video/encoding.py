@@ -29,6 +29,9 @@ _DEFAULT_CRF = {"h264": 18.0, "hevc": 20.0}
 _DEFAULT_PRESET = {"h264": "veryfast", "hevc": "superfast"}
 _PARAMS = {"h264": "x264-params", "hevc": "x265-params"}
 _SMALLEST_HEVC = 16
+# What x264 and x265 write depends on how many frames they work on at once, so that is the same on every machine.
+_THREADS = 4
+_FRAME_THREADS = 2
 _NO_TRAITS = Traits()
 
 
@@ -177,7 +180,7 @@ def _options(codec: str, traits: Traits, *, crf: float | None, preset: str | Non
     speed = _DEFAULT_PRESET[codec] if preset is None else preset
     if speed not in PRESETS:
         raise OptionError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-    options = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0"}
+    options = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0", "threads": str(_THREADS)}
     extra = _x265(traits) if codec == "hevc" else f"{traits.fields}=1" if traits.fields else ""
     return options | ({_PARAMS[codec]: extra} if extra else {})
 
@@ -186,4 +189,4 @@ def _x265(traits: Traits) -> str:
     light = [f"master-display={traits.mastering}"] * bool(traits.mastering) + [f"max-cll={traits.light}"] * bool(
         traits.light
     )
-    return ":".join(["log-level=none", *light])
+    return ":".join(["log-level=none", f"frame-threads={_FRAME_THREADS}", *light])
