@@ -257,6 +257,7 @@ def _verify(options: argparse.Namespace) -> int:
     annotations = options.annotations or find_annotations(options.video)
     report = verify(options.video, options.redacted, annotations, ids=options.ids, progress=not options.quiet)
     print(report.to_json() if options.json else report)
+    report.attach()
     if options.sheet:
         report.contact_sheet().savefig(options.sheet)
     return DONE if report.ok else EXPOSED

@@ -122,6 +122,19 @@ def test_verify_never_calls_an_empty_analysis_a_success(
     assert not report.ok
 
 
+def test_attach_puts_the_verdict_into_the_redaction_report(
+    short_clip: Path, short_truth: Annotations, tmp_path: Path
+) -> None:
+    output = redacted(short_clip, short_truth, tmp_path / "out.mp4", blur="Black")
+    path = checked(short_clip, output, short_truth).attach()
+    assert path is not None
+    saved = json.loads(path.read_text())
+    assert saved["verification"]["verdict"] == "clean"
+    assert saved["ok"] is True
+    output.write_bytes(output.read_bytes() + b"changed")
+    assert checked(short_clip, output, short_truth).attach() is None
+
+
 def test_report_shows_itself(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
     output = redacted(short_clip, without(short_truth, 1, range(30, 33)), tmp_path / "out<b>.mp4")
     report = checked(short_clip, output, short_truth)

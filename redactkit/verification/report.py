@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from redactkit.files import write_text
+from redactkit.media import file_sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,14 +90,10 @@ class VerificationReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON-able data."""
         tables = {"faces": self.faces.reset_index(), "bare": self.bare, "leaks": self.leaks, "fidelity": self.fidelity}
-        longest = self.longest_exposure
         return {
-            "verdict": self.verdict,
             "source": str(self.source),
             "redacted": str(self.redacted),
-            "frames": self.frames,
-            "looks": list(self.looks),
-            "longest_exposure": {"frames": longest[0], "seconds": longest[1]},
+            **self.summary(),
             "settings": dict(self.settings),
             **{
                 name: json.loads(table.to_json(orient="records", default_handler=str)) for name, table in tables.items()
@@ -103,6 +103,36 @@ class VerificationReport:
     def to_json(self) -> str:
         """Return the report as JSON text."""
         return json.dumps(self.to_dict(), indent=1, default=str)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the verdict in a few plain values."""
+        longest = self.longest_exposure
+        return {
+            "verdict": self.verdict,
+            "frames": self.frames,
+            "looks": list(self.looks),
+            "bare_boxes": len(self.bare),
+            "leaks": int(self.leaks["sure"].sum()),
+            "longest_exposure": {"frames": longest[0], "seconds": longest[1]},
+            "checked": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+    def attach(self) -> Path | None:
+        """Add the summary to the report that `redactkit.redact` left beside the redacted video.
+
+        Returns
+        -------
+        Path or None
+            The report; None where there is none, or it is of another file.
+        """
+        path = self.redacted.with_suffix(".report.json")
+        if not path.is_file():
+            return None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record.get("output_sha256") != file_sha256(self.redacted):
+            return None
+        text = json.dumps(record | {"verification": self.summary()}, indent=1)
+        return write_text(path, text, overwrite=True)
 
     def __str__(self) -> str:
         frames, seconds = self.longest_exposure
