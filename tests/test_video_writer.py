@@ -188,7 +188,7 @@ def test_writer_drops_audio_when_asked(tmp_path: Path) -> None:
 
 def test_writer_strips_private_metadata_unless_told_otherwise(tmp_path: Path) -> None:
     planted = {"title": "Planted-Title", "location": "+54.1843-002.7189/", "comment": "Planted-Device"}
-    source = make(tmp_path / "a.mp4", Clip(metadata=planted))
+    source = make(tmp_path / "a.mov", Clip(metadata=planted))
     copy_video(source, tmp_path / "bare.mp4")
     copy_video(source, tmp_path / "full.mp4", keep_metadata=True)
     needles = (b"Planted", b"54.1843", b"Lavf")
