@@ -125,9 +125,15 @@ def test_redact_reports_what_it_did(short_clip: Path, short_truth: Annotations, 
     assert saved["source_sha256"] == probe(short_clip).sha256
     assert saved["settings"]["blur"] == "Black"
     assert 3 not in saved["settings"]["faces"]
+    assert len(saved["annotations_sha256"]) == 64
     by_face = {row["face_id"]: row for row in saved["faces"]}
     assert by_face[3]["frames"] == 0
     assert by_face[1]["frames"] == int((short_truth.detections["face_id"] == 1).sum())
+
+
+def test_redact_calls_a_cosmetic_blur_cosmetic(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
+    report = redact(short_clip, short_truth, output=tmp_path / "out.mp4", blur="Low", progress=False)
+    assert "Low is cosmetic" in report.notes[0]
 
 
 def test_redact_with_one_id_leaves_other_faces_as_decoded(short_clip: Path, short_truth: Annotations) -> None:

@@ -59,7 +59,7 @@ def prepare(
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=margin)
     settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
-    settings |= {"codec": codec, "crf": crf, "preset": preset, "faces": faces}
+    settings |= {"codec": codec, "crf": crf, "preset": preset, "faces": faces, "cosmetic": kind.cosmetic}
     return Preparation(info, laid, plan, settings)
 
 
@@ -73,8 +73,14 @@ def report_of(prepared: Preparation, output: Path, *, notes: tuple[str, ...]) ->
         settings=settings,
         faces=count_faces(prepared.annotations, prepared.plan, faces=settings["faces"]),
         fidelity=compare_files(info, output, audio=settings["audio"]),
-        notes=notes,
+        notes=(*_warnings(settings), *notes),
         record=make_record(info.sha256, output, prepared.annotations),
     )
     report.save()
     return report
+
+
+def _warnings(settings: dict[str, Any]) -> list[str]:
+    if not settings["cosmetic"]:
+        return []
+    return [f"{settings['blur']} is cosmetic: it does not keep a network from telling who somebody is"]

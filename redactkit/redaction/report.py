@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -128,11 +129,20 @@ def make_record(source_sha256: str, output: Path, annotations: Annotations) -> d
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "user": _user(),
         "source_sha256": source_sha256,
+        "annotations_sha256": annotations_digest(annotations),
         "output_sha256": file_sha256(output),
         "versions": software_versions(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
         "analysis": dict(annotations.settings),
     }
+
+
+def annotations_digest(annotations: Annotations) -> str:
+    """Return the SHA-256, in hex, of boxes and decisions, whatever file they came from."""
+    digest = hashlib.sha256()
+    for table in (annotations.detections, annotations.decisions.reset_index()):
+        digest.update(table.to_csv(index=False, lineterminator="\n").encode())
+    return digest.hexdigest()
 
 
 def _user() -> str:
