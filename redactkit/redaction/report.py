@@ -141,7 +141,7 @@ def annotations_digest(annotations: Annotations) -> str:
     """Return the SHA-256, in hex, of boxes and decisions, whatever file they came from."""
     digest = hashlib.sha256()
     for table in (annotations.detections, annotations.decisions.reset_index()):
-        digest.update(table.to_csv(index=False, lineterminator="\n").encode())
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 
 
