@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import CHROMIUM_FLAGS, LabNotebook, LabServer, find_chromium, write_notebook
+from tests.browser.workroom import OPEN, WORKBENCH, Workroom
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,3 +70,28 @@ def open_notebook(
     yield open_one
     for one in opened:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def labs(lab_server: LabServer, browser: Browser) -> Iterator[dict[str, LabNotebook]]:
+    """Notebooks that several tests use in turn, by the setting they were opened with."""
+    opened: dict[str, LabNotebook] = {}
+    yield opened
+    for lab in opened.values():
+        lab.close()
+
+
+@pytest.fixture
+def room(
+    labs: dict[str, LabNotebook], lab_server: LabServer, browser: Browser, request: pytest.FixtureRequest
+) -> Workroom:
+    """A fresh workbench on the sample clip with its true boxes; the page and the kernel are used again."""
+    mode = request.getfixturevalue("subshells") if "subshells" in request.fixturenames else "perCommTarget"
+    if mode not in labs:
+        lab_server.configure(kernels_settings={"commsOverSubshells": mode})
+        folder = lab_server.root / f"room-{mode}"
+        folder.mkdir()
+        labs[mode] = LabNotebook(lab_server, browser, write_notebook(folder / "room.ipynb", OPEN, WORKBENCH))
+    labs[mode].run_all()
+    labs[mode].page.locator(".rk-workbench").scroll_into_view_if_needed()
+    return Workroom(labs[mode])

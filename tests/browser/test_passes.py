@@ -1,0 +1,50 @@
+"""Passes run from the page: the first notebook from top to bottom, and cancelling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def test_two_passes_notebook_runs_in_the_page_and_leaves_a_redacted_file(open_notebook):
+    lab = open_notebook(notebook=NOTEBOOKS / "01_two_passes.ipynb")
+    lab.run_all()
+    assert lab.kernel.ask("report.ok")
+    written = lab.path.parent / "redactkit-output" / "01_two_passes"
+    assert (written / "sample_redacted.mp4").stat().st_size > 500_000
+    assert (written / "sample_IDList.txt").read_text().split()
+    assert lab.kernel.ask("longest not in review.selected_ids")
+
+
+@pytest.mark.parametrize("tab", ["Redact", "Analyze"])
+def test_cancelled_pass_leaves_no_file(room, subshells, tab):
+    folder = room.lab.path.parent
+    room.open_tab(tab)
+    panel = room.find(f".rk-{tab.lower()}")
+    panel.locator(".rk-output input").first.fill("cancelled.mp4" if tab == "Redact" else "cancelled")
+    panel.locator(".rk-output input").first.press("Enter")
+    panel.locator(".rk-run").click()
+    room.kernel.wait_until("room.runner.jobs and room.runner.jobs[-1].done > 20", timeout=60)
+    panel.locator(".rk-cancel").first.click()
+    room.kernel.wait_until("room.runner.jobs[-1].state == 'cancelled'")
+    assert [path for path in folder.rglob("*cancelled*") if path.is_file()] == []
+
+
+def test_cancel_works_while_a_cell_runs(room):
+    room.open_tab("Redact")
+    panel = room.find(".rk-redact")
+    panel.locator(".rk-output input").fill("busy.mp4")
+    panel.locator(".rk-output input").press("Enter")
+    panel.locator(".rk-run").click()
+    room.kernel.wait_until("room.runner.jobs and room.runner.jobs[-1].done > 5", timeout=60)
+    room.lab.page.evaluate(
+        "() => { jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        ".requestExecute({code: 'import time; time.sleep(4); state = room.runner.jobs[-1].state'}) }"
+    )
+    room.page.wait_for_timeout(300)
+    panel.locator(".rk-cancel").first.click()
+    assert room.kernel.ask("state", timeout=30) == "cancelled"
+    assert not (room.lab.path.parent / "busy.mp4").exists()
