@@ -17,6 +17,11 @@ from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows
 
 __all__ = ["agreed_links", "forward_links"]
 
+RIVALRY = 0.7
+"""Seconds for which a lost track still keeps others from the box that fits it best, though it may not take it."""
+ESTABLISHED = 6
+"""Boxes after which a track may do so."""
+
 BoolArray = NDArray[np.bool_]
 
 
@@ -31,14 +36,23 @@ class _Active:
         self.velocity = np.zeros((0, 2))
         self.log_size = np.zeros(0)
         self.variance = np.zeros((0, 3))
+        self.boxes = np.zeros(0, np.int64)
 
-    def forget(self, before: float) -> None:
-        self._take(self.seconds >= before)
+    def forget(self, before: float, rival: float) -> None:
+        """Take out tracks last seen ``before`` a time, or ``rival`` if they have shown to be faces."""
+        self._take((self.seconds >= before) | ((self.seconds >= rival) & (self.boxes >= ESTABLISHED)))
+
+    def drop(self, track: IntArray) -> None:
+        """Take the numbered tracks out."""
+        if len(track):
+            keep = np.ones(len(self.row), bool)
+            keep[track] = False
+            self._take(keep)
 
     def _take(self, keep: BoolArray) -> None:
         if keep.all():
             return
-        for name in ("row", "seconds", "center", "velocity", "log_size", "variance"):
+        for name in ("row", "seconds", "center", "velocity", "log_size", "variance", "boxes"):
             setattr(self, name, getattr(self, name)[keep])
 
     def predict(self, now: float) -> tuple[FloatArray, FloatArray]:
@@ -68,10 +82,12 @@ class _Active:
         self.log_size[track] += 0.5 * (rows.log_size[row] - self.log_size[track])
         self.seconds[track] = rows.seconds[row]
         self.row[track] = row
+        self.boxes[track] += 1
 
     def add(self, rows: Rows, row: IntArray) -> None:
         start = [self.noise.position**2, 0.0, self.noise.speed**2]
         self.row = np.concatenate([self.row, row])
+        self.boxes = np.concatenate([self.boxes, np.ones(len(row), np.int64)])
         self.seconds = np.concatenate([self.seconds, rows.seconds[row]])
         self.center = np.concatenate([self.center, rows.center[row]])
         self.velocity = np.concatenate([self.velocity, np.zeros((len(row), 2))])
@@ -115,15 +131,15 @@ def forward_links(rows: Rows, confident: BoolArray, *, noise: Noise, memory: flo
     tracks = _Active(noise)
     starts = np.flatnonzero(np.diff(rows.frame, prepend=rows.frame[:1] - 1))
     for first, stop in zip(starts, np.append(starts[1:], len(rows)), strict=True):
-        tracks.forget(rows.seconds[first] - memory)
+        tracks.forget(rows.seconds[first] - memory, rows.seconds[first] - max(memory, RIVALRY))
         here = np.arange(first, stop)
-        left = _assign_frame(tracks, rows, here, confident[here], gate, links)
+        left = _assign_frame(tracks, rows, here, confident[here], memory, gate, links)
         tracks.add(rows, left)
     return links
 
 
 def _assign_frame(
-    tracks: _Active, rows: Rows, here: IntArray, sure: BoolArray, gate: float, links: IntArray
+    tracks: _Active, rows: Rows, here: IntArray, sure: BoolArray, memory: float, gate: float, links: IntArray
 ) -> IntArray:
     """Give one frame's rows to tracks, the confident first; return the rows that no track took."""
     if not len(tracks.row):
@@ -140,22 +156,24 @@ def _assign_frame(
         free[pairs[-1][0]] = False
         taken[pairs[-1][1]] = True
     track, box = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    links[tracks.row[track]] = here[box]
-    tracks.update(rows, track, here[box], center, moved)
+    near = rows.seconds[here[0]] - tracks.seconds[track] <= memory
+    links[tracks.row[track[near]]] = here[box[near]]
+    tracks.update(rows, track[near], here[box[near]], center, moved)
+    taken[box[~near]] = False
+    tracks.drop(track[~near])
     return here[~taken]
 
 
 def _costs(
     tracks: _Active, rows: Rows, here: IntArray, center: FloatArray, moved: FloatArray, gate: float
 ) -> FloatArray:
-    """Twice the negative log likelihood of every pair, less its value at the gate; 0 outside the gate."""
+    """Return twice the negative log likelihood of every pair, less its value at the gate; 0 outside the gate."""
     noise = tracks.noise
     size = np.exp((tracks.log_size[:, None] + rows.log_size[here][None]) / 2)
     dt = (rows.seconds[here[0]] - tracks.seconds)[:, None]
     apart = ((center[:, None] - rows.center[here][None]) ** 2).sum(axis=2) / size**2
     spread = moved[:, :1] + noise.position**2
-    grown = (tracks.log_size[:, None] - rows.log_size[here][None]) ** 2 / (2 * noise.size**2 + (noise.growth * dt) ** 2)
-    distance = apart / spread + grown
+    distance = apart / spread + noise.grown(tracks.log_size[:, None] - rows.log_size[here][None], dt)
     return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0)
 
 

@@ -20,7 +20,7 @@ from redactkit.tracking.association import agreed_links
 from redactkit.tracking.camera import steadied
 from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, chains
 from redactkit.tracking.shots import shot_numbers
-from redactkit.tracking.stitching import Round, stitch
+from redactkit.tracking.stitching import Limits, stitch
 
 __all__ = ["LinkOptions", "link", "renumber"]
 
@@ -163,10 +163,8 @@ def _link_shot(
     confident = ~(confidence < options.high_confidence)
     links = agreed_links(rows, confident, noise=noise, memory=3.5 * step, gate=options.gate)
     rows = steadied(rows, links)
-    rounds = tuple(
-        Round(reach, options.gate) for reach in (4 * step, 10 * step, 0.5 * options.longest_gap, options.longest_gap)
-    )
-    return stitch(rows, chains(links), rounds=rounds, noise=noise, appearance=appearance, step=step)
+    limits = Limits(step=step, longest=options.longest_gap, gate=options.gate)
+    return stitch(rows, chains(links), limits=limits, noise=noise, appearance=appearance)
 
 
 def _stride(frame: IntArray) -> int:

@@ -31,6 +31,10 @@ class Noise:
     size: float = 0.06
     growth: float = 0.35
 
+    def grown(self, change: FloatArray, seconds: FloatArray) -> FloatArray:
+        """Return the squared Mahalanobis distance of a change in the logarithm of a box's size over a time."""
+        return np.asarray(change**2 / (2 * self.size**2 + (self.growth * seconds) ** 2))
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -1,39 +1,39 @@
-"""Tracklets into tracks: the end of one joined to the start of another where both predict each other."""
+"""Tracklets into tracks: joined over gaps where the motion on both sides agrees, rows left over taken in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from redactkit.tracking.motion import FloatArray, IntArray, Motion, Noise, Rows, fit_motion
+from redactkit.tracking.pairing import BoolArray, Pairs, expanded, unrivalled
 
-__all__ = ["Round", "stitch"]
+__all__ = ["Limits", "stitch"]
 
-REACH = 1.5
-"""Face sizes by which the end of one tracklet and the start of the next may miss each other at most."""
+WINDOW = 0.5
+"""Seconds of a tracklet that tell its motion at an end."""
+CHUNK = 2_000_000
+"""Candidates that are priced at once, which bounds memory."""
 
 
 @dataclass(frozen=True)
-class Round:
-    """One round of stitching: gaps up to ``reach`` seconds, distances up to ``gate`` (squared Mahalanobis)."""
+class Limits:
+    """How far stitching goes.
 
-    reach: float
+    ``step`` seconds from one run of the detector to the next, ``longest`` seconds of a gap, ``gate`` squared
+    Mahalanobis distance, ``margin`` by which the best join must beat a rival, ``miss`` face sizes by which the end of
+    one tracklet may miss the start of the next at most.
+    """
+
+    step: float
+    longest: float
     gate: float
+    margin: float = 2.0
+    miss: float = 0.8
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Candidates: the tail of one tracklet, the head of a later one, and what joining them costs."""
-
-    tail: IntArray
-    head: IntArray
-    cost: FloatArray
-
-
-def stitch(
-    rows: Rows, track: IntArray, *, rounds: tuple[Round, ...], noise: Noise, appearance: FloatArray | None, step: float
-) -> IntArray:
+def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appearance: FloatArray | None) -> IntArray:
     """Join tracklets over gaps in several rounds, short gaps first.
 
     Parameters
@@ -42,126 +42,130 @@ def stitch(
         Of one shot, in order of frame.
     track : ndarray of shape (N,)
         Tracklet of each row.
-    rounds : tuple of Round
+    limits : Limits
     noise : Noise
     appearance : ndarray of shape (N, D) or None
         Unit vectors; NaN rows where none is known.
-    step : float
-        Seconds between two frames on which the detector was run.
 
     Returns
     -------
     ndarray of shape (N,), int64
         Track of each row.
     """
-    for one in rounds:
-        while True:
-            joined = _stitch_once(rows, track, one, noise, appearance, step)
-            if joined is None:
-                break
-            track = joined
+    for reach in (4 * limits.step, 10 * limits.step, limits.longest / 2, limits.longest):
+        for join in (_bridged, _absorbed):
+            while len(pairs := join(tracklets := _Tracklets(rows, track), min(reach, limits.longest), limits, noise)):
+                track = tracklets.joined(pairs)
     return track
 
 
-def _stitch_once(
-    rows: Rows, track: IntArray, one: Round, noise: Noise, appearance: FloatArray | None, step: float
-) -> IntArray | None:
-    order = np.lexsort((rows.frame, track))
-    sorted_rows = Rows(*(getattr(rows, name)[order] for name in ("frame", "seconds", "center", "log_size", "size")))
-    _, first, counts = np.unique(track[order], return_index=True, return_counts=True)
-    last = first + counts - 1
-    tails = fit_motion(sorted_rows, last, counts, step=-1, noise=noise, window=0.5)
-    heads = fit_motion(sorted_rows, first, counts, step=1, noise=noise, window=0.5)
-    pairs = _candidates(tails, heads, counts, one, noise, step)
-    chosen = _unrivalled(pairs, heads.seconds, tails.seconds)
-    if not len(chosen):
-        return None
-    follow = np.arange(len(counts))
-    follow[pairs.head[chosen]] = pairs.tail[chosen]
-    while True:
-        further = follow[follow]
-        if np.array_equal(further, follow):
-            break
-        follow = further
-    result = np.empty_like(track)
-    result[order] = np.repeat(follow, counts)
-    return result
+class _Tracklets:
+    """A shot's rows in order of tracklet, then frame."""
+
+    def __init__(self, rows: Rows, track: IntArray) -> None:
+        self.order = np.lexsort((rows.frame, track))
+        self.rows = Rows(*(getattr(rows, field.name)[self.order] for field in fields(Rows)))
+        _, self.first, self.counts = np.unique(track[self.order], return_index=True, return_counts=True)
+        self.last = self.first + self.counts - 1
+        self.begin, self.end = self.rows.seconds[self.first], self.rows.seconds[self.last]
+
+    def overlap(self, a: IntArray, b: IntArray) -> BoolArray:
+        """Tell which tracklets of ``a`` are seen while those of ``b`` are."""
+        return np.asarray((self.begin[a] <= self.end[b]) & (self.begin[b] <= self.end[a]))
+
+    def joined(self, pairs: Pairs) -> IntArray:
+        """Return the track of each row, in the rows' first order, with every pair made one."""
+        root = np.arange(len(self.counts))
+        root[pairs.right] = pairs.left
+        while not np.array_equal(further := root[root], root):
+            root = further
+        track = np.empty(len(self.order), np.int64)
+        track[self.order] = np.repeat(root, self.counts)
+        return track
 
 
-def _candidates(tails: Motion, heads: Motion, counts: IntArray, one: Round, noise: Noise, step: float) -> _Pairs:
-    order = np.argsort(heads.seconds, kind="stable")
-    starts = heads.seconds[order]
-    reach = np.minimum(one.reach, step * (3 + 3 * counts))
-    low = np.searchsorted(starts, tails.seconds, side="right")
-    high = np.searchsorted(starts, tails.seconds + reach + 1e-9, side="right")
-    found = [_price(tails, heads, part, low, high, order, one, noise) for part in _chunks(high - low)]
-    return _Pairs(*(np.concatenate([getattr(p, name) for p in found]) for name in ("tail", "head", "cost")))
+def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:
+    """Return joins of tracklets' ends to later ones' starts.
+
+    Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
+    """
+    tails = fit_motion(tracklets.rows, tracklets.last, tracklets.counts, step=-1, noise=noise, window=WINDOW)
+    heads = fit_motion(tracklets.rows, tracklets.first, tracklets.counts, step=1, noise=noise, window=WINDOW)
+    order = np.argsort(tracklets.begin, kind="stable")
+    patience = np.minimum(limits.longest, limits.step * (3 + 3 * tracklets.counts))
+    low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
+    high = np.searchsorted(tracklets.begin[order], tracklets.end + patience + 1e-9, side="right")
+    found = []
+    for part in _chunks(high - low):
+        tail, place = expanded(low[part], high[part])
+        found.append(_priced(tails, heads, part[tail], order[place], limits, noise))
+    pairs = Pairs(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Pairs)))
+    chosen = unrivalled(pairs, margin=limits.margin, lefts=tracklets.overlap, rights=tracklets.overlap)
+    gap = tracklets.begin[pairs.right[chosen]] - tracklets.end[pairs.left[chosen]]
+    return pairs[chosen[gap <= reach + 1e-9]]
 
 
-def _chunks(sizes: IntArray, limit: int = 2_000_000) -> list[IntArray]:
-    """Group tails so that no group has many more than ``limit`` candidates."""
-    group = np.cumsum(sizes) // limit
+def _chunks(sizes: IntArray) -> list[IntArray]:
+    """Group tails so that no group has many more candidates than `CHUNK`."""
+    group = np.cumsum(sizes) // CHUNK
     return [np.flatnonzero(group == number) for number in np.unique(group)]
 
 
-def _price(
-    tails: Motion,
-    heads: Motion,
-    part: IntArray,
-    low: IntArray,
-    high: IntArray,
-    order: IntArray,
-    one: Round,
-    noise: Noise,
-) -> _Pairs:
-    sizes = (high - low)[part]
-    tail = np.repeat(part, sizes)
-    place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(low[part], sizes)
-    head = order[place]
+def _priced(tails: Motion, heads: Motion, tail: IntArray, head: IntArray, limits: Limits, noise: Noise) -> Pairs:
+    """Return the pairs within the limits, with twice the negative log likelihood of the way from tail to head.
+
+    Between two known velocities the way is their mean times the time, for a velocity that wanders at random, with a
+    variance of a twelfth of ``wander ** 2 * dt ** 3``: a quarter of that of either end's prediction alone.
+    """
     dt = heads.seconds[head] - tails.seconds[tail]
     size = np.exp((tails.log_size[tail] + heads.log_size[head]) / 2)
-    grown = (tails.log_size[tail] - heads.log_size[head]) ** 2 / (2 * noise.size**2 + (noise.growth * dt) ** 2)
     before, after = tails.velocity[tail], heads.velocity[head]
     moved = heads.center[head] - tails.center[tail]
     miss = ((moved - (before + after) / 2 * dt[:, None]) ** 2).sum(axis=1) / size**2
     turn = ((before - after) ** 2).sum(axis=1) / size**2
-    unsure = tails.velocity_variance[tail] + heads.velocity_variance[head]
-    miss_variance = (
-        tails.center_variance[tail] + heads.center_variance[head] + dt**2 / 4 * unsure + noise.wander**2 * dt**3 / 12
-    )
-    turn_variance = unsure + noise.wander**2 * dt
-    cost = miss / miss_variance + turn / turn_variance + grown
-    good = (cost < one.gate) & (miss < REACH**2)
-    cost = cost + 2 * np.log(miss_variance)
-    return _Pairs(tail[good], head[good], cost[good])
+    speeds = tails.velocity_variance[tail] + heads.velocity_variance[head]
+    places = tails.center_variance[tail] + heads.center_variance[head]
+    spread = places + dt**2 / 4 * speeds + noise.wander**2 * dt**3 / 12
+    grown = noise.grown(tails.log_size[tail] - heads.log_size[head], dt)
+    distance = miss / spread + turn / (speeds + noise.wander**2 * dt) + grown
+    good = (distance < limits.gate) & (miss < limits.miss**2)
+    return Pairs(tail[good], head[good], distance[good] + 2 * np.log(spread[good]))
 
 
-def _unrivalled(pairs: _Pairs, begin: FloatArray, end: FloatArray, margin: float = 2.0) -> IntArray:
-    """Pick the pairs that are each other's best, and better by a margin than any rival present at the same time."""
-    if not len(pairs.tail):
-        return np.zeros(0, np.int64)
-    best_of_tail = _best(pairs.tail, pairs.cost)
-    best_of_head = _best(pairs.head, pairs.cost)
-    mine, theirs = best_of_tail[pairs.tail], best_of_head[pairs.head]
-    number = np.arange(len(pairs.tail))
-    near_tail = (number != mine) & (pairs.cost < pairs.cost[mine] + margin)
-    near_head = (number != theirs) & (pairs.cost < pairs.cost[theirs] + margin)
-    near_tail &= _overlap(pairs.head, pairs.head[mine], begin, end)
-    near_head &= _overlap(pairs.tail, pairs.tail[theirs], begin, end)
-    doubtful = np.zeros(len(number), bool)
-    doubtful[mine[near_tail]] = True
-    doubtful[theirs[near_head]] = True
-    return np.flatnonzero((mine == number) & (theirs == number) & ~doubtful)
+def _absorbed(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:
+    """Return joins of tracklets to others that have a gap where they fit in."""
+    rows = tracklets.rows
+    member = np.repeat(np.arange(len(tracklets.counts)), tracklets.counts)
+    before = np.flatnonzero((np.diff(member) == 0) & (np.diff(rows.seconds) > 1.5 * limits.step))
+    before = before[rows.seconds[before + 1] - rows.seconds[before] <= reach + 1e-9]
+    order = np.argsort(tracklets.begin, kind="stable")
+    starts = tracklets.begin[order]
+    low = np.searchsorted(starts, rows.seconds[before], side="right")
+    high = np.searchsorted(starts, rows.seconds[before + 1], side="left")
+    gap, place = expanded(low, high)
+    guest = order[place]
+    inside = tracklets.end[guest] < rows.seconds[before + 1][gap]
+    gap, guest = gap[inside], guest[inside]
+    ends = (tracklets.first[guest], tracklets.last[guest])
+    cost = np.maximum(*(_misfit(rows, before[gap], row, noise) for row in ends))
+    good = cost < limits.gate
+    pairs = Pairs(gap[good], guest[good], cost[good])
+    chosen = unrivalled(pairs, margin=limits.margin, lefts=lambda a, b: a != b, rights=tracklets.overlap)
+    chosen = chosen[_first_of_each(pairs.right[chosen])]
+    return Pairs(member[before[pairs.left[chosen]]], pairs.right[chosen], pairs.cost[chosen])
 
 
-def _best(group: IntArray, cost: FloatArray) -> IntArray:
-    """Return for each group number the index of its cheapest member, -1 for a group with none."""
-    order = np.lexsort((cost, group))
-    first = np.flatnonzero(np.diff(group[order], prepend=-1))
-    best = np.full(int(group.max()) + 1, -1, np.int64)
-    best[group[order][first]] = order[first]
-    return best
+def _misfit(rows: Rows, before: IntArray, row: IntArray, noise: Noise) -> FloatArray:
+    """Squared Mahalanobis distance of rows from the straight way between ``before`` and the row after it."""
+    after = before + 1
+    span = rows.seconds[after] - rows.seconds[before]
+    share = (rows.seconds[row] - rows.seconds[before]) / span
+    between = rows.center[before] + share[:, None] * (rows.center[after] - rows.center[before])
+    log_size = rows.log_size[before] + share * (rows.log_size[after] - rows.log_size[before])
+    miss = ((rows.center[row] - between) ** 2).sum(axis=1) / np.exp(2 * log_size)
+    spread = 2 * noise.position**2 + noise.wander**2 * span * (span * share * (1 - share)) ** 2
+    return np.asarray(miss / spread + noise.grown(rows.log_size[row] - log_size, span / 2))
 
 
-def _overlap(a: IntArray, b: IntArray, begin: FloatArray, end: FloatArray) -> FloatArray:
-    return np.asarray((begin[a] <= end[b]) & (begin[b] <= end[a]))
+def _first_of_each(values: IntArray) -> IntArray:
+    return np.sort(np.unique(values, return_index=True)[1])
