@@ -20,6 +20,8 @@ _HOMES = {
     "RedactkitError": "redactkit.errors",
     "VideoInfo": "redactkit.media",
     "probe": "redactkit.video",
+    "compare": "redactkit.comparison",
+    "inspect": "redactkit.inspection",
     "read_annotations": "redactkit.formats",
     "write_annotations": "redactkit.formats",
     "sample_path": "redactkit.resources",

@@ -27,6 +27,7 @@ from redactkit.formats.rows import (
     separate_doubles,
 )
 from redactkit.formats.source import Source, decode_json, line_of
+from redactkit.formats.spans import check_spans
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, SOURCES, as_decisions, as_detections
 
@@ -138,7 +139,8 @@ def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Re
         decisions=as_decisions(as_labels(labels)) if header is None else decisions_of(header),
         **({} if header is None else _from_header(header)),
     )
-    return Reading(annotations, "azure", [*remarks, *_contradictions(document, info), *odd, *doubles])
+    remarks += [*_contradictions(document, info), *check_spans(spans, timescale=timescale, spacing=spacing)]
+    return Reading(annotations, "azure", [*remarks, *odd, *doubles])
 
 
 def _from_header(header: Header) -> dict[str, Any]:

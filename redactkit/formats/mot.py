@@ -111,7 +111,9 @@ def _confidence(table: NDArray[np.float64], *, truth: bool) -> tuple[list[float 
     outside = (values < 0) | (values > 1)
     values[outside] = np.nan
     told = (
-        [Remark("confidence", f"{int(outside.sum())} confidences outside 0 to 1 became NaN")] if outside.any() else []
+        [Remark("confidence scale", f"{int(outside.sum())} confidences outside 0 to 1 became NaN")]
+        if outside.any()
+        else []
     )
     return [None if np.isnan(value) else value for value in values.tolist()], told
 

@@ -23,13 +23,17 @@ _INT64 = 2**63
 
 @dataclass(frozen=True)
 class Remark:
-    """Something odd or lost in a file; face, frame and time where it concerns one."""
+    """Something odd or lost in a file; face, frame and time where it concerns one.
+
+    A quiet one changes nothing in what was read: it is for a report, not for a warning.
+    """
 
     kind: str
     text: str
     face_id: int | None = None
     frame: int | None = None
     time: float | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,9 @@ class Reading:
 
 
 def tell(remarks: Sequence[Remark], *, path: object, stacklevel: int = 3) -> None:
-    """Warn of each kind of remark once, with how many there are and the first."""
+    """Warn of each kind of remark that is not quiet once, with how many there are and the first."""
     by_kind: dict[str, list[Remark]] = {}
-    for remark in remarks:
+    for remark in (remark for remark in remarks if not remark.quiet):
         by_kind.setdefault(remark.kind, []).append(remark)
     for same in by_kind.values():
         more = f" (and {len(same) - 1} more like it)" if len(same) > 1 else ""
