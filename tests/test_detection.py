@@ -3,8 +3,9 @@ import threading
 import numpy as np
 import pytest
 
-from redactkit.analysis.detection import detect, resolve_detector
+from redactkit.analysis.detection import detect
 from redactkit.analysis.looks import Look
+from redactkit.analysis.search import resolve_detector
 from redactkit.errors import DetectorError, OptionError, PassCancelled
 from redactkit.tables import BOX, DETECTIONS, check_detections
 from redactkit.video import VideoReader
@@ -24,6 +25,8 @@ def short(reader, frames):
     class Short:
         info = reader.info
         decode_errors = ()
+
+        frame_at = reader.frame_at
 
         def frames(self, start, stop):
             return reader.frames(0, frames)
@@ -107,6 +110,7 @@ def test_detect_stops_where_the_video_fails(reader):
     class Broken:
         info = reader.info
         decode_errors = ()
+        frame_at = reader.frame_at
 
         def frames(self, start, stop):
             yield from reader.frames(0, 3)

@@ -6,27 +6,22 @@ import glob
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from numpy.typing import ArrayLike
-
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
-from redactkit.analysis.detection import Scan, detect
+from redactkit.analysis.detection import Scan, scan
+from redactkit.analysis.search import plan_search
 from redactkit.analysis.thumbnails import save_thumbnails
+from redactkit.analysis.tracks import find_tracks
+from redactkit.analysis.turns import find_turns
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.files import make_private, sweep_parts
 from redactkit.formats import write_annotations
-from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike
 from redactkit.tables import as_decisions
-from redactkit.tracking import extend, fill_gaps, link, renumber, smooth, split_weak
 from redactkit.video import VideoReader, probe
 
-__all__ = ["analyze", "default_folder", "find_annotations", "make_tracks"]
-
-LONGEST_GAP = 2.0
-"""Seconds over which a face that was hidden from view may keep its ID, and its box is interpolated."""
+__all__ = ["analyze", "default_folder", "find_annotations"]
 
 
 def default_folder(video: str | Path) -> Path:
@@ -136,46 +131,23 @@ def _analyzed(
     roll: float,
     progress: ProgressLike,
 ) -> Annotations:
-    scan = detect(reader, detector=detector, size=size, sensitivity=sensitivity, keep=keep, progress=progress)
-    return _annotate(reader, scan, roll=roll)
+    search = plan_search(reader.info, detector=detector, size=size, sensitivity=sensitivity)
+    search = search.turned(find_turns(reader, search.detector, search.looks[0]))
+    found = scan(reader, search, keep=keep, progress=progress)
+    return _annotate(reader, found, roll=roll, progress=progress)
 
 
-def make_tracks(
-    detections: pd.DataFrame, info: VideoInfo, *, cuts: ArrayLike, roll: float = 0.0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Turn per-frame detections into whole tracks.
-
-    Returns
-    -------
-    kept, discarded : DataFrame
-        Faces 1..n in order of first appearance, and what was too weak to be one, numbered on from n.
-    """
-    rate = float(info.frame_rate)
-    kept, discarded = split_weak(link(detections, frame_rate=rate, cuts=cuts))
-    filled = fill_gaps(kept, times=info.times, cuts=cuts, longest=round(LONGEST_GAP * rate))
-    held = round(roll * rate)
-    rolled = extend(filled, before=held, after=held, times=info.times, cuts=cuts)
-    numbered = renumber(smooth(rolled, cuts=cuts))
-    return numbered, _numbered_after(numbered, discarded)
-
-
-def _numbered_after(kept: pd.DataFrame, discarded: pd.DataFrame) -> pd.DataFrame:
-    used = int(kept["face_id"].max()) if len(kept) else 0
-    later = renumber(discarded)
-    return later.assign(face_id=later["face_id"] + used)
-
-
-def _annotate(reader: VideoReader, scan: Scan, *, roll: float) -> Annotations:
-    kept, discarded = make_tracks(scan.detections, reader.info, cuts=scan.cuts, roll=roll)
-    settings: dict[str, Any] = {**scan.settings, "roll": roll}
-    if scan.errors:
-        settings["decode_errors"] = list(scan.errors)
+def _annotate(reader: VideoReader, found: Scan, *, roll: float, progress: ProgressLike) -> Annotations:
+    kept, discarded = find_tracks(reader, found, roll=roll, progress=progress)
+    settings: dict[str, Any] = {**found.settings, "roll": roll}
+    if found.errors:
+        settings["decode_errors"] = list(found.errors)
     return Annotations(
         video=reader.info,
         detections=kept,
         decisions=as_decisions({}, faces=kept["face_id"].unique().tolist()),
         discarded=discarded,
-        cuts=scan.cuts,
+        cuts=found.cuts,
         settings=settings,
     )
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from redactkit.analysis.checkpoint import Checkpoint, Part
 from redactkit.analysis.cuts import CutFinder
-from redactkit.analysis.looks import Image, Look, choose_detection_size, merge, plan_looks
+from redactkit.analysis.looks import Image, Look, choose_detection_size, merge
+from redactkit.analysis.search import Search, plan_search
 from redactkit.boxes import FloatArray
-from redactkit.detectors import Detector, load_detector, run_detector
-from redactkit.errors import OptionError, VideoError
+from redactkit.detectors import Detector, run_detector
+from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, Update, track
 from redactkit.streams import buffered
@@ -27,21 +28,12 @@ from redactkit.video import Frame, VideoReader
 from redactkit.video.parts import LEAD, split_frames
 
 __all__ = [
-    "FLOORS",
     "Scan",
-    "Search",
     "choose_detection_size",
     "detect",
-    "plan_search",
-    "resolve_detector",
+    "scan",
     "scan_part",
 ]
-
-FLOORS = {
-    "centerface": {"high": 0.1, "normal": 0.15, "low": 0.3},
-    "yunet": {"high": 0.3, "normal": 0.45, "low": 0.6},
-}
-"""Least confidence of a box that is looked at, by detector and sensitivity. What no track bears out goes later."""
 
 BATCH = 4
 AHEAD = 2
@@ -58,37 +50,21 @@ class Scan:
         One row per box; ``face_id`` only numbers the boxes of a frame, best first.
     cuts : ndarray of int64
         Frames that start a new shot.
-    settings : dict
-        How it was searched, for the record.
+    search : Search
+        How it was searched.
     errors : tuple of str
         What did not decode.
     """
 
     detections: pd.DataFrame
     cuts: NDArray[np.int64]
-    settings: dict[str, Any]
+    search: Search
     errors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Search:
-    """How every frame is searched."""
-
-    detector: Detector
-    looks: tuple[Look, ...]
-    sensitivity: str
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The same for the record."""
-        return {
-            "detector": getattr(self.detector, "name", type(self.detector).__name__),
-            "model_sha256": getattr(self.detector, "digest", None),
-            "threshold": getattr(self.detector, "threshold", None),
-            "sensitivity": self.sensitivity,
-            "detection_size": [self.looks[0].width, self.looks[0].height],
-            "looks": len(self.looks),
-        }
+        """How it was searched, for the record."""
+        return self.search.settings
 
 
 def detect(
@@ -123,19 +99,16 @@ def detect(
     DetectorError, VideoError
         If the model or the video fails.
     """
+    search = plan_search(reader.info, detector=detector, size=size, sensitivity=sensitivity)
+    return scan(reader, search, keep=keep, progress=progress)
+
+
+def scan(reader: VideoReader, search: Search, *, keep: Path | None = None, progress: ProgressLike = True) -> Scan:
+    """Search every frame of a video; parameters and errors as of `detect`."""
     info = reader.info
-    search = plan_search(info, detector=detector, size=size, sensitivity=sensitivity)
     with track(progress, "analyze", total=info.frame_count) as update:
         parts = _scan_all(reader, search, keep, update)
     return _joined(parts, info, search)
-
-
-def plan_search(
-    info: VideoInfo, *, detector: str | Detector = "centerface", size: int | None = None, sensitivity: str = "normal"
-) -> Search:
-    """Settle how a video is searched; parameters and errors as of `detect`."""
-    found = resolve_detector(detector, sensitivity=sensitivity)
-    return Search(found, plan_looks(info.width, info.height, size=size), sensitivity)
 
 
 def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, update: Update) -> Part:
@@ -221,22 +194,7 @@ def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:
     table = as_detections({**columns, **dict(zip(BOX, faces.T, strict=False)), "source": "detected"})
     errors = dict.fromkeys(error for part in parts for error in part.errors)
     cuts = np.concatenate([part.cuts for part in parts])
-    return Scan(table, cuts, search.settings, tuple(errors)[:_ERRORS_KEPT])
-
-
-def resolve_detector(detector: str | Detector, *, sensitivity: str = "normal") -> Detector:
-    """Load a detector by name with the threshold of a sensitivity; one that is given is used as it is.
-
-    Raises
-    ------
-    OptionError
-        If the name or the sensitivity is unknown.
-    """
-    if sensitivity not in FLOORS["centerface"]:
-        raise OptionError(f"sensitivity must be one of {sorted(FLOORS['centerface'])}, got {sensitivity!r}")
-    if not isinstance(detector, str):
-        return detector
-    return load_detector(detector, threshold=FLOORS.get(detector, FLOORS["centerface"])[sensitivity])
+    return Scan(table, cuts, search, tuple(errors)[:_ERRORS_KEPT])
 
 
 Prepared = tuple[int, list[Image]]
@@ -267,6 +225,7 @@ def _search(search: Search, batch: Sequence[Prepared], info: VideoInfo) -> Itera
     results = run_detector(search.detector, pictures)
     for place in range(len(batch)):
         found = results[place :: len(batch)]
-        yield merge(
+        faces = [
             look.faces(faces, width=info.width, height=info.height) for look, faces in zip(looks, found, strict=True)
-        )
+        ]
+        yield merge(faces, floor=search.thresholds.floor)

@@ -169,8 +169,10 @@ def _coarse_look(width: int, height: int, longer: float) -> Look:
     return Look(sides[0], sides[1], canvas=(canvas[0], canvas[1]), smallest=FACE_SIDE)
 
 
-def merge(faces: Iterable[FloatArray], *, overlap: float = 0.3) -> FloatArray:
+def merge(faces: Iterable[FloatArray], *, overlap: float = 0.3, floor: float = 0.0) -> FloatArray:
     """Join what several looks found in one frame, best first; of two boxes of one face the better stays.
+
+    Boxes of a confidence below ``floor`` are left out.
 
     Examples
     --------
@@ -178,4 +180,5 @@ def merge(faces: Iterable[FloatArray], *, overlap: float = 0.3) -> FloatArray:
     [[1.0, 0.0, 9.0, 9.0, 0.8]]
     """
     found = np.vstack([np.zeros((0, 5)), *faces])
+    found = found[found[:, 4] >= floor]
     return found[suppress(found[:, :4], found[:, 4], overlap=overlap)]

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.analysis.detection import resolve_detector
+from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.formats import read_annotations

@@ -1,0 +1,93 @@
+"""A second look at one place of a frame: cut out, brought to the size a detector likes best, and searched again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.boxes import FloatArray, centers
+from redactkit.detectors import Detector, run_detector
+
+__all__ = ["SIDE", "look_closer"]
+
+Image = NDArray[np.uint8]
+
+SIDE = 160
+FACE = 48.0
+GRAY = 128
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A square of a frame: its top left corner and side in pixels of the frame."""
+
+    left: float
+    top: float
+    side: float
+
+    def picture(self, image: Image) -> Image:
+        """Cut the square out of ``image``, gray where it reaches outside, and scale it, shape (SIDE, SIDE, 3)."""
+        import cv2
+
+        height, width = image.shape[:2]
+        side = max(1, round(self.side))
+        left, top = round(self.left), round(self.top)
+        x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
+        square = np.full((side, side, 3), GRAY, np.uint8)
+        if x0 < x1 and y0 < y1:
+            square[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+        way = cv2.INTER_AREA if side > SIDE else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=way))
+
+    def faces(self, found: FloatArray) -> FloatArray:
+        """Turn what was found in the picture into boxes of the frame."""
+        scale = max(1, round(self.side)) / SIDE
+        faces = found * np.array([scale, scale, scale, scale, 1])
+        faces[:, :2] += [round(self.left), round(self.top)]
+        return np.asarray(faces)
+
+
+def look_closer(
+    detector: Detector, image: Image, boxes: FloatArray, *, face: float = FACE, mirrored: bool = False
+) -> list[FloatArray]:
+    """Search around each box again.
+
+    Parameters
+    ----------
+    detector : Detector
+    image : uint8 ndarray of shape (H, W, 3)
+        The frame, RGB, at full resolution.
+    boxes : ndarray of shape (N, 4)
+        Where a face is expected.
+    face : float
+        Longer side of the box in the picture that is searched, in pixels.
+    mirrored : bool
+        Search the mirrored picture.
+
+    Returns
+    -------
+    list of N ndarrays of shape (K, 5)
+        The faces in and around each box, in pixels of the frame.
+    """
+    cuts = [_around(box, face) for box in boxes]
+    pictures = [cut.picture(image) for cut in cuts]
+    if mirrored:
+        pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
+    found = run_detector(detector, pictures)
+    if mirrored:
+        found = [_mirrored(faces) for faces in found]
+    return [cut.faces(faces) for cut, faces in zip(cuts, found, strict=True)]
+
+
+def _around(box: FloatArray, face: float) -> _Cut:
+    side = SIDE * max(float(box[2:].max()), 1.0) / face
+    left, top = centers(box[None])[0] - side / 2
+    return _Cut(float(left), float(top), side)
+
+
+def _mirrored(faces: FloatArray) -> FloatArray:
+    turned = faces.copy()
+    turned[:, 0] = SIDE - faces[:, 0] - faces[:, 2]
+    return turned

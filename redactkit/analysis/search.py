@@ -1,0 +1,142 @@
+"""How a video is searched: with which detector, where in each frame, and what is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from redactkit.analysis.looks import Look, plan_looks
+from redactkit.detectors import Detector, load_detector
+from redactkit.errors import OptionError
+from redactkit.media import VideoInfo
+
+__all__ = ["SENSITIVITIES", "Search", "Thresholds", "plan_search", "resolve_detector"]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Confidences at which something is believed.
+
+    Parameters
+    ----------
+    floor : float
+        Least confidence of a box that is linked to tracks.
+    walk : float
+        The same where a track predicts a face and a closer look is taken.
+    support : float
+        Least mean confidence of a doubtful track, by its boxes and by closer looks.
+    sure : float
+        Confidence of a single box that leaves no doubt.
+    """
+
+    floor: float
+    walk: float
+    support: float
+    sure: float
+
+
+SENSITIVITIES = {
+    "centerface": {
+        "high": Thresholds(floor=0.1, walk=0.08, support=0.15, sure=0.45),
+        "normal": Thresholds(floor=0.15, walk=0.1, support=0.25, sure=0.6),
+        "low": Thresholds(floor=0.3, walk=0.2, support=0.4, sure=0.7),
+    },
+    "yunet": {
+        "high": Thresholds(floor=0.3, walk=0.3, support=0.35, sure=0.7),
+        "normal": Thresholds(floor=0.45, walk=0.3, support=0.5, sure=0.8),
+        "low": Thresholds(floor=0.6, walk=0.5, support=0.6, sure=0.9),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """How every frame is searched.
+
+    Parameters
+    ----------
+    detector : Detector
+        With a threshold that serves all uses.
+    looks : tuple of Look
+        The pictures of a frame that it gets.
+    sensitivity : str
+    thresholds : Thresholds
+    turns : tuple of int
+        Degrees clockwise by which frames are also searched turned.
+    """
+
+    detector: Detector
+    looks: tuple[Look, ...]
+    sensitivity: str
+    thresholds: Thresholds
+    turns: tuple[int, ...] = ()
+
+    def turned(self, turns: Iterable[int]) -> Search:
+        """Return the same search with every look also taken of the turned frame."""
+        more = tuple(turns)
+        looks = tuple(replace(look, turn=turn) for turn in (0, *more) for look in self.looks if not look.turn)
+        return replace(self, looks=looks, turns=more)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The same for the record."""
+        return {
+            "detector": getattr(self.detector, "name", type(self.detector).__name__),
+            "model_sha256": getattr(self.detector, "digest", None),
+            "threshold": self.thresholds.floor,
+            "sensitivity": self.sensitivity,
+            "detection_size": [self.looks[0].width, self.looks[0].height],
+            "looks": len(self.looks),
+            "turns": list(self.turns),
+        }
+
+
+def plan_search(
+    info: VideoInfo, *, detector: str | Detector = "centerface", size: int | None = None, sensitivity: str = "normal"
+) -> Search:
+    """Settle how a video is searched.
+
+    Parameters
+    ----------
+    info : VideoInfo
+    detector : str or Detector
+        ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
+    size : int, optional
+        Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
+    sensitivity : {"normal", "high", "low"}
+
+    Raises
+    ------
+    OptionError
+        For an unknown detector or sensitivity, or a size too small to search.
+    DetectorError
+        If the detector's model is missing.
+    """
+    thresholds = _thresholds(detector, sensitivity)
+    found = (
+        load_detector(detector, threshold=min(thresholds.floor, thresholds.walk))
+        if isinstance(detector, str)
+        else detector
+    )
+    return Search(found, plan_looks(info.width, info.height, size=size), sensitivity, thresholds)
+
+
+def resolve_detector(detector: str | Detector, *, sensitivity: str = "normal") -> Detector:
+    """Load a detector by name with the floor of a sensitivity; one that is given is used as it is.
+
+    Raises
+    ------
+    OptionError
+        If the name or the sensitivity is unknown.
+    """
+    thresholds = _thresholds(detector, sensitivity)
+    return load_detector(detector, threshold=thresholds.floor) if isinstance(detector, str) else detector
+
+
+def _thresholds(detector: str | Detector, sensitivity: str) -> Thresholds:
+    named = detector if isinstance(detector, str) else getattr(detector, "name", "centerface")
+    presets = SENSITIVITIES.get(named, SENSITIVITIES["centerface"])
+    if sensitivity not in presets:
+        raise OptionError(f"sensitivity must be one of {sorted(presets)}, got {sensitivity!r}")
+    return presets[sensitivity]

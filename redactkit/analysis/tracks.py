@@ -1,0 +1,73 @@
+"""From what the detector saw in single frames to whole tracks, with the pictures at hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from redactkit.analysis.detection import Scan
+from redactkit.analysis.opinion import second_opinion
+from redactkit.analysis.refine import refine
+from redactkit.analysis.walks import WalkOptions
+from redactkit.progress import ProgressLike
+from redactkit.tracking import LinkOptions, extend, fill_gaps, link, renumber, smooth, split_weak
+from redactkit.video import VideoReader
+
+__all__ = ["find_tracks"]
+
+LINK_GAP = 0.5
+"""Seconds over which boxes are linked by their motion alone; over more, pixels must bear it out."""
+
+FILL_GAP = 0.5
+"""Seconds of a gap that is interpolated where neither detector nor pixels showed the face."""
+
+
+def find_tracks(
+    reader: VideoReader, scan: Scan, *, roll: float = 0.0, progress: ProgressLike = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make whole tracks of single detections.
+
+    Boxes are linked; tracks too weak to be a face are set aside, doubtful ones after a closer look; the others
+    are followed into their gaps and beyond their ends, and what gaps remain are interpolated when short.
+
+    Parameters
+    ----------
+    reader : VideoReader
+    scan : Scan
+        What the detector saw.
+    roll : float
+        Seconds by which every track is held before its first and after its last box.
+    progress : bool or callable
+        See `redactkit.progress.track`.
+
+    Returns
+    -------
+    kept, discarded : DataFrame
+        Faces 1..n in order of first appearance, and what was too weak to be one, numbered on from n.
+    """
+    info, cuts = reader.info, scan.cuts
+    rate = float(info.frame_rate)
+    detector, thresholds = scan.search.detector, scan.search.thresholds
+    linked = link(scan.detections, frame_rate=rate, cuts=cuts, options=LinkOptions(longest_gap=LINK_GAP))
+    kept, weak = split_weak(linked)
+    support = second_opinion(reader, kept, detector=detector, sure=thresholds.sure, progress=progress)
+    borne_out = kept["face_id"].isin(support.index[support >= thresholds.support])
+    discarded = pd.concat([weak, kept[~borne_out]], ignore_index=True)
+    walked = refine(
+        reader,
+        kept[borne_out],
+        detector=detector,
+        cuts=cuts,
+        options=WalkOptions(confidence=thresholds.walk),
+        progress=progress,
+    )
+    filled = fill_gaps(walked, times=info.times, cuts=cuts, longest=round(FILL_GAP * rate))
+    held = round(roll * rate)
+    rolled = extend(filled, before=held, after=held, times=info.times, cuts=cuts)
+    numbered = renumber(smooth(rolled, cuts=cuts))
+    return numbered, _numbered_after(numbered, discarded)
+
+
+def _numbered_after(kept: pd.DataFrame, discarded: pd.DataFrame) -> pd.DataFrame:
+    used = int(kept["face_id"].max()) if len(kept) else 0
+    later = renumber(discarded)
+    return later.assign(face_id=later["face_id"] + used)

@@ -1,0 +1,250 @@
+"""Walk with a face from a box it has, frame by frame, as long as detector or pixels bear it out."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit.analysis.closeup import look_closer
+from redactkit.boxes import FloatArray, clip, iou
+from redactkit.detectors import Detector
+from redactkit.errors import VideoError
+from redactkit.media import VideoInfo
+from redactkit.tables import BOX
+from redactkit.tracking.follow import follow
+from redactkit.video import Frame, VideoReader
+
+__all__ = ["Taken", "Walk", "WalkOptions", "walk_all"]
+
+GRAY_SIDE = 960
+WHOLE = (0.8, 1.3)
+"""Size of a found box, to the expected one, at which it takes that one's place."""
+
+PART = 0.45
+"""Size from which a box inside the expected one shows that the face is there, though cut or turned away."""
+
+
+@dataclass(frozen=True)
+class WalkOptions:
+    """How far a walk goes.
+
+    Parameters
+    ----------
+    confidence : float
+        Least confidence of a box found by the closer look.
+    overlap : float
+        Least intersection over union of such a box with the one expected.
+    unseen : float
+        Seconds for which pixels are followed while the detector says nothing.
+    visible : float
+        Share of the box that must be inside the frame.
+    fading : float
+        Factor on the confidence for every frame in which only pixels were followed.
+    taken : float
+        Intersection over union with another face's box at which the walk ends.
+    """
+
+    confidence: float = 0.1
+    overlap: float = 0.3
+    unseen: float = 0.5
+    visible: float = 0.25
+    fading: float = 0.9
+    taken: float = 0.4
+
+
+@dataclass
+class Walk:
+    """One walk, at the frame it has come to.
+
+    Parameters
+    ----------
+    face : int
+    step : int
+        1 forwards, -1 backwards.
+    frame : int
+        The last frame with a box.
+    last : int
+        The last frame to walk to.
+    box : ndarray of shape (4,)
+    confidence : float
+    """
+
+    face: int
+    step: int
+    frame: int
+    last: int
+    box: FloatArray
+    confidence: float
+    unseen: int = 0
+    ended: bool = False
+    met: tuple[int, int] | None = None
+    """Another face whose box was in the way, and the frame."""
+
+    steps: dict[int, tuple[FloatArray, float, str]] = field(default_factory=dict)
+    """What was found: box, confidence and source by frame."""
+
+    @property
+    def next(self) -> int:
+        """The frame to look at next."""
+        return self.frame + self.step
+
+    def see(self, box: FloatArray, confidence: float) -> None:
+        """Go on with a box the detector found."""
+        self._go(box, confidence, "detected")
+        self.unseen, self.confidence = 0, confidence
+
+    def feel(self, box: FloatArray, options: WalkOptions) -> None:
+        """Go on with a box to which the pixels moved."""
+        self.unseen += 1
+        self._go(box, self.confidence * options.fading**self.unseen, "tracked")
+
+    def _go(self, box: FloatArray, confidence: float, source: str) -> None:
+        self.frame, self.box = self.next, box
+        self.steps[self.frame] = (box, confidence, source)
+        self.ended = self.frame == self.last
+
+
+class Taken:
+    """The boxes that faces have in each frame."""
+
+    def __init__(self, detections: pd.DataFrame) -> None:
+        rows = detections.sort_values("frame", kind="stable")
+        self._frames = rows["frame"].to_numpy()
+        self._boxes = rows[BOX].to_numpy()
+        self._faces = rows["face_id"].to_numpy()
+
+    def nearest(self, box: FloatArray, *, frame: int, besides: int) -> tuple[int, float]:
+        """Return the face whose box in ``frame`` overlaps ``box`` most, besides one, and the overlap; 0, 0 for none."""
+        span = slice(*np.searchsorted(self._frames, [frame, frame + 1]))
+        others = self._faces[span] != besides
+        if not others.any():
+            return 0, 0.0
+        overlaps = iou(box[None], self._boxes[span][others])[0]
+        return int(self._faces[span][others][overlaps.argmax()]), float(overlaps.max())
+
+
+def walk_all(
+    reader: VideoReader,
+    walks: Sequence[Walk],
+    *,
+    taken: Taken,
+    detector: Detector,
+    options: WalkOptions,
+    done: Callable[[int], None],
+) -> None:
+    """Walk all walks of one direction to their ends, side by side, decoding every frame once.
+
+    Parameters
+    ----------
+    reader : VideoReader
+    walks : sequence of Walk
+        All forwards or all backwards; changed in place.
+    taken : Taken
+        Where the faces are that need no walk.
+    detector : Detector
+    options : WalkOptions
+    done : callable
+        Is told of the walks that ended.
+    """
+    most = max(1, round(options.unseen * float(reader.info.frame_rate)))
+    before: Frame | None = None
+    for number, group in _by_frame(walks):
+        try:
+            before = before if before and before.index == group[0].frame else reader.frame_at(group[0].frame)
+            frame = reader.frame_at(number)
+        except VideoError:
+            _end(group)
+        else:
+            _step(group, before, frame, _Judge(taken, reader.info, options, most), detector)
+            before = frame
+        done(sum(walk.ended for walk in group))
+
+
+def _by_frame(walks: Sequence[Walk]) -> Iterator[tuple[int, list[Walk]]]:
+    """Yield the frames to look at in walking order, each with the walks that come to it."""
+    queue = [(walk.step * walk.next, number) for number, walk in enumerate(walks) if not walk.ended]
+    heapq.heapify(queue)
+    while queue:
+        place = queue[0][0]
+        group = []
+        while queue and queue[0][0] == place:
+            group.append(heapq.heappop(queue)[1])
+        yield walks[group[0]].next, [walks[number] for number in group]
+        for number in group:
+            if not walks[number].ended:
+                heapq.heappush(queue, (walks[number].step * walks[number].next, number))
+
+
+def _end(group: Sequence[Walk]) -> None:
+    for walk in group:
+        walk.ended = True
+
+
+def _step(group: Sequence[Walk], before: Frame, frame: Frame, judge: _Judge, detector: Detector) -> None:
+    boxes = np.array([walk.box for walk in group])
+    moved, held = _followed(before, frame, boxes)
+    found = look_closer(detector, frame.rgb(), moved)
+    for walk, box, certain, faces in zip(group, moved, held, found, strict=True):
+        judge.step(walk, box, certain=bool(certain), found=faces)
+
+
+def _followed(before: Frame, frame: Frame, boxes: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    scale = min(1.0, GRAY_SIDE / max(frame.size))
+    width, height = (max(1, round(side * scale)) for side in frame.size)
+    old, new = (shown.gray(width=width, height=height) for shown in (before, frame))
+    moved, held = follow(old, new, boxes * scale)
+    return moved / scale, held
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Decides whether a walk goes on, and with which box."""
+
+    taken: Taken
+    info: VideoInfo
+    options: WalkOptions
+    most: int
+
+    def step(self, walk: Walk, box: FloatArray, *, certain: bool, found: FloatArray) -> None:
+        """Take one step, or end the walk."""
+        seen = self._seen(box, found, certain=certain)
+        here = box if seen is None else seen[0]
+        other, overlap = self.taken.nearest(here, frame=walk.next, besides=walk.face)
+        if overlap > self.options.taken:
+            walk.met, walk.ended = (other, walk.next), True
+        elif seen is not None:
+            walk.see(*seen)
+        elif certain and walk.unseen < self.most and self._visible(box):
+            walk.feel(box, self.options)
+        else:
+            walk.ended = True
+
+    def _seen(self, box: FloatArray, found: FloatArray, *, certain: bool) -> tuple[FloatArray, float] | None:
+        """Return the box that the closer look bears out and its confidence."""
+        sure = found[found[:, 4] >= self.options.confidence]
+        size = np.sqrt(np.prod(sure[:, 2:4], axis=1) / np.prod(box[2:]))
+        overlap = iou(box[None], sure[:, :4])[0]
+        whole = (overlap >= self.options.overlap) & (size > WHOLE[0]) & (size < WHOLE[1])
+        if whole.any():
+            best = sure[np.argmax(np.where(whole, sure[:, 4] * overlap, 0))]
+            return best[:4].copy(), float(best[4])
+        part = (_inside(sure[:, :4], box) > 0.7) & (size > PART) & (size <= WHOLE[0])
+        if certain and part.any():
+            return box, float(sure[part, 4].max())
+        return None
+
+    def _visible(self, box: FloatArray) -> bool:
+        shown = clip(box[None], width=self.info.width, height=self.info.height)[0]
+        return bool(np.prod(shown[2:]) >= self.options.visible * np.prod(box[2:]))
+
+
+def _inside(boxes: FloatArray, around: FloatArray) -> FloatArray:
+    """Return the share of each box that lies inside another."""
+    corner = np.minimum(boxes[:, :2] + boxes[:, 2:], around[:2] + around[2:])
+    shared = np.clip(corner - np.maximum(boxes[:, :2], around[:2]), 0, None)
+    return np.asarray(np.prod(shared, axis=1) / np.maximum(np.prod(boxes[:, 2:], axis=1), 1e-9))
