@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit import boxes
 from redactkit.errors import TableError
-from redactkit.tables import BOX, as_decisions, as_detections, sort_detections
+from redactkit.tables import BOX, as_decisions, as_detections, replace_rows, sort_detections
 
 __all__ = [
     "Faces",
@@ -238,7 +238,7 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Ite
     keep = int(ids[0])
     chosen = np.isin(detections["face_id"].to_numpy(), ids)
     merged = _united(detections[chosen].assign(face_id=keep))
-    table = sort_detections(pd.concat([detections[~chosen], merged], ignore_index=True))
+    table = replace_rows(detections, chosen, merged)
     label = next((text for text in decisions["label"].reindex(ids).fillna("") if text), "")
     return Faces(table, _redacted(decisions.drop(index=ids[1:].tolist(), errors="ignore"), [keep], label=label))
 
@@ -377,15 +377,17 @@ def _put(detections: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return detections
     face_id = int(rows["face_id"].iloc[0])
-    replaced = (detections["face_id"] == face_id).to_numpy() & np.isin(detections["frame"], rows["frame"])
-    return sort_detections(pd.concat([detections[~replaced], rows], ignore_index=True))
+    mine = np.flatnonzero(detections["face_id"].to_numpy() == face_id)
+    replaced = np.zeros(len(detections), bool)
+    replaced[mine[np.isin(detections["frame"].to_numpy()[mine], rows["frame"])]] = True
+    return replace_rows(detections, replaced, rows)
 
 
 def _with_boxes(detections: pd.DataFrame, chosen: BoolArray, new: NDArray[np.float64]) -> pd.DataFrame:
-    table = detections.copy()
-    values = table[BOX].to_numpy(copy=True)
-    values[chosen] = new
-    return table.assign(**{name: values[:, column] for column, name in enumerate(BOX)})
+    values = {name: detections[name].to_numpy(copy=True) for name in BOX}
+    for column, name in enumerate(BOX):
+        values[name][chosen] = new[:, column]
+    return detections.assign(**values)
 
 
 def _united(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.tables import DETECTIONS, empty_decisions, empty_detections
+from redactkit.tables import DETECTIONS, empty_decisions, empty_detections, replace_rows, row_keys
 
 __all__ = ["Change", "Delta", "History", "State", "difference", "patch"]
 
@@ -119,9 +119,9 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> Delta | None:
     """
     if before is after:
         return None
-    old, new = _keys(before, after)
+    old, new = row_keys(before, after)
     same, place = _find(old, new)
-    same[same] = _equal_rows(before[same], after.take(place[same]))
+    same[same] = _equal_rows(before, after, np.flatnonzero(same), place[same])
     kept = np.zeros(len(after), bool)
     kept[place[same]] = True
     if same.all() and kept.all():
@@ -133,23 +133,8 @@ def patch(table: pd.DataFrame, delta: Delta | None) -> pd.DataFrame:
     """Return ``table`` without a delta's removed rows and with its added ones."""
     if delta is None:
         return table
-    keys, removed, added = _keys(table, delta.removed, delta.added)
-    kept = ~_find(keys, removed)[0]
-    order = np.argsort(np.concatenate([keys[kept], added]), kind="stable")
-    rows = pd.concat([table[kept], delta.added], ignore_index=True)
-    return rows.take(order).reset_index(drop=True)
-
-
-def _keys(*tables: pd.DataFrame) -> list[IntArray]:
-    """Return for each table one ascending number a row, the same for the same face and frame."""
-    faces = np.concatenate([table["face_id"] for table in tables])
-    frames = np.concatenate([table["frame"] for table in tables])
-    low, high = (int(faces.min()), int(faces.max())) if len(faces) else (0, 0)
-    span = high - low + 1
-    if span * (int(frames.max(initial=0)) + 1) >= 2**62:
-        faces, low = np.unique(faces, return_inverse=True)[1], 0
-        span = int(faces.max()) + 1
-    return np.split(frames * span + (faces - low), np.cumsum([len(table) for table in tables])[:-1])
+    keys, removed = row_keys(table, delta.removed)
+    return replace_rows(table, _find(keys, removed)[0], delta.added)
 
 
 def _find(keys: IntArray, among: IntArray) -> tuple[BoolArray, IntArray]:
@@ -160,10 +145,11 @@ def _find(keys: IntArray, among: IntArray) -> tuple[BoolArray, IntArray]:
     return among[place] == keys, place
 
 
-def _equal_rows(left: pd.DataFrame, right: pd.DataFrame) -> BoolArray:
-    equal: BoolArray = (left["source"].cat.codes.to_numpy() == right["source"].cat.codes.to_numpy()).copy()
+def _equal_rows(left: pd.DataFrame, right: pd.DataFrame, here: IntArray, there: IntArray) -> BoolArray:
+    """Return which rows ``here`` of one table equal those ``there`` of the other."""
+    equal = np.ones(len(here), bool)
     for name in DETECTIONS:
-        if name != "source":
-            a, b = left[name].to_numpy(), right[name].to_numpy()
-            equal &= (a == b) | ((a != a) & (b != b))
+        a, b = (table[name].cat.codes if name == "source" else table[name] for table in (left, right))
+        first, second = a.to_numpy()[here], b.to_numpy()[there]
+        equal &= (first == second) | ((first != first) & (second != second))
     return equal

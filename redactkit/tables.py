@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from redactkit.errors import TableError
 
@@ -25,6 +26,8 @@ __all__ = [
     "check_detections",
     "empty_decisions",
     "empty_detections",
+    "replace_rows",
+    "row_keys",
     "selected_ids",
     "sort_detections",
     "summarize_tracks",
@@ -109,7 +112,42 @@ def as_detections(data: Any) -> pd.DataFrame:
 
 def sort_detections(detections: pd.DataFrame) -> pd.DataFrame:
     """Return the rows in the one order tables are kept in: by frame, then by face, fresh index."""
+    if _is_sorted(detections):
+        return detections.reset_index(drop=True)
     return detections.sort_values(["frame", "face_id"], kind="stable", ignore_index=True)
+
+
+def _is_sorted(detections: pd.DataFrame) -> bool:
+    frames, faces = np.diff(detections["frame"].to_numpy()), np.diff(detections["face_id"].to_numpy())
+    return bool(((frames > 0) | ((frames == 0) & (faces >= 0))).all())
+
+
+def row_keys(*tables: pd.DataFrame) -> list[NDArray[np.int64]]:
+    """Return for each table one number a row: the same for the same face and frame, ascending as tables are sorted.
+
+    Numbers of one call only can be compared.
+    """
+    faces = np.concatenate([table["face_id"] for table in tables])
+    frames = np.concatenate([table["frame"] for table in tables])
+    low, high = (int(faces.min()), int(faces.max())) if len(faces) else (0, 0)
+    span = high - low + 1
+    if span * (int(frames.max(initial=0)) + 1) >= 2**62:
+        faces, low = np.unique(faces, return_inverse=True)[1], 0
+        span = int(faces.max()) + 1
+    return np.split(frames * span + (faces - low), np.cumsum([len(table) for table in tables])[:-1])
+
+
+def replace_rows(detections: pd.DataFrame, gone: NDArray[np.bool_], rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a sorted table without the rows where ``gone`` is true and with ``rows``; quick on large tables."""
+    kept = np.flatnonzero(~gone)
+    keys, added = row_keys(detections, rows)
+    order = np.argsort(np.concatenate([keys[kept], added]), kind="stable")
+    columns: dict[str, Any] = {}
+    for name in DETECTIONS:
+        old, new = (table[name].cat.codes if name == "source" else table[name] for table in (detections, rows))
+        columns[name] = np.concatenate([old.to_numpy()[kept], new.to_numpy()])[order]
+    columns["source"] = pd.Categorical.from_codes(columns["source"], dtype=SOURCE_DTYPE)
+    return pd.DataFrame(columns, copy=False)
 
 
 def check_detections(detections: pd.DataFrame) -> pd.DataFrame:
@@ -127,14 +165,20 @@ def check_detections(detections: pd.DataFrame) -> pd.DataFrame:
     for name, dtype in DETECTIONS.items():
         if detections[name].dtype != dtype:
             raise TableError(f"detections[{name!r}] must have dtype {dtype}, got {detections[name].dtype}")
-    boxes = detections[BOX].to_numpy()
-    _refuse(~np.isfinite(boxes).all(axis=1), detections, "has a box that is not finite")
-    _refuse((boxes[:, 2:] < 0).any(axis=1), detections, "has a box of negative size")
+    x, y, width, height = (detections[name].to_numpy() for name in BOX)
+    finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(width) & np.isfinite(height)
+    _refuse(~finite, detections, "has a box that is not finite")
+    _refuse((width < 0) | (height < 0), detections, "has a box of negative size")
     _refuse(detections["frame"].to_numpy() < 0, detections, "has a negative frame number")
-    _refuse(
-        detections.duplicated(["frame", "face_id"]).to_numpy(), detections, "is a second box of one face in one frame"
-    )
+    _refuse(_repeated(detections), detections, "is a second box of one face in one frame")
     return detections
+
+
+def _repeated(detections: pd.DataFrame) -> NDArray[np.bool_]:
+    if not _is_sorted(detections):
+        return np.asarray(detections.duplicated(["frame", "face_id"]))
+    frames, faces = detections["frame"].to_numpy(), detections["face_id"].to_numpy()
+    return np.concatenate([[False], (np.diff(frames) == 0) & (np.diff(faces) == 0)])[: len(frames)]
 
 
 def _refuse(bad: Any, detections: pd.DataFrame, fault: str) -> None:
@@ -175,7 +219,7 @@ def as_decisions(data: Any, *, faces: Iterable[int] = ()) -> pd.DataFrame:
 def selected_ids(detections: pd.DataFrame, decisions: pd.DataFrame) -> list[int]:
     """Return the faces to redact: all in ``detections`` but those a decision leaves visible."""
     visible = set(decisions.index[~decisions["redact"].to_numpy(bool)])
-    return [int(face) for face in np.unique(detections["face_id"]) if face not in visible]
+    return sorted(int(face) for face in detections["face_id"].unique() if face not in visible)
 
 
 def summarize_tracks(detections: pd.DataFrame, decisions: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from redactkit.journal import Journal
 from redactkit.media import VideoInfo
 from redactkit.navigation import STOPS, stops
 from redactkit.review import Review
-from redactkit.tables import BOX, as_decisions, as_detections, empty_detections, sort_detections
+from redactkit.tables import BOX, as_decisions, as_detections, empty_detections, sort_detections, summarize_tracks
 
 FRAMES = 30
 
@@ -91,7 +91,22 @@ def test_every_command_is_undone_and_redone_exactly(two: Review) -> None:
     for rows, decided in states:
         pd.testing.assert_frame_equal(two.detections, rows)
         pd.testing.assert_frame_equal(two.decisions, decided)
+        pd.testing.assert_frame_equal(two.tracks, summarize_tracks(rows, decided))
         two.redo()
+
+
+def test_tracks_of_many_faces_follow_each_edit() -> None:
+    session = review(*((face, range(face, face + 5)) for face in range(1, 21)))
+    edits = [
+        lambda: session.set_box([0, 0, 99, 99], face_id=3, frame=4),
+        lambda: session.delete_face(4),
+        lambda: session.split_face(face_id=5, frame=7),
+        lambda: session.merge_faces([7, 9]),
+        session.undo,
+    ]
+    for edit in edits:
+        edit()
+        pd.testing.assert_frame_equal(session.tracks, summarize_tracks(session.detections, session.decisions))
 
 
 def test_new_edit_forgets_what_was_undone(two: Review) -> None:

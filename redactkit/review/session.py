@@ -22,7 +22,6 @@ from redactkit.tables import (
     check_detections,
     empty_decisions,
     empty_detections,
-    selected_ids,
     sort_detections,
     summarize_tracks,
 )
@@ -68,7 +67,8 @@ class Session(traitlets.HasTraits):
         recovered, done = journal.recover() if journal is not None else (state, History())
         with self.lock:
             self._base, self._journal, self._past = annotations, journal, done
-            self._summary: tuple[pd.DataFrame, pd.DataFrame] | None = None
+            self._summary: pd.DataFrame | None = None
+            self._touched: set[int] = set()
             self._show(recovered)
 
     @property
@@ -85,17 +85,17 @@ class Session(traitlets.HasTraits):
     def tracks(self) -> pd.DataFrame:
         """One row per face, columns of `redactkit.tables.TRACKS`; a fresh copy."""
         with self.lock:
-            if self._summary is None or self._summary[0] is not self.detections:
-                self._summary = (self.detections, summarize_tracks(self.detections))
-            summary, decisions = self._summary[1], self.decisions
+            self._summary = summary = _summarized(self.detections, self._summary, self._touched)
+            self._touched = set()
+            decisions = self.decisions
         decided = as_decisions(decisions, faces=summary.index).loc[summary.index]
         return summary.assign(**{str(name): decided[name] for name in decided})
 
     @property
     def selected_ids(self) -> list[int]:
         """The faces that will be redacted."""
-        with self.lock:
-            return selected_ids(self.detections, self.decisions)
+        decisions = self.decisions
+        return [int(face) for face in decisions.index[decisions["redact"].to_numpy()]]
 
     @property
     def ids(self) -> str:
@@ -133,6 +133,7 @@ class Session(traitlets.HasTraits):
             if self._journal is not None:
                 self._journal.add(change)
             self._past = self._past.push(change)
+            self._touched |= _faces_of(change)
             self._show(after)
 
     def undo(self) -> None:
@@ -156,6 +157,7 @@ class Session(traitlets.HasTraits):
             if self._journal is not None:
                 self._journal.move(change, step)
             self._past = past
+            self._touched |= _faces_of(change)
             self._show((change if step > 0 else change.inverse).apply(self._state))
 
     def _show(self, state: State) -> None:
@@ -170,13 +172,30 @@ class Session(traitlets.HasTraits):
         self.revision += 1
 
 
+def _faces_of(change: Change) -> set[int]:
+    """Return the faces whose boxes a change removes, adds or alters."""
+    parts = change.detections or ()
+    return {int(face) for part in parts for face in part["face_id"].unique()}
+
+
+def _summarized(detections: pd.DataFrame, before: pd.DataFrame | None, touched: set[int]) -> pd.DataFrame:
+    """Summarise the tracks, of which only those touched have changed since ``before``."""
+    if before is None or len(touched) * 4 > len(before):
+        return summarize_tracks(detections)
+    if not touched:
+        return before
+    fresh = summarize_tracks(detections[np.isin(detections["face_id"].to_numpy(), list(touched))])
+    kept = before[~before.index.isin(touched)]
+    return pd.concat([kept, fresh]).sort_index() if len(fresh) else kept
+
+
 def _tidied(state: State, *, known: State | None = None) -> State:
     """Check and sort the tables that are new, and give each face with a box, and only those, a decision."""
     if known is None or state.detections is not known.detections:
         state = state._replace(detections=_checked(state.detections))
     if known is None or state.discarded is not known.discarded:
         state = state._replace(discarded=_checked(state.discarded))
-    faces = np.unique(state.detections["face_id"].to_numpy()).tolist()
+    faces = sorted(state.detections["face_id"].unique().tolist())
     if state.decisions.index.tolist() == faces:
         return state
     return state._replace(decisions=as_decisions(state.decisions, faces=faces).loc[faces])
@@ -184,9 +203,10 @@ def _tidied(state: State, *, known: State | None = None) -> State:
 
 def _checked(detections: pd.DataFrame) -> pd.DataFrame:
     """Rows without a place (a file may know when a face is seen, not where) are let through."""
-    placed = detections[BOX].notna().all(axis=1).to_numpy()
-    check_detections(detections if placed.all() else detections[placed])
-    return sort_detections(detections)
+    table = sort_detections(detections)
+    placed = ~np.logical_or.reduce([np.isnan(table[name].to_numpy(np.float64)) for name in BOX])
+    check_detections(table if placed.all() else table[placed])
+    return table
 
 
 def _user() -> str:

@@ -126,7 +126,8 @@ STYLE = """<style>
 .rk-lanes .widget-html-content { position: absolute; inset: 0; height: 100%; }
 .rk-lanes svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .rk-lanes text { fill: var(--rk-text); font-size: 11px; }
-.rk-kind { align-items: center; } .rk-kind img { width: 66px; height: 66px; object-fit: cover; margin: 0; }
+.rk-kind { align-items: center; } .rk-kind button { padding: 0; font-size: 12px; }
+.rk-history { margin: 0; } .rk-kind img { width: 66px; height: 66px; object-fit: cover; margin: 0; }
 .rk-ids textarea { font-family: var(--jp-code-font-family, monospace); }
 .rk-good { color: var(--rk-show); font-weight: 600; } .rk-bad { color: var(--rk-hide); font-weight: 600; }
 .rk-report table { font-size: 11px; border-collapse: collapse; } .rk-report td, .rk-report th { padding: 1px 5px; }

@@ -24,7 +24,10 @@ from redactkit.widgets.view import View, button, mouse_off, row
 __all__ = ["FrameViewer"]
 
 _SPEEDS = [0.25, 0.5, 1.0, 1.5, 2.0, 4.0]
-_HINT = "Keys work while the pointer is on the picture (all of them, also Tab and Ctrl+S); every key has a button."
+_HINT = (
+    "Keys work while the pointer is on the picture (all of them, also Tab and Ctrl+S). Each has a button, but for the "
+    "arrows, which move the box as the numbers of the box editor do."
+)
 
 
 class FrameViewer(View):

@@ -60,8 +60,8 @@ class Workbench(View):
         review = self.review
         self.viewer = FrameViewer(review, height=height)
         self.timeline = Timeline(review, height=72)
-        self.faces = FaceGrid(review, height=f"{height + 34}px")
-        self.tracks = TrackTable(review, height=f"{height + 34}px", timeline=False)
+        self.faces = FaceGrid(review, height=f"{height + 14}px")
+        self.tracks = TrackTable(review, height=f"{height + 14}px", timeline=False)
         self.editor, self.ids = BoxEditor(review), IdList(review)
         self.redact = RedactPanel(review, runner=self.runner, examples=False)
         self.analyze = AnalyzePanel(review, runner=self.runner)
@@ -72,7 +72,7 @@ class Workbench(View):
         )
         self.tabs.add_class("rk-tabs")
         for view in self.tabs.children:
-            view.layout.height, view.layout.overflow = f"{height + 124}px", "hidden auto"
+            view.layout.height, view.layout.overflow = f"{height + 104}px", "hidden auto"
         self.tabs.observe(self._on_tab, "selected_index")
         if review.detections.empty:
             self.tabs.selected_index = 5
