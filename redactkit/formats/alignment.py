@@ -14,7 +14,7 @@ from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections, sort_detections
 
-__all__ = ["align"]
+__all__ = ["align", "half_spacing", "nearest"]
 
 _CORNERS = ["left", "top", "right", "bottom"]
 _KEYS = ["frame", "face_id"]
@@ -61,7 +61,7 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
     return annotations.replace(
         video=video,
         detections=rows,
-        cuts=np.unique(_nearest(video.times, entries[annotations.cuts])) if len(annotations.cuts) else annotations.cuts,
+        cuts=np.unique(nearest(video.times, entries[annotations.cuts])) if len(annotations.cuts) else annotations.cuts,
     )
 
 
@@ -92,17 +92,19 @@ def _choose_shift(grid: NDArray[np.float64], annotations: Annotations, video: Vi
 
 def _fit(entries: NDArray[np.float64], faces: NDArray[np.int64], video: VideoInfo) -> tuple[int, int, float]:
     """Return how many entries with a face, and how many at all, lie within the video, and minus their mean distance."""
-    distance = np.abs(video.times[_nearest(video.times, entries)] - entries)
-    inside = distance <= _half_spacing(video.times)
+    distance = np.abs(video.times[nearest(video.times, entries)] - entries)
+    inside = distance <= half_spacing(video.times)
     mean = float(distance[inside].mean()) if inside.any() else 0.0
     return int(inside[faces].sum()), int(inside.sum()), -round(mean, 6)
 
 
-def _half_spacing(times: NDArray[np.float64]) -> float:
+def half_spacing(times: NDArray[np.float64]) -> float:
+    """Return half the longest time between two frames, in seconds; half a second for a single frame."""
     return float(np.diff(times).max()) / 2 * 1.0001 + 1e-9 if len(times) > 1 else 0.5
 
 
-def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
+def nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return for each wanted time the index of the nearest of ``times``, which ascend and are not empty."""
     right = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
     left = right - 1
     right = np.minimum(right, len(times) - 1)
@@ -112,8 +114,8 @@ def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray
 
 def _at_frames(detections: pd.DataFrame, entries: NDArray[np.float64], video: VideoInfo) -> pd.DataFrame:
     times = video.times
-    frame_of_entry = _nearest(times, entries)
-    inside = np.abs(times[frame_of_entry] - entries) <= _half_spacing(times)
+    frame_of_entry = nearest(times, entries)
+    inside = np.abs(times[frame_of_entry] - entries) <= half_spacing(times)
     rows = _with_corners(detections)
     lost = ~inside[rows["frame"].to_numpy()]
     if lost.any():
