@@ -43,7 +43,7 @@ def clip(tmp_path_factory):
 
 @pytest.fixture
 def short_parts(monkeypatch):
-    monkeypatch.setattr(detection, "split_frames", lambda info: split_frames(info, longest=PART))
+    monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
 
 
 def header(frames, keyframes):
@@ -149,7 +149,7 @@ def test_checkpoint_belongs_to_one_video_and_one_search(tmp_path, clip):
 def test_detect_by_parts_gives_the_table_of_one_go(clip, tmp_path, monkeypatch):
     with VideoReader(clip) as reader:
         whole = detect(reader, detector=Brightest(), progress=False)
-        monkeypatch.setattr(detection, "split_frames", lambda info: split_frames(info, longest=PART))
+        monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
         equal(detect(reader, detector=Brightest(), keep=tmp_path, progress=False), whole)
         equal(detect(reader, detector=Brightest(), progress=False), whole)
     assert len(list(tmp_path.glob("*/*.npz"))) > 3

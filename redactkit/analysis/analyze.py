@@ -8,10 +8,9 @@ from typing import Any
 
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.detection import Scan, scan
-from redactkit.analysis.search import plan_search
+from redactkit.analysis.parts import settle_search
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.tracks import find_tracks
-from redactkit.analysis.turns import find_turns
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import AnnotationError, OutputExistsError
@@ -20,6 +19,7 @@ from redactkit.formats import write_annotations
 from redactkit.progress import ProgressLike
 from redactkit.tables import as_decisions
 from redactkit.video import VideoReader, probe
+from redactkit.video.parts import PART_FRAMES
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
@@ -63,6 +63,7 @@ def analyze(
     detection_size: int | None = None,
     sensitivity: str = "normal",
     roll: float = 0.0,
+    part_frames: int = PART_FRAMES,
     overwrite: bool = False,
     progress: ProgressLike = True,
 ) -> Annotations:
@@ -83,6 +84,8 @@ def analyze(
         High finds more faces and more that are none, low fewer.
     roll : float
         Seconds by which every track is held before its first and after its last box.
+    part_frames : int
+        Frames after which what is done of a long video is kept. The outcome does not depend on it.
     overwrite : bool
         Replace annotations that are there.
     progress : bool or callable
@@ -110,31 +113,18 @@ def analyze(
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
     with VideoReader(source, info=probe(source)) as reader:
-        if folder is None:
-            return _analyzed(reader, None, detector, detection_size, sensitivity, roll, progress)
-        sweep_parts(make_private(folder))
-        keep = checkpoint_folder(folder, source.stem)
-        stopped = keep.is_dir()
-        annotations = _analyzed(reader, keep, detector, detection_size, sensitivity, roll, progress)
+        search = settle_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
+        keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
+        stopped = keep is not None and keep.is_dir()
+        found = scan(reader, search, keep=keep, part_frames=part_frames, progress=progress)
+        annotations = _annotate(reader, found, roll=roll, progress=progress)
+        if folder is None or keep is None:
+            return annotations
+        sweep_parts(folder)
         make_private(keep)
         saved = _save(reader, annotations, folder, overwrite=overwrite or stopped)
         drop_checkpoint(keep)
     return saved
-
-
-def _analyzed(
-    reader: VideoReader,
-    keep: Path | None,
-    detector: str | Detector,
-    size: int | None,
-    sensitivity: str,
-    roll: float,
-    progress: ProgressLike,
-) -> Annotations:
-    search = plan_search(reader.info, detector=detector, size=size, sensitivity=sensitivity)
-    search = search.turned(find_turns(reader, search.detector, search.looks[0]))
-    found = scan(reader, search, keep=keep, progress=progress)
-    return _annotate(reader, found, roll=roll, progress=progress)
 
 
 def _annotate(reader: VideoReader, found: Scan, *, roll: float, progress: ProgressLike) -> Annotations:

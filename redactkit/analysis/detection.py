@@ -25,7 +25,7 @@ from redactkit.progress import ProgressLike, Update, track
 from redactkit.streams import buffered
 from redactkit.tables import BOX, as_detections
 from redactkit.video import Frame, VideoReader
-from redactkit.video.parts import LEAD, split_frames
+from redactkit.video.parts import LEAD, PART_FRAMES, split_frames
 
 __all__ = [
     "Scan",
@@ -103,11 +103,27 @@ def detect(
     return scan(reader, search, keep=keep, progress=progress)
 
 
-def scan(reader: VideoReader, search: Search, *, keep: Path | None = None, progress: ProgressLike = True) -> Scan:
-    """Search every frame of a video; parameters and errors as of `detect`."""
+def scan(
+    reader: VideoReader,
+    search: Search,
+    *,
+    keep: Path | None = None,
+    part_frames: int = PART_FRAMES,
+    progress: ProgressLike = True,
+) -> Scan:
+    """Search every frame of a video; parameters and errors as of `detect`.
+
+    Parameters
+    ----------
+    part_frames : int
+        Frames of a part, of which the outcome does not depend.
+    """
     info = reader.info
+    spans = split_frames(info, longest=part_frames)
     with track(progress, "analyze", total=info.frame_count) as update:
-        parts = _scan_all(reader, search, keep, update)
+        parts = _scan_parts(reader, search, spans, Checkpoint.of(keep, info, search.settings), update)
+        # Where its parts do not decode by themselves, the video is searched in one go.
+        parts = parts or [scan_part(reader, search, (0, info.frame_count), update=update)]
     return _joined(parts, info, search)
 
 
@@ -138,26 +154,17 @@ def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, upd
     )
 
 
-def _scan_all(reader: VideoReader, search: Search, keep: Path | None, update: Update) -> list[Part]:
-    """Search the video part by part; in one go where its parts do not decode by themselves."""
-    info = reader.info
-    spans = split_frames(info)
-    if len(spans) > 1:
-        parts = _scan_parts(reader, search, spans, Checkpoint.of(keep, info, search.settings), update)
-        if parts is not None:
-            return parts
-    return [scan_part(reader, search, (0, info.frame_count), update=update)]
-
-
 def _scan_parts(
     reader: VideoReader, search: Search, spans: list[tuple[int, int]], checkpoint: Checkpoint, update: Update
 ) -> list[Part] | None:
     parts: list[Part] = []
+    if len(spans) == 1:
+        return None
     for span in spans:
         part = checkpoint.load(*span)
         if part is not None:
             update(part.searched)
-        elif (part := _whole_part(reader, search, span, update)) is not None:
+        elif (part := scan_alone(reader, search, span, update)) is not None:
             checkpoint.save(part)
         else:
             update(-sum(done.searched for done in parts))
@@ -166,7 +173,7 @@ def _scan_parts(
     return parts
 
 
-def _whole_part(reader: VideoReader, search: Search, span: tuple[int, int], update: Update) -> Part | None:
+def scan_alone(reader: VideoReader, search: Search, span: tuple[int, int], update: Update) -> Part | None:
     """Return a part, None if decoding from its keyframe does not give all its frames."""
     done = 0
 

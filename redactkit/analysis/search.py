@@ -11,7 +11,7 @@ from redactkit.detectors import Detector, load_detector
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
 
-__all__ = ["SENSITIVITIES", "Search", "Thresholds", "plan_search", "resolve_detector"]
+__all__ = ["SENSITIVITIES", "Search", "Thresholds", "load_searcher", "plan_search", "resolve_detector"]
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,14 @@ def plan_search(
         If the detector's model is missing.
     """
     thresholds = _thresholds(detector, sensitivity)
-    found = (
-        load_detector(detector, threshold=min(thresholds.floor, thresholds.walk))
-        if isinstance(detector, str)
-        else detector
-    )
+    found = load_searcher(detector, sensitivity=sensitivity) if isinstance(detector, str) else detector
     return Search(found, plan_looks(info.width, info.height, size=size), sensitivity, thresholds)
+
+
+def load_searcher(name: str, *, sensitivity: str = "normal", threads: int | None = None) -> Detector:
+    """Load a detector that sees all that a search of a sensitivity looks at; errors as of `plan_search`."""
+    thresholds = _thresholds(name, sensitivity)
+    return load_detector(name, threshold=min(thresholds.floor, thresholds.walk), threads=threads)
 
 
 def resolve_detector(detector: str | Detector, *, sensitivity: str = "normal") -> Detector:

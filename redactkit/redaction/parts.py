@@ -30,6 +30,7 @@ __all__ = ["join_parts", "part_file", "prepare_parts", "write_part"]
 
 Span = tuple[int, int]
 _ENCODER = ("codec", "crf", "preset")
+_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "force")
 
 
 def prepare_parts(prepared: Preparation, folder: str | Path) -> Path:
@@ -103,8 +104,8 @@ def join_parts(
     settings = _read_settings(Path(folder))
     info = read_video_header(Path(folder) / "video.json", video=video)
     given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
-    visible = set(given.detections["face_id"]) - set(settings.pop("faces"))
-    prepared = prepare(video, given, info=info, exclude=visible, **settings)
+    visible = set(given.detections["face_id"]) - set(settings["faces"])
+    prepared = prepare(video, given, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
     encoder = {name: prepared.settings[name] for name in _ENCODER}
     writer = VideoWriter(output, info, audio=settings["audio"], overwrite=overwrite, **encoder)
     parts = [part_file(folder, span) for span in spans]
