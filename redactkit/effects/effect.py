@@ -7,18 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from redactkit.effects.grids import Cells, grid_shape, paint_cells, sample_cells
+from redactkit.effects.grids import (
+    Box,
+    Cells,
+    cells_at_nodes,
+    grid_shape,
+    paint_blocks,
+    paint_nodes,
+    sample_cells,
+    soften,
+)
 from redactkit.effects.kinds import BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
 from redactkit.effects.outline import draw_outline
 from redactkit.effects.regions import Region, find_regions
-from redactkit.effects.surroundings import membrane
+from redactkit.effects.surroundings import NODES, blend_into, find_rim, membrane
 from redactkit.errors import OptionError
 
 __all__ = ["Effect"]
 
-_NOISE = 1.5
-_GRID_LOOKS = ("linear", "smooth", "blocks", "shuffled")
+_CHROMA_NOISE = 0.2
+_SOFT_LOOKS = ("smooth", "shuffled")
+_HELD_LOOKS = ("blocks", *_SOFT_LOOKS)
 
 
 class Effect:
@@ -132,33 +142,47 @@ class Effect:
     def _values(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
         """Return what to paint over ``region`` in each plane, before anything of this frame is painted."""
         if self.kind.look == "membrane":
-            return [self._membrane(plane, number, region, regions) for number, plane in enumerate(planes)]
-        if self.kind.look not in _GRID_LOOKS:
+            return self._membranes(planes, region, regions)
+        if self.kind.look not in _HELD_LOOKS:
             return []
         held = self._held.get(region.key)
         if held is None:
             held = [self._sample(plane, number, region) for number, plane in enumerate(planes)]
             self._held[region.key] = held
-        return held
+        if self.kind.look not in _SOFT_LOOKS:
+            return held
+        around = self._membranes(planes, region, regions)
+        inside = [cells_at_nodes(cells, region, nodes=NODES) for cells in held]
+        return [blend_into(*pair) for pair in zip(around, inside, strict=True)]
 
-    def _membrane(self, plane: Plane, number: int, region: Region, regions: Sequence[Region]) -> Cells:
-        empty = (self.layout.black + self.layout.white) / 2 if number == 0 else self.layout.neutral
-        return membrane(plane, region, others=regions, shift=self.layout.shift(number), empty=empty)
+    def _membranes(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
+        rims = {}
+        for number in range(min(2, len(planes))):
+            height, width = planes[number].shape
+            rims[number] = find_rim(region, regions, shift=self.layout.shift(number), height=height, width=width)
+        gray = (self.layout.black + self.layout.white) / 2
+        return [
+            membrane(plane, rims[min(number, 1)], empty=self.layout.neutral if number else gray)
+            for number, plane in enumerate(planes)
+        ]
 
     def _sample(self, plane: Plane, number: int, region: Region) -> Cells:
-        count = self.kind.chroma_cells if number else self.kind.cells
-        shape = grid_shape(region.box, count / self.strength)
-        cells = sample_cells(plane, region, shape=shape, shift=self.layout.shift(number), look=self.kind.look)
-        if self.kind.look == "shuffled":
-            cells = self._shuffle(cells, number, region)
-        return self._quantize(cells)
+        shape = self._grid_shape(region.box, number)
+        cells = sample_cells(plane, region, shape=shape, shift=self.layout.shift(number))
+        return self._quantize(self._disturb(cells, number, region))
 
-    def _shuffle(self, cells: Cells, number: int, region: Region) -> Cells:
-        """Change the cells' places and add noise, both the same for a face in every frame."""
+    def _grid_shape(self, box: Box, number: int) -> tuple[int, int]:
+        return grid_shape(box, (self.kind.chroma_cells if number else self.kind.cells) / self.strength)
+
+    def _disturb(self, cells: Cells, number: int, region: Region) -> Cells:
+        """Add noise, and mix places where the kind says so; both are the same for a face in every frame."""
+        if not self.kind.noise:
+            return cells
         chance = np.random.default_rng([abs(self.seed), abs(region.face), number])
-        mixed = chance.permutation(cells.ravel()).reshape(cells.shape)
-        step = (1 << self.layout.bit_depth) / max(self.kind.levels, 1)
-        return np.asarray(mixed + chance.uniform(-_NOISE * step, _NOISE * step, cells.shape), dtype=np.float32)
+        if self.kind.look == "shuffled":
+            cells = chance.permutation(cells.ravel()).reshape(cells.shape)
+        reach = self.kind.noise * (1 << self.layout.bit_depth) * (_CHROMA_NOISE if number else 1)
+        return np.asarray(cells + chance.uniform(-reach, reach, cells.shape), dtype=np.float32)
 
     def _quantize(self, cells: Cells) -> Cells:
         top = (1 << self.layout.bit_depth) - 1
@@ -171,10 +195,13 @@ class Effect:
         if self.kind.look == "outline":
             draw_outline(planes, region, self.layout)
             return
-        look = self.kind.look if self.kind.look in ("linear", "blocks") else "smooth"
         for number, plane in enumerate(planes):
             shift = self.layout.shift(number)
-            if values:
-                paint_cells(plane, region, values[number], shift=shift, look=look)
-            else:
+            if self.kind.look == "linear":
+                soften(plane, region, shape=self._grid_shape(region.visible, number), shift=shift)
+            elif self.kind.look == "flat":
                 plane[region.slices(*shift)] = self.layout.neutral if number else self.layout.black
+            elif self.kind.look == "blocks":
+                paint_blocks(plane, region, values[number], shift=shift)
+            else:
+                paint_nodes(plane, region, values[number], shift=shift)

@@ -12,21 +12,26 @@ M. Unser, "Splines: a perfect fit for signal and image processing", IEEE Signal 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.effects.layout import Plane
 from redactkit.effects.regions import Region
 
-__all__ = ["Cells", "grid_shape", "paint_cells", "sample_cells"]
+__all__ = ["Cells", "cells_at_nodes", "grid_shape", "paint_blocks", "paint_nodes", "sample_cells", "soften"]
 
 Cells = NDArray[np.float32]
 """Values of shape (rows, columns) in the plane's own numbers, one per cell."""
 
+Box = tuple[float, float, float, float]
+
 _SMALLEST_CELL = 4.0
+_FINE = 48
 
 
-def grid_shape(box: tuple[float, float, float, float], cells: float) -> tuple[int, int]:
+def grid_shape(box: Box, cells: float) -> tuple[int, int]:
     """Return rows and columns of square cells, ``cells`` of them along the longer side of ``box``.
 
     A cell is never smaller than 4 pixels.
@@ -43,7 +48,7 @@ def grid_shape(box: tuple[float, float, float, float], cells: float) -> tuple[in
     return max(1, round(box[3] / cell)), max(1, round(box[2] / cell))
 
 
-def sample_cells(plane: Plane, region: Region, *, shape: tuple[int, int], shift: tuple[int, int], look: str) -> Cells:
+def sample_cells(plane: Plane, region: Region, *, shape: tuple[int, int], shift: tuple[int, int]) -> Cells:
     """Return the cells of ``region`` in ``plane``.
 
     Parameters
@@ -54,53 +59,117 @@ def sample_cells(plane: Plane, region: Region, *, shape: tuple[int, int], shift:
         Rows and columns of cells.
     shift : tuple of int
         Base-2 logarithm of the plane's subsampling, across and down.
-    look : str
-        ``linear`` takes each cell from its next neighbours' middle to middle, all else wider.
     """
-    rows, columns = region.slices(*shift)
-    down, across = _bases(region, shape, shift, "linear" if look == "linear" else "smooth")
-    pixels = plane[rows, columns].astype(np.float32)
+    pixels = _shrink(plane[region.slices(*shift)], (_FINE, _FINE)).astype(np.float32)
+    down, across = _visible_weights(region, pixels.shape, shape)
     weight = np.outer(down.sum(axis=0), across.sum(axis=0))
     total = down.T @ pixels @ across
-    mean = np.float32(pixels.mean())
-    return np.where(weight > 1e-6, total / np.maximum(weight, 1e-6), mean).astype(np.float32)
+    return np.where(weight > 1e-6, total / np.maximum(weight, 1e-6), pixels.mean()).astype(np.float32)
 
 
-def paint_cells(plane: Plane, region: Region, cells: Cells, *, shift: tuple[int, int], look: str) -> None:
-    """Paint ``cells`` over ``region`` in ``plane``, in place."""
+def soften(plane: Plane, region: Region, *, shape: tuple[int, int], shift: tuple[int, int]) -> None:
+    """Average ``region`` over (rows, columns) cells and stretch them over it again, in place."""
     rows, columns = region.slices(*shift)
-    height, width = cells.shape
-    down, across = _bases(region, (height, width), shift, look)
-    half = np.float32(0.5)
-    np.copyto(plane[rows, columns], (down @ (cells + half)) @ across.T, casting="unsafe")
+    small = _shrink(plane[rows, columns], shape)
+    plane[rows, columns] = _stretch(small, rows, columns)
 
 
-def _bases(region: Region, shape: tuple[int, int], shift: tuple[int, int], look: str) -> tuple[Cells, Cells]:
-    """Return how much each cell counts in each pixel row and in each pixel column."""
+def paint_blocks(plane: Plane, region: Region, cells: Cells, *, shift: tuple[int, int]) -> None:
+    """Paint the cells of the box of ``region`` over it in ``plane`` as blocks, in place."""
     rows, columns = region.slices(*shift)
     x, y, width, height = region.box
-    return (
-        _basis(rows, 1 << shift[1], origin=y, size=height, cells=shape[0], look=look),
-        _basis(columns, 1 << shift[0], origin=x, size=width, cells=shape[1], look=look),
-    )
+    values = (cells + np.float32(0.5)).astype(plane.dtype)
+    down = _nearest(_middles(rows, 1 << shift[1]), origin=y, size=height, cells=cells.shape[0])
+    across = _nearest(_middles(columns, 1 << shift[0]), origin=x, size=width, cells=cells.shape[1])
+    plane[rows, columns] = values[:, across][down]
 
 
-def _basis(pixels: slice, step: int, *, origin: float, size: float, cells: int, look: str) -> Cells:
-    """Return the weights, shape (pixels, cells), of cells along one side of a box; each row sums to 1."""
-    middle = (np.arange(pixels.start, pixels.stop, dtype=np.float32) + np.float32(0.5)) * step
-    place = np.clip((middle - origin) * (cells / max(size, 1e-6)), 0, cells) - 0.5
-    if look == "blocks":
-        nearest = np.clip(np.floor(place + 0.5), 0, cells - 1)
-        return np.asarray(nearest[:, None] == np.arange(cells), dtype=np.float32)
-    distance = np.abs(place[:, None] - np.arange(-2, cells + 2))
-    weights = _hat(distance) if look == "linear" else _spline(distance)
+def paint_nodes(plane: Plane, region: Region, nodes: Cells, *, shift: tuple[int, int]) -> None:
+    """Paint values that belong to the visible part of ``region`` over it in ``plane``, smoothly, in place."""
+    rows, columns = region.slices(*shift)
+    weights = _node_weights(len(nodes))
+    fine = (weights @ (nodes + np.float32(0.5)) @ weights.T).astype(plane.dtype)
+    plane[rows, columns] = _stretch(fine, rows, columns)
+
+
+def cells_at_nodes(cells: Cells, region: Region, *, nodes: int) -> Cells:
+    """Return smooth ``cells`` of the box at the middles of (nodes, nodes) parts of its visible part."""
+    down, across = _visible_weights(region, (nodes, nodes), (cells.shape[0], cells.shape[1]))
+    return np.asarray(down @ cells @ across.T, dtype=np.float32)
+
+
+def _shrink(pixels: Plane, shape: tuple[int, int]) -> Plane:
+    """Return the means of at most ``shape`` equal parts of ``pixels``."""
+    import cv2  # costs a tenth of a second to import
+
+    height, width = pixels.shape
+    size = (min(width, shape[1]), min(height, shape[0]))
+    return np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)).reshape(size[::-1])
+
+
+def _stretch(values: Plane, rows: slice, columns: slice) -> Plane:
+    """Return ``values`` stretched linearly over the pixels of ``rows`` and ``columns``."""
+    import cv2
+
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)).reshape(size[::-1])
+
+
+def _visible_weights(region: Region, parts: tuple[int, ...], shape: tuple[int, int]) -> tuple[Cells, Cells]:
+    """Return how much each cell of the box counts in each of (rows, columns) equal parts of what is visible."""
+    x, y, width, height = region.box
+    left, top, across, down = region.visible
+    tall = _part_weights(parts[0], shape[0], *_in_sixtyfourths(top, down, origin=y, size=height))
+    wide = _part_weights(parts[1], shape[1], *_in_sixtyfourths(left, across, origin=x, size=width))
+    return tall, wide
+
+
+def _in_sixtyfourths(first: float, length: float, *, origin: float, size: float) -> tuple[int, int]:
+    """Return where a stretch lies along a side of a box, in 64ths of the side: few, so that they can be kept."""
+    scale = 64 / max(size, 1e-6)
+    return round((first - origin) * scale), round((first + length - origin) * scale)
+
+
+@lru_cache(maxsize=512)
+def _part_weights(parts: int, cells: int, first: int, last: int) -> Cells:
+    """Return how much each of ``cells`` counts in each of ``parts`` between two 64ths of a side."""
+    places = first + _shares(parts) * np.float32(last - first)
+    return _weights(places, origin=0, size=64, cells=cells)
+
+
+def _shares(parts: int) -> Cells:
+    return np.asarray((np.arange(parts) + 0.5) / parts, dtype=np.float32)
+
+
+def _middles(pixels: slice, step: int) -> Cells:
+    return np.asarray((np.arange(pixels.start, pixels.stop) + 0.5) * step, dtype=np.float32)
+
+
+def _in_cells(places: Cells, *, origin: float, size: float, cells: int) -> Cells:
+    """Return places along one side of a box counted in cells, 0 to ``cells``."""
+    inside = (places - np.float32(origin)) * np.float32(cells / max(size, 1e-6))
+    return np.asarray(np.clip(inside, 0, cells))
+
+
+def _nearest(places: Cells, *, origin: float, size: float, cells: int) -> NDArray[np.intp]:
+    inside = _in_cells(places, origin=origin, size=size, cells=cells)
+    return np.minimum(inside.astype(np.intp), cells - 1)
+
+
+def _weights(places: Cells, *, origin: float, size: float, cells: int) -> Cells:
+    """Return how much each cell along one side of a box counts at each place, shape (N, cells); rows sum to 1."""
+    middles = np.arange(-1.5, cells + 2, dtype=np.float32)
+    inside = _in_cells(places, origin=origin, size=size, cells=cells)
+    weights = _spline(np.abs(inside[:, None] - middles))
     weights[:, 2] += weights[:, :2].sum(axis=1)
     weights[:, -3] += weights[:, -2:].sum(axis=1)
     return np.asarray(weights[:, 2:-2], dtype=np.float32)
 
 
-def _hat(distance: Cells) -> Cells:
-    return np.asarray(np.maximum(0, 1 - distance), dtype=np.float32)
+@lru_cache(maxsize=4)
+def _node_weights(nodes: int) -> Cells:
+    """Return how much each node counts at each of the fine values that are stretched over a box."""
+    return _weights(_shares(_FINE), origin=0, size=1, cells=nodes)
 
 
 def _spline(distance: Cells) -> Cells:

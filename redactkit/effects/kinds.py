@@ -29,6 +29,9 @@ class BlurKind:
         The same for each chroma plane.
     levels : int
         Steps to which a cell is rounded, over the whole range; 0 leaves it as it is.
+    noise : float
+        Share of the whole range by which a cell is moved up or down at most (chroma: 0.2 of that), the
+        same for a face in every frame.
     look : str
         How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``shuffled``, ``membrane``,
         ``flat`` or ``outline``.
@@ -40,17 +43,20 @@ class BlurKind:
     cells: int
     chroma_cells: int
     levels: int
+    noise: float
     look: str
 
 
 _ALL = (
-    BlurKind("Low", "Light blur; people stay recognisable, cosmetic only", True, 28, 14, 0, "linear"),
-    BlurKind("Med", "Strong smooth blur; hides identity", False, 5, 3, 32, "smooth"),
-    BlurKind("High", "Smooth blur of few, noisy, shuffled cells; hides identity and pose", False, 4, 2, 16, "shuffled"),
-    BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, "outline"),
-    BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, "flat"),
-    BlurKind("Pixelate", "Mosaic of few large blocks; hides identity", False, 5, 3, 32, "blocks"),
-    BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, "membrane"),
+    BlurKind("Low", "Light blur; people stay recognisable, cosmetic only", True, 28, 14, 0, 0.0, "linear"),
+    BlurKind("Med", "Strong smooth blur; hides identity", False, 4, 1, 32, 0.15, "smooth"),
+    BlurKind(
+        "High", "Smooth blur of few, noisy, shuffled cells; hides identity and pose", False, 4, 1, 16, 0.15, "shuffled"
+    ),
+    BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, 0.0, "outline"),
+    BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, 0.0, "flat"),
+    BlurKind("Pixelate", "Mosaic of few large blocks; hides identity", False, 5, 1, 32, 0.2, "blocks"),
+    BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, 0.0, "membrane"),
 )
 
 KINDS: Mapping[str, BlurKind] = MappingProxyType({kind.name: kind for kind in _ALL})

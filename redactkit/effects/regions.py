@@ -31,6 +31,11 @@ class Region:
     bottom: int
 
     @property
+    def visible(self) -> tuple[float, float, float, float]:
+        """The covered pixels as x, y, width, height."""
+        return float(self.left), float(self.top), float(self.right - self.left), float(self.bottom - self.top)
+
+    @property
     def area(self) -> int:
         """Luma pixels covered."""
         return (self.right - self.left) * (self.bottom - self.top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,96 +13,130 @@ from redactkit.effects.grids import Cells
 from redactkit.effects.layout import Plane
 from redactkit.effects.regions import Region
 
-__all__ = ["NODES", "membrane"]
+__all__ = ["NODES", "Strip", "blend_into", "find_rim", "membrane"]
 
 NODES = 12
 """Nodes of the membrane along each side of a box."""
 
 _RIM_SHARE = 0.04
+_PARTS = np.arange(NODES)
 
 
-def membrane(plane: Plane, region: Region, *, others: Sequence[Region], shift: tuple[int, int], empty: float) -> Cells:
-    """Return a grid of (NODES, NODES) values made only from pixels outside every region.
+@dataclass(frozen=True)
+class Strip:
+    """The pixels along one side of a box, outside it.
 
-    The outermost nodes are means over the rim around the box, the inner ones solve Laplace's
-    equation, so that every value lies between those of the rim.
+    ``axis`` is the one across the strip. ``allowed`` is 0 on pixels of redacted boxes, None where
+    there are none; ``count`` is how many pixels each of NODES parts along the strip has, NaN for none.
+    """
+
+    rows: slice
+    columns: slice
+    axis: int
+    starts: NDArray[np.int64]
+    count: NDArray[np.float64]
+    allowed: NDArray[np.uint8] | None
+
+    def means(self, plane: Plane) -> NDArray[np.float64]:
+        """Return the mean of each part, shape (NODES,), NaN for parts without pixels."""
+        pixels = plane[self.rows, self.columns]
+        if self.allowed is not None:
+            pixels = pixels * self.allowed
+        total = np.add.reduceat(pixels.sum(axis=self.axis, dtype=np.float64), self.starts)
+        return np.asarray(total / self.count)
+
+
+def find_rim(
+    region: Region, others: Sequence[Region], *, shift: tuple[int, int], height: int, width: int
+) -> list[Strip]:
+    """Return the strips above, right of, below and left of ``region`` in a plane of the size given.
 
     Parameters
     ----------
-    plane : ndarray of shape (H, W)
     region : Region
-        The box to fill.
     others : sequence of Region
         All redacted boxes of the frame; their pixels are never used.
     shift : tuple of int
         Base-2 logarithm of the plane's subsampling, across and down.
-    empty : float
-        What to return where no pixel of the rim may be used.
+    height, width : int
+        Size of the plane.
     """
-    border = _border_values(plane, region, others, shift)
-    known = np.isfinite(border)
-    if not known.any():
-        return np.full((NODES, NODES), empty, dtype=np.float32)
-    places = np.arange(len(border))
-    border = np.interp(places, places[known], border[known], period=len(border))
+    rows, columns = region.slices(*shift)
+    high, wide = _rim_width(rows), _rim_width(columns)
+    places = [
+        (slice(max(0, rows.start - high), rows.start), columns, 0),
+        (rows, slice(columns.stop, min(width, columns.stop + wide)), 1),
+        (slice(rows.stop, min(height, rows.stop + high)), columns, 0),
+        (rows, slice(max(0, columns.start - wide), columns.start), 1),
+    ]
+    taken = [other.slices(*shift) for other in others]
+    return [_strip(down, across, axis, taken) for down, across, axis in places]
+
+
+def membrane(plane: Plane, rim: Sequence[Strip], *, empty: float) -> Cells:
+    """Return a grid of (NODES, NODES) values made only from the pixels of ``rim``.
+
+    The outermost nodes are means over the rim, the inner ones solve Laplace's equation, so that
+    every value lies between those of the rim. ``empty`` is returned where the rim has no pixels.
+    """
+    sides = np.stack([strip.means(plane) for strip in rim])
+    sides[2:] = sides[2:, ::-1]
+    sides[:, 0] = _mean_of_known(sides[:, 0], sides[[3, 0, 1, 2], -1])
+    border = _without_holes(sides[:, :-1].ravel(), empty)
     return (_membrane_weights() @ border.astype(np.float32)).reshape(NODES, NODES)
 
 
-def _border_values(
-    plane: Plane, region: Region, others: Sequence[Region], shift: tuple[int, int]
-) -> NDArray[np.float64]:
-    """Return the mean of the rim near each border node, clockwise from the top left, NaN where there is none."""
-    rows, columns = region.slices(*shift)
-    rim_y = max(2, round((rows.stop - rows.start) * _RIM_SHARE))
-    rim_x = max(2, round((columns.stop - columns.start) * _RIM_SHARE))
-    top = _strip(plane, slice(rows.start - rim_y, rows.start), columns, others, shift)
-    bottom = _strip(plane, slice(rows.stop, rows.stop + rim_y), columns, others, shift)
-    left = _strip(plane.T, slice(columns.start - rim_x, columns.start), rows, others, shift, turned=True)
-    right = _strip(plane.T, slice(columns.stop, columns.stop + rim_x), rows, others, shift, turned=True)
-    sides = np.stack([top, right, bottom[::-1], left[::-1]])
-    corners = _mean_of_known(sides[:, 0], np.roll(sides[:, -1], 1))
-    sides[:, 0] = corners
-    return sides[:, :-1].ravel()
+def blend_into(surroundings: Cells, inside: Cells) -> Cells:
+    """Return the nodes of ``inside`` running out into those of ``surroundings`` towards the border."""
+    return np.asarray(surroundings + (inside - surroundings) * _blend_shares(), dtype=np.float32)
+
+
+def _rim_width(side: slice) -> int:
+    length: int = side.stop - side.start
+    return max(2, round(length * _RIM_SHARE))
+
+
+def _strip(rows: slice, columns: slice, axis: int, taken: Sequence[tuple[slice, slice]]) -> Strip:
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    starts = _PARTS * shape[1 - axis] // NODES
+    near = [part for part in taken if _meet(part[0], rows) and _meet(part[1], columns)]
+    allowed = np.ones(shape, dtype=np.uint8)
+    for down, across in near:
+        allowed[_within(down, rows), _within(across, columns)] = 0
+    count = np.add.reduceat(allowed.sum(axis=axis, dtype=np.float64), starts)
+    return Strip(rows, columns, axis, starts, np.where(count > 0, count, np.nan), allowed if near else None)
+
+
+def _meet(first: slice, second: slice) -> bool:
+    return bool(first.start < second.stop and second.start < first.stop)
+
+
+def _within(part: slice, whole: slice) -> slice:
+    """Return ``part`` counted from the start of ``whole``, cut to it."""
+    return slice(max(0, part.start - whole.start), max(0, part.stop - whole.start))
 
 
 def _mean_of_known(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isnan(first), second, np.where(np.isnan(second), first, (first + second) / 2))
 
 
-def _strip(
-    plane: Plane,
-    across: slice,
-    along: slice,
-    others: Sequence[Region],
-    shift: tuple[int, int],
-    *,
-    turned: bool = False,
-) -> NDArray[np.float64]:
-    """Return NODES means along one strip of the rim, NaN where all its pixels are redacted or outside."""
-    across = slice(max(0, across.start), min(plane.shape[0], across.stop))
-    pixels = plane[across, along].astype(np.float64)
-    allowed = np.ones(pixels.shape)
-    for other in others:
-        rows, columns = other.slices(*shift)
-        rows, columns = (columns, rows) if turned else (rows, columns)
-        allowed[_within(rows, across), _within(columns, along)] = 0
-    weights = _node_weights(pixels.shape[1])
-    count = weights @ allowed.sum(axis=0)
-    total = weights @ (pixels * allowed).sum(axis=0)
-    return np.asarray(np.divide(total, count, out=np.full(NODES, np.nan), where=count > 1e-6))
+def _without_holes(border: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
+    """Return the values with what is missing drawn from the next ones along the border."""
+    known = np.isfinite(border)
+    if known.all():
+        return border
+    if not known.any():
+        return np.full(len(border), empty)
+    places = np.arange(len(border))
+    return np.asarray(np.interp(places, places[known], border[known], period=len(border)))
 
 
-def _within(part: slice, whole: slice) -> slice:
-    """Return ``part`` counted from the start of ``whole``, cut to it."""
-    size = max(0, whole.stop - whole.start)
-    return slice(min(max(0, part.start - whole.start), size), min(max(0, part.stop - whole.start), size))
-
-
-def _node_weights(pixels: int) -> NDArray[np.float64]:
-    """Return how much each pixel along a side counts for each node, shape (NODES, pixels)."""
-    place = (np.arange(pixels) + 0.5) * ((NODES - 1) / pixels)
-    reach = max(1.0, (NODES - 1) / pixels)
-    return np.asarray(np.maximum(0, 1 - np.abs(place - np.arange(NODES)[:, None]) / reach))
+@lru_cache(maxsize=1)
+def _blend_shares() -> NDArray[np.float32]:
+    """Return how much the inside counts at each node: nothing on the border, all from the third node on."""
+    depth = np.minimum(_PARTS, _PARTS[::-1])
+    ramp = np.clip(depth / 2, 0, 1)
+    return np.minimum.outer(ramp, ramp).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
