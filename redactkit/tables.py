@@ -236,7 +236,8 @@ def summarize_tracks(detections: pd.DataFrame, decisions: pd.DataFrame | None = 
     DataFrame
         Index ``face_id`` in ascending order, columns of `TRACKS`. ``coverage`` is the share of frames
         between first and last that have a box; ``longest_gap`` the most frames in a row without one;
-        ``best_frame`` the frame with the largest product of area and confidence.
+        ``best_frame`` the frame with the largest product of area and squared confidence, among boxes that
+        were followed or filled in only where the face has no other.
     """
     rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     ids, first, count = np.unique(rows["face_id"].to_numpy(), return_index=True, return_counts=True)
@@ -279,6 +280,7 @@ def _longest_gaps(frame: Any, first: Any, rows: int) -> Any:
 def _best_frames(rows: pd.DataFrame, first: Any) -> Any:
     if rows.empty:
         return np.zeros(0, np.int64)
-    score = rows["width"] * rows["height"] * rows["confidence"].fillna(0.5)
+    seen = ~rows["source"].isin(["tracked", "interpolated"])
+    score = rows["width"] * rows["height"] * rows["confidence"].fillna(0.5) ** 2 * np.where(seen, 1.0, 1e-3)
     order = np.lexsort((rows["frame"], -score, rows["face_id"]))
     return rows["frame"].to_numpy()[order][first]
