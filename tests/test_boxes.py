@@ -61,7 +61,7 @@ def test_coded_and_back_gives_the_same_boxes(given_boxes, rotation, mirrored):
 
 @given(BOX, BOXES)
 def test_union_cover_counts_covered_pixels(box, covers):
-    ground = np.zeros((220, 220), bool)
+    ground = np.zeros((280, 280), bool)
     for x, y, width, height in covers:
         ground[y + 60 : y + height + 60, x + 60 : x + width + 60] = True
     x, y, width, height = box
