@@ -1,0 +1,135 @@
+"""What jobs need of an executor, whichever it is: processes here, Dask, or anything of `concurrent.futures`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError
+from typing import Any, Protocol
+
+from redactkit.errors import OptionError
+from redactkit.jobs.course import Task
+from redactkit.jobs.local import LocalPool, WorkerLostError
+from redactkit.jobs.machine import count_cores
+
+__all__ = ["MOST_LOSSES", "Engine", "open_engine"]
+
+MOST_LOSSES = 3
+"""A task over which so many workers were lost is given up: it may be what kills them."""
+
+_AHEAD = 2
+
+
+class Engine(Protocol):
+    """An executor as jobs see it."""
+
+    dashboard: str | None
+
+    def slots(self) -> int:
+        """Return how many tasks may be handed over at once."""
+        ...
+
+    def submit(self, task: Task, *, priority: int) -> Any:
+        """Start a task and return its future."""
+        ...
+
+    def losses(self, error: BaseException) -> int:
+        """Return how many workers an error says were lost over the task; 0 where the work itself failed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the executor, and end it if it is our own."""
+        ...
+
+
+class _Futures:
+    """An executor with ``submit(function, *arguments)``."""
+
+    dashboard: str | None = None
+
+    def __init__(self, executor: Any, *, own: bool) -> None:
+        self._executor, self._own = executor, own
+
+    def slots(self) -> int:
+        known = getattr(self._executor, "slots", None) or getattr(self._executor, "_max_workers", None)
+        return int(known or count_cores())
+
+    def submit(self, task: Task, *, priority: int) -> Any:
+        return self._executor.submit(task.function, *task.arguments)
+
+    def losses(self, error: BaseException) -> int:
+        return int(isinstance(error, WorkerLostError | BrokenExecutor))
+
+    def close(self) -> None:
+        if self._own:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class _Dask:
+    """A ``dask.distributed.Client``; gets more tasks than workers have room for, so that none of them waits."""
+
+    def __init__(self, client: Any, *, own: bool) -> None:
+        self._client, self._own = client, own
+        self._count = itertools.count()
+        self.dashboard: str | None = client.dashboard_link
+
+    def slots(self) -> int:
+        threads: dict[str, int] = self._client.nthreads()
+        return _AHEAD * max(1, sum(threads.values()))
+
+    def submit(self, task: Task, *, priority: int) -> Any:
+        video = getattr(task.arguments[0], "name", "")
+        key = f"redactkit-{task.name}-{video}-{self._client.id[-8:]}-{next(self._count)}"
+        return self._client.submit(task.function, *task.arguments, key=key, priority=priority, pure=False)
+
+    def losses(self, error: BaseException) -> int:
+        from distributed import KilledWorker
+
+        if isinstance(error, KilledWorker):  # Dask has itself tried again until it gave up
+            return MOST_LOSSES
+        return int(isinstance(error, CancelledError) or type(error).__name__ == "FutureCancelledError")
+
+    def close(self) -> None:
+        if self._own:
+            self._client.close()
+
+
+def open_engine(executor: Any = None, *, workers: int | None = None) -> Engine:
+    """Return the engine for what a user passes as executor.
+
+    Parameters
+    ----------
+    executor : optional
+        None for processes on this machine, the address of a Dask scheduler, a ``dask.distributed.Client``, or
+        any executor of `concurrent.futures`.
+    workers : int, optional
+        How many processes, where they are on this machine.
+
+    Raises
+    ------
+    OptionError
+        If it is none of these, ``workers`` is given for an executor that has its own, or the scheduler
+        does not answer.
+    """
+    if executor is None:
+        return _Futures(LocalPool(workers), own=True)
+    if workers is not None:
+        raise OptionError("workers is for processes on this machine; an executor brings its own")
+    if isinstance(executor, str):
+        return _Dask(_connect(executor), own=True)
+    if hasattr(executor, "scheduler_info"):
+        return _Dask(executor, own=False)
+    if not isinstance(getattr(executor, "submit", None), Callable):  # type: ignore[arg-type]
+        raise OptionError(f"executor must have a submit method, as those of concurrent.futures, got {executor!r}")
+    return _Futures(executor, own=False)
+
+
+def _connect(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as err:
+        raise OptionError("a scheduler's address needs Dask; install redactkit[dask]") from err
+    try:
+        return Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as err:
+        raise OptionError(f"no Dask scheduler answers at {address} ({err}); start one with: dask scheduler") from err

@@ -1,0 +1,189 @@
+"""One job as its owner sees it, and the table of many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from redactkit.errors import OptionError
+from redactkit.files import replacing
+from redactkit.jobs.course import Course
+from redactkit.jobs.signals import Step
+from redactkit.jobs.spec import Spec
+
+__all__ = ["ENDED", "STATES", "TABLE", "Job", "as_table", "save_table"]
+
+STATES = ["queued", "running", "done", "failed", "cancelled"]
+ENDED = frozenset({"done", "failed", "cancelled"})
+
+TABLE: dict[str, Any] = {
+    "video": "object",
+    "mode": "object",
+    "state": pd.CategoricalDtype(STATES),
+    "stage": "object",
+    "progress": "float64",
+    "frames": "int64",
+    "rate": "float64",
+    "left": "float64",
+    "faces": "int64",
+    "ok": "object",
+    "priority": "int64",
+    "tries": "int64",
+    "worker": "object",
+    "started": "datetime64[ns]",
+    "ended": "datetime64[ns]",
+    "note": "object",
+    "error": "object",
+    "output": "object",
+}
+
+
+@dataclass(slots=True)
+class Job:
+    """One job and how it stands. ``began`` and ``ended`` are seconds since 1970, 0 where it has not."""
+
+    id: int
+    spec: Spec
+    priority: int = 0
+    state: str = "queued"
+    stage: str = ""
+    frames: int = 0
+    finished: int = 0
+    faces: int = 0
+    ok: bool | None = None
+    tries: int = 0
+    worker: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+    note: str = ""
+    error: str = ""
+    stopping: bool = False
+    course: Course | None = None
+    live: dict[str, Step] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Note that the job runs from now on."""
+        self.state, self.began, self.ended, self.error = "running", time.time(), 0.0, ""
+        self.tries += 1
+        self.course = Course(self.spec)
+
+    def end(self, state: str, *, error: str = "") -> None:
+        """Note that the job has ended."""
+        self.state, self.error, self.ended = state, error, time.time()
+        self.course, self.stage, self.stopping = None, "", False
+        self.live.clear()
+
+    def requeue(self) -> None:
+        """Put the job back to where it has not begun."""
+        self.state, self.error, self.note, self.ok = "queued", "", "", None
+        self.finished, self.ended, self.began = 0, 0.0, 0.0
+
+    def add_note(self, text: str) -> None:
+        """Note something, once."""
+        if text and text not in self.note:
+            self.note = f"{self.note}; {text}" if self.note else text
+
+    def hear(self, task: str, step: Step) -> bool:
+        """Take in how far a task is; whether that is news."""
+        if self.live.get(task) == step:
+            return False
+        self.live[task] = step
+        self.stage, self.worker = step.stage, step.worker
+        self.frames = self.frames or step.total
+        return True
+
+    @property
+    def work(self) -> int:
+        """Frames to do in all, over both passes."""
+        return self.frames * (self.spec.analyzes + self.spec.redacts)
+
+    @property
+    def done(self) -> int:
+        """Frames done, over both passes."""
+        if self.state == "done":
+            return self.work
+        live = sum(self._frames_of(task, step) for task, step in self.live.items())
+        return min(self.work, self.finished + live)
+
+    def _frames_of(self, task: str, step: Step) -> int:
+        """Return the frames that a running task has done; what puts parts together goes over them once more."""
+        if task.endswith("-close"):
+            return 0
+        second_of_both = task == "start" and step.stage == "redact" and self.spec.analyzes
+        return step.done + (self.frames if second_of_both else 0)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second since the job began, NaN before that."""
+        passed = (self.ended or time.time()) - self.began
+        return self.done / passed if self.began and passed > 0 else np.nan
+
+    @property
+    def left(self) -> float:
+        """Seconds that a running job will still take at its rate, NaN where nobody can know."""
+        rate = self.rate
+        return (self.work - self.done) / rate if self.state == "running" and self.done and rate > 0 else np.nan
+
+    def row(self) -> dict[str, Any]:
+        """Return the job's row of the table."""
+        return {
+            "video": self.spec.source,
+            "mode": self.spec.mode,
+            "state": self.state,
+            "stage": self.stage,
+            "progress": self.done / self.work if self.work else float(self.state == "done"),
+            "frames": self.frames,
+            "rate": self.rate,
+            "left": self.left,
+            "faces": self.faces,
+            "ok": self.ok,
+            "priority": self.priority,
+            "tries": self.tries,
+            "worker": self.worker,
+            "started": _moment(self.began),
+            "ended": _moment(self.ended),
+            "note": self.note,
+            "error": self.error,
+            "output": str(self.spec.output if self.spec.redacts else self.spec.annotation_file),
+        }
+
+
+def _moment(seconds: float) -> pd.Timestamp | None:
+    return pd.Timestamp(seconds, unit="s") if seconds else None
+
+
+def as_table(jobs: Iterable[Job]) -> pd.DataFrame:
+    """Return one row per job: index ``job``, columns of `TABLE`; ``left`` in seconds, times in UTC."""
+    listed = list(jobs)
+    index = pd.Index([job.id for job in listed], dtype="int64", name="job")
+    return pd.DataFrame([job.row() for job in listed], index=index, columns=list(TABLE)).astype(TABLE)
+
+
+def save_table(table: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a table of jobs as CSV, or as Parquet where the name ends so.
+
+    Raises
+    ------
+    OptionError
+        If the name ends in neither, or Parquet needs a package that is not installed.
+    OutputExistsError
+        If the file exists and ``overwrite`` is false.
+    """
+    target = Path(path)
+    if target.suffix not in (".csv", ".parquet"):
+        raise OptionError(f"a report's name must end in .csv or .parquet, got {target.name}")
+    with replacing(target, overwrite=overwrite) as part:
+        if target.suffix == ".csv":
+            table.to_csv(part)
+            return target
+        try:
+            table.astype({"state": "object"}).to_parquet(part)
+        except ImportError as err:
+            raise OptionError(f"{target.name}: Parquet needs the package pyarrow; install it or name a .csv") from err
+    return target

@@ -1,0 +1,203 @@
+"""Worker processes on this machine: each runs one task at a time, and one that dies is replaced.
+
+Unlike a pool of `concurrent.futures`, which is broken as a whole by the death of one process, a lost worker
+takes only its own task with it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any
+
+from redactkit.errors import OptionError, RedactkitError
+from redactkit.jobs.machine import Share, plan_workers
+from redactkit.jobs.worker import work
+
+__all__ = ["LocalPool", "WorkerLostError"]
+
+_IDLE = 20.0
+_GRACE = 3.0
+
+
+class WorkerLostError(RedactkitError, RuntimeError):
+    """A worker ended in the middle of a task."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    future: Future[Any]
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+class LocalPool(Executor):
+    """An executor of worker processes.
+
+    Processes are started when first needed and end when idle for long, with this process, or at `shutdown`.
+
+    Parameters
+    ----------
+    workers : int, optional
+        By default one to a core, as far as memory goes.
+
+    Attributes
+    ----------
+    share : Share
+        How many workers there are, and the cores of each.
+
+    Raises
+    ------
+    OptionError
+        If ``workers`` is less than 1, or a script that starts jobs on import is imported by a worker.
+
+    Examples
+    --------
+    >>> with LocalPool(1) as pool:
+    ...     pool.submit(abs, -3).result()
+    3
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise OptionError(
+                "a worker that imported this script came upon the start of jobs; put it under"
+                " if __name__ == '__main__':, as for every program of several processes"
+            )
+        self.share: Share = plan_workers(workers)
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._slots: list[_Slot] = []
+        self._closed = False
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at once."""
+        return self.share.workers
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
+        """Run ``function(*arguments)`` in a worker; all of it must be picklable, by name where it is code."""
+        if options:
+            raise OptionError(f"a task takes no keyword arguments, got {', '.join(options)}")
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("these workers were shut down; submit anew")
+            if len(self._slots) < self.slots:
+                self._slots.append(_Slot(self._calls, number=len(self._slots), cores=self.share.cores))
+            future: Future[Any] = Future()
+            self._calls.put(_Call(future, function, arguments))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers, after their tasks; with ``cancel_futures`` in a few seconds whatever they do."""
+        with self._lock:
+            self._closed = True
+            if cancel_futures:
+                self._drop_calls()
+            for _ in self._slots:
+                self._calls.put(None)
+        for slot in self._slots if wait or cancel_futures else ():
+            slot.end(timeout=_GRACE if cancel_futures else None)
+
+    def _drop_calls(self) -> None:
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                return
+            if call is not None:
+                call.future.cancel()
+
+
+class _Slot:
+    """A thread that hands calls to a process of its own and replaces it when it is lost."""
+
+    def __init__(self, calls: queue.SimpleQueue[_Call | None], *, number: int, cores: int) -> None:
+        self._calls, self._place = calls, (number, cores)
+        self._process: _Process | None = None
+        self._thread = threading.Thread(target=self._serve, name=f"redactkit-slot-{number}", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                call = self._calls.get(timeout=_IDLE if self._process else None)
+            except queue.Empty:
+                self._stop()
+                continue
+            if call is None:
+                return self._stop()
+            if call.future.set_running_or_notify_cancel():
+                self._run(call)
+
+    def _run(self, call: _Call) -> None:
+        try:
+            self._process = self._process or _Process(*self._place)
+            done, value = self._process.run(call.function, call.arguments)
+        except (EOFError, OSError) as err:
+            call.future.set_exception(WorkerLostError(f"worker {self._describe()} was lost: {self._fate() or err}"))
+            self._process = None
+        except Exception as err:
+            call.future.set_exception(err)
+        else:
+            call.future.set_result(value) if done else call.future.set_exception(value)
+
+    def _describe(self) -> str:
+        return str(self._process.pid) if self._process else "process"
+
+    def _fate(self) -> str:
+        code = self._process.end() if self._process else None
+        if code is None:
+            return ""
+        if code >= 0:
+            return f"it ended by itself with code {code}"
+        return f"killed by signal {-code}" + (", perhaps for want of memory" if code == -9 else "")
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+    def end(self, *, timeout: float | None) -> None:
+        """Wait for the thread, and kill the process if it takes longer than ``timeout`` seconds."""
+        self._thread.join(timeout)
+        process = self._process
+        if self._thread.is_alive() and process is not None:
+            process.kill()
+            self._thread.join()
+
+
+class _Process:
+    """A worker process and the pipe to it."""
+
+    def __init__(self, number: int, cores: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        name = f"redactkit-worker-{number}"
+        self._process = context.Process(target=work, args=(theirs, number, cores), name=name, daemon=True)
+        self._process.start()
+        theirs.close()
+        self.pid = self._process.pid
+
+    def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Return whether a call came back, and with what value or error; EOFError if the process ended."""
+        self._pipe.send((function, arguments))
+        done, value = self._pipe.recv()
+        return bool(done), value
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+    def end(self) -> int | None:
+        """Let the process go, and return its exit code: negative is a signal."""
+        self._pipe.close()
+        self._process.join(_GRACE)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        return self._process.exitcode

@@ -1,0 +1,130 @@
+"""What one job is to do, in a form that any worker understands, and where its files are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from redactkit.analysis import checkpoint_folder
+from redactkit.errors import OptionError
+from redactkit.redaction import default_output
+
+__all__ = ["JOBS_FOLDER", "MODES", "Spec"]
+
+MODES = ("combined", "analyze", "redact")
+JOBS_FOLDER = ".redactkit-jobs"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One video and what to do with it.
+
+    Parameters
+    ----------
+    source : str
+        Path of the video, as workers see it; or an address, if ``fetch``.
+    folder : str
+        Where its outputs go.
+    mode : {"combined", "analyze", "redact"}
+    analysis, hiding : mapping
+        Options of `redactkit.analyze` and of `redactkit.redact`.
+    annotations : str, optional
+        For mode ``redact``: the file, or the folder in which to look first.
+    part_frames : int
+        Frames of one part of a long video.
+    threads : int, optional
+        Threads of the detector; by default as many as the worker has cores.
+    overwrite : bool
+        Replace outputs that another job or somebody else has made.
+    fetch : bool
+        Whether ``source`` may be an address that fsspec opens.
+    """
+
+    source: str
+    folder: str
+    mode: str = "combined"
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+    hiding: Mapping[str, Any] = field(default_factory=dict)
+    annotations: str | None = None
+    part_frames: int = 3000
+    threads: int | None = None
+    overwrite: bool = False
+    fetch: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise OptionError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
+        if self.part_frames < 1:
+            raise OptionError(f"part_frames must be at least 1, got {self.part_frames}")
+
+    @property
+    def name(self) -> str:
+        """File name of the video."""
+        return self.source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The same without its ending."""
+        return Path(self.name).stem
+
+    @property
+    def analyzes(self) -> bool:
+        """Whether the job has a first pass."""
+        return self.mode != "redact"
+
+    @property
+    def redacts(self) -> bool:
+        """Whether the job has a second pass."""
+        return self.mode != "analyze"
+
+    @property
+    def output(self) -> Path:
+        """The redacted video."""
+        return Path(self.folder) / default_output(self.name).name
+
+    @property
+    def report(self) -> Path:
+        """What the redaction says of itself."""
+        return self.output.with_suffix(".report.json")
+
+    @property
+    def annotation_file(self) -> Path:
+        """What the first pass writes."""
+        return Path(self.folder) / f"{self.stem}_annotations.json"
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The files that the job leaves, beside thumbnails."""
+        first = [self.annotation_file] if self.analyzes else []
+        return [*first, self.output, self.report] if self.redacts else first
+
+    @property
+    def record(self) -> Path:
+        """Where it is written down that the job is done."""
+        return Path(self.folder) / JOBS_FOLDER / f"{self.name}.{self.mode}.json"
+
+    @property
+    def work(self) -> Path:
+        """Folder of the job while it runs: progress, and parts of a long video."""
+        return Path(self.folder) / JOBS_FOLDER / f"{self.name}.{self.mode}"
+
+    @property
+    def state(self) -> Path:
+        """What the job has written so far, while it runs."""
+        return self.work / "state.json"
+
+    @property
+    def keep(self) -> Path:
+        """Folder in which the first pass keeps its parts."""
+        return checkpoint_folder(self.folder, self.stem)
+
+    @cached_property
+    def settings_key(self) -> str:
+        """A hash of everything beside the input files that decides what comes out."""
+        what = [self.mode, dict(self.analysis), dict(self.hiding), self.part_frames]
+        return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()

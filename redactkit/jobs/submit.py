@@ -1,0 +1,138 @@
+"""Start jobs for many videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from redactkit import effects
+from redactkit.detectors import DETECTORS
+from redactkit.errors import OptionError
+from redactkit.jobs.executors import open_engine
+from redactkit.jobs.inputs import PATTERNS, find_videos
+from redactkit.jobs.jobs import Jobs
+from redactkit.jobs.spec import Spec
+from redactkit.video.parts import PART_FRAMES
+
+__all__ = ["make_specs", "submit"]
+
+
+def submit(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    mode: Literal["combined", "analyze", "redact"] = "combined",
+    output: str | Path | None = None,
+    executor: Any = None,
+    workers: int | None = None,
+    priority: int = 0,
+    **options: Any,
+) -> Jobs:
+    """Start a pass over many videos, and return at once.
+
+    Parameters
+    ----------
+    paths : path or iterable of path
+        Videos, and folders in which to look for them.
+    mode : {"combined", "analyze", "redact"}
+        Combined also leaves the annotations; redact needs those of an earlier analyze.
+    output : path, optional
+        Folder for everything; by default each video's own.
+    executor : optional
+        By default processes on this machine. Else the address of a Dask scheduler, a
+        ``dask.distributed.Client``, or any executor of `concurrent.futures`.
+    workers : int, optional
+        How many processes on this machine; by default one to a core, as far as memory goes.
+    priority : int
+        Higher goes first.
+    **options
+        See `make_specs`.
+
+    Returns
+    -------
+    Jobs
+
+    Raises
+    ------
+    OptionError
+        For a mode, blur kind or detector that does not exist, or an executor that is none.
+
+    Examples
+    --------
+    >>> with submit("bodycams/", output="redacted/") as jobs:  # doctest: +SKIP
+    ...     jobs.wait()
+    ...     jobs.table()
+    """
+    specs = list(make_specs(paths, mode=mode, output=output, **options))
+    return Jobs(specs, open_engine(executor, workers=workers), priority=priority)
+
+
+def make_specs(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    mode: str = "combined",
+    output: str | Path | None = None,
+    patterns: Iterable[str] = PATTERNS,
+    annotations: str | Path | None = None,
+    detector: str = "centerface",
+    detection_size: int | None = None,
+    sensitivity: str = "normal",
+    roll: float = 0.0,
+    blur: str = "Med",
+    margin: float = 0.15,
+    strength: float = 1.0,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    audio: str = "keep",
+    threads: int | None = None,
+    part_frames: int = PART_FRAMES,
+    overwrite: bool = False,
+    fetch: bool = False,
+) -> Iterable[Spec]:
+    """Say what is to be done with each of many videos.
+
+    Parameters
+    ----------
+    paths, mode, output
+        As of `submit`.
+    patterns : iterable of str
+        Which files of a folder are videos, by name.
+    annotations : path, optional
+        For mode redact: the folder in which they are, or one file; by default looked for in ``output``,
+        beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
+    detector, detection_size, sensitivity, roll
+        As of `redactkit.analyze`.
+    blur, margin, strength, codec, crf, preset, audio
+        As of `redactkit.redact`.
+    threads : int, optional
+        Threads of a worker's detector; by default as many as it has cores.
+    part_frames : int
+        Frames of one part of a long video. A video of one part is one task.
+    overwrite : bool
+        Replace outputs that are there and not this very job's.
+    fetch : bool
+        Let workers fetch addresses such as ``s3://...`` through fsspec. Nothing else uses the network.
+    """
+    effects.get_kind(blur)
+    if detector not in DETECTORS:
+        raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {detector!r}")
+    analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "roll": roll}
+    hiding = {"blur": blur, "margin": margin, "strength": strength}
+    hiding |= {"codec": codec, "crf": crf, "preset": preset, "audio": audio}
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    return [
+        Spec(
+            source,
+            folder,
+            mode,
+            analysis if mode != "redact" else {},
+            hiding if mode != "analyze" else {},
+            None if annotations is None else str(Path(annotations).absolute()),
+            part_frames,
+            threads,
+            overwrite,
+            fetch,
+        )
+        for source, folder in find_videos(given, output=output, patterns=patterns)
+    ]

@@ -1,0 +1,267 @@
+"""What runs on workers: the passes over one video, in one go or in parts.
+
+Every function takes a `Spec`, does its work in files, and returns an `Outcome` of a few bytes. Doing one
+twice does no harm: what is there and whole is kept, and nothing is counted but files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from redactkit.analysis import analyze
+from redactkit.analysis.parts import analyze_part, prepare_analysis, shared_detector
+from redactkit.errors import MismatchError, OutputExistsError, VideoError
+from redactkit.formats import read_annotations
+from redactkit.jobs.inputs import annotations_of, id_list_of, source_of
+from redactkit.jobs.records import Input, Record, done_before, job_key, look_at, outputs_stand, read_record, sizes_of
+from redactkit.jobs.signals import follow_progress, note_start, worker_name
+from redactkit.jobs.spec import Spec
+from redactkit.media import VideoInfo
+from redactkit.redaction import prepare, read_report, redact
+from redactkit.redaction.parts import join_parts, part_file, prepare_parts, write_part
+from redactkit.video import probe
+from redactkit.video.parts import split_frames
+
+__all__ = ["Outcome", "Span", "close_stage", "do_part", "start_job"]
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task has to say.
+
+    Parameters
+    ----------
+    stage : str
+        The stage whose parts are to be done next, ``"analyze"`` or ``"redact"``; empty when the job is done.
+    spans : tuple of (int, int)
+        Those parts.
+    frames, faces : int
+        Of the video.
+    ok : bool
+        Whether the output keeps the source's frames, time and sound.
+    note : str
+        What a person should know.
+    worker : str
+    starts : int
+        How often this task was started; more than once where a worker was lost.
+    """
+
+    stage: str = ""
+    spans: tuple[Span, ...] = ()
+    frames: int = 0
+    faces: int = 0
+    ok: bool = True
+    note: str = ""
+    worker: str = ""
+    starts: int = 1
+
+
+def start_job(spec: Spec) -> Outcome:
+    """Look at the video; do the whole job if it is short, else say what its first parts are."""
+    starts = note_start(spec.work, "start")
+    source = source_of(spec)
+    info = probe(source)
+    spans = tuple(split_frames(info, longest=spec.part_frames))
+    inputs = _inputs(spec, source, info)
+    key = job_key(spec, inputs.values())
+    record = read_record(spec.record)
+    if record is not None and record.done and outputs_stand(record, spec.outputs, key=key):
+        outcome = _forget_work(spec, msgspec.structs.replace(record, inputs=inputs), note="done before")
+    else:
+        _claim(spec, Record(key, inputs, {}, frames=info.frame_count), record)
+        outcome = _go_on(spec, source, info, spans) if len(spans) > 1 else _in_one_go(spec, source)
+    return _signed(outcome, frames=info.frame_count, starts=starts)
+
+
+def do_part(spec: Spec, stage: str, span: Span) -> Outcome:
+    """Do one part of a stage; one that cannot be done by itself is left to `close_stage`."""
+    task = f"{stage}-{span[0]}"
+    starts = note_start(spec.work, task)
+    source, progress = source_of(spec), follow_progress(spec.work, task)
+    note = ""
+    try:
+        if stage == "analyze":
+            analyze_part(source, spec.keep, span, progress=progress, **_analysis_options(spec))
+        else:
+            write_part(source, _parts_folder(spec), span, progress=progress)
+    except (VideoError, MismatchError) as err:
+        note = f"frames {span[0]} to {span[1]} cannot be done by themselves: {err}"
+    return _signed(Outcome(frames=span[1] - span[0], note=note), starts=starts)
+
+
+def close_stage(spec: Spec, stage: str, spans: tuple[Span, ...]) -> Outcome:
+    """Put the parts of a stage together, and say what is next."""
+    starts = note_start(spec.work, f"{stage}-close")
+    done = done_before(spec)
+    if done is not None:
+        return _signed(_forget_work(spec, done), starts=starts)
+    source = source_of(spec)
+    if stage == "analyze":
+        _analyze(spec, source, f"{stage}-close")
+        outcome = _go_on(spec, source, probe(source), spans)
+    else:
+        _join(spec, source, spans)
+        outcome = _finish(spec)
+    return _signed(outcome, starts=starts)
+
+
+def _signed(outcome: Outcome, *, starts: int, frames: int = 0) -> Outcome:
+    return replace(outcome, worker=worker_name(), starts=starts, frames=frames or outcome.frames)
+
+
+def _inputs(spec: Spec, source: Path, info: VideoInfo) -> dict[str, Input]:
+    """Look at every file that the job reads."""
+    inputs = {str(source): look_at(source, digest=info.sha256)}
+    if not spec.analyzes:
+        annotations = annotations_of(spec, source)
+        ids = id_list_of(annotations, spec)
+        inputs |= {str(path): look_at(path) for path in (annotations, ids) if path is not None}
+    return inputs
+
+
+def _claim(spec: Spec, state: Record, record: Record | None) -> None:
+    """Take the outputs for this job, unless they are somebody else's; those that stand already are kept.
+
+    Raises
+    ------
+    OutputExistsError
+        If an output is there that no job like this one has begun.
+    """
+    begun = read_record(spec.state)
+    there = [path for path in spec.outputs if path.exists()]
+    ours = begun is not None or (record is not None and record.key == state.key)
+    if there and not ours and not spec.overwrite:
+        raise OutputExistsError(
+            f"{there[0]} exists and was not made from this video with these settings; "
+            "name another output folder or pass overwrite=True (--overwrite)"
+        )
+    standing: dict[str, int] = {}
+    for known in (record, begun):
+        standing |= {path.name: path.stat().st_size for path in there if outputs_stand(known, [path], key=state.key)}
+    msgspec.structs.replace(state, outputs=standing).save(spec.state)
+
+
+def _stands(spec: Spec, paths: Iterable[Path]) -> bool:
+    state = _state(spec)
+    return outputs_stand(state, paths, key=state.key)
+
+
+def _state(spec: Spec) -> Record:
+    state = read_record(spec.state)
+    if state is None:
+        raise OutputExistsError(f"{spec.state} is gone, so that nobody knows how far {spec.name} was; start it again")
+    return state
+
+
+def _note_outputs(spec: Spec, paths: Iterable[Path]) -> None:
+    state = _state(spec)
+    msgspec.structs.replace(state, outputs=state.outputs | sizes_of(paths)).save(spec.state)
+
+
+def _in_one_go(spec: Spec, source: Path) -> Outcome:
+    if spec.analyzes:
+        _analyze(spec, source, "start")
+    if spec.redacts:
+        _redact(spec, source, "start")
+    return _finish(spec)
+
+
+def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -> Outcome:
+    """Prepare the next stage of a long video, or finish."""
+    if spec.analyzes and not _stands(spec, [spec.annotation_file]):
+        prepare_analysis(info, spec.keep, **_analysis_options(spec))
+        return Outcome("analyze", spans)
+    if spec.redacts and not _stands(spec, [spec.output, spec.report]):
+        annotations = annotations_of(spec, source)
+        prepare_parts(
+            prepare(source, annotations, info=info, **_hiding_options(spec, annotations)), _parts_folder(spec)
+        )
+        return Outcome("redact", spans)
+    return _finish(spec)
+
+
+def _analysis_options(spec: Spec) -> dict[str, Any]:
+    """Return how frames are searched, with a detector that this process has loaded once."""
+    options = {name: spec.analysis[name] for name in ("detection_size", "sensitivity")}
+    detector = shared_detector(spec.analysis["detector"], options["sensitivity"], threads=spec.threads)
+    return {"detector": detector, **options}
+
+
+def _hiding_options(spec: Spec, annotations: Path) -> dict[str, Any]:
+    ids = None if spec.analyzes else id_list_of(annotations, spec)
+    return {**spec.hiding, "ids": ids}
+
+
+def _analyze(spec: Spec, source: Path, task: str) -> None:
+    if _stands(spec, [spec.annotation_file]):
+        return
+    analyze(
+        source,
+        output=spec.folder,
+        roll=spec.analysis["roll"],
+        part_frames=spec.part_frames,
+        overwrite=True,
+        progress=follow_progress(spec.work, task),
+        **_analysis_options(spec),
+    )
+    _note_outputs(spec, [spec.annotation_file])
+
+
+def _redact(spec: Spec, source: Path, task: str) -> None:
+    if _stands(spec, [spec.output, spec.report]):
+        return
+    annotations = annotations_of(spec, source)
+    options = _hiding_options(spec, annotations)
+    progress = follow_progress(spec.work, task)
+    redact(source, annotations, output=spec.output, overwrite=True, progress=progress, **options)
+    _note_outputs(spec, [spec.output, spec.report])
+
+
+def _parts_folder(spec: Spec) -> Path:
+    """Parts are kept apart by what they were made from, so that stale ones are never joined."""
+    return spec.work / f"redact-{_state(spec).key[:20]}"
+
+
+def _join(spec: Spec, source: Path, spans: tuple[Span, ...]) -> None:
+    """Join the parts, or redact in one go where they do not make a whole."""
+    folder = _parts_folder(spec)
+    if all(part_file(folder, span).exists() for span in spans):
+        try:
+            join_parts(source, annotations_of(spec, source), folder, spans=spans, output=spec.output, overwrite=True)
+        except VideoError:
+            pass
+        else:
+            return _note_outputs(spec, [spec.output, spec.report])
+    return _redact(spec, source, "redact-close")
+
+
+def _finish(spec: Spec) -> Outcome:
+    """Write down that the job is done, and clear what it needed on the way."""
+    state = _state(spec)
+    report = read_report(spec.report) if spec.redacts else {}
+    faces = len(report["faces"]) if spec.redacts else len(read_annotations(spec.annotation_file).tracks)
+    record = msgspec.structs.replace(
+        state,
+        outputs=sizes_of(spec.outputs),
+        done=True,
+        faces=faces,
+        ok=bool(report.get("ok", True)),
+        worker=worker_name(),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return _forget_work(spec, record)
+
+
+def _forget_work(spec: Spec, record: Record, *, note: str = "") -> Outcome:
+    record.save(spec.record)
+    shutil.rmtree(spec.work, ignore_errors=True)
+    return Outcome(frames=record.frames, faces=record.faces, ok=record.ok, note=note)

@@ -1,0 +1,138 @@
+"""Take videos from a folder as they come."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redactkit.errors import OptionError
+from redactkit.jobs.executors import open_engine
+from redactkit.jobs.inputs import PATTERNS, find_videos
+from redactkit.jobs.jobs import Jobs
+from redactkit.jobs.submit import make_specs
+
+__all__ = ["Arrivals", "watch"]
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """A file when it was first seen like this."""
+
+    size: int
+    changed: int
+    since: float
+
+
+class Arrivals:
+    """Says which files of a folder have come and stopped growing.
+
+    Parameters
+    ----------
+    folder : path
+    settle : float
+        Seconds for which a file must not have changed.
+    patterns : iterable of str
+        Which files are videos.
+    """
+
+    def __init__(self, folder: str | Path, *, settle: float = 10.0, patterns: Iterable[str] = PATTERNS) -> None:
+        self._folder, self._settle, self._patterns = Path(folder), settle, tuple(patterns)
+        self._seen: dict[str, _Sight] = {}
+        self._taken: dict[str, tuple[int, int]] = {}
+
+    def new(self, *, now: float | None = None) -> list[str]:
+        """Return the files that are complete and were not returned before as they are now."""
+        moment = time.monotonic() if now is None else now
+        present = dict(self._look(moment))
+        self._seen = present
+        ready = [name for name, sight in present.items() if moment - sight.since >= self._settle and sight.size]
+        fresh = [name for name in ready if self._taken.get(name) != (present[name].size, present[name].changed)]
+        self._taken |= {name: (present[name].size, present[name].changed) for name in fresh}
+        return fresh
+
+    def _look(self, now: float) -> Iterable[tuple[str, _Sight]]:
+        for name, _ in find_videos([self._folder], patterns=self._patterns):
+            try:
+                status = Path(name).stat()
+            except OSError:
+                continue
+            known = self._seen.get(name)
+            same = known is not None and (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
+            yield name, known if same and known else _Sight(status.st_size, status.st_mtime_ns, now)
+
+
+def watch(
+    folder: str | Path,
+    *,
+    output: str | Path | None = None,
+    settle: float = 10.0,
+    every: float = 2.0,
+    executor: Any = None,
+    workers: int | None = None,
+    stop: threading.Event | None = None,
+    heard: Callable[[Jobs, list[str]], None] | None = None,
+    **options: Any,
+) -> Jobs:
+    """Run a pass over every video that comes to a folder, until told to stop.
+
+    Parameters
+    ----------
+    folder : path
+        Watched with all that is below it. What is done already is not done again.
+    output : path, optional
+        Folder for the outputs; by default each video's own.
+    settle : float
+        Seconds for which a file must have stopped growing.
+    every : float
+        Seconds between looks.
+    executor, workers, **options
+        As of `redactkit.submit`.
+    stop : threading.Event, optional
+        Ends the watch when set; without it a KeyboardInterrupt does.
+    heard : callable, optional
+        Called with the jobs and the files just taken.
+
+    Returns
+    -------
+    Jobs
+        What was taken; jobs may still run.
+
+    Raises
+    ------
+    OptionError
+        If ``folder`` is none, or an option means nothing.
+    """
+    home = Path(folder)
+    if not home.is_dir():
+        raise OptionError(f"{home} is not a folder that can be watched")
+    patterns = options.get("patterns", PATTERNS)
+    arrivals, ended = Arrivals(home, settle=settle, patterns=patterns), stop or threading.Event()
+    make_specs([], output=output, **options)
+    jobs = Jobs([], open_engine(executor, workers=workers))
+    try:
+        while not ended.is_set():
+            _take(jobs, arrivals.new(), home, output, options, heard)
+            ended.wait(every)
+    except BaseException:
+        jobs.close()
+        raise
+    return jobs
+
+
+def _take(
+    jobs: Jobs,
+    names: list[str],
+    home: Path,
+    output: str | Path | None,
+    options: dict[str, Any],
+    heard: Callable[[Jobs, list[str]], None] | None,
+) -> None:
+    for name in names:
+        below = Path(name).parent.relative_to(home.absolute())
+        jobs.add(make_specs(name, output=None if output is None else Path(output) / below, **options))
+    if names and heard is not None:
+        heard(jobs, names)
