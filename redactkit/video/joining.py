@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -16,7 +15,8 @@ from redactkit.files import check_output, replacing
 from redactkit.media import VideoInfo
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.opening import av_errors, opened, video_stream
-from redactkit.video.timing import durations, start_shift
+from redactkit.video.packetclock import PacketClock
+from redactkit.video.timing import start_shift
 
 __all__ = ["join_videos"]
 
@@ -80,7 +80,7 @@ def _copy_parts(parts: list[Path], file: Mp4File, info: VideoInfo, shift: Fracti
         delay = _delay([packet for packet in first.demux(template) if packet.size])
     stream.time_base = file.time_base
     file.begin(stream)
-    clock = _Clock(info, shift=shift, time_base=file.time_base, delay=delay)
+    clock = PacketClock(info, shift=shift, time_base=file.time_base, delay=delay)
     for packet in _packets(parts, header):
         clock.stamp(packet)
         packet.stream = stream
@@ -102,45 +102,3 @@ def _delay(packets: Sequence[Packet[VideoStream]]) -> int:
     rising = sorted(packet.pts or 0 for packet in packets)
     last = packets[-1].dts
     return len(rising) - 1 - rising.index(last) if last in rising else 0
-
-
-class _Clock:
-    """Checks packets in decoding order against the source's frames, and lays them out on the whole video's clock.
-
-    DTS are the rising PTS, moved back by as many frames as the encoder reorders over, which is what x264
-    and x265 do themselves: they rise across the borders of parts, and none is after its PTS.
-    """
-
-    def __init__(self, info: VideoInfo, *, shift: Fraction, time_base: Fraction, delay: int) -> None:
-        self._base, self._delay = time_base, delay
-        self._pts: list[int] = [round((pts * info.time_base + shift) / time_base) for pts in info.pts.tolist()]
-        self._lengths = [round(ticks * info.time_base / time_base) for ticks in durations(info, 0).values()]
-        self._places = {pts: place for place, pts in enumerate(self._pts)}
-        self._seen = np.zeros(len(self._pts), bool)
-        self._number = 0
-
-    def stamp(self, packet: Packet[Any]) -> None:
-        """Give the next packet its times."""
-        scale = (packet.time_base or self._base) / self._base
-        pts = round((packet.pts or 0) * scale)
-        place = self._places.get(pts)
-        if place is None or self._seen[place]:
-            raise VideoError(f"the parts hold a frame at tick {pts} that the source does not have, or have it twice")
-        dts = self._dts(self._number)
-        if dts > pts:
-            raise VideoError(f"the frame at tick {pts} is decoded too late for its part; encode the parts anew")
-        self._seen[place] = True
-        self._number += 1
-        length = self._lengths[place] or round((packet.duration or 0) * scale)
-        packet.time_base, packet.pts, packet.dts, packet.duration = self._base, pts, dts, length
-
-    def _dts(self, number: int) -> int:
-        if number >= self._delay:
-            return self._pts[number - self._delay]
-        reach = min(self._delay, len(self._pts) - 1)
-        return self._pts[number] - (self._pts[reach] - self._pts[0])
-
-    def check_whole(self) -> None:
-        """Raise if a frame of the source has not come."""
-        if not self._seen.all():
-            raise VideoError(f"the parts lack {np.count_nonzero(~self._seen)} of {len(self._seen)} frames")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -81,16 +81,22 @@ class VideoReader:
         VideoError
             If decoding gives a frame that the header does not know, or of another size.
         """
-        last = self.info.frame_count if stop is None else min(stop, self.info.frame_count)
+        yield from self.ranges([(start, self.info.frame_count if stop is None else stop)])
+
+    def ranges(self, ranges: Iterable[tuple[int, int]]) -> Iterator[Frame]:
+        """Yield the frames of several ranges, each from its start to its stop (not included), which do not go back.
+
+        Opens the file once, and goes over what lies between by seeking.
+
+        Raises
+        ------
+        VideoError
+            As of `frames`.
+        """
         cursor = Cursor(self._file, self.info, self._log, threads=self._threads)
         try:
-            cursor.go_to(start)
-            while cursor.position < last:
-                frame = cursor.read()
-                if frame is None or frame.index >= last:
-                    return
-                if frame.index >= start:
-                    yield frame
+            for start, stop in ranges:
+                yield from _range_of(cursor, start, min(stop, self.info.frame_count))
         finally:
             cursor.close()
 
@@ -147,6 +153,17 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _range_of(cursor: Cursor, start: int, stop: int) -> Iterator[Frame]:
+    if start < stop and cursor.position != start:
+        cursor.go_to(start)
+    while cursor.position < stop:
+        frame = cursor.read()
+        if frame is None or frame.index >= stop:
+            return
+        if frame.index >= start:
+            yield frame
 
 
 class _FrameCache:

@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import av
+import numpy as np
 from av.packet import Packet
+from numpy.typing import ArrayLike
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.files import check_output, replacing
@@ -21,6 +23,8 @@ from redactkit.video.encoding import choose_encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.opening import av_errors
 from redactkit.video.pictures import Pictures
+from redactkit.video.smartcopy import CopyPlan, plan_copy
+from redactkit.video.smarttrack import SmartTrack
 from redactkit.video.timing import durations, start_shift
 from redactkit.video.traits import read_traits
 
@@ -49,11 +53,19 @@ class VideoWriter:
     keep_metadata : bool
         Keep the source's tags (title, location, device, times). Chapters, timecode, cover images,
         subtitles and data streams are never kept.
+    smart_copy : array_like of shape (F,), bool, optional
+        Which frames are redacted. Where given, groups of pictures without any such frame are copied
+        bit for bit where the source leaves no doubt (`redactkit.video.smartcopy`); only the frames of
+        `wanted` are then to be written.
 
     Attributes
     ----------
     pixel_format : str
         What frames are stored as, in FFmpeg's name.
+    copied : ndarray of shape (F,), bool
+        The frames that are copied and not written.
+    wanted : list of (int, int)
+        Start and stop of every range of frames that is to be written.
     notes : list of str
         What is converted or left out rather than kept.
 
@@ -84,6 +96,7 @@ class VideoWriter:
         audio: Literal["keep", "drop"] = "keep",
         overwrite: bool = False,
         keep_metadata: bool = False,
+        smart_copy: ArrayLike | None = None,
     ) -> None:
         if audio not in ("keep", "drop"):
             raise OptionError(f"audio must be 'keep' or 'drop', got {audio!r}")
@@ -94,6 +107,8 @@ class VideoWriter:
         traits = read_traits(info)
         self._encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
         self.pixel_format = self._encoding.pixel_format
+        self._plan = self._planned(smart_copy)
+        self.copied, self.wanted = self._plan.copied, self._plan.encoded_ranges
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
             self.notes.append(f"{len(info.audio)} audio track(s) dropped, as asked")
@@ -121,7 +136,16 @@ class VideoWriter:
     def _open(self, part: Path) -> None:
         info = self._info
         self._file = Mp4File(part, info, audio=self._audio, shift=self._shift, keep_metadata=self._keep_metadata)
-        self._track = EncodedTrack(self._file, info, self._encoding)
+        self._track: EncodedTrack | SmartTrack
+        if self.copied.any():
+            self._track = SmartTrack(self._file, info, self._encoding, self._plan, shift=self._shift)
+        else:
+            self._track = EncodedTrack(self._file, info, self._encoding)
+
+    def _planned(self, redacted: ArrayLike | None) -> CopyPlan:
+        if redacted is None:
+            return CopyPlan(np.zeros(self._info.frame_count, bool), "it was not asked for")
+        return plan_copy(self._info, redacted, encoding=self._encoding)
 
     def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
@@ -197,7 +221,7 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def _finish(self) -> None:
-        if self._last is None:
+        if self._last is None and not self.copied.any():
             raise VideoError(f"no frame was written to {self.path}; an mp4 needs one")
         self._put(None)
         self._thread.join()

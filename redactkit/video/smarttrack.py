@@ -1,0 +1,158 @@
+"""The video stream of an mp4 of which some groups of pictures are copied and the others encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from redactkit.errors import VideoError
+from redactkit.media import VideoInfo
+from redactkit.video import h264
+from redactkit.video.encoder import configure
+from redactkit.video.encoding import Encoding
+from redactkit.video.mp4file import Mp4File
+from redactkit.video.opening import opened, video_stream
+from redactkit.video.packetclock import PacketClock
+from redactkit.video.smartcopy import CopyPlan
+
+__all__ = ["SmartTrack"]
+
+_GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets apart from the packets
+
+
+class SmartTrack:
+    """Packets of copied and of encoded frames, in decoding order, under one clock and one header.
+
+    The encoder's parameter sets have a number of their own and stand in the header beside the
+    source's. Every run of encoded frames has a new encoder, so that it starts with an IDR picture
+    and refers to nothing outside it.
+    """
+
+    def __init__(self, file: Mp4File, info: VideoInfo, encoding: Encoding, plan: CopyPlan, *, shift: Fraction) -> None:
+        assert plan.config is not None and info.path is not None
+        self._info, self._plan = info, plan
+        self._encoding, self._time_base = _with_id(encoding, plan.set_id), file.time_base
+        self._shift = round(shift / info.time_base)
+        self._clock = PacketClock(info, shift=shift, time_base=file.time_base, delay=plan.delay)
+        self._runs = iter(plan.runs)
+        self._run = next(self._runs)
+        self._encoder: Any = self._new_encoder()
+        self._header = bytes(self._encoder.extradata or b"")
+        self._closing = ExitStack()
+        self._source = self._packets(info.path)
+        self._stream = self._add_stream(file, info.path)
+
+    def _add_stream(self, file: Mp4File, path: Path) -> VideoStream:
+        assert self._plan.config is not None
+        units = h264.split_annexb(self._header)
+        sps = next(unit for unit in units if unit[0] & 31 == h264.SPS)
+        pps = [unit for unit in units if unit[0] & 31 == h264.PPS]
+        with opened(path) as source:
+            stream = file.container.add_stream_from_template(video_stream(source, path))
+        context = stream.codec_context
+        context.extradata = self._plan.config.with_sets(sps, pps)
+        color = self._encoding.color
+        context.color_range, context.colorspace = color.range, color.space
+        context.color_primaries, context.color_trc = color.primaries, color.transfer
+        context.sample_aspect_ratio = self._info.sample_aspect_ratio
+        stream.time_base = file.time_base
+        file.begin(stream)
+        return stream
+
+    def _new_encoder(self) -> av.VideoCodecContext:
+        context = av.CodecContext.create(self._encoding.encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.options = dict(self._encoding.options)
+        configure(context, self._info, self._encoding, time_base=self._time_base)
+        context.flags |= _GLOBAL_HEADER
+        context.open()
+        return context
+
+    def feed(self, frame: av.VideoFrame) -> Iterator[Packet[Any]]:
+        """Yield the packets that are ready after one more frame, and the copied ones before it."""
+        index = int(np.searchsorted(self._info.pts, (frame.pts or 0) - self._shift))
+        yield from self._advance(index)
+        if self._run[2]:
+            raise VideoError(f"frame {index} was to be copied and came to be encoded ({self._info.path})")
+        if self._encoder is None:
+            self._encoder = self._new_encoder()
+            if bytes(self._encoder.extradata or b"") != self._header:
+                raise VideoError("the encoder changed its parameter sets midway; write without smart copy")
+        yield from self._encoded(frame)
+
+    def finish(self) -> Iterator[Packet[Any]]:
+        """Yield the packets of all frames that are left."""
+        yield from self._advance(self._info.frame_count)
+        self._clock.check_whole()
+        self._closing.close()
+
+    def _advance(self, index: int) -> Iterator[Packet[Any]]:
+        """Finish every run that ends at or before frame ``index``."""
+        while self._run[1] <= index:
+            start, stop, copied = self._run
+            yield from self._copied(start, stop) if copied else self._flushed()
+            following = next(self._runs, None)
+            if following is None:
+                return
+            self._run = following
+
+    def _flushed(self) -> Iterator[Packet[Any]]:
+        yield from self._encoded(None)
+        self._encoder = None
+
+    def _encoded(self, frame: av.VideoFrame | None) -> Iterator[Packet[Any]]:
+        for packet in self._encoder.encode(frame):
+            units = (unit for unit in h264.split_annexb(bytes(packet)) if unit[0] & 31 != h264.SEI)
+            yield self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
+
+    def _copied(self, start: int, stop: int) -> Iterator[Packet[Any]]:
+        """Yield the source's packets of frames ``start`` to ``stop``, which follow each other in decoding order."""
+        first, last = int(self._info.pts[start]), int(self._info.pts[stop - 1])
+        left = stop - start
+        for packet in self._source:
+            if packet.pts is None or packet.is_discard or not first <= packet.pts <= last:
+                continue
+            assert self._plan.config is not None
+            units = _cleaned(h264.split_prefixed(bytes(packet), self._plan.config.length_size))
+            yield self._stamped(packet, h264.prefixed(units), packet.pts + self._shift, self._info.time_base)
+            left -= 1
+            if not left:
+                return
+        raise VideoError(f"{self._info.path} changed while it was read; nothing was written")
+
+    def _stamped(self, packet: Packet[Any], data: bytes, pts: int | None, time_base: Fraction) -> Packet[Any]:
+        made: Packet[Any] = Packet(data)
+        made.time_base, made.pts, made.duration = time_base, pts, packet.duration
+        made.is_keyframe = packet.is_keyframe
+        self._clock.stamp(made)
+        made.stream = self._stream
+        return made
+
+    def _packets(self, path: Path) -> Iterator[Packet[VideoStream]]:
+        container = self._closing.enter_context(opened(path))
+        yield from container.demux(video_stream(container, path))
+
+    def close(self) -> None:
+        """Close the source."""
+        self._closing.close()
+
+
+def _with_id(encoding: Encoding, number: int) -> Encoding:
+    """Return the encoding with parameter sets of another number."""
+    params = ":".join(part for part in (encoding.options.get("x264-params", ""), f"sps-id={number}") if part)
+    return replace(encoding, options={**encoding.options, "x264-params": params})
+
+
+def _cleaned(units: list[bytes]) -> list[bytes]:
+    """Leave out parameter sets, which the header has, fillers, and SEI messages that no picture needs."""
+    kept = [h264.clean_sei(unit) if unit[0] & 31 == h264.SEI else unit for unit in units]
+    return [unit for unit in kept if unit and unit[0] & 31 not in (h264.SPS, h264.PPS, h264.FILLER)]
