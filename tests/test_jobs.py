@@ -19,6 +19,7 @@ from redactkit.jobs.signals import ask_to_stop, follow_progress, note_start, rea
 from redactkit.jobs.spec import Spec
 from redactkit.jobs.submit import make_specs
 from redactkit.jobs.tasks import Outcome
+from tests.waiting import wait_until
 
 PARTS = ((0, 40), (40, 80), (80, 100))
 
@@ -56,15 +57,6 @@ class Engine:
     def wait_for(self, count):
         wait_until(lambda: len(self.tasks) >= count)
         return self.names()[count - 1]
-
-
-def wait_until(true, seconds=5.0):
-    import time
-
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 def specs(folder, count, **options):
