@@ -218,7 +218,8 @@ class _Survey:
 
     @property
     def _shown(self) -> NDArray[np.int64]:
-        return np.array(self.pts, np.int64)[~np.array(self.discard)]
+        pts: NDArray[np.int64] = np.array(self.pts, np.int64)[~np.array(self.discard)]
+        return pts
 
     def _group_of_frame(self, info: VideoInfo) -> NDArray[np.int64]:
         """Return the group of every frame, shape (F,), groups counted in decoding order."""
