@@ -133,7 +133,8 @@ class Review(Commands):
             reader.close()
             raise
         review.reader = reader
-        review._settle(annotations if isinstance(annotations, str | Path) else None)
+        if isinstance(annotations, str | Path):
+            review._settle(Path(annotations).parent)
         return review
 
     def close(self) -> None:
@@ -163,6 +164,8 @@ class Review(Commands):
         """Begin anew with other annotations of the same video; earlier edits can no longer be undone."""
         self._thumbnails = annotations.tracks[["best_frame", "thumbnail"]]
         super().load(annotations)
+        if annotations.thumbnails is not None:
+            self._settle(Path(annotations.thumbnails))
         self.marked = ()
         self.current_face = None
         self.current_frame = min(self.current_frame, self.frame_count - 1)
@@ -274,12 +277,10 @@ class Review(Commands):
         stem = self.video.path.stem if self.video.path else "video"
         return (folder / f"{stem}_{ending}").absolute()
 
-    def _settle(self, source: str | Path | None) -> None:
+    def _settle(self, folder: Path) -> None:
         """Remember where the annotations came from: those files are this session's to replace."""
-        came_from = Path(source).parent if source is not None else self._base.thumbnails
-        if came_from is not None:
-            self.folder = Path(came_from)
-            self._own = {self._file(self.folder, "annotations.json"), self._file(self.folder, "IDList.txt")}
+        self.folder = folder
+        self._own |= {self._file(folder, "annotations.json"), self._file(folder, "IDList.txt")}
 
 
 def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:

@@ -46,9 +46,8 @@ def filter_tracks(tracks: pd.DataFrame, text: str) -> pd.DataFrame:
     wanted = text.strip().lower()
     if not wanted:
         return tracks
-    named = tracks.index.map("{:04d}".format).to_series(index=tracks.index)
-    words = named + " " + tracks["label"].astype(str) + " " + tracks["reason"].astype(str)
-    return tracks[words.str.lower().str.contains(wanted, regex=False).to_numpy(bool)]
+    named = zip(tracks.index, tracks["label"], tracks["reason"], strict=True)
+    return tracks[np.array([wanted in f"{face:04d} {label} {reason}".lower() for face, label, reason in named], bool)]
 
 
 class FaceGrid(View):

@@ -136,9 +136,11 @@ class Drag:
 
 def _stretched(low: float, length: float, change: float, side: int) -> tuple[float, float]:
     """Move one end; an end pulled past the other becomes the other."""
+    if side == 0:
+        return low, length
     high = low + length
     if side < 0:
         low += change
-    elif side > 0:
+    else:
         high += change
     return min(low, high), abs(high - low)

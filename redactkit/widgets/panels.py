@@ -79,15 +79,15 @@ class RedactPanel(View):
         self.run_button = button("play", "write the redacted video", text="Redact", css="rk-run")
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.run))
-        examples = button("eye", "show each kind on the current frame", text="Try on this frame", css="rk-try")
-        examples.on_click(self.press(self._try))
+        self.try_button = button("eye", "show each kind on the current frame", text="Try on this frame", css="rk-try")
+        self.try_button.on_click(self.press(self._try))
         self.bar = PassBar(self.runner)
         self.report = ipywidgets.HTML()
         self.report.add_class("rk-report")
         self.player = ipywidgets.VBox()
         self.show(
             row(*(box for box, _, _ in self.kinds.values())),
-            row(self.margin, self.audio, examples),
+            row(self.margin, self.audio, self.try_button),
             row(self.output, self.overwrite),
             row(self.run_button, self.check),
             self.bar,
@@ -296,6 +296,5 @@ class AnalyzePanel(View):
                 f"{video.name} was analyzed again; your edits are kept. To start from the new table, open {folder}"
             )
             return
-        self.review.folder = folder
         self.review.load(job.result)
         self.say(f"{self.review.tracks.shape[0]} faces found; written to {folder}")

@@ -101,6 +101,8 @@ class Runner(traitlets.HasTraits):
 
     def cancel(self, job: Job) -> None:
         """Stop a job: at once where it waits, at its next frame where it runs."""
+        if job.cancelled.is_set():
+            return
         job.cancelled.set()
         with self._lock:
             if job.state == "waiting":
@@ -125,20 +127,29 @@ class Runner(traitlets.HasTraits):
             self._thread.start()
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            self._do(job)
+        try:
+            while (job := self._next()) is not None:
+                self._do(job)
+                self._conclude(job)
+        except BaseException:
+            self._thread = None
+            raise
+
+    def _conclude(self, job: Job) -> None:
+        try:
             self._tell(now=True)
             if job.finished is not None:
                 job.finished(job)
+        finally:
             job.over.set()
 
     def _next(self) -> Job | None:
         with self._lock:
-            job = next((job for job in self.jobs if job.state == "waiting"), None)
+            job: Job | None = next((job for job in self.jobs if job.state == "waiting"), None)
             if job is None:
                 self._thread = None
-            else:
-                job.state, job.started = "running", time.monotonic()
+                return None
+            job.state, job.started = "running", time.monotonic()
             return job
 
     def _do(self, job: Job) -> None:

@@ -96,6 +96,8 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
         Class by which the page's tests find it.
     """
 
+    _closed = True
+
     def __init__(self, review: Review, *, css: str) -> None:
         super().__init__()
         self.review = review

@@ -287,5 +287,6 @@ class FrameViewer(View):
 
     def close(self) -> None:
         """Stop playing, then close as every view does."""
-        self.player.stop(wait=2.0)
+        if not self._closed:
+            self.player.stop(wait=2.0)
         super().close()

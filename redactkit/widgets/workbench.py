@@ -97,7 +97,8 @@ class Workbench(View):
 
     def close(self) -> None:
         """Stop a running pass, close every view and blank the pictures; the review stays open."""
-        self.runner.cancel_all()
+        if not self._closed:
+            self.runner.cancel_all()
         super().close()
 
 

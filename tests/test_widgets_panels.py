@@ -1,0 +1,282 @@
+"""Tests of the panels that run passes, without a browser."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from redactkit import formats
+from redactkit.annotations import Annotations
+from redactkit.errors import OptionError, PassCancelled
+from redactkit.progress import ProgressLike
+from redactkit.review import Review
+from redactkit.video import probe
+from redactkit.widgets import AnalyzePanel, JobsTable, RedactPanel, Runner, Workbench
+from redactkit.widgets import open as open_workbench
+from redactkit.widgets import panels as panels_module
+from redactkit.widgets import playback as playback_module
+from redactkit.widgets.progress import tell
+
+
+@pytest.fixture
+def review(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> Any:
+    opened = Review.open(short_clip, short_truth)
+    opened.folder = tmp_path
+    yield opened
+    opened.close()
+
+
+def steps(count: int, gate: threading.Event | None = None) -> Any:
+    def work(progress: ProgressLike) -> int:
+        assert callable(progress)
+        for number in range(count):
+            progress("count", number, count)
+            if gate is not None:
+                gate.wait(10)
+        return count
+
+    return work
+
+
+def test_runner_of_no_job_is_idle() -> None:
+    runner = Runner()
+    runner.cancel_all()
+    runner.clear()
+    assert runner.jobs == ()
+
+
+def test_jobs_run_one_after_another_and_tell_how_they_ended() -> None:
+    runner, ended = Runner(), []
+    jobs = [runner.submit(f"job {n}", steps(n), finished=lambda job: ended.append(job.name)) for n in (3, 2)]
+    assert all(job.over.wait(10) for job in jobs)
+    assert [(job.state, job.result, job.share) for job in jobs] == [("done", 3, 1.0), ("done", 2, 1.0)]
+    assert ended == ["job 3", "job 2"]
+
+
+def test_running_and_waiting_jobs_are_cancelled_and_can_run_again() -> None:
+    runner, gate = Runner(), threading.Event()
+    running, waiting = runner.submit("first", steps(100, gate)), runner.submit("second", steps(1))
+    runner.cancel(waiting)
+    assert waiting.over.wait(10)
+    runner.cancel(running)
+    gate.set()
+    assert running.over.wait(10)
+    assert (running.state, waiting.state) == ("cancelled", "cancelled")
+    again = runner.again(running)
+    assert again.over.wait(10)
+    assert (again.state, again.result) == ("done", 100)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(OptionError("no <b>such</b> thing"), "no <b>such"), (KeyError("x"), "KeyError")]
+)
+def test_failed_job_tells_why_and_the_next_one_runs(fault: Exception, told: str) -> None:
+    def work(progress: ProgressLike) -> None:
+        raise fault
+
+    runner = Runner()
+    job, following = runner.submit("bad", work), runner.submit("good", steps(1))
+    assert following.over.wait(10)
+    assert (job.state, following.state) == ("failed", "done")
+    assert told in job.error
+
+
+def test_running_job_tells_rate_and_time_left() -> None:
+    runner, gate = Runner(), threading.Event()
+
+    def work(progress: ProgressLike) -> None:
+        assert callable(progress)
+        progress("detect", 0, 100)
+        gate.wait(0.2)
+        progress("detect", 50, 100)
+        gate.wait(10)
+
+    job = runner.submit("job", work)
+    while job.done < 50:
+        gate.wait(0.01)
+    assert tell(job).startswith("detect: 50 of 100 frames")
+    assert tell(job).endswith(" left")
+    gate.set()
+    assert job.over.wait(10)
+
+
+def test_jobs_table_shows_each_job_and_its_buttons(review: Review) -> None:
+    runner, gate = Runner(), threading.Event()
+    table = JobsTable(review, runner)
+    job = runner.submit("<b>film</b>", steps(5, gate))
+    assert table.wait()
+    row, _, stop, again, _ = table._rows[job]
+    assert "&lt;b&gt;film" in row.children[0].value
+    assert (stop.disabled, again.disabled) == (False, True)
+    stop.click()
+    gate.set()
+    assert job.over.wait(10)
+    assert table.wait()
+    assert (job.state, stop.disabled, again.disabled) == ("cancelled", True, False)
+    again.click()
+    assert runner.jobs[-1].over.wait(10)
+    runner.clear()
+    assert table.wait()
+    assert table.list.children == ()
+    table.close()
+
+
+def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panels_module, "verify", lambda *_, **__: SimpleNamespace(_repr_html_=lambda: "no leak"))
+    panel = RedactPanel(review)
+    visible = review.selected_ids[0]
+    review.decide([visible], redact=False)
+    panel.kinds["Black"][2].click()
+    panel.margin.value = 0.3
+    assert (review.blur, review.margin) == ("Black", 0.3)
+    assert panel.output.value == str(tmp_path / "short_redacted.mp4")
+    job = panel.run()
+    assert job.over.wait(120)
+    assert (job.state, job.error) == ("done", "")
+    report, leaks = job.result
+    assert report.ok
+    assert leaks._repr_html_() in panel.report.value
+    assert report.settings["blur"] == "Black"
+    assert not report.faces.loc[visible, "redact"]
+    assert "short_redacted.mp4" in panel.report.value
+    assert panel.player.children[0].value == (tmp_path / "short_redacted.mp4").read_bytes()
+    assert panel.wait(30)
+    assert all(image.value for _, image, _ in panel.kinds.values())
+    again = panel.run()
+    assert again.over.wait(30)
+    assert again.state == "failed"
+    assert "overwrite" in panel.bar.text.value
+    panel.close()
+
+
+def test_cancelled_pass_leaves_no_file(review: Review, tmp_path: Path) -> None:
+    panel = RedactPanel(review, examples=False)
+
+    def cancel_once_it_runs(_: Any) -> None:
+        if panel.bar.job is not None and panel.bar.job.done > 3:
+            panel.bar.cancel()
+
+    panel.runner.observe(cancel_once_it_runs, "revision")
+    panel.run()
+    assert panel.bar.job is not None
+    assert panel.bar.job.over.wait(60)
+    assert panel.bar.job.state == "cancelled"
+    assert list(tmp_path.iterdir()) == []
+    assert panel.report.value == ""
+    panel.close()
+
+
+def test_redact_panel_says_what_is_missing(short_truth: Annotations) -> None:
+    panel = RedactPanel(Review(short_truth.replace(video=replace(short_truth.video, path=None))))
+    panel.run_button.click()
+    assert "name the output" in panel.message.value
+    panel.try_button.click()
+    assert "there is no video" in panel.message.value
+    panel.close()
+
+
+def test_analyze_panel_tells_faults_of_the_configuration_while_it_is_typed(review: Review) -> None:
+    panel = AnalyzePanel(review)
+    assert panel.read().mode == "analyze"
+    for text in ("{", "[1]", '{"options": {"mode": "<i>erase</i>"}}', '{"options": {"what": 1}}', '"x"'):
+        panel.preset.value = text
+        assert panel.fault.value
+        assert "<i>" not in panel.fault.value
+        assert panel.run_button.disabled
+    panel.preset.value = '{"Version": "1.0", "OPTIONS": {"Mode": "Analyze"}}'
+    assert (panel.fault.value, panel.run_button.disabled) == ("", False)
+    panel.close()
+
+
+def test_analyze_panel_loads_what_it_found(short_clip: Path, tmp_path: Path) -> None:
+    review = Review.open(short_clip)
+    panel = AnalyzePanel(review)
+    panel.output.value = str(tmp_path / "found")
+    (job,) = panel.run()
+    assert job.over.wait(120)
+    assert (job.state, job.error) == ("done", "")
+    assert len(review.tracks) > 0
+    assert review.selected_ids == review.tracks.index.tolist()
+    assert review.save().parent == tmp_path / "found"
+    read = formats.read_annotations(tmp_path / "found" / "short_annotations.json", video=probe(short_clip))
+    assert read.selected_ids == review.selected_ids
+    panel.close()
+    review.close()
+
+
+def test_analyze_panel_queues_several_videos_and_keeps_edits(
+    short_clip: Path, short_truth: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def analyze(video: Path, **options: Any) -> Annotations:
+        given.append((video.name, options["output"].name, options["detection_size"]))
+        probe(video)
+        return short_truth
+
+    monkeypatch.setattr(panels_module, "analyze", analyze)
+    review = Review.open(short_clip)
+    review.add_face([10, 10, 30, 30])
+    panel = AnalyzePanel(review)
+    panel.videos.value = f"{short_clip}\n{tmp_path / 'absent.mp4'}\n"
+    panel.preset.value = '{"options": {"mode": "analyze", "resolution": "StandardDefinition"}}'
+    jobs = panel.run()
+    assert all(job.over.wait(120) for job in jobs)
+    assert [job.state for job in jobs] == ["done", "failed"]
+    assert "absent.mp4" in jobs[1].error
+    assert given == [("short.mp4", "short_analysis", 640), ("absent.mp4", "absent_analysis", 640)]
+    assert review.selected_ids == [1]
+    assert "your edits are kept" in panel.message.value
+    panel.close()
+    review.close()
+
+
+def test_open_finds_what_the_first_pass_wrote(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
+    clip = tmp_path / "film.mp4"
+    clip.write_bytes(short_clip.read_bytes())
+    room = open_workbench(clip)
+    assert room.review.detections.empty
+    assert room.tabs.children[room.tabs.selected_index] is room.analyze
+    room.close()
+    folder = tmp_path / "film_analysis"
+    folder.mkdir()
+    formats.write_annotations(short_truth.replace(video=probe(clip)), folder / "film_annotations.json")
+    room = open_workbench(clip, autosave=tmp_path / "film.jsonl")
+    assert room.review.selected_ids == short_truth.selected_ids
+    assert room.tabs.selected_index == 0
+    room.review.decide([room.review.selected_ids[0]], redact=False)
+    assert (tmp_path / "film.jsonl").exists()
+    room.close()
+    room.review.close()
+
+
+def test_closing_the_workbench_cancels_a_running_pass(review: Review) -> None:
+    room, gate = Workbench(review), threading.Event()
+    job = room.runner.submit("long", steps(1000, gate))
+    room.close()
+    gate.set()
+    assert job.over.wait(10)
+    assert job.state == "cancelled"
+
+
+def test_large_video_is_not_sent_to_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = tmp_path / "<b>film.mp4"
+    film.write_bytes(b"x" * 100)
+    monkeypatch.setattr(playback_module, "_MOST_BYTES", 10)
+    shown = playback_module.as_video(film).value
+    assert "too large" in shown
+    assert "<b>film" not in shown
+
+
+def test_pass_cancelled_is_told_apart_from_a_fault() -> None:
+    def work(progress: ProgressLike) -> None:
+        raise PassCancelled("stopped")
+
+    job = Runner().submit("job", work)
+    assert job.over.wait(10)
+    assert (job.state, job.error) == ("cancelled", "")
