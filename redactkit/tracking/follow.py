@@ -1,148 +1,164 @@
-"""Follow boxes from one picture to the next by their pixels alone."""
+"""Boxes followed from one frame to another by their pixels alone.
+
+References
+----------
+Kalal, Mikolajczyk and Matas, "Forward-Backward Error: Automatic Detection of Tracking Failures", ICPR 2010: a grid of
+points is followed there and back, those that do not return are dropped, and the median of the rest moves the box.
+Bouguet, "Pyramidal Implementation of the Lucas Kanade Feature Tracker", 2000.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from redactkit.boxes import FloatArray
+from redactkit.boxes import FloatArray, as_boxes
+from redactkit.errors import OptionError
 
-__all__ = ["follow"]
+__all__ = ["FollowOptions", "follow"]
 
-Gray = NDArray[np.uint8]
+GrayImage = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
 
-GRID = 12
-FACE = 96.0
-AROUND = 1.0
-LEAST_POINTS = 8
-RETURNING = 0.35
-ASTRAY = 1.0
-SPREAD = 0.12
-GROWTH = 1.25
+GRID = 8
+"""Points across and down a box."""
+PATCH = 24
+"""Side in pixels to which a box is scaled before its look is compared."""
 
 
-def follow(before: Gray, after: Gray, boxes: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Find where the pixels in each box went.
-
-    A grid of points in the box is followed forwards by pyramidal Lucas-Kanade and back again. The points
-    that come back to where they started say how the box moved and grew: each by the median.
+@dataclass(frozen=True)
+class FollowOptions:
+    """What is taken for the same face.
 
     Parameters
     ----------
-    before, after : uint8 ndarray of shape (H, W)
-        Two pictures, in either direction of time.
-    boxes : ndarray of shape (N, 4)
-        In pixels of the pictures; they may reach outside.
+    returned : float
+        Share of a box's points that must come back to where they started.
+    astray : float
+        Pixels by which a point may miss its start, or 0.02 of the box's size where that is more.
+    likeness : float
+        Correlation of the box's picture before and after, -1 to 1.
+    growth : float
+        Most by which a box may grow or shrink from one frame to the other, as a factor.
+    reach : int
+        Side in pixels of the window compared; eight times that is about the longest way found.
+    """
+
+    returned: float = 0.4
+    astray: float = 1.0
+    likeness: float = 0.6
+    growth: float = 1.25
+    reach: int = 15
+
+
+def follow(
+    previous: GrayImage, current: GrayImage, boxes: ArrayLike, *, options: FollowOptions | None = None
+) -> tuple[FloatArray, BoolArray]:
+    """Find the boxes of one frame again in another.
+
+    Parameters
+    ----------
+    previous, current : ndarray of shape (H, W), uint8
+        The frame the boxes are of, and the one to find them in, in grey and of one size.
+    boxes : array_like of shape (N, 4)
+        Boxes on ``previous``, in pixels.
+    options : FollowOptions, optional
 
     Returns
     -------
     boxes : ndarray of shape (N, 4)
-        The boxes in ``after``, those that could not be followed as they were.
-    certain : bool ndarray of shape (N,)
-        False where too few points came back, they disagree, or the box is outside the picture.
+        Where they are on ``current``; where they were, for those not found.
+    ok : ndarray of shape (N,), bool
+        Which were found: enough points came back, and the picture still looks the same.
 
-    References
-    ----------
-    Kalal, Mikolajczyk, Matas: Forward-Backward Error: Automatic Detection of Tracking Failures, ICPR 2010.
-
-    Examples
-    --------
-    >>> picture = np.random.default_rng(0).integers(0, 255, (80, 100), np.uint8)
-    >>> boxes, certain = follow(picture, np.roll(picture, 3, axis=1), np.array([[30.0, 20, 40, 40]]))
-    >>> boxes.round().tolist(), certain.tolist()
-    ([[33.0, 20.0, 40.0, 40.0]], [True])
+    Raises
+    ------
+    OptionError
+        If an image is not grey, not uint8, or the two differ in size.
+    TableError
+        If ``boxes`` has another shape than (N, 4).
     """
-    moved = np.array(boxes, np.float64).reshape(-1, 4)
-    certain = np.zeros(len(moved), bool)
-    for place, box in enumerate(moved.copy()):
-        found = _follow_one(before, after, box)
-        if found is not None:
-            moved[place], certain[place] = found, True
-    return moved, certain
+    options = options or FollowOptions()
+    _check_images(previous, current)
+    start = as_boxes(boxes)
+    if not len(start):
+        return start, np.zeros(0, bool)
+    points = _grid(start)
+    there, valid = _flow(previous, current, points, options.reach)
+    back, returned = _flow(current, previous, there, options.reach)
+    size = np.sqrt(np.clip(start[:, 2] * start[:, 3], 0, None))
+    astray = np.linalg.norm(back - points, axis=2)
+    good = valid & returned & (astray <= np.maximum(options.astray, 0.02 * size)[:, None]) & _inside(points, previous)
+    ok = good.mean(axis=1) >= options.returned
+    moved = _moved(start, points, there, good, options.growth)
+    ok &= _likeness(previous, current, start, moved) >= options.likeness
+    return np.where(ok[:, None], moved, start), ok
 
 
-@dataclass(frozen=True)
-class _Window:
-    """The part of both pictures around a box, scaled so that a large face costs no more than a small one."""
-
-    before: Gray
-    after: Gray
-    corner: FloatArray
-    scale: float
+def _check_images(previous: GrayImage, current: GrayImage) -> None:
+    for image in (previous, current):
+        if image.ndim != 2 or image.dtype != np.uint8:
+            raise OptionError(f"an image must be grey, (H, W) uint8, got {image.shape} {image.dtype}")
+    if previous.shape != current.shape:
+        raise OptionError(f"both images must have one size, got {previous.shape} and {current.shape}")
 
 
-def _follow_one(before: Gray, after: Gray, box: FloatArray) -> FloatArray | None:
-    points = _grid(box, before.shape)
-    window = _window(before, after, box)
-    if len(points) < LEAST_POINTS or min(window.before.shape) < 16:
-        return None
-    start, end = _flow(window, (points - window.corner) * window.scale)
-    if len(start) < max(LEAST_POINTS, RETURNING * len(points)):
-        return None
-    steps = end - start
-    step = np.median(steps, axis=0)
-    growth = _growth(start, end)
-    spread = np.median(np.linalg.norm(steps - step - (growth - 1) * (start - start.mean(axis=0)), axis=1))
-    if not 1 / GROWTH < growth < GROWTH or spread > SPREAD * box[2:].max() * window.scale:
-        return None
-    middle = box[:2] + box[2:] / 2 + step / window.scale
-    return np.concatenate([middle - box[2:] * growth / 2, box[2:] * growth])
+def _grid(boxes: FloatArray) -> FloatArray:
+    """Return points spread over the inner part of each box, (N, GRID ** 2, 2)."""
+    share = np.linspace(0.1, 0.9, GRID)
+    unit = np.stack(np.meshgrid(share, share), axis=-1).reshape(1, -1, 2)
+    return np.asarray(boxes[:, None, :2] + unit * boxes[:, None, 2:])
 
 
-def _grid(box: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Return points spread over the box, those inside the picture."""
-    shares = 0.05 + 0.9 * (np.arange(GRID) + 0.5) / GRID
-    x, y = np.meshgrid(box[0] + shares * box[2], box[1] + shares * box[3])
-    inside = (x >= 1) & (x < shape[1] - 1) & (y >= 1) & (y < shape[0] - 1)
-    return np.stack([x[inside], y[inside]], axis=1)
+def _flow(first: GrayImage, second: GrayImage, points: FloatArray, reach: int) -> tuple[FloatArray, BoolArray]:
+    flat = points.reshape(-1, 1, 2).astype(np.float32)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(first, second, flat, flat.copy(), winSize=(reach, reach), maxLevel=3)
+    return moved.reshape(points.shape).astype(np.float64), status.reshape(points.shape[:2]) == 1
 
 
-def _window(before: Gray, after: Gray, box: FloatArray) -> _Window:
-    import cv2
-
-    reach = AROUND * box[2:].max() + 16
-    left, top = np.maximum(np.floor(box[:2] - reach), 0).astype(int)
-    right, bottom = np.maximum(np.ceil(box[:2] + box[2:] + reach), 0).astype(int)
-    scale = min(1.0, FACE / max(float(box[2:].max()), 1.0))
-    parts = [np.asarray(picture[top:bottom, left:right]) for picture in (before, after)]
-    if scale < 1 and parts[0].size:
-        parts = [np.asarray(cv2.resize(p, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)) for p in parts]
-    return _Window(parts[0], parts[1], np.array([left, top], np.float64), scale)
+def _inside(points: FloatArray, image: GrayImage) -> BoolArray:
+    height, width = image.shape
+    return np.asarray(((points >= 0) & (points < (width, height))).all(axis=2))
 
 
-def _flow(window: _Window, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return where points start and end, of those that come back."""
-    import cv2
-
-    start = points.astype(np.float32).reshape(-1, 1, 2)
-    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 0.03)
-
-    def flow(first: Gray, second: Gray, at: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        there, found, _ = cv2.calcOpticalFlowPyrLK(
-            first, second, at, at.copy(), winSize=(15, 15), maxLevel=3, criteria=criteria
-        )
-        return np.asarray(there), np.asarray(found)[:, 0] == 1
-
-    end, went = flow(window.before, window.after, start)
-    back, returned = flow(window.after, window.before, end)
-    good = went & returned & (np.linalg.norm(back - start, axis=2)[:, 0] < ASTRAY)
-    return start[good, 0].astype(np.float64), end[good, 0].astype(np.float64)
+def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolArray, growth: float) -> FloatArray:
+    """Move and scale each box by the medians over its good points; a box with none stays."""
+    result = boxes.copy()
+    for index in np.flatnonzero(good.sum(axis=1) >= 2):
+        p, q = before[index, good[index]], after[index, good[index]]
+        scale = np.clip(_scale(p, q), 1 / growth, growth)
+        center = boxes[index, :2] + boxes[index, 2:] / 2
+        center = np.median(q - scale * (p - center), axis=0)
+        sides = boxes[index, 2:] * scale
+        result[index] = *(center - sides / 2), *sides
+    return result
 
 
-def _growth(start: FloatArray, end: FloatArray) -> float:
-    """Return by how much points moved apart: the median ratio of their distances."""
-    first, second = np.array(list(_pairs(len(start)))).T
-    before = np.linalg.norm(start[first] - start[second], axis=1)
-    apart = before > 4
-    if apart.sum() < LEAST_POINTS:
-        return 1.0
-    return float(np.median(np.linalg.norm(end[first] - end[second], axis=1)[apart] / before[apart]))
+def _scale(before: FloatArray, after: FloatArray) -> float:
+    """Return the median change of the distances between points."""
+    a, b = np.triu_indices(len(before), 1)
+    apart = np.linalg.norm(before[a] - before[b], axis=1)
+    return float(np.median(np.linalg.norm(after[a] - after[b], axis=1) / np.maximum(apart, 1e-6)))
 
 
-def _pairs(count: int) -> Iterator[tuple[int, int]]:
-    """Yield pairs of points far apart in the grid."""
-    for shift in (count // 2, count // 3, max(1, count // 4)):
-        yield from ((place, (place + shift) % count) for place in range(count))
+def _likeness(previous: GrayImage, current: GrayImage, before: FloatArray, after: FloatArray) -> FloatArray:
+    """Return the normalised correlation of each box's picture before and after, 0 where there is nothing to see."""
+    old = np.stack([_patch(previous, box) for box in before])
+    new = np.stack([_patch(current, box) for box in after])
+    old -= old.mean(axis=1, keepdims=True)
+    new -= new.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
+    return np.asarray((old * new).sum(axis=1) / np.maximum(norm, 1.0))
+
+
+def _patch(image: GrayImage, box: FloatArray) -> FloatArray:
+    """Return a box's picture as a vector of PATCH ** 2 values; beyond the frame its border goes on."""
+    scale = box[2:] / PATCH
+    corner = box[:2] + scale / 2 - 0.5
+    turn = np.array([[scale[0], 0, corner[0]], [0, scale[1], corner[1]]], np.float64)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patch = cv2.warpAffine(image, turn, (PATCH, PATCH), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(patch, np.float64).ravel()

@@ -29,7 +29,7 @@ class Limits:
     step: float
     longest: float
     gate: float
-    margin: float = 2.0
+    margin: float = 1.5
     miss: float = 0.8
 
 
