@@ -52,6 +52,7 @@ def redact(
     crf: float | None = None,
     preset: str | None = None,
     audio: Literal["keep", "drop"] = "keep",
+    smart_copy: bool = True,
     force: bool = False,
     overwrite: bool = False,
     progress: ProgressLike = True,
@@ -78,6 +79,9 @@ def redact(
     codec, crf, preset : optional
         Of the encoder; by default H.264 for 8-bit sources, HEVC Main 10 for deeper ones.
     audio : {"keep", "drop"}
+    smart_copy : bool
+        Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
+        doubt that this is right; the rest is encoded. The report says which frames were copied.
     force : bool
         Take annotations of another video all the same.
     overwrite : bool
@@ -124,7 +128,17 @@ def redact(
     )
     info, plan = prepared.info, prepared.plan
     sweep_parts(target.parent)
-    with VideoWriter(target, info, codec=codec, crf=crf, preset=preset, audio=audio, overwrite=overwrite) as writer:
+    prepared.settings["smart_copy"] = smart_copy
+    with VideoWriter(
+        target,
+        info,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        audio=audio,
+        overwrite=overwrite,
+        smart_copy=plan.touched if smart_copy else None,
+    ) as writer:
         odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
         notes = (*odd, *writer.notes)
-    return report_of(prepared, target, notes=notes)
+    return report_of(prepared, target, notes=notes, copied=writer.copied_ranges)

@@ -31,8 +31,8 @@ def write_frames(
     plan : Plan
     writer : VideoWriter
     span : (int, int), optional
-        First frame and the frame after the last one; by default all. The frames of a part look as they
-        would if the whole video was written.
+        First frame and the frame after the last one; by default all that the writer does not copy. The
+        frames of a part look as they would if the whole video was written.
     kind : str
         Blur kind.
     strength : float
@@ -51,12 +51,14 @@ def write_frames(
     """
     if info.path is None:
         raise OptionError("these annotations name no video file; pass the path of the video")
-    start, stop = span or (0, info.frame_count)
+    start = span[0] if span else 0
+    expected = sum(last - first for first, last in ([span] if span else writer.wanted))
+    # The effect holds what it took from earlier frames, so the ones before a part are shown to it too.
+    ranges = [(max(start - LEAD, 0), span[1])] if span else writer.wanted
     effect: effects.Effect | None = None
     count = 0
-    with VideoReader(info.path, info=info) as reader, track(progress, "redact", total=stop - start) as update:
-        # The effect holds what it took from earlier frames, so the ones before a part are shown to it too.
-        for frame in reader.frames(max(start - LEAD, 0), stop):
+    with VideoReader(info.path, info=info) as reader, track(progress, "redact", total=expected) as update:
+        for frame in reader.ranges(ranges):
             boxes, faces = plan.at(frame.index)
             wanted = frame.index >= start
             if not wanted and not len(boxes):
@@ -70,6 +72,6 @@ def write_frames(
                 count += 1
                 update(1)
         odd = list(reader.decode_errors)
-    if count != stop - start:
-        raise MismatchError(f"{info.path} gave {count} frames where {stop - start} were announced; nothing was written")
+    if count != expected:
+        raise MismatchError(f"{info.path} gave {count} frames where {expected} were announced; nothing was written")
     return odd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +59,27 @@ def prepare(
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=margin)
     settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
-    settings |= {"codec": codec, "crf": crf, "preset": preset, "faces": faces, "cosmetic": kind.cosmetic}
+    settings |= {
+        "codec": codec,
+        "crf": crf,
+        "preset": preset,
+        "faces": faces,
+        "cosmetic": kind.cosmetic,
+        "smart_copy": False,
+    }
     return Preparation(info, laid, plan, settings)
 
 
-def report_of(prepared: Preparation, output: Path, *, notes: tuple[str, ...]) -> RedactionReport:
-    """Check what was written against its source, and save and return the report."""
+def report_of(
+    prepared: Preparation, output: Path, *, notes: tuple[str, ...], copied: Sequence[tuple[int, int]] = ()
+) -> RedactionReport:
+    """Check what was written against its source, and save and return the report.
+
+    ``copied`` has start and stop (not included) of every range of frames that was copied and not encoded.
+    """
     info, settings = prepared.info, prepared.settings
     assert info.path is not None
+    record = make_record(info.sha256, output, prepared.annotations)
     report = RedactionReport(
         source=info.path,
         output=output,
@@ -74,7 +87,7 @@ def report_of(prepared: Preparation, output: Path, *, notes: tuple[str, ...]) ->
         faces=count_faces(prepared.annotations, prepared.plan, faces=settings["faces"]),
         fidelity=compare_files(info, output, audio=settings["audio"]),
         notes=(*_warnings(settings), *notes),
-        record=make_record(info.sha256, output, prepared.annotations),
+        record=record | {"copied_frames": [list(span) for span in copied]},
     )
     report.save()
     return report

@@ -63,10 +63,16 @@ class CopyPlan:
         bounds = [0, *edges.tolist(), len(self.copied)] if len(self.copied) else []
         return [(start, stop, bool(self.copied[start])) for start, stop in pairwise(bounds)]
 
+    def ranges(self, *, copied: bool) -> list[tuple[int, int]]:
+        """Return start and stop of every run of frames that is copied, or that must be written anew."""
+        return [(start, stop) for start, stop, is_copied in self.runs if is_copied == copied]
+
     @property
-    def encoded_ranges(self) -> list[tuple[int, int]]:
-        """Return start and stop of every run of frames that must be written anew."""
-        return [(start, stop) for start, stop, copied in self.runs if not copied]
+    def notes(self) -> list[str]:
+        """Say what is copied, or why nothing is; nothing where no copying was asked for."""
+        if self.copied.any():
+            return [f"{np.count_nonzero(self.copied)} of {len(self.copied)} frames copied bit for bit"]
+        return [f"every frame encoded: {self.reason}"] if self.reason else []
 
 
 def plan_copy(info: VideoInfo, redacted: ArrayLike, *, encoding: Encoding | None = None) -> CopyPlan:
@@ -118,7 +124,8 @@ def plan_copy(info: VideoInfo, redacted: ArrayLike, *, encoding: Encoding | None
     if reason:
         return CopyPlan(nothing, reason)
     copied = survey.clear_frames(info, hidden)
-    return CopyPlan(copied, "", survey.config, survey.free_id, max(_OUR_REORDERING, survey.delay(info)))
+    reason = "" if copied.any() else "no group of pictures is free of hidden boxes"
+    return CopyPlan(copied, reason, survey.config, survey.free_id, max(_OUR_REORDERING, survey.delay(info)))
 
 
 def _unfit(info: VideoInfo, encoding: Encoding) -> str:

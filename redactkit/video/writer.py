@@ -64,8 +64,8 @@ class VideoWriter:
         What frames are stored as, in FFmpeg's name.
     copied : ndarray of shape (F,), bool
         The frames that are copied and not written.
-    wanted : list of (int, int)
-        Start and stop of every range of frames that is to be written.
+    wanted, copied_ranges : list of (int, int)
+        Start and stop of every range of frames that is to be written, and of the others.
     notes : list of str
         What is converted or left out rather than kept.
 
@@ -108,11 +108,13 @@ class VideoWriter:
         self._encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
         self.pixel_format = self._encoding.pixel_format
         self._plan = self._planned(smart_copy)
-        self.copied, self.wanted = self._plan.copied, self._plan.encoded_ranges
+        self.copied = self._plan.copied
+        self.wanted, self.copied_ranges = self._plan.ranges(copied=False), self._plan.ranges(copied=True)
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
             self.notes.append(f"{len(info.audio)} audio track(s) dropped, as asked")
         self._shift = start_shift(info)
+        self.notes += self._plan.notes
         if self._shift:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
         self._durations = durations(info, 0)
@@ -144,7 +146,7 @@ class VideoWriter:
 
     def _planned(self, redacted: ArrayLike | None) -> CopyPlan:
         if redacted is None:
-            return CopyPlan(np.zeros(self._info.frame_count, bool), "it was not asked for")
+            return CopyPlan(np.zeros(self._info.frame_count, bool))
         return plan_copy(self._info, redacted, encoding=self._encoding)
 
     def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
