@@ -37,6 +37,7 @@ Number = int | float
 FrameSize = tuple[int, int]
 
 _FINE = 1000
+_SLOWEST, _FASTEST = 1e-3, 1e12
 _LARGEST_TICK = 2**53
 _INT64 = 2**63
 
@@ -161,7 +162,7 @@ def _contradictions(document: Document, info: VideoInfo) -> list[Remark]:
 
 def _timescale(document: Document) -> tuple[Fraction, int]:
     """Return ticks per second, and what ticks are multiplied by to be whole numbers."""
-    if not 0 < document.timescale <= 10**12:
+    if not _SLOWEST <= document.timescale <= _FASTEST:
         raise AnnotationError(f"timescale must be positive ticks per second, got {document.timescale}")
     stated = [part for item in document.fragments or [] for part in (item.start, item.interval, item.duration)]
     parts = [part for part in stated if part is not None]

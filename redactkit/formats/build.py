@@ -22,6 +22,8 @@ __all__ = ["MOST_ROWS", "Found", "RowPlaces", "by_frame", "by_time"]
 
 MOST_ROWS = 5_000_000
 _NANO = 10**9
+_LARGEST_TICK = 2**53
+_LONGEST = 1e9
 Clock = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -121,6 +123,8 @@ def _check_clock(clock: Clock) -> Clock:
     AnnotationError
         If a frame has two times, or time does not ascend with frames.
     """
+    if np.abs(clock[1]).max(initial=0) > _LONGEST:
+        raise AnnotationError(f"times must be below {_LONGEST:.0e} s, got {np.abs(clock[1]).max():.3g}")
     numbers, first = np.unique(clock[0], return_index=True)
     seconds = clock[1][first]
     apart = np.abs(clock[1] - seconds[np.searchsorted(numbers, clock[0])]) > 1e-6
@@ -167,9 +171,10 @@ def by_time(
     Frames are the instants of the file; where none is told for longer than usual, instants without
     faces are laid out. With ``boxless`` boxes are NaN, and only the instants told are laid out.
     """
+    first, last = min(found.at, default=0), max(found.at, default=0)
+    if first < 0 or last > _LARGEST_TICK:
+        raise AnnotationError(f"times must be 0 to 2^53 ticks, got {first} to {last}")
     instants = np.unique(np.array(found.at, np.int64))
-    if len(instants) and (instants[0] < 0 or instants[-1] > 2**53):
-        raise AnnotationError(f"times must be 0 to 2^53 ticks, got {instants[0]} to {instants[-1]}")
     steps = np.diff(instants)
     usual = int(np.median(steps)) if len(steps) else timescale
     spans = [Span(int(tick), usual, 1, usual) for tick in instants]

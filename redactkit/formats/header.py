@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import pandas as pd
-from msgspec import Struct
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
@@ -31,16 +31,17 @@ __all__ = [
 
 SCHEMA = 1
 
-Ratio = tuple[int, int]
+Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Ratio = tuple[Whole, Whole]
 
 
 class AudioHeader(Struct, omit_defaults=True):
     """One audio stream."""
 
-    index: int
+    index: Whole
     codec: str
-    sample_rate: int
-    channels: int
+    sample_rate: Whole
+    channels: Whole
     start: Ratio | None = None
 
 
@@ -49,25 +50,25 @@ class VideoHeader(Struct, omit_defaults=True):
 
     time_base: Ratio
     frame_rate: Ratio
-    frame_count: int
+    frame_count: Whole
     name: str = ""
     sha256: str = ""
-    rotation: int = 0
+    rotation: Whole = 0
     mirrored: bool = False
     codec: str = ""
     pixel_format: str = ""
-    bit_depth: int = 8
+    bit_depth: Whole = 8
     sample_aspect_ratio: Ratio = (1, 1)
-    color: tuple[int, int, int, int] = (0, 2, 2, 2)
+    color: tuple[Whole, Whole, Whole, Whole] = (0, 2, 2, 2)
     container: str = ""
     audio: list[AudioHeader] = []
-    keyframes: list[int] = []
+    keyframes: list[Whole] = []
 
 
 class Decision(Struct, omit_defaults=True):
     """What the analyst decided about one face."""
 
-    face_id: int
+    face_id: Whole
     redact: bool
     label: str = ""
     reason: str = ""
@@ -76,11 +77,11 @@ class Decision(Struct, omit_defaults=True):
 class Header(Struct, omit_defaults=True):
     """The ``redactkit`` object."""
 
-    schema: int
+    schema: Whole
     video: VideoHeader
     decisions: list[Decision] = []
     discarded: dict[str, list[Any]] = {}
-    cuts: list[int] = []
+    cuts: list[Whole] = []
     settings: dict[str, Any] = {}
 
 
@@ -218,5 +219,5 @@ def discarded_of(header: Header) -> pd.DataFrame:
         return empty_detections()
     try:
         return as_detections({name: header.discarded[name] for name in DETECTIONS})
-    except (KeyError, ValueError, OverflowError) as err:
+    except (KeyError, TypeError, ValueError, OverflowError) as err:
         raise AnnotationError(f"redactkit.discarded is no detections table: {err}") from err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -115,24 +116,19 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
     first = text.split(b"\n", 1)[0]
     separator = max((b",", b";", b"\t"), key=first.count).decode()
     empty = {name: ["", "nan", "NaN", "null"] for name in (*_NUMBERS, "face_id")}
-    options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "encoding": "utf-8"}
+    options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
     try:
-        names = list(_rename(pd.read_csv(io.BytesIO(text), nrows=0, **options)).columns)
-        table: pd.DataFrame = pd.read_csv(
-            io.BytesIO(text),
-            names=names,
-            header=0,
-            keep_default_na=False,
-            na_values=empty,
-            index_col=False,
-            low_memory=False,
-            **options,
-        )
-        return table
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            names = list(_rename(pd.read_csv(io.BytesIO(text), nrows=0, **options)).columns)
+            table: pd.DataFrame = pd.read_csv(
+                io.BytesIO(text), names=names, header=0, keep_default_na=False, na_values=empty, **options
+            )
     except AnnotationError:
         raise
-    except (ValueError, OverflowError) as err:
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as err:
         raise AnnotationError(f"not a CSV table: {err}") from err
+    return table
 
 
 def _rename(table: pd.DataFrame) -> pd.DataFrame:
@@ -205,7 +201,7 @@ def _faces(table: pd.DataFrame) -> list[int | str | None]:
 def _face(value: Any) -> int | str | None:
     if value is None or value is pd.NA or value != value:
         return None
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) else str(value)
 

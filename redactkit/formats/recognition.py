@@ -79,7 +79,7 @@ def _of_xml(start: bytes, source: Source) -> str:
 
 
 def _of_text(start: bytes, source: Source) -> str:
-    line = next(line for line in start.decode("utf-8", "replace").splitlines() if line.strip())
+    line = next((line for line in start.decode("utf-8", "replace").splitlines() if line.strip()), "")
     if _NUMBERS.fullmatch(line) and len(re.split(r"[,\s]+", line.strip(" ,"))) >= 6:
         return "mot"
     if _WORDS.fullmatch(line.strip()):
