@@ -11,6 +11,7 @@ from redactkit.tracking.ends import extend
 from redactkit.tracking.evidence import WeakOptions, split_weak
 from redactkit.tracking.gaps import fill_gaps, long_gaps
 from redactkit.tracking.linking import LinkOptions, link, renumber
+from redactkit.tracking.risk import review_queue
 from redactkit.tracking.smoothing import smooth
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "link",
     "long_gaps",
     "renumber",
+    "review_queue",
     "smooth",
     "split_weak",
 ]
