@@ -85,6 +85,7 @@ def make_specs(
     crf: float | None = None,
     preset: str | None = None,
     audio: str = "keep",
+    smart_copy: bool = True,
     threads: int | None = None,
     part_frames: int = PART_FRAMES,
     overwrite: bool = False,
@@ -103,8 +104,8 @@ def make_specs(
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
     detector, detection_size, sensitivity, roll
         As of `redactkit.analyze`.
-    blur, margin, strength, codec, crf, preset, audio
-        As of `redactkit.redact`.
+    blur, margin, strength, codec, crf, preset, audio, smart_copy
+        As of `redactkit.redact`; a video of several parts is encoded as a whole.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     part_frames : int
@@ -119,7 +120,7 @@ def make_specs(
         raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {detector!r}")
     analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "roll": roll}
     hiding = {"blur": blur, "margin": margin, "strength": strength}
-    hiding |= {"codec": codec, "crf": crf, "preset": preset, "audio": audio}
+    hiding |= {"codec": codec, "crf": crf, "preset": preset, "audio": audio, "smart_copy": smart_copy}
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(

@@ -182,9 +182,9 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
         return Outcome("analyze", spans)
     if spec.redacts and not _stands(spec, [spec.output, spec.report]):
         annotations = annotations_of(spec, source)
-        prepare_parts(
-            prepare(source, annotations, info=info, **_hiding_options(spec, annotations)), _parts_folder(spec)
-        )
+        options = _hiding_options(spec, annotations)
+        options.pop("smart_copy")
+        prepare_parts(prepare(source, annotations, info=info, **options), _parts_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
 

@@ -15,11 +15,22 @@ from types import FrameType
 from typing import Any
 
 from redactkit import __version__
+from redactkit.cli.jobs import add_batch, add_watch
+from redactkit.cli.options import (
+    DONE,
+    EXPOSED,
+    FAILED,
+    add_command,
+    add_detecting,
+    add_hiding,
+    add_writing,
+    blur_options,
+    detector_options,
+)
+from redactkit.cli.upkeep import add_purge, add_reproduce
 
 __all__ = ["main"]
 
-DONE, FAILED, USAGE, EXPOSED = range(4)
-BLURS = ["Low", "Med", "High", "Box", "Black", "Pixelate", "Fill"]
 FORMATS = ["azure", "cvat", "mot", "coco", "csv", "parquet"]
 
 
@@ -75,39 +86,15 @@ def _parser() -> argparse.ArgumentParser:
         _add_run,
         _add_inspect,
         _add_convert,
+        add_batch,
+        add_watch,
+        add_reproduce,
+        add_purge,
         _add_demo,
         _add_lab,
     ):
         add(commands)
     return parser
-
-
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(run=run)
-    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return command
-
-
-def _writing(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
-    command.add_argument("--quiet", action="store_true", help="show no progress")
-
-
-def _detecting(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--detector", default="centerface", help="centerface (default) or yunet")
-    command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
-    command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
-
-
-def _hiding(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--blur", default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
-    command.add_argument("--margin", type=float, default=0.15, help="share added on each side (default 0.15)")
-    command.add_argument("--strength", type=float, default=1.0, help="above 1 hides more (default 1)")
-    command.add_argument("--codec", help="encoder, by default libx264 (8 bit) or libx265 (deeper)")
-    command.add_argument("--crf", type=float, help="constant rate factor of the encoder")
-    command.add_argument("--preset", help="speed preset of the encoder")
-    command.add_argument("--audio", default="keep", choices=["keep", "drop"])
 
 
 def _choosing(command: argparse.ArgumentParser) -> None:
@@ -124,22 +111,12 @@ def _id_list(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"expected face IDs like 1,4, got {text!r}") from None
 
 
-def _detector_options(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("detector", "detection_size", "sensitivity", "overwrite")
-    return {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
-
-
-def _blur_options(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "overwrite")
-    return {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
-
-
 def _add_analyze(commands: Any) -> None:
-    command = _command(commands, "analyze", _analyze, "find and track every face; write annotations and thumbnails")
+    command = add_command(commands, "analyze", _analyze, "find and track every face; write annotations and thumbnails")
     command.add_argument("video", nargs="+")
     command.add_argument("-o", "--output", metavar="DIR", help="default: STEM_analysis beside the video")
-    _detecting(command)
-    _writing(command)
+    add_detecting(command)
+    add_writing(command)
 
 
 def _analyze(options: argparse.Namespace) -> int:
@@ -147,7 +124,7 @@ def _analyze(options: argparse.Namespace) -> int:
 
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
-        annotations = analyze(video, output=folder, **_detector_options(options))
+        annotations = analyze(video, output=folder, **detector_options(options))
         print(
             f"{video}: {len(annotations.tracks)} faces, {len(annotations.detections)} boxes "
             f"in {annotations.video.frame_count} frames"
@@ -175,14 +152,14 @@ def _guarded(one: Callable[[str], int], video: str) -> int:
 
 
 def _add_redact(commands: Any) -> None:
-    command = _command(commands, "redact", _redact, "hide the chosen faces in a new mp4")
+    command = add_command(commands, "redact", _redact, "hide the chosen faces in a new mp4")
     command.add_argument("video")
     command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
     command.add_argument("-o", "--output", metavar="FILE")
     command.add_argument("--force", action="store_true", help="take annotations of another video all the same")
     _choosing(command)
-    _hiding(command)
-    _writing(command)
+    add_hiding(command)
+    add_writing(command)
 
 
 def _redact(options: argparse.Namespace) -> int:
@@ -197,7 +174,7 @@ def _redact(options: argparse.Namespace) -> int:
         include=options.include,
         exclude=options.exclude,
         force=options.force,
-        **_blur_options(options),
+        **blur_options(options),
     )
     return _tell(report)
 
@@ -211,18 +188,18 @@ def _tell(report: Any) -> int:
 
 
 def _add_combined(commands: Any) -> None:
-    command = _command(commands, "combined", _combined, "find every face and hide it, in one go")
+    command = add_command(commands, "combined", _combined, "find every face and hide it, in one go")
     command.add_argument("video", nargs="+")
     command.add_argument("-o", "--output", metavar="FILE|DIR", help="default: STEM_redacted.mp4 beside the video")
-    _detecting(command)
-    _hiding(command)
-    _writing(command)
+    add_detecting(command)
+    add_hiding(command)
+    add_writing(command)
 
 
 def _combined(options: argparse.Namespace) -> int:
     from redactkit.passes import combined
 
-    shared = _detector_options(options) | _blur_options(options)
+    shared = detector_options(options) | blur_options(options)
     return _each(options.video, lambda video: _tell(combined(video, output=_output_for(video, options), **shared)))
 
 
@@ -240,7 +217,7 @@ def _output_for(video: str, options: argparse.Namespace) -> Path | None:
 
 
 def _add_verify(commands: Any) -> None:
-    command = _command(commands, "verify", _verify, "look for faces left bare in a redacted video")
+    command = add_command(commands, "verify", _verify, "look for faces left bare in a redacted video")
     command.add_argument("video")
     command.add_argument("redacted")
     command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
@@ -264,13 +241,13 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _add_run(commands: Any) -> None:
-    command = _command(commands, "run", _run, "run a job configuration: mode and blur from a preset file")
+    command = add_command(commands, "run", _run, "run a job configuration: mode and blur from a preset file")
     command.add_argument("video")
     command.add_argument("--config", required=True, metavar="PRESET.json")
     command.add_argument("--annotations", metavar="FILE", help="for mode redact")
     command.add_argument("--ids", metavar="FILE", help="for mode redact")
     command.add_argument("-o", "--output", metavar="DIR", help="default: the video's folder")
-    _writing(command)
+    add_writing(command)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -293,7 +270,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _add_inspect(commands: Any) -> None:
-    command = _command(commands, "inspect", _inspect, "say what is in an annotation file and what is odd about it")
+    command = add_command(commands, "inspect", _inspect, "say what is in an annotation file and what is odd about it")
     command.add_argument("annotations")
     command.add_argument("--format", help="default: recognised by content")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -308,7 +285,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _add_convert(commands: Any) -> None:
-    command = _command(commands, "convert", _convert, "write an annotation file in another format")
+    command = add_command(commands, "convert", _convert, "write an annotation file in another format")
     command.add_argument("annotations")
     command.add_argument("output")
     command.add_argument("--to", required=True, choices=FORMATS)
@@ -341,7 +318,7 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _add_demo(commands: Any) -> None:
-    command = _command(commands, "demo", _demo, "run both passes on the sample clip")
+    command = add_command(commands, "demo", _demo, "run both passes on the sample clip")
     command.add_argument("-o", "--output", metavar="DIR", default="redactkit-output")
     command.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -357,7 +334,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _add_lab(commands: Any) -> None:
-    command = _command(commands, "lab", _lab, "open JupyterLab on the notebooks")
+    command = add_command(commands, "lab", _lab, "open JupyterLab on the notebooks")
     command.add_argument("folder", nargs="?", default=".", help="where the notebooks are, or are copied to")
     command.add_argument("--copy-only", action="store_true", help="put the notebooks there and do not start JupyterLab")
 
@@ -369,7 +346,3 @@ def _lab(options: argparse.Namespace) -> int:
     notebooks = copy_notebooks(options.folder)
     print(f"the notebooks are in {notebooks}")
     return DONE if options.copy_only else start_lab(notebooks)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

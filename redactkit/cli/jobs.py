@@ -1,0 +1,140 @@
+"""Commands for many videos: batch and watch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from redactkit.cli.options import (
+    DONE,
+    EXPOSED,
+    FAILED,
+    add_command,
+    add_detecting,
+    add_hiding,
+    add_writing,
+    blur_options,
+    detector_options,
+)
+
+__all__ = ["add_batch", "add_watch"]
+
+_BARS = 8
+
+
+def add_batch(commands: Any) -> None:
+    """Add the command that runs a pass over many videos."""
+    command = add_command(commands, "batch", _batch, "run a pass over many videos at once; only what is missing")
+    command.add_argument("inputs", nargs="+", metavar="INPUT", help="videos, and folders in which to look for them")
+    _add_running(command)
+    command.add_argument("--priority", type=int, default=0, help="higher goes first")
+    command.add_argument("--report", metavar="CSV", help="write the list of jobs to a .csv or .parquet file")
+
+
+def add_watch(commands: Any) -> None:
+    """Add the command that takes videos as they come."""
+    command = add_command(commands, "watch", _watch, "run a pass over every video that comes to a folder")
+    command.add_argument("folder")
+    _add_running(command)
+    command.add_argument("--settle", type=float, default=10.0, help="seconds for which a file must not grow")
+
+
+def _add_running(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-o", "--output", metavar="DIR", help="default: each video's own folder")
+    command.add_argument("--mode", default="combined", choices=["combined", "analyze", "redact"])
+    command.add_argument("--glob", action="append", metavar="PATTERN", help="which files of a folder; may be repeated")
+    command.add_argument("--annotations", metavar="DIR", help="for mode redact")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://host:8786")
+    command.add_argument("--workers", type=int, help="processes on this machine; default: one to a core")
+    command.add_argument("--threads", type=int, help="of a worker's detector; default: as many as it has cores")
+    command.add_argument("--fetch", action="store_true", help="let workers fetch addresses such as s3://...")
+    add_detecting(command)
+    add_hiding(command)
+    add_writing(command)
+
+
+def _running_options(options: argparse.Namespace) -> dict[str, Any]:
+    given = detector_options(options) | blur_options(options)
+    given.pop("progress")
+    names = ("output", "mode", "annotations", "workers", "threads", "fetch")
+    given |= {name: getattr(options, name) for name in names} | {"executor": options.scheduler}
+    return given | ({"patterns": options.glob} if options.glob else {})
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from redactkit.jobs import submit
+
+    with submit(options.inputs, priority=options.priority, **_running_options(options)) as jobs:
+        if not len(jobs):
+            print("redactkit: no video found; name files, or patterns with --glob", file=sys.stderr)
+            return FAILED
+        with _Bars(jobs, quiet=options.quiet):
+            jobs.wait()
+        if options.report:
+            print(f"report: {jobs.save_report(options.report, overwrite=options.overwrite)}")
+        return _tell(jobs)
+
+
+def _tell(jobs: Any) -> int:
+    """Print what came of the jobs and return the exit code."""
+    table = jobs.table()
+    for row in table[table["error"] != ""].itertuples():
+        print(f"redactkit: {row.video}: {row.error}", file=sys.stderr)
+    broken = table[(table["state"] == "done") & (table["ok"] == False)]  # noqa: E712
+    for row in broken.itertuples():
+        print(f"redactkit: {row.output}: done, but fidelity is broken; see its report", file=sys.stderr)
+    before = int((table["note"] == "done before").sum())
+    counts = {state: number for state, number in jobs.counts().items() if number}
+    print(
+        ", ".join(f"{number} {state}" for state, number in counts.items()) + (f" ({before} before)" if before else "")
+    )
+    if counts.get("done", 0) < len(table):
+        return FAILED
+    return EXPOSED if len(broken) else DONE
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from redactkit.jobs import watch
+
+    def heard(jobs: Any, names: list[str]) -> None:
+        for name in names:
+            print(f"{name}: queued, {jobs.counts()['running']} running", flush=True)
+
+    watch(Path(options.folder), settle=options.settle, heard=heard, **_running_options(options))
+    return DONE
+
+
+class _Bars:
+    """A bar for all jobs and one for each that runs."""
+
+    def __init__(self, jobs: Any, *, quiet: bool) -> None:
+        from tqdm.auto import tqdm
+
+        self._jobs, self._quiet = jobs, quiet
+        self._all = tqdm(total=len(jobs), desc="all", unit="video", disable=quiet)
+        self._bars = [tqdm(total=100, unit="%", leave=False, position=1 + n, disable=True) for n in range(_BARS)]
+        self._forget = jobs.on_change(self._show)
+
+    def _show(self, numbers: list[int]) -> None:
+        if self._quiet:
+            return
+        counts = self._jobs.counts()
+        self._all.n = counts["done"] + counts["failed"] + counts["cancelled"]
+        self._all.refresh()
+        table = self._jobs.table()
+        running = table[table["state"] == "running"].head(_BARS)
+        for bar, row in zip(self._bars, running.itertuples(), strict=False):
+            bar.disable = False
+            bar.n = round(100 * row.progress)
+            bar.set_description(f"{Path(row.video).name[:24]} {row.stage}")
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self._forget()
+        self._show([])
+        for bar in (*self._bars, self._all):
+            bar.close()

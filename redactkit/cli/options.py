@@ -1,0 +1,74 @@
+"""What the commands share: exit codes, and options by the words of the functions they are for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+__all__ = [
+    "BLURS",
+    "DONE",
+    "EXPOSED",
+    "FAILED",
+    "USAGE",
+    "add_command",
+    "add_detecting",
+    "add_hiding",
+    "add_writing",
+    "blur_options",
+    "detector_options",
+]
+
+DONE, FAILED, USAGE, EXPOSED = range(4)
+BLURS = ["Low", "Med", "High", "Box", "Black", "Pixelate", "Fill"]
+
+
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    """Add one command and return its parser."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def add_writing(command: argparse.ArgumentParser) -> None:
+    """Add what every command that writes takes."""
+    command.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def add_detecting(command: argparse.ArgumentParser) -> None:
+    """Add the options of the first pass."""
+    command.add_argument("--detector", default="centerface", help="centerface (default) or yunet")
+    command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
+    command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
+
+
+def add_hiding(command: argparse.ArgumentParser) -> None:
+    """Add the options of the second pass."""
+    command.add_argument("--blur", default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
+    command.add_argument("--margin", type=float, default=0.15, help="share added on each side (default 0.15)")
+    command.add_argument("--strength", type=float, default=1.0, help="above 1 hides more (default 1)")
+    command.add_argument("--codec", help="encoder, by default libx264 (8 bit) or libx265 (deeper)")
+    command.add_argument("--crf", type=float, help="constant rate factor of the encoder")
+    command.add_argument("--preset", help="speed preset of the encoder")
+    command.add_argument("--audio", default="keep", choices=["keep", "drop"])
+    command.add_argument(
+        "--no-smart-copy", action="store_true", help="encode every frame, also where nothing is hidden"
+    )
+
+
+def detector_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `redactkit.analyze` takes."""
+    names = ("detector", "detection_size", "sensitivity", "overwrite")
+    return {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
+
+
+def blur_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `redactkit.redact` takes."""
+    names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "overwrite")
+    chosen = {name: getattr(options, name) for name in names}
+    return chosen | {"progress": not options.quiet, "smart_copy": not options.no_smart_copy}

@@ -1,0 +1,46 @@
+"""Commands that look after what the passes leave: reproduce and purge."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from redactkit.cli.options import DONE, EXPOSED, add_command
+
+__all__ = ["add_purge", "add_reproduce"]
+
+
+def add_reproduce(commands: Any) -> None:
+    """Add the command that does a redaction again and compares."""
+    command = add_command(commands, "reproduce", _reproduce, "do a redaction again from its report and compare frames")
+    command.add_argument("report", help="foo_redacted.report.json")
+    command.add_argument("--video", help="the source, if it has moved")
+    command.add_argument("--annotations", metavar="FILE", help="default: those beside, else analyzed anew")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from redactkit.reproduction import reproduce
+
+    result = reproduce(options.report, video=options.video, annotations=options.annotations, progress=not options.quiet)
+    print(result)
+    return DONE if result.ok else EXPOSED
+
+
+def add_purge(commands: Any) -> None:
+    """Add the command that removes personal data."""
+    command = add_command(
+        commands, "purge", _purge, "remove thumbnails, annotations and what else shows or names faces"
+    )
+    command.add_argument("folder")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def _purge(options: argparse.Namespace) -> int:
+    from redactkit.leftovers import purge
+
+    removed = purge(options.folder, dry_run=options.dry_run)
+    for path in removed:
+        print(path)
+    print(f"{len(removed)} {'would be removed' if options.dry_run else 'removed'}")
+    return DONE

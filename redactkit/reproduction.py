@@ -1,0 +1,152 @@
+"""Do a redaction again from its report, and compare what comes out frame by frame."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redactkit.analysis import analyze, default_folder, find_annotations
+from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError, MismatchError
+from redactkit.formats import read_annotations
+from redactkit.media import file_sha256
+from redactkit.progress import ProgressLike
+from redactkit.redaction import read_report, redact
+from redactkit.video import VideoReader
+
+__all__ = ["Reproduction", "reproduce"]
+
+_OPTIONS = ("blur", "margin", "strength", "audio", "codec", "crf", "preset", "force", "smart_copy")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of doing a redaction again.
+
+    Parameters
+    ----------
+    output : Path
+        The file compared with.
+    frames : int
+        Frames compared.
+    differing : tuple of int
+        The first hundred frames whose decoded pixels differ, or that only one of the two has.
+    versions : dict
+        What was of another version then, as ``{name: (then, now)}``.
+    """
+
+    output: Path
+    frames: int
+    differing: tuple[int, ...]
+    versions: dict[str, tuple[str, str]]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every frame is the same."""
+        return not self.differing
+
+    def __str__(self) -> str:
+        said = "every frame is the same" if self.ok else f"frames differ, the first is {self.differing[0]}"
+        changed = ", ".join(f"{name} {then} -> {now}" for name, (then, now) in self.versions.items())
+        return f"{self.output}: done again, {self.frames} frames compared, {said}" + (
+            f" ({changed})" if changed else ""
+        )
+
+
+def reproduce(
+    report: str | Path,
+    *,
+    video: str | Path | None = None,
+    annotations: Annotations | str | Path | None = None,
+    progress: ProgressLike = True,
+) -> Reproduction:
+    """Run a redaction again with the settings of its report, and compare the decoded frames.
+
+    Parameters
+    ----------
+    report : path
+        ``foo_redacted.report.json``; the redacted video lies beside it.
+    video : path, optional
+        The source, if it is no longer where it was.
+    annotations : Annotations or path, optional
+        By default those that the first pass left; where there are none the video is analyzed again.
+    progress : bool or callable
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    MismatchError
+        If source or output are not the files that the report is about.
+    AnnotationError
+        If the report cannot be read.
+    """
+    path = Path(report)
+    told = _read(path)
+    source, output = Path(video or told["source"]), path.with_name(Path(told["output"]).name)
+    for file, name in ((source, "source_sha256"), (output, "output_sha256")):
+        if file_sha256(file) != told[name]:
+            raise MismatchError(f"{file} is not the file of {path}: its SHA-256 is another one")
+    given = _annotations(source, path.parent, annotations, told, progress)
+    faces = set(told["settings"]["faces"])
+    visible = [face for face in given.detections["face_id"].unique().tolist() if face not in faces]
+    options = {name: told["settings"][name] for name in _OPTIONS if name in told["settings"]}
+    with tempfile.TemporaryDirectory(prefix="redactkit-") as folder:
+        again = redact(source, given, output=Path(folder) / output.name, exclude=visible, progress=progress, **options)
+        frames, differing = _compare(output, again.output)
+        now = again.record["versions"]
+    then = told.get("versions", {})
+    changed = {name: (then[name], now[name]) for name in then if name in now and then[name] != now[name]}
+    return Reproduction(output, frames, differing, changed)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = read_report(path)
+        missing = [name for name in ("source", "output", "settings", "source_sha256") if name not in told]
+    except (OSError, ValueError, TypeError) as err:
+        raise AnnotationError(f"{path} is no report of a redaction: {err}") from err
+    if missing:
+        raise AnnotationError(f"{path} is no report of a redaction: it lacks {', '.join(missing)}")
+    return told
+
+
+def _annotations(
+    source: Path,
+    folder: Path,
+    given: Annotations | str | Path | None,
+    told: dict[str, Any],
+    progress: ProgressLike,
+) -> Annotations:
+    if isinstance(given, Annotations):
+        return given
+    if given is not None:
+        return read_annotations(given)
+    try:
+        return read_annotations(find_annotations(source, folder, default_folder(source), source.parent))
+    except AnnotationError:
+        then = told.get("analysis", {})
+        options = {"sensitivity": then.get("sensitivity", "normal"), "roll": then.get("roll", 0.0)}
+        size = max(then["detection_size"]) if then.get("detection_size") else None
+        detector = then.get("detector", "centerface")
+        return analyze(source, detector=detector, detection_size=size, progress=progress, **options)
+
+
+def _compare(first: Path, second: Path) -> tuple[int, tuple[int, ...]]:
+    """Return how many frames were compared and the first hundred that differ."""
+    one, other = list(_digests(first)), list(_digests(second))
+    frames = max(len(one), len(other))
+    pairs = zip(one + [b""] * (frames - len(one)), other + [b""] * (frames - len(other)), strict=True)
+    return frames, tuple([number for number, (a, b) in enumerate(pairs) if a != b][:100])
+
+
+def _digests(path: Path) -> Iterator[bytes]:
+    with VideoReader(path) as reader:
+        for frame in reader.frames():
+            yield hashlib.blake2b(frame.rgb().tobytes(), digest_size=16).digest()
