@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.analysis.closeup import look_closer
-from redactkit.boxes import FloatArray, clip, iou
+from redactkit.boxes import FloatArray, clip, iou, union_cover
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
@@ -22,6 +22,8 @@ from redactkit.video import Frame, VideoReader
 __all__ = ["Taken", "Walk", "WalkOptions", "walk_all"]
 
 GRAY_SIDE = 960
+SIGHT = 24
+Image = NDArray[np.uint8]
 WHOLE = (0.8, 1.3)
 """Size of a found box, to the expected one, at which it takes that one's place."""
 
@@ -47,6 +49,11 @@ class WalkOptions:
         Factor on the confidence for every frame in which only pixels were followed.
     taken : float
         Intersection over union with another face's box at which the walk ends.
+    alike : float
+        Least correlation of the box's pixels, where they are followed, with those where the face was last
+        seen: below it something else has come before the face.
+    hidden : float
+        Share of the box inside another face's box from which its pixels may be the other's.
     """
 
     confidence: float = 0.1
@@ -55,6 +62,8 @@ class WalkOptions:
     visible: float = 0.25
     fading: float = 0.9
     taken: float = 0.4
+    alike: float = 0.6
+    hidden: float = 0.3
 
 
 @dataclass
@@ -80,6 +89,9 @@ class Walk:
     last: int
     box: FloatArray
     confidence: float
+    sight: FloatArray | None = None
+    """The face's pixels where it was last seen."""
+
     unseen: int = 0
     ended: bool = False
     met: tuple[int, int] | None = None
@@ -118,14 +130,11 @@ class Taken:
         self._boxes = rows[BOX].to_numpy()
         self._faces = rows["face_id"].to_numpy()
 
-    def nearest(self, box: FloatArray, *, frame: int, besides: int) -> tuple[int, float]:
-        """Return the face whose box in ``frame`` overlaps ``box`` most, besides one, and the overlap; 0, 0 for none."""
+    def others(self, frame: int, *, besides: int) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Return the boxes in ``frame`` of all faces but one, and whose they are."""
         span = slice(*np.searchsorted(self._frames, [frame, frame + 1]))
         others = self._faces[span] != besides
-        if not others.any():
-            return 0, 0.0
-        overlaps = iou(box[None], self._boxes[span][others])[0]
-        return int(self._faces[span][others][overlaps.argmax()]), float(overlaps.max())
+        return self._boxes[span][others], self._faces[span][others]
 
 
 def walk_all(
@@ -186,19 +195,52 @@ def _end(group: Sequence[Walk]) -> None:
 
 
 def _step(group: Sequence[Walk], before: Frame, frame: Frame, judge: _Judge, detector: Detector) -> None:
-    boxes = np.array([walk.box for walk in group])
-    moved, held = _followed(before, frame, boxes)
-    found = look_closer(detector, frame.rgb(), moved)
-    for walk, box, certain, faces in zip(group, moved, held, found, strict=True):
-        judge.step(walk, box, certain=bool(certain), found=faces)
-
-
-def _followed(before: Frame, frame: Frame, boxes: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     scale = min(1.0, GRAY_SIDE / max(frame.size))
     width, height = (max(1, round(side * scale)) for side in frame.size)
     old, new = (shown.gray(width=width, height=height) for shown in (before, frame))
-    moved, held = follow(old, new, boxes * scale)
-    return moved / scale, held
+    for walk in group:
+        walk.sight = _sight(old, walk.box * scale) if not walk.unseen else walk.sight
+    moved, held = _followed(old, new, np.array([walk.box for walk in group]) * scale)
+    found = look_closer(detector, frame.rgb(), moved / scale)
+    for walk, box, certain, faces in zip(group, moved, held, found, strict=True):
+        alike = certain and _likeness(walk.sight, _sight(new, box)) >= judge.options.alike
+        judge.step(walk, box / scale, certain=bool(alike), found=faces)
+
+
+def _followed(old: Image, new: Image, boxes: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Follow what is inside the picture of each box, and move the whole box with it."""
+    height, width = old.shape
+    inside = clip(boxes, width=width, height=height)
+    shown = (inside[:, 2:] >= 2).all(axis=1)
+    moved, held = boxes.copy(), np.zeros(len(boxes), bool)
+    parts, held[shown] = follow(old, new, inside[shown])
+    growth = parts[:, 2:] / inside[shown, 2:]
+    moved[shown, :2] = parts[:, :2] + (boxes[shown, :2] - inside[shown, :2]) * growth
+    moved[shown, 2:] = boxes[shown, 2:] * growth
+    return moved, held
+
+
+def _sight(gray: Image, box: FloatArray) -> FloatArray:
+    """Sample the pixels of a box on a grid, NaN where it reaches outside the picture, shape (SIGHT, SIGHT)."""
+    import cv2
+
+    cell = box[2:] / SIGHT
+    x, y = (box[k] + cell[k] * (np.arange(SIGHT) + 0.5) - 0.5 for k in (0, 1))
+    level = cv2.blur(gray, (max(1, round(cell[0])), max(1, round(cell[1])))) if max(cell) > 1.5 else gray
+    across, down = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    sight = cv2.remap(level.astype(np.float32), across, down, cv2.INTER_LINEAR, borderValue=float("nan"))
+    return np.asarray(sight, np.float64)
+
+
+def _likeness(first: FloatArray | None, second: FloatArray) -> float:
+    """Return the correlation of two sights where both are inside the picture: 1 alike, 0 unlike."""
+    if first is None:
+        return 0.0
+    both = ~np.isnan(first) & ~np.isnan(second)
+    if both.sum() < SIGHT * SIGHT / 8:
+        return 0.0
+    a, b = (sight[both] - sight[both].mean() for sight in (first, second))
+    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1.0))
 
 
 @dataclass(frozen=True)
@@ -214,12 +256,13 @@ class _Judge:
         """Take one step, or end the walk."""
         seen = self._seen(box, found, certain=certain)
         here = box if seen is None else seen[0]
-        other, overlap = self.taken.nearest(here, frame=walk.next, besides=walk.face)
-        if overlap > self.options.taken:
-            walk.met, walk.ended = (other, walk.next), True
+        boxes, faces = self.taken.others(walk.next, besides=walk.face)
+        overlaps = iou(here[None], boxes)[0]
+        if overlaps.max(initial=0) > self.options.taken:
+            walk.met, walk.ended = (int(faces[overlaps.argmax()]), walk.next), True
         elif seen is not None:
             walk.see(*seen)
-        elif certain and walk.unseen < self.most and self._visible(box):
+        elif certain and walk.unseen < self.most and self._visible(box) and not self._hidden(box, boxes):
             walk.feel(box, self.options)
         else:
             walk.ended = True
@@ -237,6 +280,9 @@ class _Judge:
         if certain and part.any():
             return box, float(sure[part, 4].max())
         return None
+
+    def _hidden(self, box: FloatArray, others: FloatArray) -> bool:
+        return bool(union_cover(box[None], others)[0] > self.options.hidden)
 
     def _visible(self, box: FloatArray) -> bool:
         shown = clip(box[None], width=self.info.width, height=self.info.height)[0]
