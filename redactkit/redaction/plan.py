@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
-from redactkit.errors import MismatchError, OptionError
+from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import align, read_ids
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
@@ -118,8 +118,13 @@ def check_same_video(info: VideoInfo, annotations: Annotations, *, force: bool =
     ------
     MismatchError
         If hash, displayed size or frame count differ, naming each, unless ``force``. With ``force``
-        boxes are scaled to the video's size and laid onto its frames by time.
+        boxes are scaled to the video's size and laid onto its frames by time. A file that knows no
+        frame size is taken to mean the video's pixels.
+    AnnotationError
+        If the annotations have faces without boxes.
     """
+    if not annotations.has_boxes:
+        raise AnnotationError("the annotations say when faces are seen but not where; nothing can be hidden from them")
     faults = _differences(info, annotations.video)
     if faults and not force:
         raise MismatchError(
@@ -139,7 +144,7 @@ def _differences(info: VideoInfo, other: VideoInfo) -> list[str]:
     faults = []
     if other.digest and other.digest != info.sha256:
         faults.append(f"SHA-256 {info.sha256[:12]}... instead of {other.digest[:12]}...")
-    if (other.width, other.height) != (info.width, info.height):
+    if other.width > 0 and (other.width, other.height) != (info.width, info.height):
         faults.append(f"size {info.width}x{info.height} instead of {other.width}x{other.height}")
     if other.digest and other.frame_count != info.frame_count:
         faults.append(f"{info.frame_count} frames instead of {other.frame_count}")
@@ -148,7 +153,7 @@ def _differences(info: VideoInfo, other: VideoInfo) -> list[str]:
 
 def _scaled(annotations: Annotations, info: VideoInfo) -> Annotations:
     size = (annotations.video.width, annotations.video.height)
-    if size == (info.width, info.height):
+    if size == (info.width, info.height) or 0 in size:
         return annotations
     factor = np.array([info.width / size[0], info.height / size[1]] * 2)
     detections = annotations.detections.copy()

@@ -1,0 +1,101 @@
+"""A redaction driven by a file of any format that has boxes hides the same pixels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import redactkit as rk
+from redactkit.formats import WRITABLE, read_annotations
+from redactkit.tables import BOX
+from tests.sample_clips import cut_sample, sample_truth
+
+pytestmark = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
+
+START, STOP = 260, 290
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    return cut_sample(tmp_path_factory.mktemp("clip") / "clip.mp4", start=START, stop=STOP, width=320, height=180)
+
+
+@pytest.fixture(scope="module")
+def truth(clip):
+    return sample_truth(clip, start=START)
+
+
+@pytest.fixture(scope="module")
+def wanted(clip, truth, tmp_path_factory):
+    """The decoded frames of the clip redacted from the truth itself."""
+    return redacted_frames(clip, truth, tmp_path_factory.mktemp("wanted"))
+
+
+def redacted_frames(clip, annotations, folder):
+    """Redact in black, which depends on nothing but where the boxes are, and decode."""
+    output = folder / "redacted.mp4"
+    rk.redact(clip, annotations, output=output, blur="Black", progress=False)
+    with rk.video.VideoReader(output) as reader:
+        return np.stack([frame.rgb() for frame in reader.frames()])
+
+
+def as_rekognition(annotations):
+    """Write what Rekognition would: shares of the frame at milliseconds, and no identity."""
+    video, faces = annotations.video, []
+    for time, x, y, width, height in annotations.detections[["time", *BOX]].to_numpy().tolist():
+        box = {"Left": x / video.width, "Top": y / video.height}
+        box |= {"Width": width / video.width, "Height": height / video.height}
+        faces.append({"Timestamp": round(time * 1000), "Face": {"BoundingBox": box}})
+    size = {"FrameRate": 25.0, "FrameWidth": video.width, "FrameHeight": video.height}
+    return {"Faces": faces, "JobStatus": "SUCCEEDED", "VideoMetadata": size}
+
+
+def as_google(annotations):
+    """Write what Video Intelligence would: corners as shares, offsets as text, one track a face."""
+    width, height = annotations.video.width, annotations.video.height
+    tracks = []
+    for _, rows in annotations.detections.groupby("face_id"):
+        objects = []
+        for time, x, y, wide, high in rows[["time", *BOX]].to_numpy().tolist():
+            box = {"left": x / width, "top": y / height, "right": (x + wide) / width, "bottom": (y + high) / height}
+            objects.append({"normalizedBoundingBox": box, "timeOffset": f"{time:.9f}s"})
+        tracks.append({"tracks": [{"timestampedObjects": objects}]})
+    return {"annotationResults": [{"faceDetectionAnnotations": tracks}]}
+
+
+@pytest.mark.parametrize("format", [*WRITABLE, "rekognition", "google"])
+def test_every_format_hides_the_same_pixels(clip, truth, wanted, format, tmp_path):
+    if format == "parquet":
+        pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    path = tmp_path / f"their.{format}"
+    if format in WRITABLE:
+        truth.to(format, path)
+    else:
+        path.write_text(json.dumps({"rekognition": as_rekognition, "google": as_google}[format](truth)))
+    annotations = read_annotations(path, video=rk.probe(clip))
+    assert len(annotations.detections) == len(truth.detections)
+    assert np.array_equal(redacted_frames(clip, annotations, tmp_path), wanted)
+
+
+def test_redaction_hides_something(clip, wanted):
+    with rk.video.VideoReader(clip) as reader:
+        before = np.stack([frame.rgb() for frame in reader.frames()])
+    assert (np.abs(before.astype(int) - wanted).max(axis=(1, 2, 3)) > 50).all()
+
+
+def test_file_without_boxes_drives_no_redaction(clip, shared_formats, tmp_path):
+    """Faces whose places are unknown must not pass for a video with no faces."""
+    output = tmp_path / "redacted.mp4"
+    for force in (False, True):
+        with pytest.raises(rk.RedactkitError):
+            rk.redact(clip, shared_formats / "video_indexer_example.json", output=output, force=force, progress=False)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("format", ["mot", "csv"])
+def test_format_without_a_frame_size_can_be_redacted_from(clip, truth, wanted, format, tmp_path):
+    path = truth.to(format, tmp_path / "their.file")
+    assert np.array_equal(redacted_frames(clip, path, tmp_path), wanted)
