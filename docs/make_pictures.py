@@ -19,6 +19,7 @@ from tests.browser.lab import CHROMIUM_FLAGS, LabNotebook, LabServer, find_chrom
 
 FRAME = 96
 SIZE = (640, 360)
+MARGIN = 10
 HIDDEN, SHOWN = (240, 62, 62), (47, 158, 68)
 CELLS = (
     "import redactkit as rk\nannotations = rk.analyze(rk.sample_path(), progress=False)",
@@ -73,7 +74,10 @@ def make_workbench(target: Path, folder: Path) -> None:
         lab.kernel.wait_until(f"room.viewer.shown_frame == {FRAME} and room.wait() and room.faces.wait()")
         lab.page.locator(".rk-grid img").first.wait_for()
         lab.page.wait_for_timeout(1500)
-        lab.find("rk-workbench").screenshot(path=target)
+        shown = lab.find("rk-workbench").bounding_box()
+        clip = {"x": shown["x"] - MARGIN, "y": shown["y"] - MARGIN}
+        clip |= {name: shown[name] + 2 * MARGIN for name in ("width", "height")}
+        lab.page.screenshot(path=target, clip=clip)
         lab.close()
         browser.close()
     server.close()
