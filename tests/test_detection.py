@@ -6,7 +6,7 @@ import pytest
 from redactkit.analysis.detection import detect
 from redactkit.analysis.looks import Look
 from redactkit.analysis.search import resolve_detector
-from redactkit.errors import DetectorError, OptionError, PassCancelled
+from redactkit.errors import DetectorError, PassCancelled
 from redactkit.tables import BOX, DETECTIONS, check_detections
 from redactkit.video import VideoReader
 
@@ -124,16 +124,6 @@ def test_detect_stops_where_the_video_fails(reader):
 def test_detect_refuses_results_of_another_number(reader):
     with pytest.raises(DetectorError, match="returned 0 results"):
         detect(short(reader, 2), detector=lambda images: [], progress=False)
-
-
-def test_resolve_detector_knows_three_sensitivities():
-    assert [resolve_detector("centerface", sensitivity=name).threshold for name in ("high", "normal", "low")] == sorted(
-        resolve_detector("centerface", sensitivity=name).threshold for name in ("low", "high", "normal")
-    )
-    with pytest.raises(OptionError, match="'high', 'low', 'normal'"):
-        resolve_detector("centerface", sensitivity="medium")
-    with pytest.raises(OptionError, match="'centerface', 'yunet'"):
-        resolve_detector("retina")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])

@@ -9,13 +9,10 @@ from redactkit.analysis.opinion import second_opinion
 from redactkit.analysis.refine import refine
 from redactkit.analysis.walks import WalkOptions
 from redactkit.progress import ProgressLike
-from redactkit.tracking import LinkOptions, extend, fill_gaps, link, renumber, smooth, split_weak
+from redactkit.tracking import extend, fill_gaps, link, renumber, smooth, split_weak
 from redactkit.video import VideoReader
 
 __all__ = ["find_tracks"]
-
-LINK_GAP = 0.5
-"""Seconds over which boxes are linked by their motion alone; over more, pixels must bear it out."""
 
 FILL_GAP = 0.5
 """Seconds of a gap that is interpolated where neither detector nor pixels showed the face."""
@@ -47,8 +44,7 @@ def find_tracks(
     info, cuts = reader.info, scan.cuts
     rate = float(info.frame_rate)
     detector, thresholds = scan.search.detector, scan.search.thresholds
-    linked = link(scan.detections, frame_rate=rate, cuts=cuts, options=LinkOptions(longest_gap=LINK_GAP))
-    kept, weak = split_weak(linked)
+    kept, weak = split_weak(link(scan.detections, frame_rate=rate, cuts=cuts))
     support = second_opinion(reader, kept, detector=detector, sure=thresholds.sure, progress=progress)
     borne_out = kept["face_id"].isin(support.index[support >= thresholds.support])
     discarded = pd.concat([weak, kept[~borne_out]], ignore_index=True)

@@ -1,0 +1,267 @@
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from redactkit.analysis.closeup import SIDE, look_closer
+from redactkit.analysis.opinion import second_opinion
+from redactkit.analysis.refine import refine
+from redactkit.analysis.walks import WalkOptions
+from redactkit.boxes import iou
+from redactkit.media import VideoInfo
+from redactkit.tables import BOX, DETECTIONS, as_detections, empty_detections
+
+WIDTH, HEIGHT, RATE = 240, 160, 20
+SIZE = 40
+RED = (220, 30, 30)
+
+
+@dataclass
+class Picture:
+    index: int
+    image: np.ndarray
+
+    @property
+    def size(self):
+        return self.image.shape[1], self.image.shape[0]
+
+    def rgb(self):
+        return self.image
+
+    def gray(self, *, width, height):
+        assert (width, height) == self.size
+        return self.image.mean(axis=2).astype(np.uint8)
+
+
+class Film:
+    """A reader of pictures that were made, not decoded."""
+
+    def __init__(self, images):
+        self.images = images
+        pts = np.arange(len(images))
+        self.info = VideoInfo(None, WIDTH, HEIGHT, Fraction(RATE), Fraction(1, RATE), pts)
+
+    def frame_at(self, number):
+        return Picture(number, self.images[number])
+
+
+def texture(seed, height, width):
+    """Smooth noise, which can be followed."""
+    import cv2
+
+    noise = np.random.default_rng(seed).integers(0, 255, (height // 4 + 1, width // 4 + 1, 3), np.uint8)
+    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+GROUND = (texture(0, HEIGHT, WIDTH) // 4).astype(np.uint8)
+FACE = (texture(1, SIZE, SIZE) // 2 + 100).astype(np.uint8)
+OTHER = (texture(2, 60, 60) // 2 + 100).astype(np.uint8)
+
+
+def paste(image, patch, x, y):
+    """Lay a patch on a picture, as far as it is inside."""
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + patch.shape[1], image.shape[1]), min(y + patch.shape[0], image.shape[0])
+    if left < right and top < bottom:
+        image[top:bottom, left:right] = patch[top - y : bottom - y, left - x : right - x]
+
+
+def place(frame):
+    return 20 + 3 * frame, 50
+
+
+def film(count=40, draw=None):
+    """A face that walks to the right; ``draw(image, frame)`` adds to it."""
+    images = []
+    for frame in range(count):
+        image = GROUND.copy()
+        paste(image, FACE, *place(frame))
+        if draw is not None:
+            draw(image, frame)
+        images.append(image)
+    return Film(images)
+
+
+def rows(frames, face=1, size=SIZE, at=place):
+    spots = np.array([at(frame) for frame in frames], float).reshape(-1, 2)
+    return {
+        "frame": list(frames), "time": np.array(frames) / RATE, "face_id": face, "x": spots[:, 0], "y": spots[:, 1],
+        "width": size, "height": size, "confidence": 0.8, "source": "detected",
+    }  # fmt: skip
+
+
+def blind(images):
+    return [np.zeros((0, 5)) for _ in images]
+
+
+def marker(images):
+    """A detector of red squares."""
+    return [_red_box(image.astype(int)) for image in images]
+
+
+def _red_box(image):
+    y, x = np.nonzero((image[..., 0] > 150) & (image[..., 1] < 90))
+    if len(x) < 20:
+        return np.zeros((0, 5))
+    return np.array([[x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1, 0.3]], float)
+
+
+def off(found):
+    """How far the boxes of a table are from where the face was, in pixels."""
+    true = np.array([place(frame) for frame in found["frame"]])
+    return np.abs(found[["x", "y"]].to_numpy() - true).max(initial=0)
+
+
+def test_refine_no_tracks_stays_empty():
+    found = refine(film(3), empty_detections(), detector=blind)
+    assert found.dtypes.to_dict() == DETECTIONS
+    assert found.empty
+
+
+def test_refine_whole_tracks_are_left_as_they_are():
+    table = as_detections(rows(range(40)))
+    assert refine(film(), table, detector=blind).equals(table)
+
+
+def test_refine_follows_pixels_where_the_detector_is_blind():
+    found = refine(film(), as_detections(rows([*range(10), *range(18, 40)])), detector=blind)
+    added = found[found["source"] == "tracked"]
+    assert added["frame"].tolist() == list(range(10, 18))
+    assert off(added) < 2
+    assert (added["confidence"] < 0.8).all()
+    np.testing.assert_allclose(found["time"], found["frame"] / RATE)
+
+
+def test_refine_walks_out_of_both_ends_for_half_a_second():
+    found = refine(film(), as_detections(rows(range(15, 20))), detector=blind)
+    assert found["frame"].tolist() == list(range(5, 30))
+    assert off(found) < 3
+
+
+def test_refine_takes_what_the_closer_look_sees():
+    def red(image, frame):
+        paste(image, np.full((SIZE, SIZE, 3), RED, np.uint8), *place(frame))
+
+    found = refine(film(draw=red), as_detections(rows([*range(10), *range(30, 40)])), detector=marker)
+    added = found[found["frame"].between(10, 29)]
+    assert len(added) == 20
+    assert set(added["source"]) == {"detected"}
+    assert added["confidence"].to_numpy() == pytest.approx(0.3)
+    assert off(added) < 3
+
+
+def test_refine_carries_nothing_across_a_cut():
+    found = refine(film(), as_detections(rows(range(15, 20))), detector=blind, cuts=[12, 22])
+    assert found["frame"].tolist() == list(range(12, 22))
+
+
+def test_refine_stops_where_something_comes_before_the_face():
+    def cover(image, frame):
+        if frame >= 20:
+            paste(image, OTHER, 70, 40)
+
+    found = refine(film(draw=cover), as_detections(rows(range(10, 20))), detector=blind)
+    assert found["frame"].max() <= 20
+
+
+def test_refine_leaves_the_boxes_of_other_faces_alone():
+    table = as_detections(rows(range(10))).assign(face_id=1)
+    other = as_detections(rows(range(12, 40), face=2))
+    both = refine(film(), sorted_together(table, other), detector=blind, options=WalkOptions(unseen=0.05))
+    assert both[both["face_id"] == 1]["frame"].max() <= 11
+
+
+def test_refine_joins_tracks_that_walk_into_each_other():
+    table = sorted_together(as_detections(rows(range(10))), as_detections(rows(range(14, 40), face=2)))
+    found = refine(film(), table, detector=blind)
+    assert found["face_id"].unique().tolist() == [1]
+    assert found["frame"].tolist() == list(range(40))
+
+
+def test_refine_follows_a_face_out_of_the_frame():
+    found = refine(film(80), as_detections(rows(range(58))), detector=blind)
+    last = found.iloc[-1]
+    assert 62 <= last["frame"] <= 70
+    assert last["x"] + last["width"] > WIDTH
+    assert off(found) < 4
+
+
+def test_refine_is_the_same_every_time():
+    table = as_detections(rows([*range(5), *range(18, 22)]))
+    assert refine(film(), table, detector=blind).equals(refine(film(), table, detector=blind))
+
+
+def sorted_together(*tables):
+    import pandas as pd
+
+    return pd.concat(tables, ignore_index=True).sort_values(["frame", "face_id"], ignore_index=True)
+
+
+def test_look_closer_no_boxes_gives_nothing():
+    assert look_closer(blind, GROUND, np.zeros((0, 4))) == []
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("box", [[100, 60, 20, 30], [-5, -8, 24, 24], [180, 100, 100, 90]])
+def test_look_closer_gives_boxes_of_the_frame(box, mirrored):
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    paste(image, np.full((box[3], box[2], 3), RED, np.uint8), box[0], box[1])
+    (found,) = look_closer(marker, image, np.array([box], float), mirrored=mirrored)
+    shown = np.array([[max(box[0], 0), max(box[1], 0), 0, 0]])
+    shown[0, 2:] = np.minimum([box[0] + box[2], box[1] + box[3]], [WIDTH, HEIGHT]) - shown[0, :2]
+    assert iou(shown, found[:, :4]) > 0.85
+
+
+def test_look_closer_shows_pictures_of_one_size():
+    shapes = []
+
+    def note(images):
+        shapes.extend(image.shape for image in images)
+        return blind(images)
+
+    look_closer(note, GROUND, np.array([[0, 0, 4, 4], [10, 10, 500, 300]], float))
+    assert shapes == [(SIDE, SIDE, 3)] * 2
+
+
+def test_second_opinion_of_no_tracks_is_empty():
+    assert second_opinion(film(2), empty_detections(), detector=blind).empty
+
+
+def test_second_opinion_does_not_look_at_sure_tracks():
+    def never(images):
+        raise AssertionError
+
+    assert second_opinion(film(), as_detections(rows(range(9))), detector=never).to_dict() == {1: 0.8}
+
+
+def test_second_opinion_weighs_what_the_closer_look_sees():
+    def red(image, frame):
+        paste(image, np.full((SIZE, SIZE, 3), RED, np.uint8), *place(frame))
+
+    table = as_detections({**rows(range(30)), "confidence": 0.4})
+    borne_out = second_opinion(film(draw=red), table, detector=marker)
+    alone = second_opinion(film(), table, detector=blind)
+    assert borne_out.to_dict() == {1: pytest.approx(0.35)}
+    assert alone.to_dict() == {1: pytest.approx(0.2)}
+
+
+def test_second_opinion_needs_few_frames_near_each_other():
+    asked = []
+
+    class Counting(Film):
+        def frame_at(self, number):
+            asked.append(number)
+            return super().frame_at(number)
+
+    table = as_detections({**rows(range(200), at=lambda frame: (20, 20)), "confidence": 0.3})
+    second_opinion(Counting([GROUND] * 200), table, detector=blind)
+    assert len(asked) == 5
+    assert max(asked) - min(asked) <= 40
+
+
+def test_refine_keeps_the_schema():
+    found = refine(film(), as_detections(rows([0, 1, 2, 30])), detector=blind)
+    assert found.dtypes.to_dict() == DETECTIONS
+    assert not found.duplicated(["frame", "face_id"]).any()
+    assert found[BOX].notna().all().all()

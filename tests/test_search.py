@@ -1,0 +1,98 @@
+import json
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from redactkit.analysis.looks import plan_looks
+from redactkit.analysis.search import SENSITIVITIES, plan_search, resolve_detector
+from redactkit.analysis.turns import find_turns
+from redactkit.detectors import load_detector
+from redactkit.errors import OptionError
+from redactkit.media import VideoInfo
+
+
+def info(frames=3, width=320, height=320):
+    return VideoInfo(None, width, height, Fraction(1), Fraction(1), np.arange(frames))
+
+
+def blind(images):
+    return [np.zeros((0, 5)) for _ in images]
+
+
+class Still:
+    """A video of one picture."""
+
+    def __init__(self, image):
+        self.image = image
+        self.info = info(width=image.shape[1], height=image.shape[0])
+
+    def frame_at(self, number):
+        return self
+
+    def rgb(self, *, width, height):
+        import cv2
+
+        return cv2.resize(self.image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    import matplotlib.pyplot as plt
+    from matplotlib.cbook import get_sample_data
+
+    with get_sample_data("grace_hopper.jpg") as file:
+        return np.ascontiguousarray(plt.imread(file)[:512, :, :3])
+
+
+def test_find_turns_of_no_faces_are_none():
+    assert find_turns(Still(np.zeros((64, 64, 3), np.uint8)), blind, plan_looks(64, 64)[0]) == ()
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_find_turns_brings_a_face_upright(portrait, turned):
+    still = Still(np.ascontiguousarray(np.rot90(portrait, turned // 90)))
+    found = find_turns(still, load_detector(threshold=0.1), plan_looks(*still.image.shape[1::-1])[0])
+    assert found in ({0: [()], 90: [(90,), ()], 180: [(180,)], 270: [(270,)]}[turned])
+
+
+def test_search_turned_adds_the_looks_once():
+    search = plan_search(info(), detector=blind)
+    assert [look.turn for look in search.looks] == [0, 0]
+    twice = search.turned([180]).turned([180])
+    assert [look.turn for look in twice.looks] == [0, 0, 180, 180]
+    assert search.turned(()) == search
+
+
+def test_search_settings_can_be_written():
+    settings = plan_search(info(), size=64).turned((90,)).settings
+    assert json.loads(json.dumps(settings)) == settings
+    assert settings["detector"] == "centerface"
+    assert settings["detection_size"] == [64, 64]
+    assert settings["turns"] == [90]
+
+
+@pytest.mark.parametrize("name", SENSITIVITIES)
+def test_sensitivities_are_in_order(name):
+    ordered = [SENSITIVITIES[name][word] for word in ("high", "normal", "low")]
+    for keener, duller in pairwise(ordered):
+        assert keener.floor < duller.floor
+        assert keener.support < duller.support
+        assert keener.walk <= duller.walk
+        assert keener.sure < duller.sure
+
+
+def test_resolve_detector_takes_the_floor_of_a_sensitivity():
+    found = [resolve_detector("centerface", sensitivity=name).threshold for name in ("high", "normal", "low")]
+    assert found == [SENSITIVITIES["centerface"][name].floor for name in ("high", "normal", "low")]
+    assert resolve_detector(blind) is blind
+
+
+def test_resolve_detector_refuses_unknown_words():
+    with pytest.raises(OptionError, match="'high', 'low', 'normal'"):
+        resolve_detector("centerface", sensitivity="medium")
+    with pytest.raises(OptionError, match="'centerface', 'yunet'"):
+        resolve_detector("retina")
+    with pytest.raises(OptionError, match="sensitivity"):
+        plan_search(info(), detector=blind, sensitivity="medium")
