@@ -50,8 +50,8 @@ def _best_crops(
     """Yield faces in the order of their best frames, so that the video is decoded forwards."""
     rows = detections.set_index(["frame", "face_id"])[BOX]
     for face, frame in tracks["best_frame"].sort_values(kind="stable").items():
-        picture = reader.frame_at(int(frame)).rgb()
-        yield int(str(face)), crop_face(picture, rows.loc[(frame, face)].to_numpy(np.float64))
+        number, picture = int(str(face)), reader.frame_at(int(frame)).rgb()
+        yield number, crop_face(picture, rows.loc[(int(frame), number)].to_numpy(np.float64))
 
 
 def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
