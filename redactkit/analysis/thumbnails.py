@@ -51,7 +51,7 @@ def _best_crops(
     rows = detections.set_index(["frame", "face_id"])[BOX]
     for face, frame in tracks["best_frame"].sort_values(kind="stable").items():
         number, picture = int(str(face)), reader.frame_at(int(frame)).rgb()
-        yield number, crop_face(picture, rows.loc[(int(frame), number)].to_numpy(np.float64))
+        yield number, crop_face(picture, rows.loc[[(int(frame), number)]].to_numpy(np.float64)[0])
 
 
 def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
