@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -76,3 +77,29 @@ def test_command_line_turns_smart_copy_off(source: Path, annotations: Annotation
     assert main([*command, "-o", str(tmp_path / "whole.mp4"), "--no-smart-copy"]) == 0
     reports = [read_report(tmp_path / f"{name}.report.json")["copied_frames"] for name in ("smart", "whole")]
     assert reports == [[[0, 12], [24, 48]], []]
+
+
+def damaged(source: Path, target: Path, *, packet: int) -> Path:
+    """Copy a video with the slice header of one packet overwritten: its bytes still look whole."""
+    with av.open(str(source)) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][packet]
+    data = bytearray(source.read_bytes())
+    data[place + 5 : place + 9] = b"\xff\x00\xff\x13"
+    target.write_bytes(data)
+    return target
+
+
+def test_redact_leaves_out_a_frame_that_does_not_decode_and_says_so(
+    source: Path, annotations: Annotations, tmp_path: Path
+) -> None:
+    broken = damaged(source, tmp_path / "broken.mp4", packet=20)
+    info = probe(broken)
+    lost = info.frame_count - probe(broken, exact=True).frame_count
+    assert lost >= 1, "the damage must cost a frame that its packets still announce"
+    laid = annotations.replace(video=info)
+    report = redact(broken, laid, output=tmp_path / "out.mp4", progress=False)
+    assert not report.ok and report.fidelity.set_index("check").loc["timestamps", "ok"]
+    assert f"{lost} frame(s) that do not decode are not in the output" in "; ".join(report.notes)
+    assert probe(report.output, exact=True).frame_count == 48 - lost
+    seen = redact(broken, laid.replace(settings={"decode_errors": ["x"]}), output=tmp_path / "seen.mp4", progress=False)
+    assert seen.record["copied_frames"] == [], "packets that nobody could look into were copied"

@@ -128,6 +128,8 @@ def redact(
     )
     info, plan = prepared.info, prepared.plan
     sweep_parts(target.parent)
+    # Nobody has seen what stands in packets that did not decode, so none is copied.
+    damaged = bool(prepared.annotations.settings.get("decode_errors"))
     prepared.settings["smart_copy"] = smart_copy
     with VideoWriter(
         target,
@@ -137,7 +139,7 @@ def redact(
         preset=preset,
         audio=audio,
         overwrite=overwrite,
-        smart_copy=plan.touched if smart_copy else None,
+        smart_copy=plan.touched if smart_copy and not damaged else None,
     ) as writer:
         odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
         notes = (*odd, *writer.notes)

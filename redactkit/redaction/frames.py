@@ -42,12 +42,12 @@ def write_frames(
     Returns
     -------
     list of str
-        What was odd about the source.
+        What was odd about the source: packets that did not decode, and how many frames that cost.
 
     Raises
     ------
     MismatchError
-        If another number of frames came than was announced.
+        If frames did not come that were announced, and no damage to the file explains it.
     """
     if info.path is None:
         raise OptionError("these annotations name no video file; pass the path of the video")
@@ -56,7 +56,7 @@ def write_frames(
     # The effect holds what it took from earlier frames, so the ones before a part are shown to it too.
     ranges = [(max(start - LEAD, 0), span[1])] if span else writer.wanted
     effect: effects.Effect | None = None
-    count = 0
+    written: set[int] = set()
     with VideoReader(info.path, info=info) as reader, track(progress, "redact", total=expected) as update:
         for frame in reader.ranges(ranges):
             boxes, faces = plan.at(frame.index)
@@ -69,9 +69,19 @@ def write_frames(
                 effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
             if wanted:
                 writer.write(picture, frame.pts)
-                count += 1
+                written.add(frame.index)
                 update(1)
         odd = list(reader.decode_errors)
-    if count != expected:
-        raise MismatchError(f"{info.path} gave {count} frames where {expected} were announced; nothing was written")
-    return odd
+    return odd + _left_out(written, writer, span=span, odd=odd)
+
+
+def _left_out(written: set[int], writer: VideoWriter, *, span: tuple[int, int] | None, odd: list[str]) -> list[str]:
+    """Tell the writer which frames did not come, and say so; without a broken packet that explains it, refuse."""
+    wanted = {frame for first, last in ([span] if span else writer.wanted) for frame in range(first, last)}
+    missing = sorted(wanted - written)
+    if not missing:
+        return []
+    if not odd:
+        raise MismatchError(f"frames {missing[:10]} of the source did not come; nothing was written")
+    writer.leave_out(missing)
+    return [f"{len(missing)} frame(s) that do not decode are not in the output, the first of them {missing[0]}"]

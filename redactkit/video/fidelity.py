@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -85,13 +86,19 @@ def _frame_checks(source: VideoInfo, got: VideoInfo) -> Iterator[Row]:
 
 
 def _worst_error(source: VideoInfo, got: VideoInfo, shift: Fraction) -> float:
-    """Largest difference of a timestamp in seconds, exactly; infinite if there are not as many frames."""
-    if source.frame_count != got.frame_count:
-        return float("inf")
+    """Largest difference of a timestamp in seconds, exactly; of any frame to the nearest if not all are there."""
     common = Fraction(1, int(np.lcm.reduce([b.denominator for b in (source.time_base, got.time_base, shift)])))
     per_source, per_got, offset = (int(b / common) for b in (source.time_base, got.time_base, shift))
-    pairs = zip(source.pts.tolist(), got.pts.tolist(), strict=True)
-    return float(max((abs(a * per_source + offset - b * per_got) for a, b in pairs), default=0) * common)
+    expected = [ticks * per_source + offset for ticks in source.pts.tolist()]
+    have = [ticks * per_got for ticks in got.pts.tolist()]
+    if len(expected) == len(have):
+        return float(max((abs(a - b) for a, b in zip(expected, have, strict=True)), default=0) * common)
+    return float(max((_nearest(expected, ticks) for ticks in have), default=0) * common)
+
+
+def _nearest(rising: list[int], value: int) -> int:
+    at = bisect_left(rising, value)
+    return min(abs(other - value) for other in rising[max(at - 1, 0) : at + 1])
 
 
 def _picture_checks(source: VideoInfo, got: VideoInfo) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -50,6 +51,10 @@ class PacketClock:
             return self._pts[number - self._delay]
         reach = min(self._delay, len(self._pts) - 1)
         return self._pts[number] - (self._pts[reach] - self._pts[0])
+
+    def leave_out(self, frames: Iterable[int]) -> None:
+        """Do not count on these frames."""
+        self._seen[list(frames)] = True
 
     def check_whole(self) -> None:
         """Raise if a frame of the source has not come."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -88,6 +88,10 @@ class SmartTrack:
             if bytes(self._encoder.extradata or b"") != self._header:
                 raise VideoError("the encoder changed its parameter sets midway; write without smart copy")
         yield from self._encoded(frame)
+
+    def leave_out(self, frames: Iterable[int]) -> None:
+        """Do not wait for these frames."""
+        self._clock.leave_out(frames)
 
     def finish(self) -> Iterator[Packet[Any]]:
         """Yield the packets of all frames that are left."""

@@ -180,6 +180,11 @@ class VideoWriter:
         frame.pict_type = 0
         self._put(frame)
 
+    def leave_out(self, frames: Iterable[int]) -> None:
+        """Say that these frames, which `wanted` has, will not come, as they do not decode."""
+        if isinstance(self._track, SmartTrack):
+            self._track.leave_out(frames)
+
     def _put(self, frame: av.VideoFrame | None) -> None:
         while True:
             self._raise_failure()
