@@ -267,6 +267,17 @@ def test_a_listener_that_raises_does_not_stop_the_jobs(start, engine):
     assert jobs.wait(5)
 
 
+def test_an_executor_that_breaks_down_fails_the_jobs_and_keeps_nobody_waiting(tmp_path):
+    class Broken(Engine):
+        def slots(self):
+            raise ConnectionError("the scheduler is gone")
+
+    with Jobs(specs(tmp_path, 2), Broken()) as jobs:
+        assert jobs.wait(5)
+        assert states(jobs) == ["failed", "failed"]
+        assert "the scheduler is gone" in jobs.table().loc[0, "error"]
+
+
 def test_two_videos_whose_outputs_would_have_one_name_are_not_both_done(engine, tmp_path):
     pair = [Spec("/videos/a.mp4", str(tmp_path)), Spec("/other/a.mov", str(tmp_path))]
     with Jobs(pair, engine) as jobs:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 
-def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
-    """Return as soon as ``true()`` is; fail after ``seconds``."""
+def wait_until(true: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Return what ``true()`` says as soon as that is true; fail after ``seconds``."""
     end = time.monotonic() + seconds
-    while not true():
+    while not (said := true()):
         assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(0.01)
+    return said

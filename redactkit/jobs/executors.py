@@ -7,12 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any, Protocol
 
-from redactkit.errors import OptionError
+from redactkit.errors import OptionError, RedactkitError
 from redactkit.jobs.course import Task
 from redactkit.jobs.local import LocalPool, WorkerLostError
 from redactkit.jobs.machine import count_cores
 
-__all__ = ["MOST_LOSSES", "Engine", "open_engine"]
+__all__ = ["MOST_LOSSES", "Engine", "error_of", "in_words", "open_engine"]
 
 MOST_LOSSES = 3
 """A task over which so many workers were lost is given up: it may be what kills them."""
@@ -133,3 +133,18 @@ def _connect(address: str) -> Any:
         return Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as err:
         raise OptionError(f"no Dask scheduler answers at {address} ({err}); start one with: dask scheduler") from err
+
+
+def error_of(future: Any) -> BaseException | None:
+    """Return with what error a future ended, None if with none."""
+    try:
+        error: BaseException | None = future.exception()
+    except CancelledError as err:
+        return err
+    return error
+
+
+def in_words(error: BaseException) -> str:
+    """Return an error in one line, with its kind where it is not one of our own."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, RedactkitError) else f"{type(error).__name__}: {text}"

@@ -8,16 +8,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from redactkit.errors import OptionError, PassCancelled, RedactkitError
+from redactkit.errors import OptionError, PassCancelled
 from redactkit.jobs.course import Task
-from redactkit.jobs.executors import MOST_LOSSES, Engine
+from redactkit.jobs.executors import MOST_LOSSES, Engine, error_of, in_words
 from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table
 from redactkit.jobs.ready import ReadyTasks
 from redactkit.jobs.records import done_before
@@ -230,7 +229,19 @@ class Jobs:
         self._events.put(None)
 
     def _manage(self) -> None:
-        """Run on a thread of its own: everything that changes a running job happens here."""
+        """Run on a thread of its own; should it fail, every job fails with it, so that nobody waits in vain."""
+        try:
+            self._go_round()
+        except Exception as err:
+            _log.exception("jobs cannot go on")
+            with self._settled:
+                for job in self._jobs:
+                    if job.state not in ENDED:
+                        job.end("failed", error=f"jobs cannot go on: {in_words(err)}")
+                self._settled.notify_all()
+
+    def _go_round(self) -> None:
+        """Take in what has ended, hand over what is ready, tell who listens: a running job changes only here."""
         heard = 0.0
         while not self._closed:
             idle = not self._running and not self._changed and not self._fillable()
@@ -290,7 +301,7 @@ class Jobs:
         try:
             future = self._engine.submit(task, priority=job.priority)
         except Exception as err:
-            self._fail(job, f"could not be submitted: {_in_words(err)}")
+            self._fail(job, f"could not be submitted: {in_words(err)}")
             return
         self._running[future] = (job, task)
         future.add_done_callback(self._events.put)
@@ -300,7 +311,7 @@ class Jobs:
         self._hear(job, task)
         job.live.pop(task.name, None)
         self._changed.add(job.id)
-        error = _error_of(future)
+        error = error_of(future)
         if error is None:
             self._advance(job, task, future.result())
         elif isinstance(error, PassCancelled):
@@ -308,7 +319,7 @@ class Jobs:
         elif lost := self._engine.losses(error):
             self._redo(job, task, lost, error)
         else:
-            self._fail(job, _in_words(error))
+            self._fail(job, in_words(error))
 
     def _advance(self, job: Job, task: Task, outcome: Outcome) -> None:
         """Go on with what is next after a task."""
@@ -332,9 +343,9 @@ class Jobs:
 
     def _redo(self, job: Job, task: Task, lost: int, error: BaseException) -> None:
         task.losses += lost
-        job.add_note(f"{task.name}: {_in_words(error)}")
+        job.add_note(f"{task.name}: {in_words(error)}")
         if task.losses >= MOST_LOSSES:
-            self._fail(job, f"{task.name} was given up after {task.losses} workers were lost: {_in_words(error)}")
+            self._fail(job, f"{task.name} was given up after {task.losses} workers were lost: {in_words(error)}")
         elif not job.stopping:
             self._ready.push(job.id, task, priority=job.priority)
 
@@ -378,16 +389,3 @@ class Jobs:
                 _log.exception("a listener for jobs raised; it is not asked to listen again")
                 with self._lock:
                     self._listeners.remove(listener)
-
-
-def _error_of(future: Any) -> BaseException | None:
-    try:
-        error: BaseException | None = future.exception()
-    except CancelledError as err:
-        return err
-    return error
-
-
-def _in_words(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, RedactkitError) else f"{type(error).__name__}: {text}"
