@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redactkit.effects import KINDS, Effect, PixelLayout, get_kind
+from redactkit.effects import KINDS, Effect, PixelLayout, get_kind, swatches
 from redactkit.effects.grids import grid_shape
 from redactkit.errors import OptionError, TableError
 
@@ -222,3 +222,9 @@ def test_unknown_kinds_and_values_out_of_range_are_refused():
     with pytest.raises(OptionError, match="hold"):
         Effect("Med", LAYOUTS[0], hold=0)
     assert get_kind(" BLACK ") is KINDS["Black"]
+
+
+def test_swatches_show_every_kind_differently():
+    pictures = swatches(size=64)
+    assert list(pictures) == list(KINDS)
+    assert len({picture.tobytes() for picture in pictures.values()}) == len(KINDS)

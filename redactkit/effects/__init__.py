@@ -3,5 +3,6 @@
 from redactkit.effects.effect import Effect
 from redactkit.effects.kinds import KINDS, BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout
+from redactkit.effects.swatches import swatches
 
-__all__ = ["KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind"]
+__all__ = ["KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind", "swatches"]

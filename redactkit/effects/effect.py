@@ -147,13 +147,20 @@ class Effect:
             return []
         held = self._held.get(region.key)
         if held is None:
-            held = [self._sample(plane, number, region) for number, plane in enumerate(planes)]
+            held = self._cells(planes, region, regions)
             self._held[region.key] = held
         if self.kind.look not in _SOFT_LOOKS:
             return held
         around = self._membranes(planes, region, regions)
         inside = [cells_at_nodes(cells, region, nodes=NODES) for cells in held]
         return [blend_into(*pair) for pair in zip(around, inside, strict=True)]
+
+    def _cells(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
+        """Return the cells of every plane; where the kind keeps no chroma, the mean of that around the box."""
+        if self.kind.chroma_cells:
+            return [self._sample(plane, number, region) for number, plane in enumerate(planes)]
+        around = self._membranes(planes, region, regions)[1:]
+        return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in around)]
 
     def _membranes(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
         rims = {}
@@ -182,7 +189,8 @@ class Effect:
         if self.kind.look == "shuffled":
             cells = chance.permutation(cells.ravel()).reshape(cells.shape)
         reach = self.kind.noise * (1 << self.layout.bit_depth) * (_CHROMA_NOISE if number else 1)
-        return np.asarray(cells + chance.uniform(-reach, reach, cells.shape), dtype=np.float32)
+        tone = chance.uniform(-reach, reach)
+        return np.asarray(cells + tone + chance.uniform(-reach, reach, cells.shape), dtype=np.float32)
 
     def _quantize(self, cells: Cells) -> Cells:
         top = (1 << self.layout.bit_depth) - 1

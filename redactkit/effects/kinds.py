@@ -26,12 +26,12 @@ class BlurKind:
         Independent luma values along the longer side of the box, whatever its size; 0 where no
         pixel inside the box is used.
     chroma_cells : int
-        The same for each chroma plane.
+        The same for each chroma plane; 0 where colour comes from around the box, or is fixed.
     levels : int
         Steps to which a cell is rounded, over the whole range; 0 leaves it as it is.
     noise : float
-        Share of the whole range by which a cell is moved up or down at most (chroma: 0.2 of that), the
-        same for a face in every frame.
+        Share of the whole range by which each cell is moved up or down at most (chroma: 0.2 of that),
+        and all of them together once more; the same for a face in every frame.
     look : str
         How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``shuffled``, ``membrane``,
         ``flat`` or ``outline``.
@@ -55,7 +55,7 @@ _ALL = (
     ),
     BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, 0.0, "outline"),
     BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, 0.0, "flat"),
-    BlurKind("Pixelate", "Mosaic of few large blocks; hides identity", False, 5, 1, 32, 0.2, "blocks"),
+    BlurKind("Pixelate", "Mosaic of few large blocks; hides identity", False, 4, 0, 32, 0.2, "blocks"),
     BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, 0.0, "membrane"),
 )
 
