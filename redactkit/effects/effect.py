@@ -50,7 +50,8 @@ class Effect:
     hold : int
         Frames per window, at least 1. ``Low`` and ``Box``, which hide nothing, hold nothing.
     seed : int
-        Chooses the noise of ``High``. What is hidden does not rest on it.
+        Chooses the noise. Keep it from who may see the result: with it the noise can be taken off,
+        and what is left are bare cells.
 
     Raises
     ------

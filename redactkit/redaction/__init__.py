@@ -75,7 +75,7 @@ def redact(
     margin : float
         Share of the box added on each side, 0 to 2.
     strength : float
-        Above 1 hides more than the kind's measured strength, below 1 less.
+        1 to 10: above 1 hides more than was measured to hide; less cannot be asked for.
     codec, crf, preset : optional
         Of the encoder; by default H.264 for 8-bit sources, HEVC Main 10 for deeper ones.
     audio : {"keep", "drop"}

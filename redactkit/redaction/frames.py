@@ -6,7 +6,7 @@ from redactkit import effects
 from redactkit.errors import MismatchError, OptionError
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
-from redactkit.redaction.plan import Plan
+from redactkit.redaction.plan import Plan, noise_seed
 from redactkit.video import VideoReader, VideoWriter, pixel_layout, plane_views
 from redactkit.video.parts import LEAD
 
@@ -56,6 +56,7 @@ def write_frames(
     # The effect holds what it took from earlier frames, so the ones before a part are shown to it too.
     ranges = [(max(start - LEAD, 0), span[1])] if span else writer.wanted
     effect: effects.Effect | None = None
+    seed = noise_seed(info)
     written: set[int] = set()
     with VideoReader(info.path, info=info) as reader, track(progress, "redact", total=expected) as update:
         for frame in reader.ranges(ranges):
@@ -64,7 +65,7 @@ def write_frames(
             if not wanted and not len(boxes):
                 continue
             picture = writer.prepare(frame.picture)
-            effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength)
+            effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
             if len(boxes):
                 effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
             if wanted:

@@ -17,7 +17,7 @@ from redactkit.formats import align, read_ids
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
 
-__all__ = ["Plan", "check_same_video", "make_plan", "select_faces"]
+__all__ = ["Plan", "check_same_video", "make_plan", "noise_seed", "select_faces"]
 
 IdsLike = str | Path | Iterable[int]
 
@@ -192,3 +192,8 @@ def make_plan(detections: pd.DataFrame, info: VideoInfo, *, faces: Iterable[int]
     inside = bx.clip(coded, width=info.coded_width, height=info.coded_height)
     seen = (inside[:, 2:] > 0).all(axis=1)
     return Plan(info.frame_count, frames[seen], rows["face_id"].to_numpy(np.int64)[seen], coded[seen])
+
+
+def noise_seed(info: VideoInfo) -> int:
+    """Return the seed of the noise laid over a video's faces: known only to who has the original."""
+    return int(info.sha256[:15] or "0", 16)

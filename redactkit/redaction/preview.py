@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit import effects
-from redactkit.redaction.plan import Plan
+from redactkit.redaction.plan import Plan, noise_seed
 from redactkit.video import Frame, Pictures, VideoReader, pixel_layout, plane_views
 
 __all__ = ["Preview"]
@@ -35,7 +35,8 @@ class Preview:
     def frame_at(self, index: int) -> Frame:
         """Return a frame with its faces hidden; its rows before it in the hold window are replayed."""
         frame = self._copy(index)
-        effect = effects.Effect(self._kind, pixel_layout(frame.picture), strength=self._strength)
+        layout, seed = pixel_layout(frame.picture), noise_seed(self._reader.info)
+        effect = effects.Effect(self._kind, layout, strength=self._strength, seed=seed)
         for earlier in range(effect.window_start(index), index):
             if len(self._plan.at(earlier)[0]):
                 self._hide(effect, self._copy(earlier), paint=False)
