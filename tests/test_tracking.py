@@ -92,10 +92,8 @@ def test_link_keeps_crossing_faces_apart():
 
 def test_link_splits_in_doubt():
     """Two faces go in, one way each out, and nothing tells which is which."""
-    before = table(path(1, range(20), x=100), path(2, range(20), x=135))
-    after = table(path(3, range(50, 70), x=100), path(4, range(50, 70), x=135)).assign(x=lambda t: t["x"] - 17.5)
-    linked = link(table(before, after).assign(face_id=0), frame_rate=25)
-    assert linked["face_id"].nunique() == 4
+    rows, _ = parted()
+    assert link(rows.assign(face_id=0), frame_rate=25)["face_id"].nunique() == 4
 
 
 @pytest.mark.parametrize("stride", [2, 3, 5])
@@ -108,6 +106,35 @@ def test_link_follows_when_only_every_nth_frame_was_looked_at(stride):
 def test_link_prefers_confident_boxes():
     rows = table(path(1, range(30)), path(2, [15], x=104, confidence=0.25))
     assert identities(rows)[0] == {1}
+
+
+def parted() -> tuple[pd.DataFrame, np.ndarray]:
+    """Two faces that vanish side by side and come back where motion alone cannot tell them, with their looks."""
+    before = table(path(1, range(20), x=100), path(2, range(20), x=135))
+    after = table(path(1, range(50, 70), x=82), path(2, range(50, 70), x=117))
+    rows = table(before, after)
+    return rows, np.eye(2)[rows["face_id"] - 1] + np.random.default_rng(0).normal(0, 0.05, (len(rows), 2))
+
+
+def test_link_settles_doubts_by_appearance():
+    rows, looks = parted()
+    assert len(identities(rows)[0]) == 2
+    assert identities(rows, appearance=looks) == [{1}, {2}]
+
+
+def test_link_does_not_join_faces_that_look_different():
+    rows = path(1, [*range(20), *range(30, 50)])
+    looks = np.eye(2)[(rows["frame"] >= 30).astype(int)]
+    assert identities(rows) == [{1}]
+    assert identities(rows, appearance=looks) == [{1, 2}]
+
+
+def test_link_lives_with_looks_that_are_not_known():
+    rows, looks = parted()
+    np.testing.assert_array_equal(
+        link(rows, frame_rate=25, appearance=np.full_like(looks, np.nan))["face_id"],
+        link(rows, frame_rate=25)["face_id"],
+    )
 
 
 def test_link_refuses_boxes_without_size():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 
+from redactkit.tracking.likeness import Unlikeness
 from redactkit.tracking.motion import FloatArray, IntArray, Motion, Noise, Rows, fit_motion
 from redactkit.tracking.pairing import BoolArray, Pairs, expanded, unrivalled
 
@@ -45,15 +47,16 @@ def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appeara
     limits : Limits
     noise : Noise
     appearance : ndarray of shape (N, D) or None
-        Unit vectors; NaN rows where none is known.
+        What each row's picture looks like, compared by direction; rows of NaN are not compared.
 
     Returns
     -------
     ndarray of shape (N,), int64
         Track of each row.
     """
+    unlike = None if appearance is None else Unlikeness(appearance, _Tracklets(rows, track).by_track)
     for reach in (4 * limits.step, 10 * limits.step, limits.longest / 2, limits.longest):
-        for join in (_bridged, _absorbed):
+        for join in (partial(_bridged, unlike=unlike), _absorbed):
             while len(pairs := join(tracklets := _Tracklets(rows, track), min(reach, limits.longest), limits, noise)):
                 track = tracklets.joined(pairs)
     return track
@@ -68,6 +71,11 @@ class _Tracklets:
         _, self.first, self.counts = np.unique(track[self.order], return_index=True, return_counts=True)
         self.last = self.first + self.counts - 1
         self.begin, self.end = self.rows.seconds[self.first], self.rows.seconds[self.last]
+
+    @property
+    def by_track(self) -> list[IntArray]:
+        """The rows of each tracklet, numbered as they came, in order of frame."""
+        return np.split(self.order, self.first[1:])
 
     def overlap(self, a: IntArray, b: IntArray) -> BoolArray:
         """Tell which tracklets of ``a`` are seen while those of ``b`` are."""
@@ -84,7 +92,7 @@ class _Tracklets:
         return track
 
 
-def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:
+def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, *, unlike: Unlikeness | None) -> Pairs:
     """Return joins of tracklets' ends to later ones' starts.
 
     Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
@@ -100,9 +108,16 @@ def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) 
         tail, place = expanded(low[part], high[part])
         found.append(_priced(tails, heads, part[tail], order[place], limits, noise))
     pairs = Pairs(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Pairs)))
+    if unlike is not None:
+        pairs = _alike(pairs, unlike.between(tracklets.by_track, pairs.left, pairs.right), limits)
     chosen = unrivalled(pairs, margin=limits.margin, lefts=tracklets.overlap, rights=tracklets.overlap)
     gap = tracklets.begin[pairs.right[chosen]] - tracklets.end[pairs.left[chosen]]
     return pairs[chosen[gap <= reach + 1e-9]]
+
+
+def _alike(pairs: Pairs, unlike: FloatArray, limits: Limits) -> Pairs:
+    """Add what a difference in looks costs, and leave out pairs that differ too much."""
+    return Pairs(pairs.left, pairs.right, pairs.cost + unlike)[unlike < limits.gate]
 
 
 def _chunks(sizes: IntArray) -> list[IntArray]:

@@ -1,0 +1,60 @@
+"""How unlike two tracklets look, on a scale that the tracklets themselves set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from redactkit.tracking.motion import FloatArray, IntArray
+
+__all__ = ["Unlikeness"]
+
+ENDS = 5
+"""Rows of a tracklet's end whose mean look is compared."""
+CLEAREST = 12
+"""Rows from which a tracklet tells how much one face's look changes."""
+FLOOR = 0.05
+"""Least unit, since looks change more over a gap than where the detector saw a face throughout."""
+
+
+class Unlikeness:
+    """Compares tracklets by the mean look of their ends.
+
+    How much a look changes from a tracklet's first rows to its last ones, in nine tracklets of ten, is the unit. Where
+    no tracklet is long enough to tell, nothing is compared.
+
+    Parameters
+    ----------
+    appearance : ndarray of shape (N, D)
+    tracklets : sequence of ndarray of int
+        The rows of each tracklet in order of frame.
+    """
+
+    def __init__(self, appearance: FloatArray, tracklets: Sequence[IntArray]) -> None:
+        norm = np.linalg.norm(appearance, axis=1, keepdims=True)
+        self._looks = appearance / np.where(norm > 0, norm, 1)
+        long = [rows for rows in tracklets if len(rows) >= CLEAREST]
+        change = _apart(self._means([rows[:ENDS] for rows in long]), self._means([rows[-ENDS:] for rows in long]))
+        change = change[np.isfinite(change)]
+        self._unit = max(float(np.quantile(change, 0.9)), FLOOR) if len(change) else np.inf
+
+    def between(self, tracklets: Sequence[IntArray], tails: IntArray, heads: IntArray) -> FloatArray:
+        """Return squared distances, 2 at the unit, of tracklets' ends from others' starts; 0 where not known."""
+        last = self._means([rows[-ENDS:] for rows in tracklets])
+        first = self._means([rows[:ENDS] for rows in tracklets])
+        return np.nan_to_num(2 * (_apart(last[tails], first[heads]) / self._unit) ** 2, nan=0.0)
+
+    def _means(self, groups: Sequence[IntArray]) -> FloatArray:
+        means = np.full((len(groups), self._looks.shape[1]), np.nan)
+        for index, rows in enumerate(groups):
+            known = self._looks[rows][np.isfinite(self._looks[rows]).all(axis=1)]
+            if len(known):
+                means[index] = known.mean(axis=0)
+        return means
+
+
+def _apart(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return one less the cosine of the angle between vectors, row by row."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray(1 - (a * b).sum(axis=1) / np.where(norms > 0, norms, 1))
