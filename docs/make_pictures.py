@@ -20,10 +20,11 @@ from tests.browser.lab import CHROMIUM_FLAGS, LabNotebook, LabServer, find_chrom
 FRAME = 96
 SIZE = (640, 360)
 MARGIN = 10
+OUTLINE = {"stroke_width": 2, "stroke_fill": "white"}
+SCREEN = {"width": 1366, "height": 1000}
 HIDDEN, SHOWN = (240, 62, 62), (47, 158, 68)
 CELLS = (
-    "import redactkit as rk\nannotations = rk.analyze(rk.sample_path(), progress=False)",
-    "review = rk.Review.open(rk.sample_path(), annotations)",
+    "import redactkit as rk\nreview = rk.Review.open(rk.sample_path(), ANNOTATIONS)",
     f"shown = int(review.boxes_at({FRAME})['face_id'].iloc[-1])\n"
     "review.decide([shown], redact=False, label='presenter')\n"
     f"review.current_face, review.current_frame = 1, {FRAME}\n"
@@ -43,13 +44,13 @@ def draw_boxes(picture: np.ndarray, annotations: rk.Annotations) -> Image.Image:
         corners = (np.array([row.x, row.y, row.x + row.width, row.y + row.height]) * scale).tolist()
         pen.rectangle(corners, outline=color, width=2)
         name = (corners[0], corners[1] - 15)
-        pen.text(name, f"{row.face_id:04d}", fill=color, font=ImageFont.load_default(13), stroke_width=1)
+        pen.text(name, f"{row.face_id:04d}", fill=color, font=ImageFont.load_default(13), **OUTLINE)
     return image
 
 
 def make_before_and_after(target: Path, folder: Path) -> None:
     """Write one frame with its boxes beside the same frame as `redactkit.redact` wrote it."""
-    annotations = rk.analyze(rk.sample_path())
+    annotations = rk.analyze(rk.sample_path(), output=folder)
     visible = int(annotations.detections.query(f"frame == {FRAME}")["face_id"].iloc[-1])
     chosen = annotations.select([face for face in annotations.selected_ids if face != visible])
     report = rk.redact(rk.sample_path(), chosen, output=folder / "redacted.mp4")
@@ -66,10 +67,11 @@ def make_before_and_after(target: Path, folder: Path) -> None:
 def make_workbench(target: Path, folder: Path) -> None:
     """Write what a person sees of the workbench on a laptop's screen."""
     server = LabServer(folder / "lab")
+    cells = [cell.replace("ANNOTATIONS", repr(str(folder / "sample_annotations.json"))) for cell in CELLS]
     server.configure()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
-        lab = LabNotebook(server, browser, write_notebook(server.root / "workbench.ipynb", *CELLS))
+        lab = LabNotebook(server, browser, write_notebook(server.root / "workbench.ipynb", *cells), size=SCREEN)
         lab.run_all()
         lab.kernel.wait_until(f"room.viewer.shown_frame == {FRAME} and room.wait() and room.faces.wait()")
         lab.page.locator(".rk-grid img").first.wait_for()
