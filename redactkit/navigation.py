@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,7 +19,6 @@ STOPS = {
     "box": "any face has a box",
     "keyframe": "the current face's box was edited",
     "gap": "the current face loses or finds its box",
-    "queue": "something is to be looked at: a face starts, ends, loses or finds its box",
 }
 """Kinds of frames to stop at, and what each means."""
 
@@ -58,15 +55,12 @@ def stops(kind: str, detections: pd.DataFrame, *, face_id: int | None, frame_cou
     mine = detections["face_id"].to_numpy() == face_id
     if kind == "edge":
         return _edges(detections)
-    if kind == "queue":
-        by_face = detections.sort_values(["face_id", "frame"], kind="stable")
-        return np.union1d(_edges(detections), _run_ends(by_face["frame"].to_numpy(), by_face["face_id"].to_numpy()))
     if kind == "empty":
         return np.setdiff1d(np.arange(frame_count), frames)
     if kind == "keyframe":
         mine &= (detections["source"] == "manual").to_numpy()
     if kind == "gap":
-        return _run_ends(frames[mine], np.zeros(mine.sum()))
+        return _run_ends(frames[mine])
     return np.unique(frames if kind == "box" else frames[mine])
 
 
@@ -90,7 +84,7 @@ def _edges(detections: pd.DataFrame) -> IntArray:
     return np.union1d(frames.min(), frames.max()).astype(np.int64)
 
 
-def _run_ends(frames: IntArray, faces: NDArray[Any]) -> IntArray:
-    """Return the frames on both sides of each gap, for rows sorted by face and frame."""
-    breaks = np.flatnonzero((np.diff(frames) > 1) & (np.diff(faces) == 0))
+def _run_ends(frames: IntArray) -> IntArray:
+    """Return the frames on both sides of each gap."""
+    breaks = np.flatnonzero(np.diff(frames) > 1)
     return np.union1d(frames[breaks], frames[breaks + 1]).astype(np.int64)

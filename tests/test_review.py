@@ -187,6 +187,18 @@ def test_seek_stops_at_every_frame_of_a_kind(kind: str, expected: list[int]) -> 
     assert session.current_frame == expected[0]
 
 
+def test_seek_goes_through_the_review_queue_and_picks_the_face(two: Review) -> None:
+    places = two.to_review()
+    assert two.to_review() is places
+    seen = []
+    while (frame := two.seek("queue")) is not None:
+        seen.append((frame, two.current_face))
+    assert [frame for frame, _ in seen] == sorted(set(places["frame"]) - {0})
+    assert all(face in places.loc[places["frame"] == frame, "face_id"].tolist() for frame, face in seen)
+    two.queue = pd.DataFrame({"frame": [3]})
+    assert two.seek("queue", direction=-1) == 3
+
+
 def test_stops_refuse_an_unknown_kind() -> None:
     with pytest.raises(OptionError, match=next(iter(STOPS))):
         stops("nothing", empty_detections(), face_id=None, frame_count=1)

@@ -19,6 +19,7 @@ from redactkit.media import VideoInfo
 from redactkit.navigation import nearest, stops
 from redactkit.review.commands import Commands
 from redactkit.tables import BOX, empty_detections
+from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
 
 __all__ = ["Review"]
@@ -51,7 +52,7 @@ class Review(Commands):
     marked : tuple of int
         Faces picked together, to be merged or decided at once.
     queue : DataFrame or None
-        What is to be looked at, with a column ``frame``; without it, where faces start, end or have gaps.
+        What is to be looked at instead of `to_review`'s own list, with a column ``frame``.
     blur, margin : str, float
         How the redacted picture is previewed and made.
     detections, decisions, discarded : DataFrame
@@ -94,6 +95,7 @@ class Review(Commands):
         self.folder: Path | None = None
         self._frames = frames
         self._own: set[Path] = set()
+        self._listed: tuple[pd.DataFrame, pd.DataFrame] | None = None
         super().__init__(annotations, autosave=autosave)
 
     @classmethod
@@ -197,23 +199,48 @@ class Review(Commands):
         Parameters
         ----------
         kind : str
-            A key of `redactkit.navigation.STOPS`: "face", "edge", "empty", "box", "keyframe", "gap", "queue".
+            A key of `redactkit.navigation.STOPS` ("face", "edge", "empty", "box", "keyframe", "gap"), or
+            "queue": the places of `to_review`, whose face becomes the current one.
 
         Returns
         -------
         int or None
             The frame gone to; None if there is none, and nothing changes.
         """
-        found = self._stops(kind)
+        if kind == "queue":
+            return self._seek_queue(direction)
+        found = stops(kind, self.detections, face_id=self.current_face, frame_count=self.frame_count)
         frame = nearest(found, self.current_frame, direction=direction)
         if frame is not None:
             self.current_frame = frame
         return frame
 
-    def _stops(self, kind: str) -> NDArray[np.int64]:
-        if kind == "queue" and self.queue is not None:
-            return np.unique(self.queue["frame"].to_numpy(np.int64))
-        return stops(kind, self.detections, face_id=self.current_face, frame_count=self.frame_count)
+    def to_review(self) -> pd.DataFrame:
+        """Return what is to be looked at, the riskiest first; see `redactkit.tracking.review_queue`."""
+        if self.queue is not None:
+            return self.queue
+        with self.lock:
+            if self._listed is None or self._listed[0] is not self.detections:
+                found = review_queue(
+                    self.detections,
+                    video_size=(self.video.width, self.video.height),
+                    frame_count=self.frame_count,
+                    cuts=self.cuts,
+                    discarded=self.discarded,
+                )
+                self._listed = (self.detections, found)
+            return self._listed[1]
+
+    def _seek_queue(self, direction: int) -> int | None:
+        """Go to the next place to look at, and make its face the current one."""
+        queue = self.to_review()
+        frame = nearest(np.unique(queue["frame"].to_numpy(np.int64)), self.current_frame, direction=direction)
+        if frame is not None:
+            self.current_frame = frame
+            faces = queue.loc[queue["frame"] == frame, "face_id"].tolist() if "face_id" in queue else []
+            if faces and faces[0] in self.decisions.index:
+                self.current_face = int(faces[0])
+        return frame
 
     def step(self, frames: int) -> None:
         """Go forward by some frames, back where negative."""

@@ -25,18 +25,20 @@ SHOWN = ["all", "redacted", "visible", "marked", "set aside"]
 _CLICKED = re.compile(r"\brk-([tf])(-?\d+)\b")
 
 
-def order_tracks(tracks: pd.DataFrame, by: str) -> pd.DataFrame:
+def order_tracks(tracks: pd.DataFrame, by: str, *, queue: pd.DataFrame | None = None) -> pd.DataFrame:
     """Sort tracks by ``id``, ``time``, ``duration``, ``size`` or ``risk``, the most wanted first.
 
-    Risk is higher for a face seen with gaps, with low confidence, or only for moments.
+    Risk is that of a face's riskiest place in a review queue.
     """
-    if by == "id":
+    if by == "id" or (by == "risk" and queue is None):
         return tracks.sort_index()
+    if by == "risk" and queue is not None:
+        risk = queue.groupby("face_id")["risk"].max().reindex(tracks.index).fillna(0.0)
+        return tracks.loc[risk.sort_values(ascending=False, kind="stable").index]
     keys = {
         "time": tracks["first_frame"],
         "duration": -tracks["frames"],
         "size": -(tracks["median_width"] * tracks["median_height"]),
-        "risk": tracks["coverage"] + tracks["mean_confidence"].fillna(1) + np.minimum(tracks["duration"], 1),
     }
     return tracks.loc[keys[by].sort_values(kind="stable").index]
 
@@ -212,7 +214,8 @@ class FaceGrid(View):
             aside = self.shown == "set aside"
             table = self.review.discarded if aside else self.review.detections
             tracks = summarize_tracks(table) if aside else self.review.tracks
-        listed = order_tracks(filter_tracks(self._shown_of(tracks), self.filter), self.sort)
+        queue = self.review.to_review() if self.sort == "risk" else None
+        listed = order_tracks(filter_tracks(self._shown_of(tracks), self.filter), self.sort, queue=queue)
         self._listed = listed.index.tolist()
         start = min(self.page * self._page_size, max(0, (len(listed) - 1) // self._page_size * self._page_size))
         page = listed.iloc[start : start + self._page_size]

@@ -175,7 +175,14 @@ class FrameViewer(View):
     def seek(self, kind: str, direction: int = 1) -> None:
         """Stop playing and go to the next frame of a kind, as `Review.seek`; say so where there is none."""
         self.player.stop()
-        if self.review.seek(kind, direction=direction) is None:
+        frame = self.review.seek(kind, direction=direction)
+        if frame is not None and kind == "queue":
+            queue = self.review.to_review()
+            here = queue[queue["frame"] == frame]
+            self.say(
+                "; ".join(f"face {face}: {why}" for face, why in zip(here["face_id"], here["reason"], strict=True))
+            )
+        elif frame is None:
             self.say("there is no such frame " + ("after this one" if direction > 0 else "before this one"))
 
     def toggle_play(self) -> None:
