@@ -145,10 +145,10 @@ def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, mo
     assert not report.faces.loc[visible, "redact"]
     assert "short_redacted.mp4" in panel.report.value
     assert panel.player.children[0].value == (tmp_path / "short_redacted.mp4").read_bytes()
-    assert panel.wait(30)
+    assert panel.wait(240)
     assert all(image.value for _, image, _ in panel.kinds.values())
     again = panel.run()
-    assert again.over.wait(30)
+    assert again.over.wait(240)
     assert again.state == "failed"
     assert "overwrite" in panel.bar.text.value
     panel.close()
@@ -164,7 +164,7 @@ def test_cancelled_pass_leaves_no_file(review: Review, tmp_path: Path) -> None:
     panel.runner.observe(cancel_once_it_runs, "revision")
     panel.run()
     assert panel.bar.job is not None
-    assert panel.bar.job.over.wait(60)
+    assert panel.bar.job.over.wait(240)
     assert panel.bar.job.state == "cancelled"
     assert list(tmp_path.iterdir()) == []
     assert panel.report.value == ""

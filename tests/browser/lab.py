@@ -138,7 +138,7 @@ class Kernel:
         client = BlockingKernelClient(connection_file=connection_file)
         client.load_connection_file()
         client.start_channels()
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=240)
         return client
 
     def ask(self, expression: str, *, timeout: float = 60) -> Any:
