@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_until(true: Callable[[], Any], seconds: float = 120.0) -> Any:
     """Return what ``true()`` says as soon as that is true; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not (said := true()):

@@ -141,7 +141,7 @@ class Kernel:
         client.wait_for_ready(timeout=240)
         return client
 
-    def ask(self, expression: str, *, timeout: float = 60) -> Any:
+    def ask(self, expression: str, *, timeout: float = 240) -> Any:
         """Return the value of an expression in the kernel; it must be plain data, as JSON can hold it."""
         code = f"__import__('json').dumps({expression}, default=lambda value: value.item())"
         return json.loads(self._thread.submit(self._ask, code, timeout).result())
@@ -155,14 +155,14 @@ class Kernel:
             raise RuntimeError(f"{code} failed in the kernel: {answer['ename']}: {answer['evalue']}")
         return str(ast.literal_eval(answer["data"]["text/plain"]))
 
-    def run(self, code: str, *, timeout: float = 60) -> None:
+    def run(self, code: str, *, timeout: float = 240) -> None:
         """Run statements in the kernel, as another cell would."""
         call = self._thread.submit(lambda: self._client.execute(code, store_history=False, reply=True, timeout=timeout))
         content = call.result()["content"]
         if content["status"] != "ok":
             raise RuntimeError("\n".join(content["traceback"]))
 
-    def wait_until(self, expression: str, *, timeout: float = 20) -> Any:
+    def wait_until(self, expression: str, *, timeout: float = 90) -> Any:
         """Ask until the answer is true; return it."""
         end = time.monotonic() + timeout
         while not (answer := self.ask(expression)):
@@ -190,7 +190,7 @@ class LabNotebook:
         self._server, self._kernel = server, None
         self._context = browser.new_context(viewport=size or LAPTOP)
         self.page: Page = self._context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(90_000)
         self.console: list[str] = []
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.goto(server.url(f"doc/tree/{path.relative_to(server.root)}"))

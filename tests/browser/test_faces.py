@@ -44,7 +44,7 @@ def test_unticked_face_stays_visible_in_the_redacted_file(room):
     room.find(".rk-redact .rk-output input").fill("unticked.mp4")
     room.find(".rk-redact .rk-output input").press("Enter")
     room.find(".rk-redact .rk-run").click()
-    room.find(".rk-player").wait_for(timeout=90_000)
+    room.find(".rk-player").wait_for(timeout=240_000)
     room.kernel.run(SHARPNESS)
     before = room.kernel.ask("[sharpness(rk.sample_path(), face) for face in (1, 3)]")
     after = room.kernel.ask("[sharpness('unticked.mp4', face) for face in (1, 3)]")
