@@ -26,7 +26,6 @@ from redactkit.errors import OptionError
 
 __all__ = ["Effect"]
 
-_CHROMA_NOISE = 0.2
 _SOFT_LOOKS = ("smooth", "shuffled")
 _HELD_LOOKS = ("blocks", *_SOFT_LOOKS)
 
@@ -189,7 +188,7 @@ class Effect:
         chance = np.random.default_rng([abs(self.seed), abs(region.face), number])
         if self.kind.look == "shuffled":
             cells = chance.permutation(cells.ravel()).reshape(cells.shape)
-        reach = self.kind.noise * (1 << self.layout.bit_depth) * (_CHROMA_NOISE if number else 1)
+        reach = self.kind.noise * (1 << self.layout.bit_depth)
         tone = chance.uniform(-reach, reach)
         return np.asarray(cells + tone + chance.uniform(-reach, reach, cells.shape), dtype=np.float32)
 

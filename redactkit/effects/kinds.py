@@ -30,8 +30,8 @@ class BlurKind:
     levels : int
         Steps to which a cell is rounded, over the whole range; 0 leaves it as it is.
     noise : float
-        Share of the whole range by which each cell is moved up or down at most (chroma: 0.2 of that),
-        and all of them together once more; the same for a face in every frame.
+        Share of the whole range by which each cell is moved up or down at most, and all of them
+        together once more; the same for a face in every frame.
     look : str
         How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``shuffled``, ``membrane``,
         ``flat`` or ``outline``.
@@ -49,9 +49,9 @@ class BlurKind:
 
 _ALL = (
     BlurKind("Low", "Light blur; people stay recognisable, cosmetic only", True, 28, 14, 0, 0.0, "linear"),
-    BlurKind("Med", "Strong smooth blur; hides identity", False, 4, 1, 32, 0.15, "smooth"),
+    BlurKind("Med", "Strong smooth blur; hides identity", False, 4, 0, 32, 0.15, "smooth"),
     BlurKind(
-        "High", "Smooth blur of few, noisy, shuffled cells; hides identity and pose", False, 4, 1, 16, 0.15, "shuffled"
+        "High", "Smooth blur of few, noisy, shuffled cells; hides identity and pose", False, 4, 0, 16, 0.15, "shuffled"
     ),
     BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, 0.0, "outline"),
     BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, 0.0, "flat"),
