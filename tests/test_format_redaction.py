@@ -30,16 +30,31 @@ def truth(clip):
 
 @pytest.fixture(scope="module")
 def wanted(clip, truth, tmp_path_factory):
-    """The decoded frames of the clip redacted from the truth itself."""
-    return redacted_frames(clip, truth, tmp_path_factory.mktemp("wanted"))
+    """The planes of the clip redacted from the truth itself."""
+    return redacted_planes(clip, truth, tmp_path_factory.mktemp("wanted"))
 
 
-def redacted_frames(clip, annotations, folder):
-    """Redact in black, which depends on nothing but where the boxes are, and decode."""
-    output = folder / "redacted.mp4"
-    rk.redact(clip, annotations, output=output, blur="Black", progress=False)
-    with rk.video.VideoReader(output) as reader:
-        return np.stack([frame.rgb() for frame in reader.frames()])
+def redacted_planes(clip, annotations, folder):
+    """Redact in black, which depends on nothing but where the boxes are; return what the encoder is given.
+
+    Not what it makes of it: on a busy machine x264 gives other bytes for the same frames.
+    """
+    given = {}
+    write = rk.video.VideoWriter.write
+
+    def keep(writer, picture, pts, *rest, **options):
+        given[pts] = [plane.copy() for plane in rk.video.plane_views(picture)]
+        return write(writer, picture, pts, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rk.video.VideoWriter, "write", keep)
+        rk.redact(clip, annotations, output=folder / "redacted.mp4", blur="Black", progress=False)
+    assert len(given) == STOP - START
+    return [np.stack(planes) for planes in zip(*(given[pts] for pts in sorted(given)), strict=True)]
+
+
+def equal(first, second):
+    return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
 def as_rekognition(annotations):
@@ -77,13 +92,18 @@ def test_every_format_hides_the_same_pixels(clip, truth, wanted, format, tmp_pat
         path.write_text(json.dumps({"rekognition": as_rekognition, "google": as_google}[format](truth)))
     annotations = read_annotations(path, video=rk.probe(clip))
     assert len(annotations.detections) == len(truth.detections)
-    assert np.array_equal(redacted_frames(clip, annotations, tmp_path), wanted)
+    assert equal(redacted_planes(clip, annotations, tmp_path), wanted)
 
 
-def test_redaction_hides_something(clip, wanted):
+def test_redaction_hides_something_in_every_frame(clip, wanted):
     with rk.video.VideoReader(clip) as reader:
-        before = np.stack([frame.rgb() for frame in reader.frames()])
-    assert (np.abs(before.astype(int) - wanted).max(axis=(1, 2, 3)) > 50).all()
+        before = np.stack([rk.video.plane_views(frame.picture)[0] for frame in reader.frames()])
+    assert (np.abs(before.astype(int) - wanted[0]).max(axis=(1, 2)) > 30).all()
+
+
+def test_a_moved_box_is_noticed(clip, truth, wanted, tmp_path):
+    moved = truth.replace(detections=truth.detections.assign(x=truth.detections["x"] + 4))
+    assert not equal(redacted_planes(clip, moved, tmp_path), wanted)
 
 
 def test_file_without_boxes_drives_no_redaction(clip, shared_formats, tmp_path):
@@ -98,4 +118,4 @@ def test_file_without_boxes_drives_no_redaction(clip, shared_formats, tmp_path):
 @pytest.mark.parametrize("format", ["mot", "csv"])
 def test_format_without_a_frame_size_can_be_redacted_from(clip, truth, wanted, format, tmp_path):
     path = truth.to(format, tmp_path / "their.file")
-    assert np.array_equal(redacted_frames(clip, path, tmp_path), wanted)
+    assert equal(redacted_planes(clip, path, tmp_path), wanted)
