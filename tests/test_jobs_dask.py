@@ -1,0 +1,123 @@
+"""Jobs on a real Dask scheduler with real worker processes, started as docs/scaling.md says."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redactkit.analysis import analyze
+from redactkit.errors import OptionError
+from redactkit.jobs import submit
+from redactkit.jobs.executors import open_engine
+from redactkit.redaction import redact
+from redactkit.video import VideoReader
+from tests.sample_clips import cut_sample
+from tests.waiting import wait_until
+
+pytest.importorskip("distributed")
+PATIENCE = 240
+CLIPS = 12
+
+
+def start(*arguments):
+    script = "import sys; from dask.__main__ import main; sys.argv[0] = 'dask'; main()"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-c", script, *arguments], start_new_session=True, **quiet)
+
+
+def end(process):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Address of a scheduler, and a function that starts one more worker."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    started = [start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")]
+
+    def add_worker():
+        local = ["--local-directory", str(tmp_path / "dask"), "--no-dashboard", "--no-nanny"]
+        started.append(start("worker", address, "--nthreads", "1", "--nworkers", "1", *local))
+        return started[-1]
+
+    try:
+        yield address, add_worker
+    finally:
+        for process in started:
+            end(process)
+
+
+def pictures(path):
+    with VideoReader(path) as reader:
+        return [frame.rgb() for frame in reader.frames()]
+
+
+def connect(address):
+    from distributed import Client
+
+    client = None
+
+    def answers():
+        nonlocal client
+        try:
+            client = Client(address, timeout=5, set_as_default=False)
+        except OSError:
+            return False
+        return True
+
+    wait_until(answers, 60)
+    return client
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_that_loses_a_worker_does_what_the_serial_run_does(cluster, tmp_path):
+    address, add_worker = cluster
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for number in range(CLIPS):
+        cut_sample(clips / f"clip{number:02d}.mp4", start=30 * number, stop=30 * number + 6, width=256, height=144)
+    first, _ = add_worker(), add_worker()
+    client = connect(address)
+    try:
+        client.wait_for_workers(2, timeout=240)
+        with submit(clips, output=tmp_path / "out", executor=client) as jobs:
+            wait_until(lambda: jobs.counts()["done"] >= 3, PATIENCE)
+            end(first)
+            add_worker()
+            assert jobs.wait(PATIENCE)
+            table = jobs.table()
+    finally:
+        client.close()
+    assert table["state"].tolist() == ["done"] * CLIPS, table["error"].tolist()
+    assert table["worker"].str.startswith("tcp://").all()
+    for clip in sorted(clips.iterdir())[::4]:
+        analyze(clip, output=tmp_path / "serial", progress=False)
+        name = f"{clip.stem}_annotations.json"
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "serial" / name).read_bytes()
+        report = redact(clip, tmp_path / "serial" / name, output=tmp_path / "serial" / clip.name, progress=False)
+        pairs = zip(pictures(report.output), pictures(tmp_path / "out" / f"{clip.stem}_redacted.mp4"), strict=True)
+        assert all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_that_is_not_there_is_named():
+    with pytest.raises(OptionError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):
+        open_engine("tcp://127.0.0.1:1")
+
+
+def test_scaling_page_names_the_commands_used_here():
+    page = (Path(__file__).parents[1] / "docs" / "scaling.md").read_text()
+    assert "dask scheduler" in page
+    assert "dask worker tcp://" in page
+    assert "--nthreads 1" in page
