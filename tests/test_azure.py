@@ -456,7 +456,7 @@ def test_time_base_with_a_numerator_stays_exact(tmp_path):
         (lambda a: a.replace(detections=a.detections.assign(face_id=[-1, 2, 3, 4])), AnnotationError, "face -1"),
         (lambda a: a.replace(detections=a.detections.assign(frame=12)), TableError, "second box|has a box"),
         (lambda a: a.replace(detections=a.detections.assign(frame=[1, 2, 3, 12])), AnnotationError, "only 12 frames"),
-        (lambda a: a.replace(detections=a.detections.assign(x=np.nan)), TableError, "not finite"),
+        (lambda a: a.replace(detections=a.detections.assign(x=np.nan)), AnnotationError, "not where"),
         (lambda a: a.replace(detections=a.detections.assign(time=np.nan)), AnnotationError, "times .* unknown"),
         (lambda a: a.replace(video=make_video(width=0)), AnnotationError, "size is unknown"),
         (lambda a: a.replace(video=make_video(pts=np.zeros(12))), AnnotationError, "must ascend"),

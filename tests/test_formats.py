@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redactkit.annotations import Annotations
-from redactkit.errors import AnnotationError, AnnotationWarning, OptionError, OutputExistsError, TableError
+from redactkit.errors import AnnotationError, AnnotationWarning, OptionError, OutputExistsError
 from redactkit.formats import READABLE, WRITABLE, read_annotations, write_annotations
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, DETECTIONS, SOURCES, as_detections, empty_detections
@@ -139,7 +139,7 @@ def test_existing_output_is_kept(tmp_path, format):
 @pytest.mark.parametrize("format", ["azure", "cvat", "mot", "coco"])
 def test_faces_without_boxes_are_refused(tmp_path, format):
     boxless = make_annotations().detections.assign(x=np.nan)
-    with pytest.raises(TableError, match="not finite"):
+    with pytest.raises(AnnotationError, match="when faces are seen but not where"):
         make_annotations(detections=boxless).to(format, tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
 

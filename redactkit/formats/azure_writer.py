@@ -18,6 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.files import replacing
 from redactkit.formats.header import Header, as_header, plain
+from redactkit.formats.losses import check_has_boxes
 from redactkit.formats.rows import round_pixels
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, check_detections, sort_detections
@@ -64,6 +65,7 @@ def write_azure(annotations: Annotations, path: str | Path, *, overwrite: bool =
     changes, so that ``start + i * interval`` is the exact PTS of every frame.
     """
     video = annotations.video
+    check_has_boxes(annotations, path)
     detections = sort_detections(check_detections(annotations.detections))
     _check_video(video, path)
     _check_rows(detections, video, path)

@@ -13,7 +13,21 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.tables import check_detections, sort_detections
 
-__all__ = ["check_frames", "warn_of_losses"]
+__all__ = ["check_frames", "check_has_boxes", "warn_of_losses"]
+
+
+def check_has_boxes(annotations: Annotations, path: str | Path) -> None:
+    """Refuse annotations that know times and no places, since a file without their boxes would show them.
+
+    Raises
+    ------
+    AnnotationError
+        If a face has no box.
+    """
+    if not annotations.has_boxes:
+        raise AnnotationError(
+            f"{path}: the annotations say when faces are seen but not where; only csv and parquet can hold that"
+        )
 
 
 def check_frames(annotations: Annotations, path: str | Path, *, format: str) -> pd.DataFrame:
@@ -22,10 +36,11 @@ def check_frames(annotations: Annotations, path: str | Path, *, format: str) -> 
     Raises
     ------
     TableError
-        If the detections break the schema, as those without boxes do.
+        If the detections break the schema.
     AnnotationError
-        If the frames are a file's own instants, further apart than the video's frames.
+        If a face has no box, or the frames are a file's own instants, further apart than the video's frames.
     """
+    check_has_boxes(annotations, path)
     detections = sort_detections(check_detections(annotations.detections))
     video = annotations.video
     if video.frame_count > 1 and len(detections):
