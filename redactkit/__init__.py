@@ -14,6 +14,7 @@ _HOMES = {
     "analyze": "redactkit.analysis",
     "redact": "redactkit.redaction",
     "combined": "redactkit.passes",
+    "review_queue": "redactkit.verification",
     "verify": "redactkit.verification",
     "submit": "redactkit.jobs",
     "watch": "redactkit.jobs",

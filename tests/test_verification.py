@@ -11,7 +11,7 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.redaction import redact
 from redactkit.tables import as_decisions, empty_detections
-from redactkit.verification import VerificationReport, verify
+from redactkit.verification import VerificationReport, review_queue, verify
 from redactkit.verification.coverage import shared_detail
 from redactkit.verification.report import longest_run
 from redactkit.video import VideoReader, VideoWriter, probe
@@ -120,6 +120,13 @@ def test_verify_never_calls_an_empty_analysis_a_success(
     report = checked(short_clip, blank, empty)
     assert report.verdict in ("unproven", "exposed")
     assert not report.ok
+
+
+def test_review_queue_puts_what_is_bare_first(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
+    assert "leak" not in set(review_queue(short_truth)["reason"])
+    output = redacted(short_clip, without(short_truth, 1, range(30, 33)), tmp_path / "out.mp4")
+    first = review_queue(short_truth, check=checked(short_clip, output, short_truth)).iloc[0]
+    assert (first["reason"], first["face_id"], first["frame"], first["frames"]) == ("leak", 1, 30, 3)
 
 
 def test_attach_puts_the_verdict_into_the_redaction_report(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from redactkit.verification.queue import review_queue
 from redactkit.verification.report import VerificationReport
 from redactkit.verification.verify import verify
 
-__all__ = ["VerificationReport", "verify"]
+__all__ = ["VerificationReport", "review_queue", "verify"]
