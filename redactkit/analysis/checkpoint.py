@@ -39,6 +39,8 @@ class Part:
         Frame of each box, ascending.
     faces : ndarray of shape (N, 5)
         x, y, width, height in pixels of the displayed frame, and confidence; best of a frame first.
+    seen : ndarray of shape (N,), bool
+        Whether the frame of each box was searched; other boxes lie between those of frames that were.
     cuts : ndarray of int64
         Frames that start a new shot.
     errors : tuple of str
@@ -50,6 +52,7 @@ class Part:
     searched: int
     frame: NDArray[np.int64]
     faces: FloatArray
+    seen: NDArray[np.bool_]
     cuts: NDArray[np.int64]
     errors: tuple[str, ...] = ()
 
@@ -93,7 +96,7 @@ class Checkpoint:
             return None
         try:
             with self._file(start, stop).open("rb") as file, np.load(file, allow_pickle=False) as data:
-                arrays = {name: data[name] for name in ("frame", "faces", "cuts")}
+                arrays = {name: data[name] for name in ("frame", "faces", "seen", "cuts")}
                 return Part(start, stop, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
@@ -110,6 +113,7 @@ class Checkpoint:
                 searched=np.int64(part.searched),
                 frame=part.frame,
                 faces=part.faces,
+                seen=part.seen,
                 cuts=part.cuts,
                 errors=np.array(part.errors, dtype=np.str_),
             )

@@ -40,8 +40,7 @@ class CutFinder:
     >>> finder = CutFinder()
     >>> rng = np.random.default_rng(0)
     >>> shots = rng.integers(0, 255, (2, 36, 64, 3), np.uint8)
-    >>> for number in range(10):
-    ...     finder.add(shots[number // 6])
+    >>> jumps = [finder.add(shots[number // 6]) for number in range(10)]
     >>> finder.cuts().tolist()
     [6]
     """
@@ -53,8 +52,10 @@ class CutFinder:
         self._changes: list[float] = []
         self._likeness: list[float] = []
 
-    def add(self, image: Image) -> None:
-        """Take the next frame.
+    def add(self, image: Image) -> bool:
+        """Take the next frame, and tell whether it looks as if it started a new shot.
+
+        The last word is `cuts`, which knows what came after.
 
         Parameters
         ----------
@@ -71,11 +72,14 @@ class CutFinder:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise OptionError(f"a frame must be uint8 of shape (H, W, 3), got {image.dtype} of shape {image.shape}")
         small = cv2.resize(image, THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA)
-        for back, earlier in enumerate(reversed(self._recent), start=1):
-            self._compare(np.asarray(earlier), np.asarray(small), back)
         if not self._recent:
             self._note(0.0, 1.0)
+        fresh = 1.0
+        for back, earlier in enumerate(reversed(self._recent), start=1):
+            self._compare(np.asarray(earlier), np.asarray(small), back)
+            fresh = self._likeness[-1] if back == 1 else fresh
         self._recent.append(np.asarray(small))
+        return bool(fresh < _LOOSE * self.alike)
 
     def _compare(self, earlier: Image, later: Image, back: int) -> None:
         """Note how the new frame changed from the last, and whether an earlier one has come back."""

@@ -1,11 +1,8 @@
-"""Every frame through the detector: decoding, scaling and inference side by side, one raw table at the end."""
+"""The faces and cuts of a whole video, part by part, as one raw table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.analysis.checkpoint import Checkpoint, Part
-from redactkit.analysis.cuts import CutFinder
-from redactkit.analysis.looks import Image, Look, choose_detection_size, merge
+from redactkit.analysis.looks import choose_detection_size
+from redactkit.analysis.sampling import segment_edges
+from redactkit.analysis.scanning import search_frames
 from redactkit.analysis.search import Search, plan_search
-from redactkit.boxes import FloatArray
-from redactkit.detectors import Detector, run_detector
+from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, Update, track
-from redactkit.streams import buffered
 from redactkit.tables import BOX, as_detections
-from redactkit.video import Frame, VideoReader
+from redactkit.video import VideoReader
 from redactkit.video.parts import LEAD, PART_FRAMES, split_frames
 
 __all__ = [
@@ -35,8 +31,6 @@ __all__ = [
     "scan_part",
 ]
 
-BATCH = 4
-AHEAD = 2
 _ERRORS_KEPT = 100
 
 
@@ -47,7 +41,8 @@ class Scan:
     Parameters
     ----------
     detections : DataFrame
-        One row per box; ``face_id`` only numbers the boxes of a frame, best first.
+        One row per box; ``face_id`` only numbers the boxes of a frame. Source ``interpolated`` marks the
+        frames that were not searched, since those around them tell enough.
     cuts : ndarray of int64
         Frames that start a new shot.
     search : Search
@@ -76,7 +71,9 @@ def detect(
     keep: Path | None = None,
     progress: ProgressLike = True,
 ) -> Scan:
-    """Run a detector over every frame of a video, and find its scene cuts on the way.
+    """Find the faces in every frame of a video, and its scene cuts on the way.
+
+    Frames between two in which all faces moved as foretold are not searched; their boxes lie between.
 
     Parameters
     ----------
@@ -130,26 +127,31 @@ def scan(
 def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, update: Update) -> Part:
     """Search the frames from ``span[0]`` to ``span[1]``, not included.
 
-    A few frames before and after are decoded too, so that cuts are the ones of the whole video.
+    Of its edges so much more is searched, and a few frames before and after decoded, that all is found as in
+    the whole video.
     """
     start, stop = span
-    finder, numbers = CutFinder(), list[int]()
-    found: dict[int, FloatArray] = {}
+    edges = segment_edges(reader.info, lead=LEAD)
+    first, last = edges[edges <= start].max(), edges[edges >= stop].min()
     known = len(reader.decode_errors)
-    frames = reader.frames(max(start - LEAD, 0), stop + LEAD)
-    pictures = _pictures(frames, search.looks, finder, span=span, numbers=numbers)
-    with closing(buffered(_batches(pictures), ahead=AHEAD)) as batches:
-        for batch in batches:
-            found.update(zip([number for number, _ in batch], _search(search, batch, reader.info), strict=True))
-            update(len(batch))
-    cuts = np.array(numbers, np.int64)[finder.cuts()]
+    found = search_frames(
+        reader.frames(max(int(first) - LEAD, 0), int(last) + LEAD),
+        reader.info,
+        search,
+        span=(int(first), int(last)),
+        edges=edges,
+        done=lambda numbers: update(sum(start <= number < stop for number in numbers)),
+    )
+    numbers = [number for number in sorted(found.faces) if start <= number < stop]
+    frame = np.repeat(np.array(numbers, np.int64), [len(found.faces[number]) for number in numbers])
     return Part(
         start=start,
         stop=stop,
-        searched=len(found),
-        frame=np.repeat(np.array(sorted(found), np.int64), [len(found[number]) for number in sorted(found)]),
-        faces=np.vstack([np.zeros((0, 5)), *(found[number] for number in sorted(found))]),
-        cuts=cuts[(cuts >= start) & (cuts < stop)],
+        searched=len(numbers),
+        frame=frame,
+        faces=np.vstack([np.zeros((0, 5)), *(found.faces[number] for number in numbers)]),
+        seen=np.isin(frame, list(found.looked)),
+        cuts=found.cuts[(found.cuts >= start) & (found.cuts < stop)],
         errors=tuple(reader.decode_errors[known:]),
     )
 
@@ -198,41 +200,8 @@ def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:
     _, first, counts = np.unique(frame, return_index=True, return_counts=True)
     rank = np.arange(len(frame)) - np.repeat(first, counts)
     columns = {"frame": frame, "time": info.times[frame], "face_id": rank + 1, "confidence": faces[:, 4]}
-    table = as_detections({**columns, **dict(zip(BOX, faces.T, strict=False)), "source": "detected"})
+    source = np.where(np.concatenate([part.seen for part in parts]), "detected", "interpolated")
+    table = as_detections({**columns, **dict(zip(BOX, faces.T, strict=False)), "source": source})
     errors = dict.fromkeys(error for part in parts for error in part.errors)
     cuts = np.concatenate([part.cuts for part in parts])
     return Scan(table, cuts, search, tuple(errors)[:_ERRORS_KEPT])
-
-
-Prepared = tuple[int, list[Image]]
-
-
-def _batches(pictures: Iterator[Prepared]) -> Iterator[tuple[Prepared, ...]]:
-    """Yield batches of frame numbers with the pictures to search in each frame."""
-    while batch := tuple(islice(pictures, BATCH)):
-        yield batch
-
-
-def _pictures(
-    frames: Iterator[Frame], looks: Sequence[Look], finder: CutFinder, *, span: tuple[int, int], numbers: list[int]
-) -> Iterator[Prepared]:
-    with closing(buffered(frames, ahead=AHEAD * BATCH)) as ahead:
-        for frame in ahead:
-            image = frame.rgb(width=looks[0].width, height=looks[0].height)
-            finder.add(image)
-            numbers.append(frame.index)
-            if span[0] <= frame.index < span[1]:
-                yield frame.index, [look.picture(image) for look in looks]
-
-
-def _search(search: Search, batch: Sequence[Prepared], info: VideoInfo) -> Iterator[FloatArray]:
-    """Yield the faces of each frame of a batch; pictures of one size go to the detector in a row."""
-    looks = search.looks
-    pictures = [pictures[k] for k in range(len(looks)) for _, pictures in batch]
-    results = run_detector(search.detector, pictures)
-    for place in range(len(batch)):
-        found = results[place :: len(batch)]
-        faces = [
-            look.faces(faces, width=info.width, height=info.height) for look, faces in zip(looks, found, strict=True)
-        ]
-        yield merge(faces, floor=search.thresholds.floor)

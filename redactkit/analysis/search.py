@@ -28,24 +28,29 @@ class Thresholds:
         Least mean confidence of a doubtful track, by its boxes and by closer looks.
     sure : float
         Confidence of a single box that leaves no doubt.
+    see : float
+        Confidence of a box that may not come or go between two frames unless those between are searched too.
     """
 
     floor: float
     walk: float
     support: float
     sure: float
+    see: float
 
+
+EVERY = 0.24
 
 SENSITIVITIES = {
     "centerface": {
-        "high": Thresholds(floor=0.1, walk=0.08, support=0.15, sure=0.45),
-        "normal": Thresholds(floor=0.15, walk=0.1, support=0.25, sure=0.6),
-        "low": Thresholds(floor=0.3, walk=0.2, support=0.4, sure=0.7),
+        "high": Thresholds(floor=0.1, walk=0.08, support=0.15, sure=0.45, see=0.2),
+        "normal": Thresholds(floor=0.15, walk=0.1, support=0.25, sure=0.6, see=0.3),
+        "low": Thresholds(floor=0.3, walk=0.2, support=0.4, sure=0.7, see=0.4),
     },
     "yunet": {
-        "high": Thresholds(floor=0.3, walk=0.3, support=0.35, sure=0.7),
-        "normal": Thresholds(floor=0.45, walk=0.3, support=0.5, sure=0.8),
-        "low": Thresholds(floor=0.6, walk=0.5, support=0.6, sure=0.9),
+        "high": Thresholds(floor=0.3, walk=0.3, support=0.35, sure=0.7, see=0.4),
+        "normal": Thresholds(floor=0.45, walk=0.3, support=0.5, sure=0.8, see=0.5),
+        "low": Thresholds(floor=0.6, walk=0.5, support=0.6, sure=0.9, see=0.6),
     },
 }
 
@@ -64,6 +69,8 @@ class Search:
     thresholds : Thresholds
     turns : tuple of int
         Degrees clockwise by which frames are also searched turned.
+    every : float
+        Seconds from one searched frame to the next while all faces move as foretold; 0 searches every frame.
     """
 
     detector: Detector
@@ -71,6 +78,7 @@ class Search:
     sensitivity: str
     thresholds: Thresholds
     turns: tuple[int, ...] = ()
+    every: float = EVERY
 
     def turned(self, turns: Iterable[int]) -> Search:
         """Return the same search with every look also taken of the turned frame."""
@@ -89,6 +97,7 @@ class Search:
             "detection_size": [self.looks[0].width, self.looks[0].height],
             "looks": len(self.looks),
             "turns": list(self.turns),
+            "every": self.every,
         }
 
 
@@ -115,7 +124,8 @@ def plan_search(
     """
     thresholds = _thresholds(detector, sensitivity)
     found = load_searcher(detector, sensitivity=sensitivity) if isinstance(detector, str) else detector
-    return Search(found, plan_looks(info.width, info.height, size=size), sensitivity, thresholds)
+    looks = plan_looks(info.width, info.height, size=size)
+    return Search(found, looks, sensitivity, thresholds, every=0.0 if sensitivity == "high" else EVERY)
 
 
 def load_searcher(name: str, *, sensitivity: str = "normal", threads: int | None = None) -> Detector:

@@ -44,7 +44,7 @@ def find_tracks(
     info, cuts = reader.info, scan.cuts
     rate = float(info.frame_rate)
     detector, thresholds = scan.search.detector, scan.search.thresholds
-    kept, weak = split_weak(link(scan.detections, frame_rate=rate, cuts=cuts))
+    kept, weak = _split_weak(link(scan.detections, frame_rate=rate, cuts=cuts))
     support = second_opinion(reader, kept, detector=detector, sure=thresholds.sure, progress=progress)
     borne_out = kept["face_id"].isin(support.index[support >= thresholds.support])
     discarded = pd.concat([weak, kept[~borne_out]], ignore_index=True)
@@ -61,6 +61,13 @@ def find_tracks(
     rolled = extend(filled, before=held, after=held, times=info.times, cuts=cuts)
     numbered = renumber(smooth(rolled, cuts=cuts))
     return numbered, _numbered_after(numbered, discarded)
+
+
+def _split_weak(linked: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set weak tracks aside; a box between two searched frames counts as one that was seen."""
+    kept, _ = split_weak(linked.assign(source=linked["source"].where(linked["source"] != "interpolated", "detected")))
+    strong = linked["face_id"].isin(kept["face_id"])
+    return linked[strong].reset_index(drop=True), linked[~strong].reset_index(drop=True)
 
 
 def _numbered_after(kept: pd.DataFrame, discarded: pd.DataFrame) -> pd.DataFrame:

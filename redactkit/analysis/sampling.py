@@ -1,0 +1,160 @@
+"""Which frames need no search: those between two in which every face moved as its past or the middle foretells."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.boxes import FloatArray, centers, iou
+from redactkit.media import VideoInfo
+
+__all__ = ["fill_between", "pair_faces", "sampled_frames", "segment_edges", "steady_ahead", "steady_halfway"]
+
+IntArray = NDArray[np.int64]
+
+FAR = 1.5
+"""Distance between the centres of one face in two frames, in its sizes, beyond which it may be another."""
+
+GROWTH = 0.4
+"""The same for the logarithm of the sizes' ratio."""
+
+AHEAD = 0.7
+HALFWAY = 0.75
+"""Least overlap of a face with the place its past, or its two ends, foretell."""
+
+STILL = 0.7
+"""Least overlap of two boxes of which one is doubtful."""
+
+SEGMENT = 64
+"""Least frames between two places where sampling starts anew."""
+
+
+def sampled_frames(info: VideoInfo, every: float) -> NDArray[np.bool_]:
+    """Mark the frames that are searched in any case, one in ``every`` seconds; all where that is 0."""
+    if every <= 0:
+        return np.ones(info.frame_count, bool)
+    bucket = np.floor((info.times - info.times[:1]) / every + 1e-6)
+    return np.asarray(np.diff(bucket, prepend=-1) != 0)
+
+
+def segment_edges(info: VideoInfo, *, lead: int) -> IntArray:
+    """Return the frames at which sampling starts anew, with 0 and the number of frames.
+
+    They depend on the video's keyframes alone, so that parts of it can be searched by themselves.
+    """
+    edges = [0]
+    for border in np.asarray(info.keyframes) + lead:
+        if border - edges[-1] >= SEGMENT and border < info.frame_count:
+            edges.append(int(border))
+    return np.array([*edges, info.frame_count], np.int64)
+
+
+def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
+    """Pair the faces of two frames that are nearest to each other in place and size.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (N, 5) and (M, 5)
+
+    Returns
+    -------
+    ndarray of shape (K, 2)
+        Row numbers in ``first`` and ``second``, each at most once.
+
+    Examples
+    --------
+    >>> a = np.array([[0.0, 0, 10, 10, 1], [50, 0, 10, 10, 1]])
+    >>> pair_faces(a, a[::-1] + [2, 0, 0, 0, 0]).tolist()
+    [[0, 1], [1, 0]]
+    """
+    if not len(first) or not len(second):
+        return np.zeros((0, 2), np.int64)
+    sides = [np.sqrt(np.maximum(np.prod(faces[:, 2:4], axis=1), 1e-9)) for faces in (first, second)]
+    way = centers(first[:, :4])[:, None] - centers(second[:, :4])[None]
+    mean = (sides[0][:, None] + sides[1][None]) / 2
+    growth = np.abs(np.log(sides[0][:, None] / sides[1][None]))
+    distance = np.linalg.norm(way, axis=2) / mean + growth
+    distance[growth > GROWTH] = np.inf
+    pairs = []
+    while distance.size and (place := int(distance.argmin())) >= 0:
+        row, column = divmod(place, distance.shape[1])
+        if distance[row, column] > FAR:
+            break
+        pairs.append((row, column))
+        distance[row], distance[:, column] = np.inf, np.inf
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def steady_ahead(
+    before: FloatArray, first: FloatArray, last: FloatArray, *, ratio: float, see: float
+) -> IntArray | None:
+    """Pair the faces of two frames if each is where its motion until the first foretells.
+
+    Parameters
+    ----------
+    before, first, last : ndarray of shape (N, 5)
+        The faces of three frames in order.
+    ratio : float
+        Time from ``first`` to ``last``, to that from ``before`` to ``first``.
+    see : float
+        Confidence of a box from which it must be told; others may come and go.
+
+    Returns
+    -------
+    ndarray of shape (K, 2) or None
+        None where a face came, went, or moved otherwise: the frames between must be searched.
+    """
+    moved = first.copy()
+    known = pair_faces(before, first)
+    moved[known[:, 1], :4] += ratio * (first[known[:, 1], :4] - before[known[:, 0], :4])
+    moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
+    pairs = pair_faces(moved, last)
+    return pairs if _agree(moved, last, pairs, least=AHEAD, see=see) else None
+
+
+def steady_halfway(
+    first: FloatArray, middle: FloatArray, last: FloatArray, *, share: float, see: float
+) -> tuple[IntArray, IntArray] | None:
+    """Pair the faces of three frames if those of the middle one are where the others foretell.
+
+    Parameters
+    ----------
+    first, middle, last : ndarray of shape (N, 5)
+    share : float
+        Time from ``first`` to ``middle``, to that from ``first`` to ``last``.
+    see : float
+        As of `steady_ahead`.
+
+    Returns
+    -------
+    pair of ndarrays of shape (K, 2), or None
+        The pairs of ``first`` with ``middle`` and of ``middle`` with ``last``.
+    """
+    left, right = pair_faces(first, middle), pair_faces(middle, last)
+    chain = [(i, k, j) for i, k in left for m, j in right if m == k]
+    i, k, j = np.array(chain, np.int64).reshape(-1, 3).T
+    if not (_told(first, i, see) and _told(last, j, see)):
+        return None
+    between = np.hstack([first[i, :4] * (1 - share) + last[j, :4] * share, np.maximum(first[i, 4:], last[j, 4:])])
+    pairs = np.stack([np.arange(len(k)), k], axis=1)
+    return (left, right) if _agree(between, middle, pairs, least=HALFWAY, see=see) else None
+
+
+def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: float) -> FloatArray:
+    """Return the faces at ``share`` of the way between two frames, shape (K, 5)."""
+    return np.asarray(first[pairs[:, 0]] * (1 - share) + last[pairs[:, 1]] * share)
+
+
+def _agree(expected: FloatArray, found: FloatArray, pairs: IntArray, *, least: float, see: float) -> bool:
+    """Tell whether every face to be seen has a partner close to it."""
+    if not (_told(expected, pairs[:, 0], see) and _told(found, pairs[:, 1], see)):
+        return False
+    overlap = np.diagonal(iou(expected[pairs[:, 0], :4], found[pairs[:, 1], :4]))
+    sure, doubtful = (pick(expected[pairs[:, 0], 4], found[pairs[:, 1], 4]) for pick in (np.maximum, np.minimum))
+    needed = np.where(doubtful < see, max(least, STILL), least)
+    return bool(((overlap >= needed) | (sure < see)).all())
+
+
+def _told(faces: FloatArray, paired: IntArray, see: float) -> bool:
+    """Tell whether all faces to be seen are among those paired."""
+    return not (np.delete(faces[:, 4], paired) >= see).any()

@@ -1,0 +1,226 @@
+"""A run of frames through the detector: some are searched, then those between where that does not tell enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.analysis.cuts import THUMBNAIL_SIZE, CutFinder
+from redactkit.analysis.looks import Image, merge
+from redactkit.analysis.sampling import (
+    IntArray,
+    fill_between,
+    sampled_frames,
+    steady_ahead,
+    steady_halfway,
+)
+from redactkit.analysis.search import Search
+from redactkit.boxes import FloatArray
+from redactkit.detectors import run_detector
+from redactkit.media import VideoInfo
+from redactkit.streams import buffered
+from redactkit.video import Frame
+
+__all__ = ["Found", "search_frames"]
+
+BATCH = 4
+AHEAD = 24
+HELD_BYTES = 192 << 20
+
+Done = Callable[[list[int]], None]
+
+
+@dataclass
+class Found:
+    """What was found in a run of frames.
+
+    Parameters
+    ----------
+    faces : dict of int to ndarray of shape (N, 5)
+        The faces of each frame.
+    looked : set of int
+        Frames that were searched; the faces of the others lie between those.
+    cuts : CutFinder
+    numbers : list of int
+        The frames that the cut finder saw.
+    """
+
+    faces: dict[int, FloatArray] = field(default_factory=dict)
+    looked: set[int] = field(default_factory=set)
+    finder: CutFinder = field(default_factory=CutFinder)
+    numbers: list[int] = field(default_factory=list)
+
+    @property
+    def cuts(self) -> NDArray[np.int64]:
+        """Frames that start a new shot."""
+        return np.asarray(np.array(self.numbers, np.int64)[self.finder.cuts()])
+
+
+@dataclass
+class _Shot:
+    """A frame on its way: with its pictures where it is searched in any case."""
+
+    frame: Frame
+    fresh: bool
+    pictures: list[Image] | None
+
+
+def search_frames(
+    frames: Iterator[Frame], info: VideoInfo, search: Search, *, span: tuple[int, int], edges: IntArray, done: Done
+) -> Found:
+    """Search frames in order; those outside ``span`` only serve to find cuts.
+
+    Parameters
+    ----------
+    frames : iterator of Frame
+    info : VideoInfo
+    search : Search
+    span : (int, int)
+        First frame to search and the one after the last.
+    edges : ndarray of int
+        Frames at which sampling starts anew.
+    done : callable
+        Is told which frames are done.
+    """
+    found = Found()
+    scanner = _Scanner(info, search, found)
+    shots = _shots(frames, info, search, found, span=span, edges=edges)
+    with closing(buffered(shots, ahead=AHEAD)) as ahead:
+        for block in _blocks(ahead, info):
+            scanner.scan(block)
+            done([shot.frame.index for shot in block])
+    return found
+
+
+def _shots(
+    frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
+) -> Iterator[_Shot]:
+    """Yield the frames of ``span``, with pictures of those that are searched in any case."""
+    sampled = sampled_frames(info, search.every)
+    borders = {int(edge) for edge in edges}
+    width, height = (2 * side for side in THUMBNAIL_SIZE)
+    first = True
+    with closing(buffered(frames, ahead=BATCH)) as ahead:
+        for frame in ahead:
+            jump = found.finder.add(frame.rgb(width=width, height=height))
+            found.numbers.append(frame.index)
+            if not span[0] <= frame.index < span[1]:
+                continue
+            fresh = first or jump or frame.index in borders
+            first = False
+            wanted = fresh or sampled[frame.index] or frame.index + 1 in borders
+            yield _Shot(frame, fresh, _pictures(frame, search) if wanted else None)
+
+
+def _pictures(frame: Frame, search: Search) -> list[Image]:
+    image = frame.rgb(width=search.looks[0].width, height=search.looks[0].height)
+    return [look.picture(image) for look in search.looks]
+
+
+def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
+    """Yield runs of frames that end with one that is searched: a few of those, or as many frames as may be held."""
+    most = max(2, HELD_BYTES // max(2 * info.width * info.height, 1))
+    block: list[_Shot] = []
+    searched = 0
+    for shot in shots:
+        block.append(shot)
+        searched += shot.pictures is not None
+        if shot.pictures is not None and (searched >= BATCH or len(block) >= most):
+            yield block
+            block, searched = [], 0
+    if block:
+        yield block
+
+
+@dataclass
+class _Scanner:
+    """Searches blocks of frames one after another; knows the last two sampled frames of the blocks before."""
+
+    info: VideoInfo
+    search: Search
+    found: Found
+    past: list[int] = field(default_factory=list)
+
+    def scan(self, block: Sequence[_Shot]) -> None:
+        """Search what must be searched of a block and fill in the rest."""
+        held = {shot.frame.index: shot for shot in block}
+        grid = self._grid(block)
+        self._look([held[number] for number in grid])
+        loose = []
+        for number in grid:
+            self.past = [] if held[number].fresh else self.past
+            if self.past and not self._ahead(self.past[-1], number, held):
+                loose.append((self.past[-1], number))
+            self.past = [*self.past[-1:], number]
+        while loose:
+            loose = self._halve(loose, held)
+
+    def _grid(self, block: Sequence[_Shot]) -> list[int]:
+        """Return the frames to search first: sampled ones, and both sides of every jump."""
+        wanted = {place for place, shot in enumerate(block) if shot.pictures is not None}
+        wanted |= {place - 1 for place, shot in enumerate(block) if shot.fresh and place} | {len(block) - 1}
+        return [block[place].frame.index for place in sorted(wanted)]
+
+    def _look(self, shots: Sequence[_Shot]) -> None:
+        """Run the detector on frames; pictures of one size go to it in a row."""
+        looks = self.search.looks
+        pictures = [shot.pictures or _pictures(shot.frame, self.search) for shot in shots]
+        results = run_detector(self.search.detector, [sized[k] for k in range(len(looks)) for sized in pictures])
+        size = {"width": self.info.width, "height": self.info.height}
+        for place, shot in enumerate(shots):
+            faces = [look.faces(f, **size) for look, f in zip(looks, results[place :: len(shots)], strict=True)]
+            self.found.faces[shot.frame.index] = merge(faces, floor=self.search.thresholds.floor)
+            self.found.looked.add(shot.frame.index)
+
+    def _ahead(self, first: int, last: int, held: dict[int, _Shot]) -> bool:
+        """Fill the frames between two if the faces' motion before them foretells it."""
+        inner = _between(first, last, held)
+        if not inner:
+            return True
+        if len(self.past) < 2:
+            return False
+        faces = [self.found.faces[number] for number in (self.past[0], first, last)]
+        ratio = self._time(first, last) / self._time(self.past[0], first)
+        pairs = steady_ahead(*faces, ratio=ratio, see=self.search.thresholds.see)
+        if pairs is None:
+            return False
+        self._fill(first, last, pairs, inner)
+        return True
+
+    def _halve(self, loose: Sequence[tuple[int, int]], held: dict[int, _Shot]) -> list[tuple[int, int]]:
+        """Search the middle of each interval; fill it if that tells enough, else return its halves."""
+        inners = [_between(first, last, held) for first, last in loose]
+        middles = [inner[len(inner) // 2] for inner in inners]
+        self._look([held[number] for number in middles])
+        left: list[tuple[int, int]] = []
+        for (first, last), middle in zip(loose, middles, strict=True):
+            halves = [(first, middle), (middle, last)]
+            pairs = self._halfway(first, middle, last)
+            for (start, stop), paired in zip(halves, pairs or (None, None), strict=True):
+                inner = _between(start, stop, held)
+                if paired is not None:
+                    self._fill(start, stop, paired, inner)
+                elif inner:
+                    left.append((start, stop))
+        return left
+
+    def _halfway(self, first: int, middle: int, last: int) -> tuple[IntArray, IntArray] | None:
+        share = self._time(first, middle) / self._time(first, last)
+        faces = [self.found.faces[number] for number in (first, middle, last)]
+        return steady_halfway(*faces, share=share, see=self.search.thresholds.see)
+
+    def _fill(self, first: int, last: int, pairs: IntArray, inner: Sequence[int]) -> None:
+        for number in inner:
+            share = self._time(first, number) / self._time(first, last)
+            self.found.faces[number] = fill_between(self.found.faces[first], self.found.faces[last], pairs, share)
+
+    def _time(self, first: int, last: int) -> float:
+        return max(float(self.info.times[last] - self.info.times[first]), 1e-9)
+
+
+def _between(first: int, last: int, held: dict[int, _Shot]) -> list[int]:
+    return [number for number in range(first + 1, last) if number in held]
