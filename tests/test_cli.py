@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from redactkit.annotations import Annotations
 from redactkit.cli import main
+from redactkit.formats import read_annotations
+from redactkit.tables import BOX
 
 
 @pytest.fixture
@@ -106,6 +110,29 @@ def test_verify_ends_with_three_when_a_face_is_bare(clip: Path, capsys: pytest.C
     assert main(["verify", str(clip), str(clip), "--json", "--quiet"]) == 3
     text = capsys.readouterr().out
     assert json.loads(text[text.index("{") :])["verdict"] == "exposed"
+
+
+def test_convert_and_inspect_take_what_a_file_lacks(
+    short_truth: Annotations, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = short_truth.to("azure", tmp_path / "a.json")
+    table = str(tmp_path / "a.txt")
+    assert main(["convert", str(source), table, "--to", "mot"]) == 0
+    known = ["--format", "mot", "--size", "640x360", "--frame-rate", "25"]
+    assert main(["inspect", table, *known]) == 0
+    assert main(["convert", table, str(tmp_path / "b.json"), "--to", "azure", *known]) == 0
+    back = read_annotations(tmp_path / "b.json")
+    assert np.allclose(back.detections[BOX], short_truth.detections[BOX], atol=0.01)
+    captured = capsys.readouterr()
+    assert "206 boxes of 4 faces" in captured.out
+    assert "Warning" not in captured.err
+
+
+@pytest.mark.parametrize("option", [["--frame-rate", "fast"], ["--size", "big"]])
+def test_convert_refuses_what_it_cannot_read_as_usage(option: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["convert", "a.json", "b.xml", "--to", "cvat", *option])
+    assert stop.value.code == 2
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

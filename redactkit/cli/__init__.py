@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +30,7 @@ from redactkit.cli.options import (
     detector_options,
 )
 from redactkit.cli.upkeep import add_purge, add_reproduce
+from redactkit.errors import AnnotationWarning
 
 __all__ = ["main"]
 
@@ -39,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        return int(options.run(options))
+        with warnings.catch_warnings():
+            warnings.showwarning = _say
+            warnings.simplefilter("always", AnnotationWarning)
+            return int(options.run(options))
     except KeyboardInterrupt:
         return _fail("interrupted; no unfinished output was left")
     except BrokenPipeError:
@@ -52,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _say(message: Warning | str, *origin: Any, **more: Any) -> None:
+    """Show a warning as one line, without the place in our code that it comes from."""
+    print(f"redactkit: {message}", file=sys.stderr)
 
 
 def _fail(reason: str) -> int:
@@ -272,14 +283,44 @@ def _run(options: argparse.Namespace) -> int:
 def _add_inspect(commands: Any) -> None:
     command = add_command(commands, "inspect", _inspect, "say what is in an annotation file and what is odd about it")
     command.add_argument("annotations")
-    command.add_argument("--format", help="default: recognised by content")
+    _add_reading(command)
     command.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", help="of the input; default: recognised by content")
+    command.add_argument("--size", type=_size, metavar="WxH", help="frame size, where the file has none")
+    command.add_argument(
+        "--frame-rate", type=_rate, metavar="FPS", help="like 25 or 30000/1001, where the file has none"
+    )
+    command.add_argument("--video", metavar="FILE", help="the video the file is about, for its size, rate and times")
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"expected frames per second like 25 or 30000/1001, got {text!r}") from None
+
+
+def _known(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the user knows of the video, as the readers take it."""
+    from redactkit.video import probe
+
+    video = None if options.video is None else probe(options.video)
+    return {"format": options.format, "video": video, "frame_size": options.size, "frame_rate": options.frame_rate}
+
+
+def _read(options: argparse.Namespace) -> Any:
+    from redactkit.formats import read_annotations
+
+    return read_annotations(options.annotations, **_known(options))
 
 
 def _inspect(options: argparse.Namespace) -> int:
     from redactkit.inspection import inspect
 
-    report = inspect(options.annotations, format=options.format)
+    report = inspect(options.annotations, **_known(options))
     print(report.to_json() if options.json else report)
     return DONE
 
@@ -289,8 +330,7 @@ def _add_convert(commands: Any) -> None:
     command.add_argument("annotations")
     command.add_argument("output")
     command.add_argument("--to", required=True, choices=FORMATS)
-    command.add_argument("--format", help="of the input; default: recognised by content")
-    command.add_argument("--size", type=_size, metavar="WxH", help="frame size, where the file has none")
+    _add_reading(command)
     command.add_argument("--overwrite", action="store_true")
 
 
@@ -303,16 +343,10 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    import warnings
+    from redactkit.formats import write_annotations
 
-    from redactkit.formats import read_annotations, write_annotations
-
-    with warnings.catch_warnings(record=True) as lost:
-        warnings.simplefilter("always")
-        annotations = read_annotations(options.annotations, format=options.format, frame_size=options.size)
-        write_annotations(annotations, options.output, format=options.to, overwrite=options.overwrite)
-    for warning in lost:
-        print(f"redactkit: {warning.message}", file=sys.stderr)
+    annotations = _read(options)
+    write_annotations(annotations, options.output, format=options.to, overwrite=options.overwrite)
     print(f"{options.output}: {len(annotations.detections)} boxes of {len(annotations.tracks)} faces")
     return DONE
 
