@@ -26,8 +26,7 @@ from redactkit.errors import OptionError
 
 __all__ = ["Effect"]
 
-_SOFT_LOOKS = ("smooth", "shuffled")
-_HELD_LOOKS = ("blocks", *_SOFT_LOOKS)
+_HELD_LOOKS = ("blocks", "smooth")
 
 
 class Effect:
@@ -149,7 +148,7 @@ class Effect:
         if held is None:
             held = self._cells(planes, region, regions)
             self._held[region.key] = held
-        if self.kind.look not in _SOFT_LOOKS:
+        if self.kind.look == "blocks":
             return held
         around = self._membranes(planes, region, regions)
         inside = [cells_at_nodes(cells, region, nodes=NODES) for cells in held]
@@ -186,7 +185,7 @@ class Effect:
         if not self.kind.noise:
             return cells
         chance = np.random.default_rng([abs(self.seed), abs(region.face), number])
-        if self.kind.look == "shuffled":
+        if self.kind.shuffled:
             cells = chance.permutation(cells.ravel()).reshape(cells.shape)
         reach = self.kind.noise * (1 << self.layout.bit_depth)
         tone = chance.uniform(-reach, reach)

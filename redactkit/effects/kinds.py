@@ -32,9 +32,10 @@ class BlurKind:
     noise : float
         Share of the whole range by which each cell is moved up or down at most, and all of them
         together once more; the same for a face in every frame.
+    shuffled : bool
+        Whether cells change places, the same way for a face in every frame.
     look : str
-        How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``shuffled``, ``membrane``,
-        ``flat`` or ``outline``.
+        How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``membrane``, ``flat`` or ``outline``.
     """
 
     name: str
@@ -44,19 +45,30 @@ class BlurKind:
     chroma_cells: int
     levels: int
     noise: float
+    shuffled: bool
     look: str
 
 
 _ALL = (
-    BlurKind("Low", "Light blur; people stay recognisable, cosmetic only", True, 28, 14, 0, 0.0, "linear"),
-    BlurKind("Med", "Strong smooth blur; hides identity", False, 4, 0, 32, 0.15, "smooth"),
+    BlurKind("Low", "Light blur; people stay recognisable, cosmetic only", True, 28, 14, 0, 0.0, False, "linear"),
+    BlurKind("Med", "Strong smooth blur; hides identity", False, 4, 0, 32, 0.15, False, "smooth"),
     BlurKind(
-        "High", "Smooth blur of few, noisy, shuffled cells; hides identity and pose", False, 4, 0, 16, 0.15, "shuffled"
+        "High",
+        "Smooth blur of few, noisy, shuffled cells; hides identity and pose",
+        False,
+        4,
+        0,
+        16,
+        0.15,
+        True,
+        "smooth",
     ),
-    BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, 0.0, "outline"),
-    BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, 0.0, "flat"),
-    BlurKind("Pixelate", "Mosaic of few large blocks; hides identity", False, 4, 0, 32, 0.2, "blocks"),
-    BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, 0.0, "membrane"),
+    BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, 0.0, False, "outline"),
+    BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, 0.0, False, "flat"),
+    BlurKind(
+        "Pixelate", "Mosaic of few large, noisy, shuffled blocks; hides identity", False, 4, 0, 32, 0.2, True, "blocks"
+    ),
+    BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, 0.0, False, "membrane"),
 )
 
 KINDS: Mapping[str, BlurKind] = MappingProxyType({kind.name: kind for kind in _ALL})
