@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows
+from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, corrected, moved, unknown
 
 __all__ = ["agreed_links", "forward_links"]
 
-RIVALRY = 0.7
+RIVALRY = 1.2
 """Seconds for which a lost track still keeps others from the box that fits it best, though it may not take it."""
 ESTABLISHED = 6
 """Boxes after which a track may do so."""
@@ -35,7 +35,7 @@ class _Active:
         self.center = np.zeros((0, 2))
         self.velocity = np.zeros((0, 2))
         self.log_size = np.zeros(0)
-        self.variance = np.zeros((0, 3))
+        self.covariance = np.zeros((0, 3))
         self.boxes = np.zeros(0, np.int64)
 
     def forget(self, before: float, rival: float) -> None:
@@ -52,47 +52,33 @@ class _Active:
     def _take(self, keep: BoolArray) -> None:
         if keep.all():
             return
-        for name in ("row", "seconds", "center", "velocity", "log_size", "variance", "boxes"):
+        for name in ("row", "seconds", "center", "velocity", "log_size", "covariance", "boxes"):
             setattr(self, name, getattr(self, name)[keep])
 
     def predict(self, now: float) -> tuple[FloatArray, FloatArray]:
         """Return the centres expected ``now`` and the terms (T, 3) of their covariance, in sizes squared."""
         dt = now - self.seconds
-        wander = self.noise.wander**2
-        place, cross, speed = self.variance.T
-        moved = np.stack(
-            [
-                place + 2 * dt * cross + dt**2 * speed + wander * dt**3 / 3,
-                cross + dt * speed + wander * dt**2 / 2,
-                speed + wander * dt,
-            ],
-            axis=1,
-        )
-        return self.center + dt[:, None] * self.velocity, moved
+        return self.center + dt[:, None] * self.velocity, moved(self.covariance, dt, noise=self.noise)
 
-    def update(self, rows: Rows, track: IntArray, row: IntArray, center: FloatArray, moved: FloatArray) -> None:
+    def update(self, rows: Rows, track: IntArray, row: IntArray, center: FloatArray, later: FloatArray) -> None:
         """Correct the chosen tracks by the boxes given to them."""
-        place, cross, speed = moved[track].T
-        gain = 1 / (place + self.noise.position**2)
+        gains, self.covariance[track] = corrected(later[track], noise=self.noise)
         miss = rows.center[row] - center[track]
-        self.center[track] = center[track] + (place * gain)[:, None] * miss
-        self.velocity[track] += (cross * gain)[:, None] * miss
-        kept = 1 - place * gain
-        self.variance[track] = np.stack([kept * place, kept * cross, speed - cross**2 * gain], axis=1)
+        self.center[track] = center[track] + gains[:, :1] * miss
+        self.velocity[track] += gains[:, 1:] * miss
         self.log_size[track] += 0.5 * (rows.log_size[row] - self.log_size[track])
         self.seconds[track] = rows.seconds[row]
         self.row[track] = row
         self.boxes[track] += 1
 
     def add(self, rows: Rows, row: IntArray) -> None:
-        start = [self.noise.position**2, 0.0, self.noise.speed**2]
         self.row = np.concatenate([self.row, row])
         self.boxes = np.concatenate([self.boxes, np.ones(len(row), np.int64)])
         self.seconds = np.concatenate([self.seconds, rows.seconds[row]])
         self.center = np.concatenate([self.center, rows.center[row]])
         self.velocity = np.concatenate([self.velocity, np.zeros((len(row), 2))])
         self.log_size = np.concatenate([self.log_size, rows.log_size[row]])
-        self.variance = np.concatenate([self.variance, np.tile(start, (len(row), 1))])
+        self.covariance = np.concatenate([self.covariance, unknown(len(row), noise=self.noise)])
 
 
 def agreed_links(rows: Rows, confident: BoolArray, *, noise: Noise, memory: float, gate: float) -> IntArray:
@@ -144,8 +130,8 @@ def _assign_frame(
     """Give one frame's rows to tracks, the confident first; return the rows that no track took."""
     if not len(tracks.row):
         return here
-    center, moved = tracks.predict(float(rows.seconds[here[0]]))
-    cost = _costs(tracks, rows, here, center, moved, gate)
+    center, later = tracks.predict(float(rows.seconds[here[0]]))
+    cost = _costs(tracks, rows, here, center, later, gate)
     free = np.ones(len(tracks.row), bool)
     taken = np.zeros(len(here), bool)
     pairs: list[tuple[IntArray, IntArray]] = []
@@ -158,21 +144,21 @@ def _assign_frame(
     track, box = (np.concatenate(side) for side in zip(*pairs, strict=True))
     near = rows.seconds[here[0]] - tracks.seconds[track] <= memory
     links[tracks.row[track[near]]] = here[box[near]]
-    tracks.update(rows, track[near], here[box[near]], center, moved)
+    tracks.update(rows, track[near], here[box[near]], center, later)
     taken[box[~near]] = False
     tracks.drop(track[~near])
     return here[~taken]
 
 
 def _costs(
-    tracks: _Active, rows: Rows, here: IntArray, center: FloatArray, moved: FloatArray, gate: float
+    tracks: _Active, rows: Rows, here: IntArray, center: FloatArray, later: FloatArray, gate: float
 ) -> FloatArray:
     """Return twice the negative log likelihood of every pair, less its value at the gate; 0 outside the gate."""
     noise = tracks.noise
     size = np.exp((tracks.log_size[:, None] + rows.log_size[here][None]) / 2)
     dt = (rows.seconds[here[0]] - tracks.seconds)[:, None]
     apart = ((center[:, None] - rows.center[here][None]) ** 2).sum(axis=2) / size**2
-    spread = moved[:, :1] + noise.position**2
+    spread = later[:, :1] + noise.position**2
     distance = apart / spread + noise.grown(tracks.log_size[:, None] - rows.log_size[here][None], dt)
     return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0)
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Motion", "Noise", "Rows", "chains", "fit_motion"]
+__all__ = ["Motion", "Noise", "Rows", "chains", "corrected", "fit_motion", "moved", "unknown"]
+
+MEMORY = 24
+"""Rows of a tracklet that tell its motion at an end."""
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,19 +59,52 @@ class Rows:
 
 @dataclass(frozen=True)
 class Motion:
-    """Where T tracklets' ends are and how they move: one row each."""
+    """Where T tracklets' ends are and how they move: one row each; ``covariance`` is that of `moved`."""
 
     seconds: FloatArray
     center: FloatArray
     velocity: FloatArray
     log_size: FloatArray
-    size: FloatArray
-    center_variance: FloatArray
-    velocity_variance: FloatArray
+    covariance: FloatArray
 
 
-def fit_motion(rows: Rows, ends: IntArray, counts: IntArray, *, step: int, noise: Noise, window: float) -> Motion:
-    """Fit position and velocity at tracklets' ends by least squares, with a prior that faces stand still.
+def moved(covariance: FloatArray, seconds: FloatArray, *, noise: Noise) -> FloatArray:
+    """Return the covariance of place and velocity some time later, or earlier where ``seconds`` is negative.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (T, 3)
+        Variance of the place, its covariance with the velocity, variance of the velocity; the same for x and y.
+    seconds : ndarray of shape (T,)
+    noise : Noise
+    """
+    place, cross, speed = covariance.T
+    wander, spent = noise.wander**2, np.abs(seconds)
+    return np.stack(
+        [
+            place + 2 * seconds * cross + seconds**2 * speed + wander * spent**3 / 3,
+            cross + seconds * speed + wander * seconds * spent / 2,
+            speed + wander * spent,
+        ],
+        axis=1,
+    )
+
+
+def corrected(covariance: FloatArray, *, noise: Noise) -> tuple[FloatArray, FloatArray]:
+    """Return the gains (T, 2) for place and velocity of a box that is seen, and the covariance after it."""
+    place, cross, speed = covariance.T
+    gains = np.stack([place, cross], axis=1) / (place + noise.position**2)[:, None]
+    left = 1 - gains[:, 0]
+    return gains, np.stack([left * place, left * cross, speed - cross * gains[:, 1]], axis=1)
+
+
+def unknown(count: int, *, noise: Noise) -> FloatArray:
+    """Return the covariance, (count, 3), of faces seen once."""
+    return np.tile([noise.position**2, 0.0, noise.speed**2], (count, 1))
+
+
+def fit_motion(rows: Rows, ends: IntArray, counts: IntArray, *, step: int, noise: Noise) -> Motion:
+    """Estimate place and velocity at tracklets' ends with a Kalman filter over their last rows.
 
     Parameters
     ----------
@@ -81,34 +117,22 @@ def fit_motion(rows: Rows, ends: IntArray, counts: IntArray, *, step: int, noise
     step : {1, -1}
         Direction in which the tracklet's other rows lie.
     noise : Noise
-    window : float
-        Seconds of the tracklet to look at.
     """
-    reach = np.arange(int(min(counts.max(initial=1), 24)))
-    index = np.clip(ends[:, None] + step * reach, 0, len(rows) - 1)
-    age = np.abs(rows.seconds[index] - rows.seconds[ends][:, None])
-    use = (reach < counts[:, None]) & (age <= window)
-    weight = np.where(use, np.exp(-age / window), 0.0)
-    offset = rows.seconds[index] - rows.seconds[ends][:, None]
-    total = weight.sum(axis=1)
-    mean_offset = (weight * offset).sum(axis=1) / total
-    mean_center = (weight[:, :, None] * rows.center[index]).sum(axis=1) / total[:, None]
-    spread = offset - mean_offset[:, None]
-    sxx = (weight * spread**2).sum(axis=1)
-    sxy = (weight[:, :, None] * spread[:, :, None] * rows.center[index]).sum(axis=1)
-    log_size = (weight * rows.log_size[index]).sum(axis=1) / total
-    ridge = (noise.position / noise.speed) ** 2
-    velocity = sxy / (sxx + ridge)[:, None]
-    velocity_variance = noise.position**2 / (sxx + ridge)
-    return Motion(
-        seconds=rows.seconds[ends],
-        center=mean_center - velocity * mean_offset[:, None],
-        velocity=velocity,
-        log_size=log_size,
-        size=np.exp(log_size),
-        center_variance=noise.position**2 / total + mean_offset**2 * velocity_variance,
-        velocity_variance=velocity_variance,
-    )
+    back = np.minimum(counts, MEMORY) - 1
+    row = ends + step * back
+    center, velocity = rows.center[row], np.zeros((len(ends), 2))
+    log_size, covariance = rows.log_size[row], unknown(len(ends), noise=noise)
+    for age in range(int(back.max(initial=0)) - 1, -1, -1):
+        use = np.flatnonzero(back > age)
+        here = ends[use] + step * age
+        dt = rows.seconds[here] - rows.seconds[here + step]
+        gains, covariance[use] = corrected(moved(covariance[use], dt, noise=noise), noise=noise)
+        center[use] += dt[:, None] * velocity[use]
+        miss = rows.center[here] - center[use]
+        center[use] += gains[:, :1] * miss
+        velocity[use] += gains[:, 1:] * miss
+        log_size[use] += 0.3 * (rows.log_size[here] - log_size[use])
+    return Motion(rows.seconds[ends], center, velocity, log_size, covariance)
 
 
 def chains(links: IntArray) -> IntArray:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
 
 from redactkit.tracking.likeness import Unlikeness
-from redactkit.tracking.motion import FloatArray, IntArray, Motion, Noise, Rows, fit_motion
+from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, fit_motion
 from redactkit.tracking.pairing import BoolArray, Pairs, expanded, unrivalled
 
 __all__ = ["Limits", "stitch"]
 
-WINDOW = 0.5
-"""Seconds of a tracklet that tell its motion at an end."""
+MANNERS = (1.0, 0.35)
+"""Shares of the usual change of speed with which ways are judged: as faces go about, and as one that strides on."""
 CHUNK = 2_000_000
 """Candidates that are priced at once, which bounds memory."""
 
@@ -32,7 +32,7 @@ class Limits:
     longest: float
     gate: float
     margin: float = 1.5
-    miss: float = 0.8
+    miss: float = 1.0
 
 
 def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appearance: FloatArray | None) -> IntArray:
@@ -97,8 +97,7 @@ def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, 
 
     Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
     """
-    tails = fit_motion(tracklets.rows, tracklets.last, tracklets.counts, step=-1, noise=noise, window=WINDOW)
-    heads = fit_motion(tracklets.rows, tracklets.first, tracklets.counts, step=1, noise=noise, window=WINDOW)
+    manners = [_Manner(tracklets, replace(noise, wander=noise.wander * share)) for share in MANNERS]
     order = np.argsort(tracklets.begin, kind="stable")
     patience = np.minimum(limits.longest, limits.step * (3 + 3 * tracklets.counts))
     low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
@@ -106,7 +105,9 @@ def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, 
     found = []
     for part in _chunks(high - low):
         tail, place = expanded(low[part], high[part])
-        found.append(_priced(tails, heads, part[tail], order[place], limits, noise))
+        tail, head = part[tail], order[place]
+        cost = np.min([manner.costs(tail, head, limits) for manner in manners], axis=0)
+        found.append(Pairs(tail, head, cost)[np.isfinite(cost)])
     pairs = Pairs(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Pairs)))
     if unlike is not None:
         pairs = _alike(pairs, unlike.between(tracklets.by_track, pairs.left, pairs.right), limits)
@@ -126,25 +127,34 @@ def _chunks(sizes: IntArray) -> list[IntArray]:
     return [np.flatnonzero(group == number) for number in np.unique(group)]
 
 
-def _priced(tails: Motion, heads: Motion, tail: IntArray, head: IntArray, limits: Limits, noise: Noise) -> Pairs:
-    """Return the pairs within the limits, with twice the negative log likelihood of the way from tail to head.
+class _Manner:
+    """Tracklets' ends as faces would move that change their speed by so much."""
 
-    Between two known velocities the way is their mean times the time, for a velocity that wanders at random, with a
-    variance of a twelfth of ``wander ** 2 * dt ** 3``: a quarter of that of either end's prediction alone.
-    """
-    dt = heads.seconds[head] - tails.seconds[tail]
-    size = np.exp((tails.log_size[tail] + heads.log_size[head]) / 2)
-    before, after = tails.velocity[tail], heads.velocity[head]
-    moved = heads.center[head] - tails.center[tail]
-    miss = ((moved - (before + after) / 2 * dt[:, None]) ** 2).sum(axis=1) / size**2
-    turn = ((before - after) ** 2).sum(axis=1) / size**2
-    speeds = tails.velocity_variance[tail] + heads.velocity_variance[head]
-    places = tails.center_variance[tail] + heads.center_variance[head]
-    spread = places + dt**2 / 4 * speeds + noise.wander**2 * dt**3 / 12
-    grown = noise.grown(tails.log_size[tail] - heads.log_size[head], dt)
-    distance = miss / spread + turn / (speeds + noise.wander**2 * dt) + grown
-    good = (distance < limits.gate) & (miss < limits.miss**2)
-    return Pairs(tail[good], head[good], distance[good] + 2 * np.log(spread[good]))
+    def __init__(self, tracklets: _Tracklets, noise: Noise) -> None:
+        self.noise = noise
+        self.tails = fit_motion(tracklets.rows, tracklets.last, tracklets.counts, step=-1, noise=noise)
+        self.heads = fit_motion(tracklets.rows, tracklets.first, tracklets.counts, step=1, noise=noise)
+
+    def costs(self, tail: IntArray, head: IntArray, limits: Limits) -> FloatArray:
+        """Return twice the negative log likelihood of the ways from tails to heads, infinite beyond the limits.
+
+        Between two known velocities the way is their mean times the time, for a velocity that wanders at random, with
+        a variance of a twelfth of ``wander ** 2 * dt ** 3``: a quarter of that of either end's prediction alone.
+        """
+        tails, heads, noise = self.tails, self.heads, self.noise
+        dt = heads.seconds[head] - tails.seconds[tail]
+        size = np.exp((tails.log_size[tail] + heads.log_size[head]) / 2)
+        before, after = tails.velocity[tail], heads.velocity[head]
+        way = heads.center[head] - tails.center[tail]
+        miss = ((way - (before + after) / 2 * dt[:, None]) ** 2).sum(axis=1) / size**2
+        turn = ((before - after) ** 2).sum(axis=1) / size**2
+        # A head is estimated backwards in time, which turns the sign of its covariance of place and velocity.
+        place, cross, speeds = (tails.covariance[tail] + heads.covariance[head] * (1, -1, 1)).T
+        spread = place + dt * cross + dt**2 / 4 * speeds + noise.wander**2 * dt**3 / 12
+        grown = noise.grown(tails.log_size[tail] - heads.log_size[head], dt)
+        distance = miss / spread + turn / (speeds + noise.wander**2 * dt) + grown
+        good = (distance < limits.gate) & (miss < limits.miss**2)
+        return np.where(good, distance + 2 * np.log(spread), np.inf)
 
 
 def _absorbed(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:
