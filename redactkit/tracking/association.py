@@ -72,6 +72,9 @@ class _Active:
         self.boxes[track] += 1
 
     def add(self, rows: Rows, row: IntArray) -> None:
+        """Start a track at each of some rows."""
+        if not len(row):
+            return
         self.row = np.concatenate([self.row, row])
         self.boxes = np.concatenate([self.boxes, np.ones(len(row), np.int64)])
         self.seconds = np.concatenate([self.seconds, rows.seconds[row]])
@@ -136,6 +139,8 @@ def _assign_frame(
     taken = np.zeros(len(here), bool)
     pairs: list[tuple[IntArray, IntArray]] = []
     for group in (np.flatnonzero(sure), np.flatnonzero(~sure)):
+        if not len(group) and pairs:
+            continue
         open_tracks = np.flatnonzero(free)
         track, box = _assign(cost[np.ix_(open_tracks, group)])
         pairs.append((open_tracks[track], group[box]))
