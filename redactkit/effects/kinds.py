@@ -66,7 +66,7 @@ _ALL = (
     BlurKind("Box", "Outline only, for checking boxes; hides nothing", True, 0, 0, 0, 0.0, False, "outline"),
     BlurKind("Black", "Solid black; nothing of the face is left", False, 0, 0, 0, 0.0, False, "flat"),
     BlurKind(
-        "Pixelate", "Mosaic of few large, noisy, shuffled blocks; hides identity", False, 4, 0, 32, 0.2, True, "blocks"
+        "Pixelate", "Mosaic of few large, noisy, shuffled blocks; hides identity", False, 4, 0, 32, 0.3, True, "blocks"
     ),
     BlurKind("Fill", "Smooth fill made only from pixels around the box", False, 0, 0, 0, 0.0, False, "membrane"),
 )
