@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def show(face: Face) -> Image:
     return face.picture
 
 
-def hide_with(kind: str | BlurKind, face: Face, *, margin: float = 0.15) -> Image:
+def hide_with(kind: BlurKind, face: Face, *, seed: int = 0, margin: float = 0.15) -> Image:
     """Return the picture with the face hidden as `redactkit.redact` does, before encoding."""
     picture = face.picture[: face.picture.shape[0] // 2 * 2, : face.picture.shape[1] // 2 * 2]
     height, width = picture.shape[:2]
@@ -81,7 +82,7 @@ def hide_with(kind: str | BlurKind, face: Face, *, margin: float = 0.15) -> Imag
     chroma = coded[height:].reshape(2, height // 2, width // 2)
     number = sum(map(ord, face.person)) + face.time
     boxes = expand(face.box[None], share=margin)
-    Effect(kind, PixelLayout()).apply([luma, *chroma], boxes, faces=[number], frame=0)
+    Effect(kind, PixelLayout(), seed=seed).apply([luma, *chroma], boxes, faces=[number], frame=0)
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YUV2RGB_I420))
 
 
@@ -114,21 +115,27 @@ def chance_limit(shares: FloatArray, *, draws: int = 2000) -> float:
     return float(np.quantile([shares[rows, chance.permutation(rows)].mean() for _ in range(draws)], 0.975))
 
 
-def attack(kind: str | BlurKind | None, data: Data) -> list[str]:
-    """Return a blur's name and each attacker's top-1 rate with its limit; ``None`` hides nothing."""
-    hide: Hide = show if kind is None else partial(hide_with, kind)
-    blur = get_kind(kind) if isinstance(kind, str) else kind
+def attack(blur: BlurKind | None, data: Data, *, draws: int) -> list[str]:
+    """Return a blur's name and each attacker's top-1 rate with its limit, over ``draws`` of the noise, if any."""
+    noisy = blur is not None and blur.noise > 0
+    runs = [shares_of_attacks(blur, data, seed=seed) for seed in range(draws if noisy else 1)]
+    tried = np.mean(runs, axis=0)
+    rates = [f"{np.trace(shares) / len(shares):.0%} ({chance_limit(shares):.0%})" for shares in tried]
+    return [blur.name if blur else "none", *rates]
+
+
+def shares_of_attacks(blur: BlurKind | None, data: Data, *, seed: int) -> list[FloatArray]:
+    """Return every attacker's `score` on one blur kind; ``None`` hides nothing."""
+    hide: Hide = show if blur is None else partial(hide_with, blur, seed=seed)
     embed = partial(data.matcher, hide=hide, aligned=blur is None or blur.cosmetic)
     probes, elsewhere = data.probes, data.elsewhere
     seen = embed(probes)
-    tried = (
+    return [
         score(data.clean, data.gallery, probes, seen),
         score(embed(elsewhere), elsewhere, probes, seen),
         score(tones(elsewhere, hide), elsewhere, probes, tones(probes, hide)),
         score(embed(data.gallery), data.gallery, probes, seen),
-    )
-    rates = [f"{np.trace(shares) / len(shares):.0%} ({chance_limit(shares):.0%})" for shares in tried]
-    return [blur.name if blur else "none", *rates]
+    ]
 
 
 class Data:
@@ -157,14 +164,18 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--most", type=int, default=6, help="pictures per person, gallery and probes each")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder with media/ and eval/")
+    parser.add_argument("--draws", type=int, default=3, help="draws of the noise to average over")
+    parser.add_argument("--no-noise", action="store_true", help="as for an attacker who knows the original's hash")
     options = parser.parse_args()
     labels = options.shared / "eval/stage_four_shots.json"
     data = Data(Matcher(), options.shared / "media", labels, most=options.most)
     people = len({face.person for face in data.probes})
     print(f"{people} people, {len(data.gallery)} known and {len(data.probes)} hidden pictures, chance {1 / people:.0%}")
     print("blur", *ATTACKERS, sep=" | ")
-    for kind in [None, *options.kinds]:
-        print(*attack(kind, data), sep=" | ", flush=True)
+    kinds = [get_kind(name) for name in options.kinds]
+    for kind in [None, *kinds]:
+        bare = replace(kind, noise=0.0) if kind and options.no_noise else kind
+        print(*attack(bare, data, draws=options.draws), sep=" | ", flush=True)
 
 
 if __name__ == "__main__":
