@@ -77,9 +77,19 @@ def page(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> An
     page.close()
 
 
+def shown(page: Page, frame: int) -> int:
+    """Return the number in the picture after a seek; on a busy machine it is drawn a while after the seek is done."""
+    for _ in range(30):
+        number: int = page.evaluate(READ_NUMBER, [frame * 0.04 + 0.02, BITS])
+        if number == frame:
+            break
+        page.wait_for_timeout(100)
+    return number
+
+
 def test_browser_seeks_to_the_right_frame_on_both_sides_of_every_border(page: Page) -> None:
     for frame in (0, 11, 12, 13, 35, 36, 47, 48, 59, 60, 71, 24, 1, 50):
-        assert page.evaluate(READ_NUMBER, [frame * 0.04 + 0.02, BITS]) == frame
+        assert shown(page, frame) == frame
 
 
 def test_browser_plays_across_every_border(page: Page) -> None:
