@@ -9,6 +9,7 @@ from redactkit.analysis.opinion import second_opinion
 from redactkit.analysis.refine import refine
 from redactkit.analysis.walks import WalkOptions
 from redactkit.progress import ProgressLike
+from redactkit.tables import sort_detections
 from redactkit.tracking import extend, fill_gaps, link, renumber, smooth, split_weak
 from redactkit.video import VideoReader
 
@@ -59,7 +60,7 @@ def find_tracks(
     filled = fill_gaps(walked, times=info.times, cuts=cuts, longest=round(FILL_GAP * rate))
     held = round(roll * rate)
     rolled = extend(filled, before=held, after=held, times=info.times, cuts=cuts)
-    numbered = renumber(smooth(rolled, cuts=cuts))
+    numbered = sort_detections(renumber(smooth(rolled, cuts=cuts)))
     return numbered, _numbered_after(numbered, discarded)
 
 
@@ -72,5 +73,5 @@ def _split_weak(linked: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _numbered_after(kept: pd.DataFrame, discarded: pd.DataFrame) -> pd.DataFrame:
     used = int(kept["face_id"].max()) if len(kept) else 0
-    later = renumber(discarded)
+    later = sort_detections(renumber(discarded))
     return later.assign(face_id=later["face_id"] + used)
