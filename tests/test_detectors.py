@@ -124,6 +124,13 @@ def test_centerface_keeps_few_compiled_sizes(centerface, portrait):
     assert len(centerface._network._compiled) == SIZES_KEPT
 
 
+def test_centerface_releases_memory_and_goes_on(centerface, portrait):
+    (before,) = centerface([portrait])
+    centerface.release()
+    assert len(centerface._network._compiled) == 0
+    np.testing.assert_array_equal(centerface([portrait])[0], before)
+
+
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
 def test_centerface_refuses_what_is_no_rgb_image(centerface, image):
     with pytest.raises(DetectorError, match=r"image 0 must be uint8 of shape \(H, W, 3\)"):

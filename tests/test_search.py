@@ -28,8 +28,8 @@ class Still:
         self.image = image
         self.info = info(width=image.shape[1], height=image.shape[0])
 
-    def frame_at(self, number):
-        return self
+    def frames(self, start, stop):
+        return iter([self])
 
     def rgb(self, *, width, height):
         import cv2

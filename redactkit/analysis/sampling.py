@@ -18,12 +18,15 @@ FAR = 1.5
 GROWTH = 0.4
 """The same for the logarithm of the sizes' ratio."""
 
-AHEAD = 0.7
+AHEAD = 0.5
 HALFWAY = 0.75
 """Least overlap of a face with the place its past, or its two ends, foretell."""
 
 STILL = 0.7
 """Least overlap of two boxes of which one is doubtful."""
+
+DIP = 0.25
+"""Most by which a face's confidence may change: more, and something comes before it, or it turns away."""
 
 SEGMENT = 64
 """Least frames between two places where sampling starts anew."""
@@ -141,8 +144,13 @@ def steady_halfway(
 
 
 def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: float) -> FloatArray:
-    """Return the faces at ``share`` of the way between two frames, shape (K, 5)."""
-    return np.asarray(first[pairs[:, 0]] * (1 - share) + last[pairs[:, 1]] * share)
+    """Return the faces at ``share`` of the way between two frames, shape (K, 5), each as large as at either end."""
+    left, right = first[pairs[:, 0]], last[pairs[:, 1]]
+    faces = left * (1 - share) + right * share
+    sides = np.maximum(left[:, 2:4], right[:, 2:4])
+    faces[:, :2] -= (sides - faces[:, 2:4]) / 2
+    faces[:, 2:4] = sides
+    return np.asarray(faces)
 
 
 def _agree(expected: FloatArray, found: FloatArray, pairs: IntArray, *, least: float, see: float) -> bool:
@@ -152,7 +160,7 @@ def _agree(expected: FloatArray, found: FloatArray, pairs: IntArray, *, least: f
     overlap = np.diagonal(iou(expected[pairs[:, 0], :4], found[pairs[:, 1], :4]))
     sure, doubtful = (pick(expected[pairs[:, 0], 4], found[pairs[:, 1], 4]) for pick in (np.maximum, np.minimum))
     needed = np.where(doubtful < see, max(least, STILL), least)
-    return bool(((overlap >= needed) | (sure < see)).all())
+    return bool(((overlap >= needed) & (sure - doubtful <= DIP) | (sure < see)).all())
 
 
 def _told(faces: FloatArray, paired: IntArray, see: float) -> bool:

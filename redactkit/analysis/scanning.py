@@ -28,8 +28,8 @@ from redactkit.video import Frame
 __all__ = ["Found", "search_frames"]
 
 BATCH = 4
-AHEAD = 24
-HELD_BYTES = 192 << 20
+AHEAD = 3
+HELD_BYTES = 24 << 20
 
 Done = Callable[[list[int]], None]
 
@@ -104,7 +104,7 @@ def _shots(
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
-    with closing(buffered(frames, ahead=BATCH)) as ahead:
+    with closing(buffered(frames, ahead=2)) as ahead:
         for frame in ahead:
             jump = found.finder.add(frame.rgb(width=width, height=height))
             found.numbers.append(frame.index)

@@ -19,7 +19,9 @@ __all__ = ["TURNS", "find_turns"]
 TURNS = (90, 180, 270)
 SAMPLES = (3, 12)
 EVERY = 2.5
-SIDE = 640
+SIDE = 480
+"""Pixels of the square on which every turn of a picture lies, so that one network serves them all."""
+
 SURE = 0.5
 BETTER = 0.1
 SHARE = 0.25
@@ -43,6 +45,7 @@ def find_turns(reader: VideoReader, detector: Detector, look: Look) -> tuple[int
         clearly less confidence; of several turns the one that gains most.
     """
     gains = [_gains(detector, image) for image in _sampled(reader, look)]
+    getattr(detector, "release", lambda: None)()
     if not gains:
         return ()
     table = np.array(gains)
@@ -56,7 +59,8 @@ def _sampled(reader: VideoReader, look: Look) -> Iterator[Image]:
     width, height = round(look.width * scale), round(look.height * scale)
     for number in _sample_frames(reader.info):
         try:
-            yield reader.frame_at(int(number)).rgb(width=width, height=height)
+            for frame in reader.frames(int(number), int(number) + 1):
+                yield frame.rgb(width=width, height=height)
         except VideoError:
             continue
 
@@ -74,7 +78,7 @@ def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:
 def _gains(detector: Detector, image: Image) -> list[float]:
     """Return for each turn how much surer faces of the picture are found in it than upright."""
     height, width = image.shape[:2]
-    looks = [Look(width, height, turn=turn) for turn in (0, *TURNS)]
+    looks = [Look(width, height, canvas=(SIDE, SIDE), turn=turn) for turn in (0, *TURNS)]
     found = run_detector(detector, [look.picture(image) for look in looks])
     upright, *turned = (look.faces(faces, width=width, height=height) for look, faces in zip(looks, found, strict=True))
     return [sum(_gain(face, upright) for face in faces if face[4] >= SURE) for faces in turned]

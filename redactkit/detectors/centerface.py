@@ -66,6 +66,10 @@ class CenterFace:
         """Return for each image its faces, shape (N, 5): x, y, width, height, confidence, best first."""
         return self._network.run(images, self._faces)
 
+    def release(self) -> None:
+        """Let go of the memory that pictures of the sizes so far took."""
+        self._network.release()
+
     def _faces(self, outputs: Outputs, _: tuple[int, int]) -> FloatArray:
         missing = {HEATMAP, SCALE, OFFSET} - outputs.keys()
         if missing:

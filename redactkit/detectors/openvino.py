@@ -23,7 +23,10 @@ Result = TypeVar("Result")
 Reader = Callable[[Outputs, tuple[int, int]], Result]
 
 STRIDE = 32
-SIZES_KEPT = 8
+SIZES_KEPT = 6
+LARGE = 512 * 1024
+"""Pixels from which one picture keeps all cores busy; several at once would only take more memory."""
+
 TELEMETRY = "openvino_telemetry"
 
 
@@ -131,6 +134,11 @@ class Network:
             except RuntimeError as err:
                 raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
 
+    def release(self) -> None:
+        """Forget the compiled sizes, which hold memory; they are compiled again when needed."""
+        with self._lock:
+            self._compiled.clear()
+
     def _results(self, images: Sequence[Image], read: Reader[Result]) -> Iterator[Result]:
         running: deque[tuple[_Compiled, Any]] = deque()
         used: Counter[tuple[int, int]] = Counter()
@@ -166,7 +174,8 @@ class Network:
         steps.input().model().set_layout(ov.Layout("NCHW"))
         if self._reverse:
             steps.input().preprocess().reverse_channels()
-        compiled = self._core.compile_model(steps.build(), self.device, self._config)
+        config = self._config if size[0] * size[1] < LARGE else {**self._config, "NUM_STREAMS": 1}
+        compiled = self._core.compile_model(steps.build(), self.device, config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]
         return _Compiled(size, [compiled.create_infer_request() for _ in range(count)], names)

@@ -70,6 +70,10 @@ class YuNet:
         """Return for each image its faces, shape (N, 5): x, y, width, height, confidence, best first."""
         return self._network.run(images, self._faces)
 
+    def release(self) -> None:
+        """Let go of the memory that pictures of the sizes so far took."""
+        self._network.release()
+
     def _faces(self, outputs: Outputs, size: tuple[int, int]) -> FloatArray:
         maps = [(s, [outputs[f"{kind}_{s}"][0] for kind in ("cls", "obj", "bbox")]) for s in STRIDES]
         found = np.vstack(
