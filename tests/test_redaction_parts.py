@@ -172,7 +172,8 @@ def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tm
         import os, sys
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:int(sys.argv[1])])
         from redactkit.video import VideoReader, VideoWriter
-        with VideoReader({str(sample_media / "sample.mp4")!r}) as reader, VideoWriter(sys.argv[2], reader.info) as writer:
+        source = {str(sample_media / "sample.mp4")!r}
+        with VideoReader(source) as reader, VideoWriter(sys.argv[2], reader.info) as writer:
             for frame in reader.frames(0, 30):
                 writer.write(frame.picture, frame.pts)
     """
