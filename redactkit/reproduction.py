@@ -20,7 +20,7 @@ from redactkit.progress import ProgressLike
 from redactkit.redaction import read_report, redact
 from redactkit.video import VideoReader
 
-__all__ = ["Reproduction", "reproduce"]
+__all__ = ["Reproduction", "compare_frames", "reproduce"]
 
 _BLOCK = 16
 _NOISE = 4.0
@@ -105,7 +105,7 @@ def reproduce(
     options = {name: told["settings"][name] for name in _OPTIONS if name in told["settings"]}
     with tempfile.TemporaryDirectory(prefix="redactkit-") as folder:
         again = redact(source, given, output=Path(folder) / output.name, exclude=visible, progress=progress, **options)
-        frames, differing = _compare(output, again.output)
+        frames, differing = compare_frames(output, again.output)
         now = again.record["versions"]
     then = told.get("versions", {})
     changed = {name: (then[name], now[name]) for name in then if name in now and then[name] != now[name]}
@@ -144,8 +144,8 @@ def _annotations(
         return analyze(source, detector=detector, detection_size=size, progress=progress, **options)
 
 
-def _compare(first: Path, second: Path) -> tuple[int, tuple[int, ...]]:
-    """Return how many frames were compared and the first hundred that differ."""
+def compare_frames(first: Path, second: Path) -> tuple[int, tuple[int, ...]]:
+    """Return how many frames were compared, and the first hundred that differ by more than encoding explains."""
     frames = 0
     differing: list[int] = []
     with VideoReader(first) as one, VideoReader(second) as other:
