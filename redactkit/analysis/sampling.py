@@ -8,16 +8,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray, centers, iou
 from redactkit.media import VideoInfo
 
-__all__ = [
-    "expected_ahead",
-    "expected_between",
-    "fill_between",
-    "pair_faces",
-    "sampled_frames",
-    "segment_edges",
-    "steady_ahead",
-    "steady_halfway",
-]
+__all__ = ["fill_between", "pair_faces", "sampled_frames", "segment_edges", "steady_ahead", "steady_halfway"]
 
 IntArray = NDArray[np.int64]
 
@@ -116,7 +107,10 @@ def steady_ahead(
     ndarray of shape (K, 2) or None
         None where a face came, went, or moved otherwise: the frames between must be searched.
     """
-    moved = expected_ahead(before, first, ratio=ratio)
+    moved = first.copy()
+    known = pair_faces(before, first)
+    moved[known[:, 1], :4] += ratio * (first[known[:, 1], :4] - before[known[:, 0], :4])
+    moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
     pairs = pair_faces(moved, last)
     return pairs if _agree(moved, last, pairs, least=AHEAD, see=see) else None
 
@@ -159,22 +153,6 @@ def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: fl
     return np.asarray(faces)
 
 
-def expected_ahead(before: FloatArray, first: FloatArray, *, ratio: float) -> FloatArray:
-    """Return the faces of ``first`` where their motion since ``before`` takes them, shape (N, 5)."""
-    moved = first.copy()
-    known = pair_faces(before, first)
-    moved[known[:, 1], :4] += ratio * (first[known[:, 1], :4] - before[known[:, 0], :4])
-    moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
-    return moved
-
-
-def expected_between(first: FloatArray, last: FloatArray, share: float) -> FloatArray:
-    """Return where to look for the faces of two frames between them: one place for a face that both have."""
-    pairs = pair_faces(first, last)
-    alone = [np.delete(first, pairs[:, 0], axis=0), np.delete(last, pairs[:, 1], axis=0)]
-    return np.vstack([fill_between(first, last, pairs, share), *alone])
-
-
 def _agree(expected: FloatArray, found: FloatArray, pairs: IntArray, *, least: float, see: float) -> bool:
     """Tell whether every face to be seen has a partner close to it."""
     if not (_told(expected, pairs[:, 0], see) and _told(found, pairs[:, 1], see)):
@@ -182,8 +160,7 @@ def _agree(expected: FloatArray, found: FloatArray, pairs: IntArray, *, least: f
     overlap = np.diagonal(iou(expected[pairs[:, 0], :4], found[pairs[:, 1], :4]))
     sure, doubtful = (pick(expected[pairs[:, 0], 4], found[pairs[:, 1], 4]) for pick in (np.maximum, np.minimum))
     needed = np.where(doubtful < see, max(least, STILL), least)
-    dips = (sure - doubtful > DIP) & (doubtful < 0.5)
-    return bool(((overlap >= needed) & ~dips | (sure < see)).all())
+    return bool(((overlap >= needed) & (sure - doubtful <= DIP) | (sure < see)).all())
 
 
 def _told(faces: FloatArray, paired: IntArray, see: float) -> bool:

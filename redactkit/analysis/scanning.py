@@ -9,15 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.analysis.closeup import SIDE, look_closer
 from redactkit.analysis.cuts import THUMBNAIL_SIZE, CutFinder
-from redactkit.analysis.looks import Image, Look, merge
+from redactkit.analysis.looks import Image, merge
 from redactkit.analysis.sampling import (
     IntArray,
-    expected_ahead,
-    expected_between,
     fill_between,
-    pair_faces,
     sampled_frames,
     steady_ahead,
     steady_halfway,
@@ -66,11 +62,11 @@ class Found:
 
 @dataclass
 class _Shot:
-    """A frame on its way: whether sampling starts anew with it, and whether it is searched in any case."""
+    """A frame on its way: with its pictures where it is searched in any case."""
 
     frame: Frame
     fresh: bool
-    wanted: bool
+    pictures: list[Image] | None
 
 
 def search_frames(
@@ -103,7 +99,7 @@ def search_frames(
 def _shots(
     frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
 ) -> Iterator[_Shot]:
-    """Yield the frames of ``span``, with what is known of them before any is searched."""
+    """Yield the frames of ``span``, with pictures of those that are searched in any case."""
     sampled = sampled_frames(info, search.every)
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
@@ -117,12 +113,12 @@ def _shots(
             fresh = first or jump or frame.index in borders
             first = False
             wanted = fresh or sampled[frame.index] or frame.index + 1 in borders
-            yield _Shot(frame, fresh, bool(wanted))
+            yield _Shot(frame, fresh, _pictures(frame, search) if wanted else None)
 
 
-def _pictures(frame: Frame, looks: Sequence[Look]) -> list[Image]:
-    image = frame.rgb(width=looks[0].width, height=looks[0].height)
-    return [look.picture(image) for look in looks]
+def _pictures(frame: Frame, search: Search) -> list[Image]:
+    image = frame.rgb(width=search.looks[0].width, height=search.looks[0].height)
+    return [look.picture(image) for look in search.looks]
 
 
 def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
@@ -132,8 +128,8 @@ def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
     searched = 0
     for shot in shots:
         block.append(shot)
-        searched += shot.wanted
-        if shot.wanted and (searched >= BATCH or len(block) >= most):
+        searched += shot.pictures is not None
+        if shot.pictures is not None and (searched >= BATCH or len(block) >= most):
             yield block
             block, searched = [], 0
     if block:
@@ -148,19 +144,15 @@ class _Scanner:
     search: Search
     found: Found
     past: list[int] = field(default_factory=list)
-    near: set[int] = field(default_factory=set)
-    """Frames that were searched near known faces alone."""
 
     def scan(self, block: Sequence[_Shot]) -> None:
         """Search what must be searched of a block and fill in the rest."""
         held = {shot.frame.index: shot for shot in block}
         grid = self._grid(block)
-        if not self._spares(1):
-            self._look([held[number] for number in grid])
+        self._look([held[number] for number in grid])
         loose = []
         for number in grid:
             self.past = [] if held[number].fresh else self.past
-            self._sample(held[number])
             if self.past and not self._ahead(self.past[-1], number, held):
                 loose.append((self.past[-1], number))
             self.past = [*self.past[-1:], number]
@@ -169,53 +161,20 @@ class _Scanner:
 
     def _grid(self, block: Sequence[_Shot]) -> list[int]:
         """Return the frames to search first: sampled ones, and both sides of every jump."""
-        wanted = {place for place, shot in enumerate(block) if shot.wanted}
+        wanted = {place for place, shot in enumerate(block) if shot.pictures is not None}
         wanted |= {place - 1 for place, shot in enumerate(block) if shot.fresh and place} | {len(block) - 1}
         return [block[place].frame.index for place in sorted(wanted)]
 
-    def _spares(self, faces: int) -> bool:
-        """Tell whether looking near so many faces costs much less than searching a frame."""
-        whole = self.search.looks[0].width * self.search.looks[0].height
-        return self.search.looks_near and 2 * faces * SIDE * SIDE < whole
-
-    def _sample(self, shot: _Shot) -> None:
-        """Search a sampled frame, every other one near the known faces alone, where that spares much."""
-        number = shot.frame.index
-        if number in self.found.looked:
-            return
-        if len(self.past) < 2 or self.past[-1] in self.near or number - 1 == self.past[-1]:
-            self._look([shot])
-        else:
-            before, first = (self.found.faces[past] for past in self.past)
-            ratio = self._time(self.past[1], number) / self._time(*self.past)
-            self._look_near([shot], [expected_ahead(before, first, ratio=ratio)])
-
     def _look(self, shots: Sequence[_Shot]) -> None:
-        """Search whole frames; pictures of one size go to the detector in a row."""
+        """Run the detector on frames; pictures of one size go to it in a row."""
         looks = self.search.looks
-        pictures = [_pictures(shot.frame, looks) for shot in shots]
+        pictures = [shot.pictures or _pictures(shot.frame, self.search) for shot in shots]
         results = run_detector(self.search.detector, [sized[k] for k in range(len(looks)) for sized in pictures])
-        for place, shot in enumerate(shots):
-            self._keep(shot, self._placed(looks, results[place :: len(shots)]))
-
-    def _look_near(self, shots: Sequence[_Shot], expected: Sequence[FloatArray]) -> None:
-        """Search frames near expected faces, and for large ones anywhere; whole ones where that is no more."""
-        self._look([shot for shot, faces in zip(shots, expected, strict=True) if not self._spares(len(faces))])
-        far = self.search.looks[1:]
-        for shot, faces in zip(shots, expected, strict=True):
-            if self._spares(len(faces)):
-                close = look_closer(self.search.detector, shot.frame.rgb(), faces[:, :4])
-                large = self._placed(far, run_detector(self.search.detector, _pictures(shot.frame, far)))
-                self._keep(shot, [_known(merge([*close, *large]), faces, sure=self.search.thresholds.sure)])
-                self.near.add(shot.frame.index)
-
-    def _placed(self, looks: Sequence[Look], results: Sequence[FloatArray]) -> list[FloatArray]:
         size = {"width": self.info.width, "height": self.info.height}
-        return [look.faces(faces, **size) for look, faces in zip(looks, results, strict=True)]
-
-    def _keep(self, shot: _Shot, faces: Sequence[FloatArray]) -> None:
-        self.found.faces[shot.frame.index] = merge(faces, floor=self.search.thresholds.floor)
-        self.found.looked.add(shot.frame.index)
+        for place, shot in enumerate(shots):
+            faces = [look.faces(f, **size) for look, f in zip(looks, results[place :: len(shots)], strict=True)]
+            self.found.faces[shot.frame.index] = merge(faces, floor=self.search.thresholds.floor)
+            self.found.looked.add(shot.frame.index)
 
     def _ahead(self, first: int, last: int, held: dict[int, _Shot]) -> bool:
         """Fill the frames between two if the faces' motion before them foretells it."""
@@ -236,7 +195,7 @@ class _Scanner:
         """Search the middle of each interval; fill it if that tells enough, else return its halves."""
         inners = [_between(first, last, held) for first, last in loose]
         middles = [inner[len(inner) // 2] for inner in inners]
-        self._look_near([held[number] for number in middles], [self._expected(*pair) for pair in loose])
+        self._look([held[number] for number in middles])
         left: list[tuple[int, int]] = []
         for (first, last), middle in zip(loose, middles, strict=True):
             halves = [(first, middle), (middle, last)]
@@ -248,9 +207,6 @@ class _Scanner:
                 elif inner:
                     left.append((start, stop))
         return left
-
-    def _expected(self, first: int, last: int) -> FloatArray:
-        return expected_between(self.found.faces[first], self.found.faces[last], 0.5)
 
     def _halfway(self, first: int, middle: int, last: int) -> tuple[IntArray, IntArray] | None:
         share = self._time(first, middle) / self._time(first, last)
@@ -264,13 +220,6 @@ class _Scanner:
 
     def _time(self, first: int, last: int) -> float:
         return max(float(self.info.times[last] - self.info.times[first]), 1e-9)
-
-
-def _known(found: FloatArray, expected: FloatArray, *, sure: float) -> FloatArray:
-    """Leave out what a closer look found besides the faces expected, unless it is sure."""
-    known = found[:, 4] >= sure
-    known[pair_faces(found, expected)[:, 0]] = True
-    return found[known]
 
 
 def _between(first: int, last: int, held: dict[int, _Shot]) -> list[int]:

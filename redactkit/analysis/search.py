@@ -87,11 +87,6 @@ class Search:
         return replace(self, looks=looks, turns=more)
 
     @property
-    def looks_near(self) -> bool:
-        """Whether faces may also be looked for in parts of a frame: with a detector we know, in upright footage."""
-        return getattr(self.detector, "name", None) in SENSITIVITIES and not self.turns and self.every > 0
-
-    @property
     def settings(self) -> dict[str, Any]:
         """The same for the record."""
         return {
