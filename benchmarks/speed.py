@@ -161,13 +161,17 @@ def coverage(truth: pd.DataFrame, found: pd.DataFrame, *, share: float = 0.7) ->
 
 
 def outside_similarity(clip: Path, output: Path, truth: pd.DataFrame, *, every: int = 25) -> float:
-    """Return the mean structural similarity of the luma outside all faces, of every 25th frame."""
+    """Return the mean structural similarity of the luma outside all faces, of every 25th frame.
+
+    An output of another size (``deface`` stretches 1080 rows to 1088) is compared at that of the clip.
+    """
     from skimage.metrics import structural_similarity
 
     values = []
     with VideoReader(clip) as before, VideoReader(output) as after:
         for index in range(0, min(before.info.frame_count, after.info.frame_count), every):
-            source, result = before.frame_at(index).gray(), after.frame_at(index).gray()
+            source = before.frame_at(index).gray()
+            result = after.frame_at(index).gray(width=source.shape[1], height=source.shape[0])
             _, scores = structural_similarity(source, result, data_range=255, full=True)
             values.append(scores[_outside(source.shape, truth[truth["frame"] == index])].mean())
     return float(np.mean(values))
