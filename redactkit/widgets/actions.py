@@ -32,14 +32,14 @@ __all__ = [
 class Action(NamedTuple):
     """One thing to do.
 
-    ``keys`` are names as `key_of` gives them; a button is in the class ``rk-do-NAME``.
+    ``keys`` are names as `key_of` gives them; a button is in the class ``rk-do-NAME``; ``act`` takes the view.
     """
 
     name: str
     icon: str
     tip: str
     keys: tuple[str, ...]
-    act: Callable[[FrameViewer], Any]
+    act: Callable[[Any], Any]
     group: str
 
 

@@ -11,15 +11,19 @@ from redactkit.tables import BOX
 from redactkit.widgets.geometry import Box, Region
 from redactkit.widgets.markup import escape, face_name
 
-__all__ = ["Drawn", "boxes_of", "draw"]
+__all__ = ["COLORS", "Drawn", "boxes_of", "draw"]
 
 _LINE = 1.5
 _HANDLE = 4.0
 _FONT = 13.0
 
 
+COLORS = {"hide": "#ff8787", "show": "#8ce99a", "a": "#4dabf7", "b": "#ffa94d", "missed": "#4dabf7", "extra": "#ffa94d"}
+"""Colour of a name by the kind of its box; the box itself is in the class ``rk-KIND``."""
+
+
 class Drawn(NamedTuple):
-    """One box to draw."""
+    """One box to draw; ``kind`` is one of `COLORS`, left out ``hide`` or ``show`` as ``redact`` says."""
 
     face_id: int
     box: Box
@@ -28,6 +32,12 @@ class Drawn(NamedTuple):
     current: bool = False
     marked: bool = False
     keyframe: bool = False
+    kind: str = ""
+
+    @property
+    def state(self) -> str:
+        """The kind, also where left out."""
+        return self.kind or ("hide" if self.redact else "show")
 
 
 def boxes_of(
@@ -69,8 +79,7 @@ def draw(boxes: Iterable[Drawn], region: Region, *, across: float = 640.0, plain
 
 def _rectangle(one: Drawn) -> str:
     x, y, width, height = one.box
-    state = "rk-hide" if one.redact else "rk-show"
-    classes = f"rk-box {state}{' rk-now' if one.current else ''}{' rk-marked' if one.marked else ''}"
+    classes = f"rk-box rk-{one.state}{' rk-now' if one.current else ''}{' rk-marked' if one.marked else ''}"
     return (
         f'<rect class="{classes}" x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="none" '
         f'stroke-width="{3 if one.current else _LINE}" vector-effect="non-scaling-stroke"/>'
@@ -92,9 +101,8 @@ def _names(boxes: list[Drawn], unit: float) -> str:
             (spot for spot in spots if spot[1] >= 0 and not any(_overlap(spot, other) for other in taken)), spots[1]
         )
         taken.append(spot)
-        color = "#ff8787" if one.redact else "#8ce99a"
         texts.append(
-            f'<text x="{spot[0]:.2f}" y="{spot[1] + size * 0.9:.2f}" font-size="{size:.2f}" fill="{color}" '
+            f'<text x="{spot[0]:.2f}" y="{spot[1] + size * 0.9:.2f}" font-size="{size:.2f}" fill="{COLORS[one.state]}" '
             f'stroke-width="{3 * unit:.2f}">{escape(text)}</text>'
         )
     return "".join(texts)
