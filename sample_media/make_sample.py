@@ -131,12 +131,13 @@ def _event(frame: int, person: int, box: tuple[float, ...], visible: float) -> d
 
 
 def truth_document(truth: list[list]) -> dict[str, Any]:
-    """Return the ground truth in the Azure form, with each face's visible share and the cut beside it."""
+    """Return the ground truth as redactkit writes annotations, with each face's visible share beside its box."""
     interval = TICKS // RATE
     events = [[_event(frame, *face) for face in faces] for frame, faces in enumerate(truth)]
     fragment = {"start": 0, "duration": interval * len(truth), "interval": interval, "events": events}
     head = {"version": 1, "timescale": TICKS, "offset": 0, "framerate": RATE, "width": WIDTH, "height": HEIGHT}
-    return {**head, "cuts": [CUT], "fragments": [fragment]}
+    video = {"time_base": [1, TICKS], "frame_rate": [RATE, 1], "frame_count": len(truth)}
+    return {**head, "redactkit": {"schema": 1, "video": video, "cuts": [CUT]}, "fragments": [fragment]}
 
 
 def main() -> None:

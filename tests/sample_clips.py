@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
 from redactkit.annotations import Annotations
-from redactkit.errors import AnnotationWarning
 from redactkit.formats import read_annotations
 from redactkit.resources import sample_path, sample_truth_path
 from redactkit.tables import BOX
@@ -39,9 +37,7 @@ def cut_sample(path: Path, *, start: int = 0, stop: int = 60, width: int = 640, 
 def sample_truth(clip: Path, *, start: int = 0) -> Annotations:
     """Return the true boxes of a clip that `cut_sample` made, as annotations of that clip."""
     info = probe(clip)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AnnotationWarning)
-        rows = read_annotations(sample_truth_path()).detections
+    rows = read_annotations(sample_truth_path()).detections
     rows = rows[(rows["frame"] >= start) & (rows["frame"] < start + info.frame_count)].reset_index(drop=True)
     rows["frame"] -= start
     rows["time"] = info.times[rows["frame"].to_numpy()]

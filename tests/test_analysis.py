@@ -16,6 +16,7 @@ from redactkit.analysis.thumbnails import crop_face
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError, OutputExistsError, PassCancelled
 from redactkit.tables import BOX, DETECTIONS
+from tests.sample_clips import cut_sample
 
 
 def blind(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
@@ -37,6 +38,14 @@ def test_analyze_covers_the_true_faces(short_clip: Path, short_truth: Annotation
     for frame in np.unique(frames[seen]):
         here = found.detections[found.detections["frame"] == frame]
         assert (bx.union_cover(inside[seen & (frames == frame)], here[BOX].to_numpy()) >= 0.7).all(), frame
+
+
+def test_analyze_over_a_hard_cut_writes_nothing_suspicious(tmp_path: Path) -> None:
+    clip = cut_sample(tmp_path / "cut.mp4", start=250, stop=300)
+    analyze(clip, output=tmp_path, progress=False)
+    report = rk.inspect(tmp_path / "cut_annotations.json")
+    assert report.findings.empty, str(report)
+    assert report.annotations.cuts.tolist() == [25]
 
 
 def test_analyze_gives_the_same_table_twice_and_reads_back_equal(short_clip: Path, tmp_path: Path) -> None:

@@ -207,10 +207,13 @@ def test_every_example_can_be_inspected(shared_formats):
 
 def test_nothing_is_suspicious_about_the_sample(sample_media):
     truth = sample_media / "sample_truth_annotations.json"
-    cuts = json.loads(truth.read_text())["cuts"]
-    report = inspect(read_annotations(truth).replace(cuts=cuts))
+    report = inspect(truth)
     assert report.findings.empty, str(report)
+    assert report.notes == []
+    assert report.annotations.cuts.tolist() == [275]
     assert len(report.annotations.detections) == 1920
+    unaware = inspect(report.annotations.replace(cuts=[]))
+    assert unaware.findings[["kind", "frame"]].to_numpy().tolist() == [["jump", 275]]
 
 
 def test_report_is_text_json_and_html(tmp_path):
