@@ -21,6 +21,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import read_annotations
 from redactkit.formats.alignment import half_spacing, nearest
+from redactkit.media import VideoInfo
 from redactkit.tables import BOX, check_detections, sort_detections
 
 __all__ = ["Comparison", "compare"]
@@ -36,6 +37,8 @@ class Comparison:
 
     Parameters
     ----------
+    video : VideoInfo
+        The header of the first set; frames are numbered as in it.
     a, b : DataFrame
         Their detections on the frames compared, numbered as in the first set.
     frames : ndarray of shape (F,), int64
@@ -51,6 +54,7 @@ class Comparison:
         What was done to make the two comparable.
     """
 
+    video: VideoInfo
     a: pd.DataFrame
     b: pd.DataFrame
     frames: NDArray[np.int64]
@@ -202,7 +206,7 @@ def compare(a: Annotations | str | Path, b: Annotations | str | Path, *, iou: fl
     rows_a, rows_b, frames = _on_same_frames(first, second, _checked(first, first.detections), of_b, notes)
     pairs = _pair(rows_a, rows_b, iou)
     matches, missed, extra = _tables(rows_a, rows_b, pairs)
-    return Comparison(rows_a, rows_b, frames, matches, missed, extra, iou, notes)
+    return Comparison(first.video, rows_a, rows_b, frames, matches, missed, extra, iou, notes)
 
 
 def _checked(annotations: Annotations, rows: pd.DataFrame) -> pd.DataFrame:

@@ -249,3 +249,16 @@ def test_player_at_the_last_frame_begins_anew_and_twice_the_speed_takes_half_the
 def test_drag_far_enough_is_told_from_a_click() -> None:
     drag = Drag((10, 10), (0, 0, 50, 50), face_id=1)
     assert drag.moved((12, 11)) == 2
+
+
+@pytest.mark.parametrize("x", [-20.0, 0.0, 300.0, 610.0])
+def test_name_is_whole_within_what_is_shown(x: float) -> None:
+    region = Region(0, 0, 640, 360)
+    drawn = draw([Drawn(1, (x, 350.0, 60.0, 30.0), label="Ana", kind="missed")], region, across=640)
+    left, baseline = (float(value) for value in re.findall(r'<text x="([-\d.]+)" y="([-\d.]+)"', drawn)[0])
+    assert 0 <= left <= 640 - len("0001 Ana") * 7
+    assert 0 <= baseline <= 360
+
+
+def test_no_name_is_written_for_a_box_beside_what_is_shown() -> None:
+    assert "<text" not in draw([Drawn(1, (10.0, 10.0, 50.0, 50.0))], Region(300, 100, 200, 112))

@@ -14,7 +14,7 @@ from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections, sort_detections
 
-__all__ = ["align", "half_spacing", "nearest"]
+__all__ = ["align", "frames_in", "half_spacing", "nearest"]
 
 _CORNERS = ["left", "top", "right", "bottom"]
 _KEYS = ["frame", "face_id"]
@@ -96,6 +96,24 @@ def _fit(entries: NDArray[np.float64], faces: NDArray[np.int64], video: VideoInf
     inside = distance <= half_spacing(video.times)
     mean = float(distance[inside].mean()) if inside.any() else 0.0
     return int(inside[faces].sum()), int(inside.sum()), -round(mean, 6)
+
+
+def frames_in(video: VideoInfo, annotations: Annotations) -> NDArray[np.int64]:
+    """Return for every frame of some annotations the frame of a video that shows it, shape (F,).
+
+    Frames are paired by time as in `align`; by number where times are unknown.
+
+    Raises
+    ------
+    MismatchError
+        If no box lies within the video's time.
+    """
+    grid = annotations.video.times
+    if not annotations.has_times or not video.frame_count or not len(grid):
+        return np.minimum(np.arange(annotations.video.frame_count), max(video.frame_count - 1, 0))
+    if annotations.detections.empty:
+        return nearest(video.times, grid)
+    return nearest(video.times, _choose_shift(grid, annotations, video))
 
 
 def half_spacing(times: NDArray[np.float64]) -> float:

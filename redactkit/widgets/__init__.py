@@ -1,14 +1,18 @@
 """Views of a `redactkit.Review` for JupyterLab: each works alone, all follow the review and one another.
 
+`CompareViewer` alone is a view of two sets of annotations.
+
 Everything that the mouse can do is a method of the review. ``close()`` takes a view out of the page and
 blanks its pictures. For finding parts in the page, each has a class: ``rk-workbench``; ``rk-viewer`` with
 ``rk-picture``, ``rk-overlay``, ``rk-slider``, ``rk-frame``, ``rk-time``, ``rk-preview``, and
 ``rk-do-NAME`` for each button named in `redactkit.widgets.actions`; ``rk-faces`` with ``rk-grid``,
 ``rk-f3`` and ``rk-t3`` (cell and tick of face 3); ``rk-tracks`` with ``rk-table`` and ``rk-r3``;
 ``rk-timeline``; ``rk-editor`` with ``rk-x``; ``rk-ids``; ``rk-redact`` and ``rk-analyze`` with ``rk-run``,
-``rk-cancel``, ``rk-output``; ``rk-jobs``; ``rk-message`` for what a view has to say.
+``rk-cancel``, ``rk-output``; ``rk-jobs``; ``rk-compare`` with
+``rk-legend`` and ``rk-w12`` (the row of frame 12); ``rk-message`` for what a view has to say.
 """
 
+from redactkit.widgets.comparison import CompareViewer
 from redactkit.widgets.editor import BoxEditor
 from redactkit.widgets.faces import FaceGrid
 from redactkit.widgets.idlist import IdList
@@ -23,6 +27,7 @@ from redactkit.widgets.workbench import Workbench, open
 __all__ = [
     "AnalyzePanel",
     "BoxEditor",
+    "CompareViewer",
     "FaceGrid",
     "FrameViewer",
     "IdList",

@@ -99,6 +99,11 @@ STYLE = """<style>
   stroke: rgba(0,0,0,.85); }
 .rk-hide { stroke: var(--rk-hide); } .rk-show { stroke: var(--rk-show); stroke-dasharray: 7 4; }
 .rk-now { stroke-width: 3; } .rk-marked { stroke: var(--rk-now); }
+.rk-a, .rk-missed { stroke: #228be6; } .rk-b, .rk-extra { stroke: #fd7e14; } .rk-b { stroke-dasharray: 5 5; }
+.rk-missed, .rk-extra { stroke-width: 3; } .rk-missed { stroke-dasharray: 12 4; fill: rgba(34,139,230,.22); }
+.rk-extra { stroke-dasharray: 2 4; fill: rgba(253,126,20,.22); }
+.rk-legend { display: flex; flex-flow: row wrap; gap: 2px 16px; } .rk-legend svg { width: 34px; height: 14px;
+  vertical-align: middle; margin-right: 5px; } .rk-legend span { white-space: nowrap; }
 .rk-slider .noUi-target { margin: 0 6px; }
 .rk-cells { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 4px; }
 .rk-cell { position: relative; border: 2px solid transparent; border-radius: 4px; padding: 2px; cursor: pointer;

@@ -73,7 +73,7 @@ def draw(boxes: Iterable[Drawn], region: Region, *, across: float = 640.0, plain
     ordered = sorted(boxes, key=lambda one: one.current)
     shown = [one for one in ordered if one.current or not plain]
     shapes = "".join(_rectangle(one) + (_handles(one.box, unit) if one.current and not plain else "") for one in shown)
-    names = "" if plain else _names(shown, unit)
+    names = "" if plain else _names(shown, region, unit)
     return f'<svg viewBox="{view}" preserveAspectRatio="none">{shapes}{names}</svg>'
 
 
@@ -86,26 +86,28 @@ def _rectangle(one: Drawn) -> str:
     )
 
 
-def _names(boxes: list[Drawn], unit: float) -> str:
-    """Write each name above its box, or below or inside it where another name is in the way."""
+def _names(boxes: list[Drawn], region: Region, unit: float) -> str:
+    """Write each name above its box, or below or inside it where another name is in the way, and whole."""
     size = _FONT * unit
     taken: list[Box] = []
     texts = []
-    for one in reversed(boxes):
+    for one in (one for one in reversed(boxes) if _overlap(one.box, region)):
         text = face_name(one.face_id, one.label)[:32] + (" \u25c6" if one.keyframe else "")
-        left, top, high = max(one.box[0], 0), one.box[1], one.box[3]
-        spots = [
-            (left, y, len(text) * size * 0.65, size) for y in (top - size * 1.25, top + high, top + high - size, top)
-        ]
-        spot = next(
-            (spot for spot in spots if spot[1] >= 0 and not any(_overlap(spot, other) for other in taken)), spots[1]
-        )
+        top, high, across = one.box[1], one.box[3], len(text) * size * 0.65
+        left = max(min(one.box[0], region.x + region.width - across), region.x)
+        spots = [(left, y, across, size) for y in (top - size * 1.25, top + high, top + high - size, top)]
+        free = [spot for spot in spots if _fits(spot, region) and not any(_overlap(spot, other) for other in taken)]
+        spot = free[0] if free else spots[1]
         taken.append(spot)
         texts.append(
             f'<text x="{spot[0]:.2f}" y="{spot[1] + size * 0.9:.2f}" font-size="{size:.2f}" fill="{COLORS[one.state]}" '
             f'stroke-width="{3 * unit:.2f}">{escape(text)}</text>'
         )
     return "".join(texts)
+
+
+def _fits(spot: Box, region: Region) -> bool:
+    return region.y <= spot[1] and spot[1] + spot[3] <= region.y + region.height
 
 
 def _overlap(a: Box, b: Box) -> bool:
