@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 import re
 
-from redactkit.errors import OptionError
+from redactkit.clock import parse_timecode, timecode
 
 __all__ = ["STYLE", "escape", "face_name", "parse_timecode", "timecode"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_TIMECODE = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?)")
 
 
 def escape(text: object) -> str:
@@ -33,40 +32,6 @@ def face_name(face_id: int, label: object = "") -> str:
     '0003 Ana'
     """
     return f"{face_id:04d} {label}" if label else f"{face_id:04d}"
-
-
-def timecode(seconds: float) -> str:
-    """Write a time as HH:MM:SS.mmm.
-
-    Examples
-    --------
-    >>> timecode(3723.0405)
-    '01:02:03.040'
-    """
-    milliseconds = round(abs(seconds) * 1000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    sign = "-" if seconds < 0 and milliseconds else ""
-    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
-
-
-def parse_timecode(text: str) -> float:
-    """Read HH:MM:SS.mmm, MM:SS or seconds.
-
-    Raises
-    ------
-    OptionError
-        If it is none of these.
-
-    Examples
-    --------
-    >>> parse_timecode("1:02:03.5"), parse_timecode("2:03"), parse_timecode("7.25")
-    (3723.5, 123.0, 7.25)
-    """
-    found = _TIMECODE.fullmatch(text.strip())
-    if found is None:
-        raise OptionError(f"a time is HH:MM:SS.mmm or seconds, got {text[:40]!r}")
-    hours, minutes, seconds = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
 
 
 STYLE = """<style>
