@@ -404,6 +404,7 @@ def test_workers_of_this_machine_are_at_least_one():
         ({"blur": "Pink"}, "Pink"),
         ({"detector": "eyes"}, "centerface, yunet"),
         ({"part_frames": 0}, "at least 1"),
+        ({"mute": [(3, 2)]}, "does not end after its start"),
     ],
 )
 def test_options_that_mean_nothing_are_refused_before_anything_runs(tmp_path, options, message):
@@ -423,4 +424,5 @@ def test_settings_decide_what_a_job_is(tmp_path):
         return make_specs("/videos/a.mp4", output=tmp_path, **options)[0].settings_key
 
     assert key() == key(overwrite=True, threads=3)
-    assert len({key(), key(blur="High"), key(detection_size=640), key(mode="analyze"), key(part_frames=500)}) == 5
+    others = [{"blur": "High"}, {"detection_size": 640}, {"mode": "analyze"}, {"mute": [(1, 2)]}, {"part_frames": 500}]
+    assert len({key(), *(key(**options) for options in others)}) == 6

@@ -132,6 +132,10 @@ def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, mo
     visible = review.selected_ids[0]
     review.decide([visible], redact=False)
     panel.kinds["Black"][2].click()
+    panel.mute.value = "soon"
+    panel.run_button.click()
+    assert "a time range is START-END" in panel.message.value
+    panel.mute.value = "0:00.5-0:01; 2-2.2"
     panel.margin.value = 0.3
     assert (review.blur, review.margin) == ("Black", 0.3)
     assert panel.output.value == str(tmp_path / "short_redacted.mp4")
@@ -142,6 +146,7 @@ def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, mo
     assert report.ok
     assert leaks._repr_html_() in panel.report.value
     assert report.settings["blur"] == "Black"
+    assert report.settings["mute"] == [[0.5, 1.0], [2.0, 2.2]]
     assert not report.faces.loc[visible, "redact"]
     assert "short_redacted.mp4" in panel.report.value
     assert panel.player.children[0].value == (tmp_path / "short_redacted.mp4").read_bytes()

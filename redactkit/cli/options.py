@@ -57,8 +57,26 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", help="speed preset of the encoder")
     command.add_argument("--audio", default="keep", choices=["keep", "drop"])
     command.add_argument(
+        "--mute",
+        type=_range,
+        action="append",
+        default=[],
+        metavar="START-END",
+        help="silence the sound from 00:00:05.0-00:00:07.5 or 5-7.5 (seconds); may be repeated",
+    )
+    command.add_argument(
         "--no-smart-copy", action="store_true", help="encode every frame, also where nothing is hidden"
     )
+
+
+def _range(text: str) -> tuple[float, float]:
+    from redactkit.clock import parse_range
+    from redactkit.errors import OptionError
+
+    try:
+        return parse_range(text)
+    except OptionError as err:
+        raise argparse.ArgumentTypeError(str(err)) from None
 
 
 def detector_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -69,6 +87,6 @@ def detector_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def blur_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.redact` takes."""
-    names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "overwrite")
+    names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "mute", "overwrite")
     chosen = {name: getattr(options, name) for name in names}
     return chosen | {"progress": not options.quiet, "smart_copy": not options.no_smart_copy}

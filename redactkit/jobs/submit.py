@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from redactkit import effects
+from redactkit.clock import check_ranges
 from redactkit.detectors import DETECTORS
 from redactkit.errors import OptionError
 from redactkit.jobs.executors import open_engine
@@ -85,6 +87,7 @@ def make_specs(
     crf: float | None = None,
     preset: str | None = None,
     audio: str = "keep",
+    mute: Iterable[Iterable[float]] = (),
     smart_copy: bool = True,
     threads: int | None = None,
     part_frames: int = PART_FRAMES,
@@ -104,7 +107,7 @@ def make_specs(
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
     detector, detection_size, sensitivity, roll
         As of `redactkit.analyze`.
-    blur, margin, strength, codec, crf, preset, audio, smart_copy
+    blur, margin, strength, codec, crf, preset, audio, mute, smart_copy
         As of `redactkit.redact`; a video of several parts is encoded as a whole.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
@@ -121,6 +124,7 @@ def make_specs(
     analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "roll": roll}
     hiding = {"blur": blur, "margin": margin, "strength": strength}
     hiding |= {"codec": codec, "crf": crf, "preset": preset, "audio": audio, "smart_copy": smart_copy}
+    hiding |= {"mute": check_ranges(mute, end=math.inf)}
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(

@@ -52,6 +52,7 @@ def redact(
     crf: float | None = None,
     preset: str | None = None,
     audio: Literal["keep", "drop"] = "keep",
+    mute: Iterable[Iterable[float]] = (),
     smart_copy: bool = True,
     force: bool = False,
     overwrite: bool = False,
@@ -79,6 +80,9 @@ def redact(
     codec, crf, preset : optional
         Of the encoder; by default H.264 for 8-bit sources, HEVC Main 10 for deeper ones.
     audio : {"keep", "drop"}
+    mute : iterable of (float, float)
+        Start and end, in seconds as in the column ``time``, of what is made silent in every audio track.
+        The sound is then encoded anew, as AAC; silence reaches some hundredths of a second beyond each range.
     smart_copy : bool
         Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
         doubt that this is right; the rest is encoded. The report says which frames were copied.
@@ -97,7 +101,7 @@ def redact(
     Raises
     ------
     OptionError
-        For an unknown blur kind, a face ID that is of no face, or a value out of range.
+        For an unknown blur kind, a face ID that is of no face, or a value or time range out of range.
     MismatchError
         If the annotations are of another video and ``force`` is false.
     OutputExistsError
@@ -124,6 +128,7 @@ def redact(
         crf=crf,
         preset=preset,
         audio=audio,
+        mute=mute,
         force=force,
     )
     info, plan = prepared.info, prepared.plan
@@ -138,9 +143,10 @@ def redact(
         crf=crf,
         preset=preset,
         audio=audio,
+        mute=prepared.settings["mute"],
         overwrite=overwrite,
         smart_copy=plan.touched if smart_copy and not damaged else None,
     ) as writer:
         odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
-        notes = (*odd, *writer.notes)
-    return report_of(prepared, target, notes=notes, copied=writer.copied_ranges)
+    # What became of the sound is known only once the file is closed.
+    return report_of(prepared, target, notes=(*odd, *writer.notes), copied=writer.copied_ranges)

@@ -30,7 +30,7 @@ __all__ = ["join_parts", "part_file", "prepare_parts", "write_part"]
 
 Span = tuple[int, int]
 _ENCODER = ("codec", "crf", "preset")
-_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "force")
+_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "force")
 
 
 def prepare_parts(prepared: Preparation, folder: str | Path) -> Path:
@@ -107,9 +107,10 @@ def join_parts(
     visible = set(given.detections["face_id"]) - set(settings["faces"])
     prepared = prepare(video, given, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
     encoder = {name: prepared.settings[name] for name in _ENCODER}
-    writer = VideoWriter(output, info, audio=settings["audio"], overwrite=overwrite, **encoder)
+    sounding = {"audio": settings["audio"], "mute": prepared.settings["mute"]}
+    writer = VideoWriter(output, info, overwrite=overwrite, **sounding, **encoder)
     parts = [part_file(folder, span) for span in spans]
-    sound = join_videos(parts, output, info, audio=settings["audio"], overwrite=overwrite)
+    sound = join_videos(parts, output, info, overwrite=overwrite, **sounding)
     odd = dict.fromkeys(note for part in parts for note in json.loads(part.with_suffix(".json").read_text("utf-8")))
     return report_of(prepared, Path(output), notes=(*odd, *writer.notes, *sound))
 

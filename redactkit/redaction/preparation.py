@@ -9,11 +9,13 @@ from typing import Any
 
 from redactkit import effects
 from redactkit.annotations import Annotations
+from redactkit.clock import check_ranges
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
 from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
 from redactkit.redaction.report import RedactionReport, count_faces, make_record
 from redactkit.video import compare_files, probe
+from redactkit.video.muting import end_of
 
 __all__ = ["Preparation", "prepare", "report_of"]
 
@@ -43,6 +45,7 @@ def prepare(
     crf: float | None = None,
     preset: str | None = None,
     audio: str = "keep",
+    mute: Iterable[Iterable[float]] = (),
     force: bool = False,
 ) -> Preparation:
     """Check everything that can be checked before a frame is decoded; parameters and errors as of `redactkit.redact`.
@@ -54,12 +57,14 @@ def prepare(
     """
     kind = effects.get_kind(blur)
     info = info or probe(video)
+    silent = check_ranges(mute, end=end_of(info))
     given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
     laid = check_same_video(info, given, force=force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=margin)
     settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
     settings |= {
+        "mute": [list(span) for span in silent],
         "codec": codec,
         "crf": crf,
         "preset": preset,
@@ -85,7 +90,7 @@ def report_of(
         output=output,
         settings=settings,
         faces=count_faces(prepared.annotations, prepared.plan, faces=settings["faces"]),
-        fidelity=compare_files(info, output, audio=settings["audio"]),
+        fidelity=compare_files(info, output, audio=settings["audio"], mute=settings["mute"]),
         notes=(*_warnings(settings), *notes),
         record=record | {"copied_frames": [list(span) for span in copied]},
     )

@@ -23,7 +23,7 @@ from redactkit.files import write_text
 from redactkit.media import file_sha256
 from redactkit.redaction.plan import Plan
 
-__all__ = ["RedactionReport", "count_faces", "read_report", "software_versions"]
+__all__ = ["RedactionReport", "count_faces", "read_report", "software_versions", "sound_settings"]
 
 _PARTS = ["av", "numpy", "opencv-python", "openvino", "pandas", "scipy"]
 
@@ -156,3 +156,14 @@ def read_report(path: str | Path) -> dict[str, Any]:
     """Read a saved report as plain data."""
     data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return data
+
+
+def sound_settings(output: str | Path) -> dict[str, Any]:
+    """Return ``audio`` and ``mute`` with which a video was redacted, by the report beside it; nothing without one."""
+    path = Path(output).with_suffix(".report.json")
+    try:
+        told = read_report(path)
+        settings = told["settings"] if told.get("output_sha256") == file_sha256(output) else {}
+        return {name: settings[name] for name in ("audio", "mute") if name in settings}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}

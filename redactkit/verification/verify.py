@@ -19,6 +19,7 @@ from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
 from redactkit.redaction import check_same_video, select_faces
 from redactkit.redaction.plan import IdsLike
+from redactkit.redaction.report import sound_settings
 from redactkit.tables import BOX
 from redactkit.verification.coverage import shared_detail
 from redactkit.verification.leaks import Search, find_strangers, judge_leaks, plan_searches
@@ -108,7 +109,7 @@ def verify(
         faces=_face_table(laid.detections, bare, faces),
         bare=bare,
         leaks=judge_leaks(pd.DataFrame(findings.strangers), frame_rate=float(info.frame_rate)),
-        fidelity=compare_files(info, redacted),
+        fidelity=compare_files(info, redacted, **sound_settings(redacted)),
         frames=findings.frames,
         looks=tuple(search.name for search in searches),
         settings={"detector": str(detector), "second": str(second), "faces": faces},

@@ -10,6 +10,7 @@ from typing import Literal
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from redactkit.clock import Ranges
 from redactkit.errors import VideoError
 from redactkit.files import check_output, replacing
 from redactkit.media import VideoInfo
@@ -27,6 +28,7 @@ def join_videos(
     info: VideoInfo,
     *,
     audio: Literal["keep", "drop"] = "keep",
+    mute: Ranges = (),
     overwrite: bool = False,
     keep_metadata: bool = False,
 ) -> list[str]:
@@ -43,7 +45,7 @@ def join_videos(
         The mp4 to write.
     info : VideoInfo
         The source; its audio is carried over from there.
-    audio, overwrite, keep_metadata
+    audio, mute, overwrite, keep_metadata
         As of `VideoWriter`.
 
     Returns
@@ -61,7 +63,7 @@ def join_videos(
     check_output(path, overwrite=overwrite, sources=() if info.path is None else (info.path,))
     shift = start_shift(info)
     with replacing(path, overwrite=overwrite) as part, av_errors(Path(path), "join it"):
-        file = Mp4File(part, info, audio=audio == "keep", shift=shift, keep_metadata=keep_metadata)
+        file = Mp4File(part, info, audio=audio == "keep", shift=shift, keep_metadata=keep_metadata, mute=mute)
         try:
             _copy_parts([Path(name) for name in parts], file, info, shift)
             file.finish_sound()

@@ -11,6 +11,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
 from redactkit.video.opening import opened
 from redactkit.video.orientation import display_matrix
@@ -37,10 +38,14 @@ class Mp4File:
         Seconds by which the audio is moved.
     keep_metadata : bool
         Keep the container's tags.
+    mute : sequence of (float, float)
+        Start and end in seconds of what is silent, as of `redactkit.clock.check_ranges`.
     """
 
-    def __init__(self, part: Path, info: VideoInfo, *, audio: bool, shift: Fraction, keep_metadata: bool) -> None:
-        self._part, self._info, self._shift = part, info, shift
+    def __init__(
+        self, part: Path, info: VideoInfo, *, audio: bool, shift: Fraction, keep_metadata: bool, mute: Ranges = ()
+    ) -> None:
+        self._part, self._info, self._shift, self._mute = part, info, shift, mute
         self._audio = audio and bool(info.audio) and info.path is not None
         self._sound: AudioFeed | None = None
         self.time_base = output_time_base(info)
@@ -64,7 +69,7 @@ class Mp4File:
             size = (info.coded_width, info.coded_height)
             video.set_display_matrix(display_matrix(info.rotation, mirrored=info.mirrored, size=size))
         if self._audio and info.path is not None:
-            self._sound = AudioFeed(info.path, self.container, shift=self._shift)
+            self._sound = AudioFeed(info.path, self.container, shift=self._shift, mute=self._mute)
         rates = [self.time_base.denominator, *(self._sound.rates if self._sound else ())]
         self.container.container_options["movie_timescale"] = str(movie_timescale(rates))
 

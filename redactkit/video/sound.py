@@ -1,4 +1,4 @@
-"""Carry the audio over: packets as they are where mp4 takes them, else as AAC."""
+"""Carry the audio over: packets as they are where mp4 takes them and nothing in them is muted, else as AAC."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 
+from redactkit.clock import Ranges
+from redactkit.video.muting import BLOCK, Muting
 from redactkit.video.opening import open_container
 
 __all__ = ["COPIED", "AudioFeed"]
@@ -34,6 +36,8 @@ class AudioFeed:
         Gets one stream for each audio stream of the source, in their order.
     shift : Fraction
         Seconds added to every timestamp.
+    mute : sequence of (float, float)
+        Start and end, in seconds of the source's clock, of what is made silent in every track.
 
     Attributes
     ----------
@@ -41,10 +45,12 @@ class AudioFeed:
         What was converted or left out.
     """
 
-    def __init__(self, path: Path, output: OutputContainer, *, shift: Fraction = Fraction(0)) -> None:
+    def __init__(
+        self, path: Path, output: OutputContainer, *, shift: Fraction = Fraction(0), mute: Ranges = ()
+    ) -> None:
         self.notes: list[str] = []
         self._container: InputContainer = open_container(path)
-        self._output = output
+        self._output, self._mute = output, mute
         self._tracks = self._make_tracks(shift)
         self.rates = [track.rate for track in self._tracks.values()]
         self._packets = self._demux()
@@ -60,10 +66,12 @@ class AudioFeed:
                 continue
             stream.discard = Discard.default
             codec = stream.codec_context.codec.canonical_name
-            make = _Copy if codec in COPIED else _Transcode
-            tracks[stream.index] = make(stream, self._output, shift)
-            if make is _Transcode:
-                self.notes.append(f"audio track {number} transcoded from {codec} to aac, which mp4 takes")
+            if codec in COPIED and not self._mute:
+                tracks[stream.index] = _Copy(stream, self._output, shift)
+                continue
+            track = tracks[stream.index] = _Transcode(stream, self._output, shift, mute=self._mute)
+            why = f"{len(self._mute)} time range(s) of it muted" if self._mute else "which mp4 takes"
+            self.notes.append(f"audio track {number} transcoded from {codec} to aac, {why} ({track.settings})")
         return tracks
 
     def _demux(self) -> Iterator[Packet[Any]]:
@@ -171,7 +179,7 @@ class _Copy(_Track):
 class _Transcode(_Track):
     """Decoded and encoded again as AAC; packets that do not decode are left out and counted."""
 
-    def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction) -> None:
+    def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction, *, mute: Ranges) -> None:
         context = source.codec_context
         rate = next((r for r in _AAC_RATES if r >= context.sample_rate), 48_000)
         out = output.add_stream("aac", rate=rate)
@@ -180,7 +188,19 @@ class _Transcode(_Track):
         out.codec_context.time_base = Fraction(1, rate)
         out.time_base = Fraction(1, rate)
         super().__init__(source, out, shift)
-        self._resampler = AudioResampler(format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=1024)
+        self._resampler = AudioResampler(format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=BLOCK)
+        start = (source.start_time or 0) * self.base
+        self._muting = Muting(mute, tick=float(self.base), start=float(start)) if mute else None
+        self._clock = _SampleClock(self.base, start=start)
+
+    @property
+    def settings(self) -> str:
+        """What it is encoded with."""
+        context = self.out.codec_context
+        said = f"{context.sample_rate} Hz, {context.layout.name}, {(context.bit_rate or 0) // 1000} kbit/s"
+        if self._muting is None:
+            return said
+        return f"{said}; silent up to {1000 * (2 * BLOCK - 1) / context.sample_rate:.0f} ms beyond each range"
 
     def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         try:
@@ -188,11 +208,17 @@ class _Transcode(_Track):
         except (av.error.FFmpegError, ValueError):
             self.broken += 1
             return []
+        for frame in frames:
+            if self._muting is not None:
+                self._muting.silence(frame)
+            self._clock.stamp(frame)
         return [done for frame in frames for done in self._encode(frame)]
 
     def _encode(self, frame: av.AudioFrame | None) -> list[Packet[Any]]:
         packets = []
         for piece in self._resampler.resample(frame):
+            if self._muting is not None:
+                self._muting.silence_block(piece)
             if piece.pts is not None:
                 piece.pts += round(self.shift / (piece.time_base or self.base))
             packets += self.out.encode(piece)
@@ -200,6 +226,25 @@ class _Transcode(_Track):
 
     def finish(self) -> list[Packet[Any]]:
         return [*self._encode(None), *self.out.encode(None)]
+
+
+class _SampleClock:
+    """Times decoded frames by the samples before them, as the milliseconds of some containers are too coarse for it.
+
+    A frame that starts more than two ticks of its stream from there does start elsewhere.
+    """
+
+    def __init__(self, tick: Fraction, *, start: Fraction) -> None:
+        self._tick, self._next = tick, start
+
+    def stamp(self, frame: av.AudioFrame) -> None:
+        """Set a frame's time, in samples."""
+        tick = Fraction(1, frame.sample_rate)
+        told = self._next if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+        if abs(told - self._next) > 2 * self._tick:
+            self._next = told
+        frame.pts, frame.time_base = round(self._next / tick), tick
+        self._next += frame.samples * tick
 
 
 def _layout(channels: int, name: str) -> str:

@@ -15,12 +15,14 @@ import numpy as np
 from av.packet import Packet
 from numpy.typing import ArrayLike
 
+from redactkit.clock import check_ranges
 from redactkit.errors import OptionError, VideoError
 from redactkit.files import check_output, replacing
 from redactkit.media import VideoInfo
 from redactkit.video.encoder import EncodedTrack
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.mp4file import Mp4File
+from redactkit.video.muting import end_of
 from redactkit.video.opening import av_errors
 from redactkit.video.pictures import Pictures
 from redactkit.video.smartcopy import CopyPlan, plan_copy
@@ -48,6 +50,9 @@ class VideoWriter:
     codec, crf, preset
         See `redactkit.video.encoding.choose_encoding`.
     audio : {"keep", "drop"}
+    mute : iterable of (float, float)
+        Start and end, in seconds of the source's clock, of what is made silent in every audio track. Then
+        all audio is encoded anew, as AAC, so that no packet of the source is left.
     overwrite : bool
         Replace a file that is there; never the source.
     keep_metadata : bool
@@ -94,6 +99,7 @@ class VideoWriter:
         crf: float | None = None,
         preset: str | None = None,
         audio: Literal["keep", "drop"] = "keep",
+        mute: Iterable[Iterable[float]] = (),
         overwrite: bool = False,
         keep_metadata: bool = False,
         smart_copy: ArrayLike | None = None,
@@ -104,6 +110,7 @@ class VideoWriter:
         self.path = check_output(path, overwrite=overwrite, sources=sources)
         self._info, self._audio, self._overwrite = info, audio == "keep", overwrite
         self._keep_metadata = keep_metadata
+        self._mute = check_ranges(mute, end=end_of(info))
         traits = read_traits(info)
         self._encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
         self.pixel_format = self._encoding.pixel_format
@@ -113,6 +120,8 @@ class VideoWriter:
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
             self.notes.append(f"{len(info.audio)} audio track(s) dropped, as asked")
+        if self._mute and not info.audio:
+            self.notes.append("there is no sound to mute")
         self._shift = start_shift(info)
         self.notes += self._plan.notes
         if self._shift:
@@ -137,7 +146,8 @@ class VideoWriter:
 
     def _open(self, part: Path) -> None:
         info = self._info
-        self._file = Mp4File(part, info, audio=self._audio, shift=self._shift, keep_metadata=self._keep_metadata)
+        kept: dict[str, Any] = {"audio": self._audio, "mute": self._mute, "keep_metadata": self._keep_metadata}
+        self._file = Mp4File(part, info, shift=self._shift, **kept)
         self._track: EncodedTrack | SmartTrack
         if self.copied.any():
             self._track = SmartTrack(self._file, info, self._encoding, self._plan, shift=self._shift)

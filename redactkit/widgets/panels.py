@@ -10,6 +10,7 @@ import ipywidgets
 import traitlets
 
 from redactkit.analysis import analyze, default_folder
+from redactkit.clock import parse_ranges
 from redactkit.effects import KINDS
 from redactkit.errors import AnnotationError, OptionError, RedactkitError
 from redactkit.formats import Preset, read_preset
@@ -66,6 +67,8 @@ class RedactPanel(View):
         traitlets.link((self.review, "margin"), (self.margin, "value"))
         self.audio = ipywidgets.Dropdown(options=["keep", "drop"], description="audio", layout={"width": "130px"})
         self.audio.style.description_width = "40px"
+        self.mute = ipywidgets.Text(placeholder="silent ranges, such as 0:05-0:07.5; 12-13", layout={"width": "270px"})
+        self.mute.add_class("rk-mute")
         self.output = ipywidgets.Text(self._default_output(), placeholder="foo_redacted.mp4", layout={"width": "330px"})
         self.output.add_class("rk-output")
         self.overwrite = ipywidgets.Checkbox(
@@ -88,6 +91,7 @@ class RedactPanel(View):
         self.show(
             row(*(box for box, _, _ in self.kinds.values())),
             row(self.margin, self.audio, self.try_button),
+            row(self.mute),
             row(self.output, self.overwrite),
             row(self.run_button, self.check),
             self.bar,
@@ -146,6 +150,7 @@ class RedactPanel(View):
             "blur": review.blur,
             "margin": review.margin,
             "audio": self.audio.value,
+            "mute": parse_ranges(self.mute.value),
             "overwrite": self.overwrite.value,
         }
 

@@ -1,0 +1,128 @@
+"""Take the sound out of time ranges, and hear whether it is out.
+
+An AAC packet holds 2,048 samples and shares half of them with each neighbour (ISO/IEC 14496-3, 4.6.11). What
+loses in one of them is heard, as noise, in all: a range is silent if every packet that reaches into it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.clock import Ranges
+from redactkit.media import VideoInfo
+from redactkit.video.opening import av_errors, opened
+
+__all__ = ["BLOCK", "Muting", "end_of", "first_sound"]
+
+BLOCK = 1024
+"""Samples by which AAC goes on from packet to packet."""
+
+_FILTER = 32  # samples that a change of the sample rate spreads one over
+_SILENT = 2.0**-16
+_CLOCK = 1_000_000  # ticks a second of a container's own times
+
+
+class Muting:
+    """Silences one audio stream, between decoder and encoder.
+
+    Parameters
+    ----------
+    ranges : sequence of (float, float)
+        Start and end in seconds of the stream's clock, as of `redactkit.clock.check_ranges`. A range from 0 on
+        takes what sounds before 0 with it.
+    tick : float
+        Seconds of the stream's time base, to which its times are exact.
+    start : float
+        Time of the stream's first sample, for streams that do not say.
+    """
+
+    def __init__(self, ranges: Ranges, *, tick: float = 0.0, start: float = 0.0) -> None:
+        self._ranges = [(first if first > 0 else -np.inf, last) for first, last in ranges]
+        self._tick = tick
+        self._decoded = self._encoded = start
+
+    def silence(self, frame: av.AudioFrame) -> None:
+        """Silence what is in a range of what the decoder gave, in place."""
+        start, self._decoded = _times(frame, self._decoded)
+        beyond = self._tick + _FILTER / frame.sample_rate
+        for first, last in self._ranges:
+            edges = np.array([first - beyond - start, last + beyond - start]) * frame.sample_rate
+            begin, end = np.clip([np.floor(edges[0]), np.ceil(edges[1])], 0, frame.samples).astype(int)
+            for samples in _samples(frame):
+                samples[begin:end] = _zero(frame)
+
+    def silence_block(self, frame: av.AudioFrame) -> None:
+        """Silence the whole of what the encoder gets at a time, if it or what is beside it is in a range."""
+        start, self._encoded = _times(frame, self._encoded)
+        beyond = BLOCK / frame.sample_rate
+        if any(first - beyond < self._encoded and last + beyond > start for first, last in self._ranges):
+            for samples in _samples(frame):
+                samples[:] = _zero(frame)
+
+
+def _times(frame: av.AudioFrame, otherwise: float) -> tuple[float, float]:
+    """Return start and end of a frame in seconds; it starts where the one before ended if it does not say."""
+    start = otherwise if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+    return start, start + frame.samples / frame.sample_rate
+
+
+def _samples(frame: av.AudioFrame) -> Iterator[NDArray[np.uint8]]:
+    """Yield the bytes of each plane to write on, shape (samples, bytes a sample)."""
+    width = frame.format.bytes * (1 if frame.format.is_planar else frame.layout.nb_channels)
+    for plane in frame.planes:
+        yield np.frombuffer(memoryview(plane), np.uint8)[: frame.samples * width].reshape(-1, width)
+
+
+def _zero(frame: av.AudioFrame) -> int:
+    """Return the byte of silence: unsigned samples have theirs in the middle."""
+    return 128 if frame.format.name.startswith("u8") else 0
+
+
+def end_of(info: VideoInfo) -> float:
+    """Return where the longest stream of a video ends, in seconds on its own clock."""
+    end = float(info.times[-1] + 1 / info.frame_rate) if info.frame_count else 0.0
+    if info.path is not None and info.audio:
+        with av_errors(info.path, "read how long it is"), opened(info.path) as container:
+            if container.duration is not None:
+                end = max(end, ((container.start_time or 0) + container.duration) / _CLOCK)
+    return end
+
+
+def first_sound(path: Path, ranges: Ranges) -> list[float | None]:
+    """Decode every audio stream of a file, and return when each first sounds in a range; None if it does not.
+
+    Parameters
+    ----------
+    path : Path
+    ranges : sequence of (float, float)
+        Start and end in seconds on the file's clock.
+    """
+    with av_errors(path, "decode its audio"), opened(path) as container:
+        streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        heard: dict[int, float | None] = {stream.index: None for stream in streams}
+        for packet in container.demux(streams) if streams else ():
+            index = packet.stream.index  # a packet that ends a stream has no index of its own
+            if heard[index] is None:
+                heard[index] = _sound_in(packet.decode(), ranges)
+    return list(heard.values())
+
+
+def _sound_in(frames: list[Any], ranges: Ranges) -> float | None:
+    for frame in frames:
+        start, end = _times(frame, 0.0)
+        if not any(first < end and last > start for first, last in ranges):
+            continue
+        samples = frame.to_ndarray()
+        channels = samples if frame.format.is_planar else samples.reshape(frame.samples, -1).T
+        times = start + np.arange(frame.samples) / frame.sample_rate
+        inside = np.any([(times >= first) & (times < last) for first, last in ranges], axis=0)
+        loud = np.flatnonzero(inside & (np.abs(channels) > _SILENT).any(axis=0))
+        if len(loud):
+            return float(times[loud[0]])
+    return None
