@@ -199,14 +199,14 @@ def test_writer_strips_private_metadata_unless_told_otherwise(tmp_path: Path) ->
 
 
 def test_writer_leaves_out_subtitles_and_chapters_and_says_so(tmp_path: Path) -> None:
-    source = _with_subtitles(tmp_path / "a.mkv")
+    source = with_subtitles(tmp_path / "a.mkv")
     writer = copy_video(source, tmp_path / "b.mp4")
     assert writer.notes == ["1 subtitle stream(s) left out", "1 chapter mark(s) left out"]
     with av.open(str(tmp_path / "b.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video"] and not container.chapters()
 
 
-def _with_subtitles(path: Path) -> Path:
+def with_subtitles(path: Path) -> Path:
     clip = make(path.with_name("plain.mkv"), Clip(frames=5))
     with av.open(str(clip)) as source, av.open(str(path), "w") as container:
         video = container.add_stream_from_template(source.streams.video[0])
