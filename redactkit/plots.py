@@ -56,7 +56,7 @@ def timeline(detections: pd.DataFrame, *, decisions: pd.DataFrame | None = None,
     decisions : DataFrame, optional
         Indexed by face_id; colours the faces that stay visible differently, and gives labels.
     unsure : float
-        Boxes with less confidence than this, and those between detections, are drawn pale.
+        Boxes with less confidence than this, and interpolated ones that have none, are drawn pale.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def timeline(detections: pd.DataFrame, *, decisions: pd.DataFrame | None = None,
     _name_faces(axes, faces, decided["label"].tolist())
     axes.set_xlim(min(0.0, float(runs["start"].min())), float(runs["end"].max()))
     keys = [Patch(color=REDACTED, label="redacted"), Patch(color=VISIBLE, label="visible")]
-    axes.legend(handles=[*keys, Patch(color=REDACTED, alpha=0.35, label="unsure or filled in")], **_BESIDE)
+    axes.legend(handles=[*keys, Patch(color=REDACTED, alpha=0.35, label="unsure")], **_BESIDE)
     return figure
 
 
@@ -162,7 +162,8 @@ def face_history(detections: pd.DataFrame, face_id: int) -> Figure:
     Returns
     -------
     Figure
-        Two axes, one above the other: width and height in pixels, and confidence coloured by source.
+        Two axes, one above the other: width and height in pixels, and confidence, where there is one,
+        coloured by source.
 
     Raises
     ------
@@ -177,15 +178,19 @@ def face_history(detections: pd.DataFrame, face_id: int) -> Figure:
     gaps = _starts_run(rows)
     for name, color in (("width", REDACTED), ("height", VISIBLE)):
         above.plot(*_broken(rows["time"], rows[name], gaps), color=color, label=name)
-    for source in rows["source"].cat.remove_unused_categories().cat.categories:
-        group = rows[rows["source"] == source]
+    known = rows[rows["confidence"].notna()]
+    for source in known["source"].cat.remove_unused_categories().cat.categories:
+        group = known[known["source"] == source]
         below.plot(group["time"], group["confidence"], ".", markersize=4, color=SOURCE_COLORS[source], label=source)
     _dress(above, f"face {face_id}", "", "size (pixels)")
     _dress(below, "", "time (s)", "confidence")
     above.set_ylim(bottom=0)
     below.set_ylim(-0.02, 1.02)
-    for axes in (above, below):
-        axes.legend(**_BESIDE)
+    above.legend(**_BESIDE)
+    if known.empty:
+        _say_nothing(figure, below, "these boxes have no confidence")
+    else:
+        below.legend(**_BESIDE)
     return figure
 
 
@@ -209,7 +214,7 @@ def confidence_histogram(detections: pd.DataFrame, *, bins: int = 20) -> Figure:
     rows = check_detections(detections).dropna(subset=["confidence"])
     figure, axes = _new("", "confidence", "boxes", height=3)
     if rows.empty:
-        return _say_nothing(figure, axes)
+        return _say_nothing(figure, axes, "these boxes have no confidence" if len(detections) else "no faces")
     groups = [(str(source), group["confidence"]) for source, group in rows.groupby("source", observed=True)]
     axes.hist(
         [values for _, values in groups],
@@ -272,8 +277,8 @@ def _dress(axes: Axes, title: str, across: str, up: str) -> Axes:
     return axes
 
 
-def _say_nothing(figure: Figure, axes: Axes) -> Figure:
-    axes.text(0.5, 0.5, "no faces", ha="center", va="center", transform=axes.transAxes, color=NEUTRAL)
+def _say_nothing(figure: Figure, axes: Axes, text: str = "no faces") -> Figure:
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=NEUTRAL)
     return figure
 
 
@@ -288,7 +293,7 @@ def _starts_run(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _runs(rows: pd.DataFrame, unsure: float) -> pd.DataFrame:
     """Join rows to runs of one face without a gap, and of one sureness: face_id, start, end, pale."""
-    pale = (rows["confidence"] < unsure) | (rows["source"] == "interpolated")
+    pale = (rows["confidence"] < unsure) | (rows["confidence"].isna() & (rows["source"] == "interpolated"))
     breaks = _starts_run(rows)
     number = np.cumsum(breaks | (pale != pale.shift(fill_value=False)))
     time = rows["time"].to_numpy()
@@ -317,7 +322,7 @@ def _name_faces(axes: Axes, faces: NDArray[np.int64], labels: list[str]) -> None
     def name(place: float, _: int) -> str:
         return names[round(place)] if 0 <= round(place) < len(names) else ""
 
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=40, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=40, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_formatter(FuncFormatter(name))
 
 

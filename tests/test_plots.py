@@ -47,6 +47,18 @@ def test_timeline_breaks_a_bar_at_a_gap_and_pales_what_is_unsure():
     assert _bars(figure, 0.35) == [(1, 0.0, 0.08)]
 
 
+def test_timeline_shows_an_interpolated_box_as_sure_as_its_confidence_says():
+    between = [_face(1, [1], confidence=sure, source="interpolated") for sure in (0.8, 0.2, np.nan)]
+    pale = [len(_bars(plots.timeline(_table(_face(1, [0, 2]), one)), 0.35)) for one in between]
+    assert pale == [0, 1, 1]
+
+
+def test_timeline_of_one_face_names_it_once():
+    figure = plots.timeline(_face(3, [0, 1]))
+    figure.draw_without_rendering()
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels() if tick.get_text()] == ["3"]
+
+
 def test_timeline_takes_a_coarse_step_for_usual_and_not_for_gaps():
     figure = plots.timeline(_face(1, [0, 10, 20, 30]))
     assert _bars(figure, 1.0) == [(0, 0.0, 1.6)]
@@ -82,6 +94,13 @@ def test_face_history_leaves_gaps_open():
     figure = plots.face_history(_table(_face(1, [0, 1, 2, 50, 51]), _face(2, [5])), 1)
     width = figure.axes[0].lines[0].get_ydata()
     assert np.isnan(width).tolist() == [False, False, False, True, False, False]
+
+
+def test_boxes_without_confidence_are_said_to_have_none():
+    table = _face(1, [0, 1], confidence=np.nan)
+    for figure in (plots.face_history(table, 1), plots.confidence_histogram(table)):
+        assert [text.get_text() for text in figure.axes[-1].texts] == ["these boxes have no confidence"]
+        assert figure.axes[-1].get_legend() is None
 
 
 def test_face_history_refuses_an_unknown_face():
