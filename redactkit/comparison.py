@@ -142,28 +142,39 @@ class Comparison:
         return msgspec.json.format(msgspec.json.encode(self.summary | {"scores": self.scores} | plain)).decode()
 
     def __str__(self) -> str:
+        faces = [
+            f"  face {row.face_a} is face {row.face_b} in {row.frames} frames"
+            for row in self.ids.head(_SHOWN).itertuples()
+        ]
+        more = [f"  and {len(self.ids) - _SHOWN} more pairs"] if len(self.ids) > _SHOWN else []
+        return "\n".join([*self._headline, *faces, *more])
+
+    @property
+    def _headline(self) -> list[str]:
         told = self.summary
         mean = "" if told["mean_iou"] is None else f", mean IoU {told['mean_iou']:.3f}"
-        lines = [
+        return [
             f"{told['frames']} frames compared: {told['boxes_a']} boxes against {told['boxes_b']}",
             f"{told['matched']} matched at IoU {self.iou:g} and above{mean}; "
             f"{told['missed']} missed, {told['extra']} extra",
             *(f"note: {note}" for note in self.notes),
-            *(
-                f"  face {row.face_a} is face {row.face_b} in {row.frames} frames"
-                for row in self.ids.head(_SHOWN).itertuples()
-            ),
         ]
-        return "\n".join(lines)
 
     def __repr__(self) -> str:
         told = self.summary
         return f"<Comparison: {told['matched']} matched, {told['missed']} missed, {told['extra']} extra>"
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in str(self).splitlines())
-        worst = self.worst_frames.head(_SHOWN).to_html(index=False, border=0, float_format="{:.3f}".format)
-        return f"<div>{lines}<h4>worst frames</h4>{worst}</div>"
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self._headline)
+        tables = (("who is who", self.ids), ("worst frames", self.worst_frames))
+        shown = "".join(f"<div><h4>{title}</h4>{_as_html(table)}</div>" for title, table in tables)
+        return f'<div>{lines}<div style="display:flex;flex-wrap:wrap;gap:0 40px">{shown}</div></div>'
+
+
+def _as_html(table: pd.DataFrame) -> str:
+    more = f"<p>and {len(table) - _SHOWN} more</p>" if len(table) > _SHOWN else ""
+    shown = table.head(_SHOWN).to_html(index=False, border=0, float_format="{:.3f}".format, na_rep="")
+    return shown + more
 
 
 def compare(a: Annotations | str | Path, b: Annotations | str | Path, *, iou: float = 0.5) -> Comparison:

@@ -189,6 +189,7 @@ def test_comparison_is_text_json_and_html(tmp_path):
     assert told["scores"]["IDF1"] == pytest.approx(16 / 18)
     assert [row["frame"] for row in told["worst_frames"]] == [8, 9]
     assert "<td>8</td>" in comparison._repr_html_()
+    assert "face_a" in comparison._repr_html_()
     assert repr(comparison) == "<Comparison: 8 matched, 2 missed, 0 extra>"
 
 
