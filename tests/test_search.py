@@ -96,3 +96,25 @@ def test_resolve_detector_refuses_unknown_words():
         resolve_detector("retina")
     with pytest.raises(OptionError, match="sensitivity"):
         plan_search(info(), detector=blind, sensitivity="medium")
+
+
+def test_search_light_halves_the_detail_and_leaves_the_coarse_look():
+    search = plan_search(info(width=1920, height=1080))
+    assert [(look.width, look.height) for look in search.light] == [(640, 352), (320, 180)]
+
+
+def test_search_light_is_none_where_every_frame_counts():
+    assert plan_search(info(), sensitivity="high").light == ()
+    assert plan_search(info(), detector=blind).light == ()
+
+
+def test_search_sees_lightly_only_large_faces():
+    video = info(width=1920, height=1080)
+    search = plan_search(video)
+    assert search.sees_lightly(np.zeros((0, 5)), video)
+    assert search.sees_lightly(np.array([[0, 0, 61.0, 61.0, 0.9]]), video)
+    assert not search.sees_lightly(np.array([[0, 0, 61.0, 61.0, 0.9], [0, 0, 59.0, 70.0, 0.9]]), video)
+
+
+def test_search_without_light_looks_sees_nothing_lightly():
+    assert not plan_search(info(), detector=blind).sees_lightly(np.zeros((0, 5)), info())

@@ -51,6 +51,11 @@ class Look:
     turn: int = 0
     smallest: float = 0.0
 
+    def halved(self) -> Look:
+        """Return the look at half the detail."""
+        sides = [STRIDE * max(1, round(side / 2 / STRIDE - 0.01)) for side in (self.width, self.height)]
+        return replace(self, width=sides[0], height=sides[1])
+
     def picture(self, image: Image) -> Image:
         """Make the picture from the frame, or from a scaled copy of it, shape (H, W, 3)."""
         scaled = _resized(image, self.width, self.height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.analysis.cuts import THUMBNAIL_SIZE, CutFinder
-from redactkit.analysis.looks import Image, merge
+from redactkit.analysis.looks import Image, Look, merge
 from redactkit.analysis.sampling import (
     IntArray,
     fill_between,
@@ -62,11 +62,15 @@ class Found:
 
 @dataclass
 class _Shot:
-    """A frame on its way: with its pictures where it is searched in any case."""
+    """A frame on its way: whether sampling starts anew with it, and a picture of it where it is searched in any case.
+
+    ``full`` says that it is then searched at full detail, whatever was seen before.
+    """
 
     frame: Frame
     fresh: bool
-    pictures: list[Image] | None
+    image: Image | None
+    full: bool
 
 
 def search_frames(
@@ -100,7 +104,7 @@ def _shots(
     frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
 ) -> Iterator[_Shot]:
     """Yield the frames of ``span``, with pictures of those that are searched in any case."""
-    sampled = sampled_frames(info, search.every)
+    sampled, full = sampled_frames(info, search.every), sampled_frames(info, 2 * search.every)
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
@@ -112,13 +116,18 @@ def _shots(
                 continue
             fresh = first or jump or frame.index in borders
             first = False
-            wanted = fresh or sampled[frame.index] or frame.index + 1 in borders
-            yield _Shot(frame, fresh, _pictures(frame, search) if wanted else None)
+            edge = fresh or frame.index + 1 in borders
+            image = _image(frame, search.looks[0]) if edge or sampled[frame.index] else None
+            yield _Shot(frame, fresh, image, bool(edge or full[frame.index]))
 
 
-def _pictures(frame: Frame, search: Search) -> list[Image]:
-    image = frame.rgb(width=search.looks[0].width, height=search.looks[0].height)
-    return [look.picture(image) for look in search.looks]
+def _image(frame: Frame, look: Look) -> Image:
+    return frame.rgb(width=look.width, height=look.height)
+
+
+def _pictures(shot: _Shot, looks: Sequence[Look]) -> list[Image]:
+    image = _image(shot.frame, looks[0]) if shot.image is None else shot.image
+    return [look.picture(image) for look in looks]
 
 
 def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
@@ -128,8 +137,8 @@ def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
     searched = 0
     for shot in shots:
         block.append(shot)
-        searched += shot.pictures is not None
-        if shot.pictures is not None and (searched >= BATCH or len(block) >= most):
+        searched += shot.image is not None
+        if shot.image is not None and (searched >= BATCH or len(block) >= most):
             yield block
             block, searched = [], 0
     if block:
@@ -149,7 +158,7 @@ class _Scanner:
         """Search what must be searched of a block and fill in the rest."""
         held = {shot.frame.index: shot for shot in block}
         grid = self._grid(block)
-        self._look([held[number] for number in grid])
+        self._look_all(grid, held)
         loose = []
         for number in grid:
             self.past = [] if held[number].fresh else self.past
@@ -161,14 +170,35 @@ class _Scanner:
 
     def _grid(self, block: Sequence[_Shot]) -> list[int]:
         """Return the frames to search first: sampled ones, and both sides of every jump."""
-        wanted = {place for place, shot in enumerate(block) if shot.pictures is not None}
+        wanted = {place for place, shot in enumerate(block) if shot.image is not None}
         wanted |= {place - 1 for place, shot in enumerate(block) if shot.fresh and place} | {len(block) - 1}
         return [block[place].frame.index for place in sorted(wanted)]
 
-    def _look(self, shots: Sequence[_Shot]) -> None:
+    def _look_all(self, grid: Sequence[int], held: dict[int, _Shot]) -> None:
+        """Search sampled frames: every other one lightly, where those beside it show nothing but large faces."""
+        full = [number for number in grid if held[number].full or held[number].image is None]
+        self._look([held[number] for number in full])
+        order = [*self.past[-1:], *grid]
+        beside = {number: {*order[max(place - 1, 0) : place + 2]} - {number} for place, number in enumerate(order)}
+        others = [number for number in grid if number not in full]
+        self._look_lightly([(held[number], [*beside[number]]) for number in others])
+
+    def _look_lightly(self, shots: Sequence[tuple[_Shot, Sequence[int]]]) -> None:
+        """Search frames between others, at half the detail where those show nothing but large faces and it does so."""
+        light = [shot for shot, beside in shots if self._all_large(beside)]
+        self._look(light, light=True)
+        small = {shot.frame.index for shot in light if not self._all_large([shot.frame.index])}
+        known = {shot.frame.index for shot in light} - small
+        self._look([shot for shot, _ in shots if shot.frame.index not in known])
+
+    def _all_large(self, numbers: Iterable[int]) -> bool:
+        found = [self.found.faces[number] for number in numbers if number in self.found.faces]
+        return all(self.search.sees_lightly(faces, self.info) for faces in found)
+
+    def _look(self, shots: Sequence[_Shot], *, light: bool = False) -> None:
         """Run the detector on frames; pictures of one size go to it in a row."""
-        looks = self.search.looks
-        pictures = [shot.pictures or _pictures(shot.frame, self.search) for shot in shots]
+        looks = self.search.light if light else self.search.looks
+        pictures = [_pictures(shot, looks) for shot in shots]
         results = run_detector(self.search.detector, [sized[k] for k in range(len(looks)) for sized in pictures])
         size = {"width": self.info.width, "height": self.info.height}
         for place, shot in enumerate(shots):
@@ -195,7 +225,7 @@ class _Scanner:
         """Search the middle of each interval; fill it if that tells enough, else return its halves."""
         inners = [_between(first, last, held) for first, last in loose]
         middles = [inner[len(inner) // 2] for inner in inners]
-        self._look([held[number] for number in middles])
+        self._look_lightly([(held[number], pair) for number, pair in zip(middles, loose, strict=True)])
         left: list[tuple[int, int]] = []
         for (first, last), middle in zip(loose, middles, strict=True):
             halves = [(first, middle), (middle, last)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from redactkit.analysis.looks import Look, plan_looks
+from redactkit.boxes import FloatArray
 from redactkit.detectors import Detector, load_detector
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
@@ -40,6 +42,8 @@ class Thresholds:
 
 
 EVERY = 0.24
+LARGE = 20.0
+"""Pixels across a face in a light look from which it is as good as the full one."""
 
 SENSITIVITIES = {
     "centerface": {
@@ -85,6 +89,17 @@ class Search:
         more = tuple(turns)
         looks = tuple(replace(look, turn=turn) for turn in (0, *more) for look in self.looks if not look.turn)
         return replace(self, looks=looks, turns=more)
+
+    @cached_property
+    def light(self) -> tuple[Look, ...]:
+        """Looks at half the detail, for frames in which only large faces are expected; none where all are searched."""
+        if not self.every or getattr(self.detector, "name", None) not in SENSITIVITIES:
+            return ()
+        return tuple(look if look.canvas else look.halved() for look in self.looks)
+
+    def sees_lightly(self, faces: FloatArray, info: VideoInfo) -> bool:
+        """Tell whether all these faces of a frame, shape (N, 5), are large enough for the light looks."""
+        return bool(self.light) and bool((faces[:, 2:4] * self.light[0].width >= LARGE * info.width).all())
 
     @property
     def settings(self) -> dict[str, Any]:
