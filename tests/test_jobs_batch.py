@@ -1,7 +1,8 @@
-"""Batches on real worker processes: bad files, files of others, two passes, one long video in parts."""
+"""Batches on real worker processes: a killed worker, bad files, a second run, two passes, one long video in parts."""
 
 import os
 import signal
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,28 +13,72 @@ from redactkit.errors import OptionError, VideoError
 from redactkit.jobs import submit
 from redactkit.jobs.inputs import find_videos, source_of
 from redactkit.jobs.spec import JOBS_FOLDER, Spec
+from redactkit.redaction import redact
+from redactkit.reproduction import compare_frames
 from redactkit.video import compare_files, probe
 from tests.clips import Clip, make
 from tests.sample_clips import cut_sample
-from tests.waiting import wait_until
+from tests.waiting import stop_at_work, wait_until
 
 PATIENCE = 240
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """Two clips."""
+    """Twelve clips of four frames, two of them in a folder below."""
     folder = tmp_path_factory.mktemp("clips")
-    for number in range(2):
-        name = f"clip{number:02d}.mp4"
-        cut_sample(folder / name, start=30 * number, stop=30 * number + 8, width=256, height=144)
+    (folder / "below").mkdir()
+    for number in range(12):
+        name = f"below/clip{number:02d}.mp4" if number > 9 else f"clip{number:02d}.mp4"
+        cut_sample(folder / name, start=30 * number, stop=30 * number + 4, width=192, height=108)
     return folder
+
+
+def assert_as_serial(out, clips, folder):
+    """Hold what a batch left against the plain functions, one clip after the other."""
+    found = {path.name: path for path in out.rglob("*_annotations.json")}
+    sources = [Path(name) for name, _ in find_videos([clips])]
+    assert sorted(found) == sorted(f"{source.stem}_annotations.json" for source in sources)
+    for source in sources:
+        analyze(source, output=folder, progress=False)
+        name = f"{source.stem}_annotations.json"
+        assert found[name].read_bytes() == (folder / name).read_bytes(), name
+        report = redact(source, folder / name, output=folder / f"{source.stem}.mp4", progress=False)
+        made = found[name].with_name(f"{source.stem}_redacted.mp4")
+        assert compare_frames(made, report.output) == (4, ()), name
 
 
 def assert_nothing_unfinished(out):
     left = [path for path in out.rglob("*") if "redactkit-part" in path.name or "checkpoint" in path.name]
     assert left == []
     assert [path.name for path in out.rglob(f"{JOBS_FOLDER}/*") if path.is_dir()] == []
+
+
+def test_a_batch_with_a_killed_worker_is_the_serial_run_and_then_does_only_what_is_missing(clips, tmp_path, capsys):
+    out = tmp_path / "out"
+    with submit(clips, output=out, workers=2) as jobs:
+        wait_until(lambda: jobs.counts()["done"] >= 3, PATIENCE)
+        os.kill(wait_until(lambda: stop_at_work(out, process_of), PATIENCE), signal.SIGKILL)
+        assert jobs.wait(PATIENCE)
+        table = jobs.table()
+    assert table["state"].tolist() == ["done"] * 12, table["error"].tolist()
+    assert table["note"].str.contains("done again after a worker was lost").sum() == 1
+    assert_as_serial(out, clips, tmp_path / "serial")
+    assert_nothing_unfinished(out)
+
+    made = sorted(out.rglob("*_redacted.mp4"))
+    times = {path: path.stat().st_mtime_ns for path in made}
+    command = ["batch", str(clips), "-o", str(out), "--workers", "1", "--quiet"]
+    assert main(command) == 0
+    assert "12 done (12 before)" in capsys.readouterr().out
+    made[3].unlink()
+    assert main(command) == 0
+    assert "12 done (11 before)" in capsys.readouterr().out
+    assert [path for path in made if path.stat().st_mtime_ns != times[path]] == [made[3]]
+
+
+def process_of(worker):
+    return int(worker.rpartition(":")[2])
 
 
 def test_bad_files_fail_by_themselves(clips, tmp_path, capsys):

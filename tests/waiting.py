@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from redactkit.jobs.spec import JOBS_FOLDER
 
 
 def wait_until(true: Callable[[], Any], seconds: float = 120.0) -> Any:
@@ -14,3 +19,22 @@ def wait_until(true: Callable[[], Any], seconds: float = 120.0) -> Any:
         assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(0.01)
     return said
+
+
+def stop_at_work(folder: Path, process_of: Callable[[str], int | None]) -> int:
+    """Stop a worker that is in the middle of a job whose outputs go to ``folder``; return its process, 0 if none is.
+
+    ``process_of`` gives the process of a worker's name, None for one that is to be left alone.
+    """
+    for log in folder.rglob(f"{JOBS_FOLDER}/*/start.log"):
+        try:
+            process = process_of(log.read_text("utf-8").split()[-1])
+        except (OSError, IndexError):
+            continue
+        if process is None:
+            continue
+        os.kill(process, signal.SIGSTOP)
+        if log.exists():  # what a job needs while it runs goes with its end
+            return process
+        os.kill(process, signal.SIGCONT)
+    return 0
