@@ -16,6 +16,7 @@ from redactkit.media import VideoInfo
 from redactkit.tables import as_detections
 from redactkit.widgets import CompareViewer
 from redactkit.widgets import view as view_module
+from redactkit.widgets.actions import key_name
 from redactkit.widgets.comparison import boxes_between
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 40
@@ -196,4 +197,4 @@ def test_each_key_has_a_button_that_names_it(viewer):
     for action in viewer.actions:
         assert action.name in viewer.buttons
         for key in action.keys:
-            assert (key.title() if key != " " else "Space") in viewer.buttons[action.name].tooltip
+            assert key_name(key) in viewer.buttons[action.name].tooltip

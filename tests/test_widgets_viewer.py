@@ -20,7 +20,7 @@ from redactkit.review import Review
 from redactkit.tables import as_detections, sort_detections
 from redactkit.widgets import FrameViewer
 from redactkit.widgets import view as view_module
-from redactkit.widgets.actions import ACTIONS
+from redactkit.widgets.actions import ACTIONS, key_name
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 40
 PAGE = (320, 180)
@@ -225,6 +225,24 @@ def test_every_action_has_a_button_that_does_the_same(viewer: FrameViewer, revie
     viewer.buttons["undo"].click()
     assert review.tracks.index.tolist() == [1, 2]
     assert set(viewer.buttons) == {action.name for action in ACTIONS}
+
+
+def test_every_key_is_named_by_a_button_in_the_page(viewer: FrameViewer) -> None:
+    shown = {part for line in viewer.children for part in getattr(line, "children", ())}
+    for action in ACTIONS:
+        assert viewer.buttons[action.name] in shown
+        for name in map(key_name, action.keys):
+            assert name in viewer.buttons[action.name].tooltip
+
+
+def test_arrows_move_the_box_by_key_and_by_button(viewer: FrameViewer, review: Review) -> None:
+    review.current_face = 1
+    viewer.pointer.handle(key("ArrowLeft"))
+    viewer.pointer.handle(key("ArrowDown", shiftKey=True))
+    assert review.box_of(1) == [99, 60, 60, 80]
+    for name in ("right", "up"):
+        viewer.buttons[name].click()
+    assert review.box_of(1) == [100, 59, 60, 80]
 
 
 def test_play_shows_frames_until_paused(viewer: FrameViewer, review: Review) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "Action",
     "add_in_middle",
     "delete_box",
+    "key_name",
     "key_of",
     "mark",
     "merge_marked",
@@ -118,6 +119,10 @@ def _interpolate(viewer: FrameViewer) -> None:
     viewer.review.interpolate_boxes()
 
 
+def _nudge(dx: float, dy: float) -> Callable[[FrameViewer], Any]:
+    return lambda viewer: nudge(viewer.review, dx, dy)
+
+
 def _seek(kind: str, direction: int) -> Callable[[FrameViewer], Any]:
     return lambda viewer: viewer.seek(kind, direction)
 
@@ -166,6 +171,10 @@ ACTIONS = (
         lambda v: merge_marked(v.review),
         "face",
     ),
+    Action("left", "arrow-left", "move this box 1 pixel to the left", ("arrowleft",), _nudge(-1, 0), "nudge"),
+    Action("right", "arrow-right", "move this box 1 pixel to the right", ("arrowright",), _nudge(1, 0), "nudge"),
+    Action("up", "arrow-up", "move this box 1 pixel up", ("arrowup",), _nudge(0, -1), "nudge"),
+    Action("down", "arrow-down", "move this box 1 pixel down", ("arrowdown",), _nudge(0, 1), "nudge"),
     Action("zoom", "search-plus", "zoom to this face", ("z",), lambda v: v.toggle("zoom"), "look"),
     Action("preview", "user-secret", "redacted preview", ("p",), lambda v: v.toggle("preview"), "look"),
     Action("both", "columns", "original and redacted side by side", ("b",), lambda v: v.toggle("both"), "look"),
@@ -173,6 +182,17 @@ ACTIONS = (
     Action("redo", "redo", "redo", ("ctrl+shift+z", "ctrl+y"), lambda v: v.review.redo(), "edit"),
     Action("save", "save", "save annotations and ID list", ("ctrl+s",), lambda v: v.save(), "edit"),
 )
+
+
+def key_name(key: str) -> str:
+    """Return how a tooltip names a key.
+
+    Examples
+    --------
+    >>> key_name("ctrl+shift+z"), key_name(" "), key_name("arrowleft")
+    ('Ctrl+Shift+Z', 'Space', 'Left')
+    """
+    return "Space" if key == " " else key.replace("arrow", "").title()
 
 
 def key_of(event: Mapping[str, Any]) -> str:

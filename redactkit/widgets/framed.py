@@ -12,7 +12,7 @@ import traitlets
 
 from redactkit.errors import RedactkitError
 from redactkit.review import Review
-from redactkit.widgets.actions import Action
+from redactkit.widgets.actions import Action, key_name
 from redactkit.widgets.geometry import Region
 from redactkit.widgets.markup import parse_timecode, timecode
 from redactkit.widgets.pictures import jpeg, original
@@ -92,7 +92,7 @@ class FramedView(View):
         self.buttons = {action.name: self._button(action) for action in self.actions}
 
     def _button(self, action: Action) -> Any:
-        keys = " or ".join("Space" if key == " " else key.title() for key in action.keys)
+        keys = " or ".join(map(key_name, action.keys))
         made = button(action.icon, f"{action.tip} ({keys})", css=f"rk-do-{action.name}")
         made.on_click(self.press(lambda: action.act(self)))
         return made

@@ -112,9 +112,8 @@ class Pointer:
         viewer, key = self._viewer, key_of(event)
         bare = key.removeprefix("shift+")
         viewer.say()
-        if bare in _ARROWS:
-            pixels = 10 if key != bare else 1
-            nudge(viewer.review, *(pixels * way for way in _ARROWS[bare]))
+        if key != bare and bare in _ARROWS:
+            nudge(viewer.review, *(10 * way for way in _ARROWS[bare]))
         elif key.isdecimal():
             self._pick(int(key))
         elif key in _KEYS:

@@ -23,8 +23,8 @@ from redactkit.widgets.view import mouse_off, row
 __all__ = ["FrameViewer"]
 
 _HINT = (
-    "Keys work while the pointer is on the picture (all of them, also Tab and Ctrl+S). Each has a button, but for the "
-    "arrows, which move the box as the numbers of the box editor do."
+    "Keys work while the pointer is on the picture (all of them, also Tab and Ctrl+S), and each has a button, whose "
+    "tooltip names it. Shift with an arrow moves the box by 10 pixels; 1 to 9 pick a face of the frame."
 )
 
 
@@ -79,7 +79,9 @@ class FrameViewer(FramedView):
             escape(f"Mouse and keys on the picture are off: {off}. The buttons do it all." if off else _HINT)
         )
         hint.add_class("rk-hint")
-        self.show(top, self.pictures, self.slider, row(*self._group("move", "seek")), row(*self._group("face")), hint)
+        self.show(
+            top, self.pictures, self.slider, row(*self._group("move", "seek")), row(*self._group("face", "nudge")), hint
+        )
 
     def _connect(self) -> None:
         super()._connect()
