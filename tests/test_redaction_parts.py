@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from redactkit.annotations import Annotations
+from redactkit.effects import HOLD, KINDS
 from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.redaction import prepare, redact
+from redactkit.redaction.frames import write_frames
 from redactkit.redaction.parts import join_parts, part_file, prepare_parts, write_part
 from redactkit.reproduction import compare_frames
 from redactkit.tables import as_detections
-from redactkit.video import VideoReader, compare_files, probe
+from redactkit.video import Pictures, VideoReader, compare_files, plane_views, probe
 from redactkit.video.joining import join_videos
 from redactkit.video.parts import LEAD
 from tests.clips import Clip, make
@@ -154,12 +156,38 @@ def test_write_part_needs_a_prepared_folder(clip, tmp_path):
         write_part(clip, tmp_path, SPANS[0])
 
 
-def test_the_frames_before_a_part_are_enough_for_what_effects_hold():
-    import inspect
+class Recorder:
+    """A writer that keeps the pixels it is given."""
 
-    from redactkit.effects import Effect
+    def __init__(self, info):
+        self._pictures = Pictures(info)
+        self.wanted = [(0, info.frame_count)]
+        self.written = {}
 
-    assert inspect.signature(Effect).parameters["hold"].default <= LEAD
+    def prepare(self, picture):
+        return self._pictures.prepare(picture)
+
+    def write(self, picture, pts):
+        self.written[pts] = b"".join(plane.tobytes() for plane in plane_views(picture))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
+    """Wherever the border lies in the window for which cells are held, with faces on both sides of it."""
+    info = probe(clip)
+    plan = prepare(clip, faces_of(info)).plan
+    whole = Recorder(info)
+    write_frames(info, plan, whole, kind=kind, strength=1.0, progress=False)
+    assert len(whole.written) == 90
+    for border in range(28, 28 + HOLD):
+        part = Recorder(info)
+        write_frames(info, plan, part, span=(border, border + 12), kind=kind, strength=1.0, progress=False)
+        expected = {pts: whole.written[pts] for pts in info.pts[border : border + 12].tolist()}
+        assert part.written == expected, f"part from frame {border}"
+
+
+def test_parts_look_back_no_further_than_they_can_start_decoding():
+    assert HOLD - 1 <= LEAD
 
 
 def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tmp_path):

@@ -24,7 +24,10 @@ from redactkit.effects.regions import Region, find_regions
 from redactkit.effects.surroundings import NODES, blend_into, find_rim, membrane
 from redactkit.errors import OptionError
 
-__all__ = ["Effect"]
+__all__ = ["HOLD", "Effect"]
+
+HOLD = 8
+"""Frames for which the cells of a face are held."""
 
 _HELD_LOOKS = ("blocks", "smooth")
 
@@ -70,7 +73,7 @@ class Effect:
         layout: PixelLayout,
         *,
         strength: float = 1.0,
-        hold: int = 8,
+        hold: int = HOLD,
         seed: int = 0,
     ) -> None:
         if not 1 <= strength <= 10:

@@ -8,7 +8,6 @@ from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
 from redactkit.redaction.plan import Plan, noise_seed
 from redactkit.video import VideoReader, VideoWriter, pixel_layout, plane_views
-from redactkit.video.parts import LEAD
 
 __all__ = ["write_frames"]
 
@@ -53,8 +52,8 @@ def write_frames(
         raise OptionError("these annotations name no video file; pass the path of the video")
     start = span[0] if span else 0
     expected = sum(last - first for first, last in ([span] if span else writer.wanted))
-    # The effect holds what it took from earlier frames, so the ones before a part are shown to it too.
-    ranges = [(max(start - LEAD, 0), span[1])] if span else writer.wanted
+    # The effect holds what it took since its window began, so those frames before a part are shown to it too.
+    ranges = [(start - start % effects.HOLD, span[1])] if span else writer.wanted
     effect: effects.Effect | None = None
     seed = noise_seed(info)
     written: set[int] = set()

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from redactkit.effects import HOLD
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
 
@@ -14,8 +15,11 @@ __all__ = ["LEAD", "PART_FRAMES", "split_frames"]
 PART_FRAMES = 3000
 """Frames of a part: about a minute's work of one core, of which decoding again at the borders is a hundredth."""
 
-LEAD = 8
-"""Frames from a keyframe to the border after it: a part may look back so far and still start decoding there."""
+LEAD = max(8, HOLD - 1)
+"""Frames from a keyframe to the border after it: a part may look back so far and still start decoding there.
+
+Enough for where a shot changes, and for what effects hold of the frames before.
+"""
 
 
 def split_frames(info: VideoInfo, *, longest: int = PART_FRAMES) -> list[tuple[int, int]]:
