@@ -48,13 +48,19 @@ class Workroom:
         )
 
     def pixels(self, box: tuple[float, float, float, float] | None = None) -> list[float]:
-        """Return the mean and the spread of the picture's light, all over or in a box of the frame."""
+        """Return the mean and the spread of the picture's light, all over or in a box of the frame.
+
+        A picture that is replaced while the browser decodes it is asked for again.
+        """
         x, y, width, height = box or (0, 0, WIDTH, HEIGHT)
         area = [x / WIDTH, y / HEIGHT, width / WIDTH, height / HEIGHT]
         return list(
             self.picture.evaluate(
                 """async (image, [x, y, w, h]) => {
-                await image.decode();
+                for (let asked = 0; ; asked += 1) {
+                    try { await image.decode(); break; } catch (error) { if (asked == 20) throw error; }
+                    await new Promise(done => setTimeout(done, 50));
+                }
                 const [W, H] = [image.naturalWidth, image.naturalHeight];
                 const canvas = new OffscreenCanvas(Math.max(1, Math.round(w * W)), Math.max(1, Math.round(h * H)));
                 const pen = canvas.getContext('2d');
