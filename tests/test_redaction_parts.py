@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 
@@ -8,7 +9,7 @@ from redactkit.effects import HOLD, KINDS
 from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.redaction import prepare, redact
 from redactkit.redaction.frames import write_frames
-from redactkit.redaction.parts import join_parts, part_file, prepare_parts, write_part
+from redactkit.redaction.parts import join_parts, part_files, prepare_parts, write_part
 from redactkit.reproduction import compare_frames
 from redactkit.tables import as_detections
 from redactkit.video import Pictures, VideoReader, compare_files, plane_views, probe
@@ -83,6 +84,81 @@ def test_parts_have_the_report_of_one_go(clip, tmp_path):
     assert joined.path.exists()
 
 
+def some_of(annotations, frames):
+    """The same with boxes in some frames only."""
+    rows = annotations.detections
+    return annotations.replace(detections=rows[rows["frame"].isin(frames)].reset_index(drop=True))
+
+
+FEW = {
+    "across a border": [*range(22, 35), 61],
+    "in one part": [50, 51],
+    "at the ends": [0, 89],
+    "none in two parts": [3, 84],
+}
+
+
+@pytest.mark.parametrize("frames", FEW.values(), ids=FEW)
+def test_parts_copy_the_groups_that_one_go_copies(clip, tmp_path, frames):
+    """The same packets beside the same pictures, on one clock, with the report of one go."""
+    annotations = some_of(faces_of(probe(clip)), frames)
+    options = {"blur": "Pixelate", "crf": 1, "smart_copy": True}
+    joined = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, **options)
+    whole = redact(clip, annotations, output=tmp_path / "whole.mp4", progress=False, **options)
+    assert joined.ok, joined.fidelity
+    assert compare_files(probe(clip), tmp_path / "joined.mp4", exact=True)["ok"].all()
+    assert joined.record["copied_frames"] == whole.record["copied_frames"] != []
+    assert (joined.settings, joined.notes) == (whole.settings, whole.notes)
+    source, ours, theirs = (pictures(path) for path in (clip, tmp_path / "joined.mp4", tmp_path / "whole.mp4"))
+    copied = {frame for first, last in joined.record["copied_frames"] for frame in range(first, last)}
+    assert not copied & set(frames)
+    assert all(np.array_equal(source[frame], ours[frame]) for frame in copied)
+    assert max(np.abs(a.astype(int) - b).max() for a, b in zip(ours, theirs, strict=True)) <= 12
+
+
+def test_parts_beside_copied_groups_with_reordered_frames_keep_one_clock(tmp_path):
+    options = {"g": "12", "bf": "2", "x264-params": "scenecut=0"}
+    source = make(tmp_path / "a.mp4", Clip(frames=90, audio=["aac"], options=options))
+    annotations = some_of(faces_of(probe(source)), [*range(26, 50), 80])
+    options = {"annotations": annotations, "smart_copy": True, "preset": "medium"}
+    report = redact_by_parts(source, tmp_path / "work", tmp_path / "b.mp4", **options)
+    assert report.ok, report.fidelity
+    assert report.record["copied_frames"] == [[0, 24], [60, 72], [84, 90]]
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert all(after.dts > before.dts for before, after in pairwise(packets))
+    assert all(packet.dts <= packet.pts for packet in packets)
+    assert any(packet.dts < packet.pts for packet in packets)
+    assert len(pictures(tmp_path / "b.mp4")) == 90
+
+
+def test_parts_of_a_video_without_faces_are_all_copied(clip, tmp_path):
+    annotations = some_of(faces_of(probe(clip)), [])
+    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True)
+    assert report.ok
+    assert report.record["copied_frames"] == [[0, 90]]
+    assert all(np.array_equal(*pair) for pair in zip(pictures(clip), pictures(report.output), strict=True))
+
+
+def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp_path):
+    annotations = some_of(faces_of(probe(clip)), [50, 84])
+    for name, preset in (("a", "ultrafast"), ("b", "medium")):
+        prepare_parts(prepare(clip, annotations, preset=preset, smart_copy=True), tmp_path / name)
+        for span in SPANS:
+            write_part(clip, tmp_path / name, span)
+    for span, path in part_files(tmp_path / "b", SPANS[3]).items():
+        path.replace(part_files(tmp_path / "a", SPANS[3])[span])
+    with pytest.raises(VideoError, match="another way"):
+        join_parts(clip, annotations, tmp_path / "a", spans=SPANS, output=tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_parts_of_a_damaged_video_copy_nothing(clip, tmp_path):
+    annotations = some_of(faces_of(probe(clip)), [50]).replace(settings={"decode_errors": ["x"]})
+    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True)
+    assert report.record["copied_frames"] == []
+
+
 def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
     annotations = faces_of(probe(clip))
     everyone_visible = annotations.replace(decisions=annotations.decisions.assign(redact=False))
@@ -93,18 +169,16 @@ def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
 
 def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
     prepare_parts(prepare(clip, faces_of(probe(clip))), tmp_path)
-    first = write_part(clip, tmp_path, SPANS[1])
+    (first,) = write_part(clip, tmp_path, SPANS[1])
     before = first.stat().st_mtime_ns
     steps = []
-    assert write_part(clip, tmp_path, SPANS[1], progress=lambda *step: steps.append(step)) == first
+    assert write_part(clip, tmp_path, SPANS[1], progress=lambda *step: steps.append(step)) == [first]
     assert first.stat().st_mtime_ns == before
     assert steps == []
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
-    import av
-
     redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", codec=codec)
     with av.open(str(tmp_path / "joined.mp4")) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -128,8 +202,9 @@ def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, messag
     prepare_parts(prepare(clip, faces_of(info)), tmp_path / "work")
     for span in SPANS:
         write_part(clip, tmp_path / "work", span)
+    parts = [path for span in spans for path in part_files(tmp_path / "work", span).values()]
     with pytest.raises(VideoError, match=message):
-        join_videos([part_file(tmp_path / "work", span) for span in spans], tmp_path / "out.mp4", info)
+        join_videos(parts, tmp_path / "out.mp4", info)
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
@@ -137,7 +212,7 @@ def test_join_refuses_parts_encoded_in_different_ways(clip, tmp_path):
     info = probe(clip)
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
         prepare_parts(prepare(clip, faces_of(info), preset=preset), tmp_path / name)
-    parts = [write_part(clip, tmp_path / "a", (0, 48)), write_part(clip, tmp_path / "b", (48, 90))]
+    parts = [*write_part(clip, tmp_path / "a", (0, 48)), *write_part(clip, tmp_path / "b", (48, 90))]
     with pytest.raises(VideoError, match="another way"):
         join_videos(parts, tmp_path / "out.mp4", info)
     assert not (tmp_path / "out.mp4").exists()

@@ -108,7 +108,7 @@ def make_specs(
     detector, detection_size, sensitivity, roll
         As of `redactkit.analyze`.
     blur, margin, strength, codec, crf, preset, audio, mute, smart_copy
-        As of `redactkit.redact`; a video of several parts is encoded as a whole.
+        As of `redactkit.redact`.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     part_frames : int

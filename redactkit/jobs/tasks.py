@@ -25,7 +25,7 @@ from redactkit.jobs.signals import follow_progress, note_start, worker_name
 from redactkit.jobs.spec import Spec
 from redactkit.media import VideoInfo
 from redactkit.redaction import prepare, read_report, redact
-from redactkit.redaction.parts import join_parts, part_file, prepare_parts, write_part
+from redactkit.redaction.parts import join_parts, part_files, prepare_parts, write_part
 from redactkit.video import probe
 from redactkit.video.parts import split_frames
 
@@ -183,7 +183,6 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
     if spec.redacts and not _stands(spec, [spec.output, spec.report]):
         annotations = annotations_of(spec, source)
         options = _hiding_options(spec, annotations)
-        options.pop("smart_copy")
         prepare_parts(prepare(source, annotations, info=info, **options), _parts_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
@@ -234,7 +233,7 @@ def _parts_folder(spec: Spec) -> Path:
 def _join(spec: Spec, source: Path, spans: tuple[Span, ...]) -> None:
     """Join the parts, or redact in one go where they do not make a whole."""
     folder = _parts_folder(spec)
-    if all(part_file(folder, span).exists() for span in spans):
+    if all(path.exists() for span in spans for path in part_files(folder, span).values()):
         try:
             join_parts(source, annotations_of(spec, source), folder, spans=spans, output=spec.output, overwrite=True)
         except VideoError:

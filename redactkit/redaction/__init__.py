@@ -129,13 +129,11 @@ def redact(
         preset=preset,
         audio=audio,
         mute=mute,
+        smart_copy=smart_copy,
         force=force,
     )
     info, plan = prepared.info, prepared.plan
     sweep_parts(target.parent)
-    # Nobody has seen what stands in packets that did not decode, so none is copied.
-    damaged = bool(prepared.annotations.settings.get("decode_errors"))
-    prepared.settings["smart_copy"] = smart_copy
     with VideoWriter(
         target,
         info,
@@ -145,7 +143,7 @@ def redact(
         audio=audio,
         mute=prepared.settings["mute"],
         overwrite=overwrite,
-        smart_copy=plan.touched if smart_copy and not damaged else None,
+        smart_copy=prepared.redacted,
     ) as writer:
         odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
     # What became of the sound is known only once the file is closed.

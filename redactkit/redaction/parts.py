@@ -26,11 +26,11 @@ from redactkit.redaction.report import RedactionReport
 from redactkit.video import VideoWriter
 from redactkit.video.joining import join_videos
 
-__all__ = ["join_parts", "part_file", "prepare_parts", "write_part"]
+__all__ = ["join_parts", "part_files", "prepare_parts", "write_part"]
 
 Span = tuple[int, int]
 _ENCODER = ("codec", "crf", "preset")
-_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "force")
+_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "smart_copy", "force")
 
 
 def prepare_parts(prepared: Preparation, folder: str | Path) -> Path:
@@ -39,17 +39,29 @@ def prepare_parts(prepared: Preparation, folder: str | Path) -> Path:
     write_video_header(prepared.info, home / "video.json")
     with replacing(home / "plan.npz", overwrite=True) as part, part.open("wb") as file:
         np.savez(file, frames=prepared.plan.frames, faces=prepared.plan.faces, boxes=prepared.plan.boxes)
+    encoder = {name: prepared.settings[name] for name in _ENCODER}
+    writer = VideoWriter(home / "whole.mp4", prepared.info, smart_copy=prepared.redacted, **encoder)
+    set_id = writer.copying[1].set_id if writer.copied.any() else None
+    write_text(home / "runs.json", json.dumps({"set_id": set_id, "encoded": writer.wanted}), overwrite=True)
     write_text(home / "settings.json", json.dumps(prepared.settings), overwrite=True)
     return home
 
 
-def part_file(folder: str | Path, span: Span) -> Path:
-    """Return the file of one part."""
-    return Path(folder) / f"{span[0]:09d}-{span[1]:09d}.mp4"
+def part_files(folder: str | Path, span: Span) -> dict[Span, Path]:
+    """Return the files of one part, one for each run of its frames that is not copied from the source.
+
+    Raises
+    ------
+    OptionError
+        If `prepare_parts` has not written to ``folder``.
+    """
+    home = Path(folder)
+    runs = [(max(first, span[0]), min(last, span[1])) for first, last in _read_json(home, "runs.json")["encoded"]]
+    return {(first, last): home / f"{first:09d}-{last:09d}.mp4" for first, last in runs if first < last}
 
 
-def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: ProgressLike = False) -> Path:
-    """Write the frames ``span[0]`` to ``span[1]``, not included, of a redacted video; nothing if they are there.
+def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: ProgressLike = False) -> list[Path]:
+    """Write the frames ``span[0]`` to ``span[1]``, not included, of a redacted video, but for what is copied or there.
 
     Parameters
     ----------
@@ -61,26 +73,27 @@ def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: P
 
     Returns
     -------
-    Path
-        The part, an mp4 without sound.
+    list of Path
+        An mp4 without sound for each run of frames that is encoded; see `part_files`.
 
     Raises
     ------
     VideoError, MismatchError
         If the part cannot be decoded or encoded by itself.
     """
-    target = part_file(folder, span)
-    if target.exists():
-        return target
-    info = read_video_header(Path(folder) / "video.json", video=video)
-    plan, settings = _read_plan(Path(folder), info.frame_count), _read_settings(Path(folder))
-    encoder = {name: settings[name] for name in _ENCODER}
-    with VideoWriter(target, info, audio="drop", overwrite=True, **encoder) as writer:
-        odd = write_frames(
-            info, plan, writer, span=span, kind=settings["blur"], strength=settings["strength"], progress=progress
-        )
-        write_text(target.with_suffix(".json"), json.dumps(odd), overwrite=True)
-    return target
+    home, files = Path(folder), part_files(folder, span)
+    missing = {run: target for run, target in files.items() if not target.exists()}
+    if not missing:
+        return list(files.values())
+    info = read_video_header(home / "video.json", video=video)
+    plan, settings = _read_plan(home, info.frame_count), _read_json(home, "settings.json")
+    encoder = {name: settings[name] for name in _ENCODER} | {"set_id": _read_json(home, "runs.json")["set_id"]}
+    look = {"kind": settings["blur"], "strength": settings["strength"]}
+    for run, target in missing.items():
+        with VideoWriter(target, info, audio="drop", overwrite=True, **encoder) as writer:
+            odd = write_frames(info, plan, writer, span=run, progress=progress, **look)
+            write_text(target.with_suffix(".json"), json.dumps(odd), overwrite=True)
+    return list(files.values())
 
 
 def join_parts(
@@ -101,18 +114,18 @@ def join_parts(
     OutputExistsError
         If the output exists and ``overwrite`` is false.
     """
-    settings = _read_settings(Path(folder))
+    settings = _read_json(Path(folder), "settings.json")
     info = read_video_header(Path(folder) / "video.json", video=video)
     given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
     visible = set(given.detections["face_id"]) - set(settings["faces"])
     prepared = prepare(video, given, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
     encoder = {name: prepared.settings[name] for name in _ENCODER}
     sounding = {"audio": settings["audio"], "mute": prepared.settings["mute"]}
-    writer = VideoWriter(output, info, overwrite=overwrite, **sounding, **encoder)
-    parts = [part_file(folder, span) for span in spans]
-    sound = join_videos(parts, output, info, overwrite=overwrite, **sounding)
+    writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
+    parts = [path for span in spans for path in part_files(folder, span).values()]
+    sound = join_videos(parts, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
     odd = dict.fromkeys(note for part in parts for note in json.loads(part.with_suffix(".json").read_text("utf-8")))
-    return report_of(prepared, Path(output), notes=(*odd, *writer.notes, *sound))
+    return report_of(prepared, Path(output), notes=(*odd, *writer.notes, *sound), copied=writer.copied_ranges)
 
 
 def _read_plan(folder: Path, frame_count: int) -> Plan:
@@ -120,9 +133,9 @@ def _read_plan(folder: Path, frame_count: int) -> Plan:
         return Plan(frame_count, data["frames"], data["faces"], data["boxes"])
 
 
-def _read_settings(folder: Path) -> dict[str, Any]:
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        settings: dict[str, Any] = json.loads((folder / "settings.json").read_text("utf-8"))
+        found: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
     except (OSError, ValueError) as err:
         raise OptionError(f"{folder} was not prepared for parts: {err}; prepare it again") from err
-    return settings
+    return found

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from redactkit import effects
 from redactkit.annotations import Annotations
 from redactkit.clock import check_ranges
@@ -29,6 +32,13 @@ class Preparation:
     plan: Plan
     settings: dict[str, Any]
 
+    @property
+    def redacted(self) -> NDArray[np.bool_] | None:
+        """The frames in which anything is hidden, shape (F,), if others may be copied; None if none may be."""
+        # Nobody has seen what stands in packets that did not decode, so none is copied.
+        damaged = bool(self.annotations.settings.get("decode_errors"))
+        return self.plan.touched if self.settings["smart_copy"] and not damaged else None
+
 
 def prepare(
     video: str | Path,
@@ -46,6 +56,7 @@ def prepare(
     preset: str | None = None,
     audio: str = "keep",
     mute: Iterable[Iterable[float]] = (),
+    smart_copy: bool = False,
     force: bool = False,
 ) -> Preparation:
     """Check everything that can be checked before a frame is decoded; parameters and errors as of `redactkit.redact`.
@@ -70,7 +81,7 @@ def prepare(
         "preset": preset,
         "faces": faces,
         "cosmetic": kind.cosmetic,
-        "smart_copy": False,
+        "smart_copy": smart_copy,
     }
     return Preparation(info, laid, plan, settings)
 

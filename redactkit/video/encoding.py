@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from av.video.format import VideoFormat
 
@@ -51,6 +51,11 @@ class Encoding:
     def encoder(self) -> str:
         """Name of the encoder in FFmpeg."""
         return CODECS[self.codec]
+
+    def numbered(self, number: int) -> Encoding:
+        """Return the encoding with h264 parameter sets of another number."""
+        params = ":".join(part for part in (self.options.get("x264-params", ""), f"sps-id={number}") if part)
+        return replace(self, options={**self.options, "x264-params": params})
 
 
 def choose_encoding(

@@ -14,9 +14,12 @@ from redactkit.clock import Ranges
 from redactkit.errors import VideoError
 from redactkit.files import check_output, replacing
 from redactkit.media import VideoInfo
+from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.opening import av_errors, opened, video_stream
 from redactkit.video.packetclock import PacketClock
+from redactkit.video.smartcopy import CopyPlan
+from redactkit.video.smarttrack import JoinedTrack
 from redactkit.video.timing import start_shift
 
 __all__ = ["join_videos"]
@@ -31,6 +34,7 @@ def join_videos(
     mute: Ranges = (),
     overwrite: bool = False,
     keep_metadata: bool = False,
+    copying: tuple[Encoding, CopyPlan] | None = None,
 ) -> list[str]:
     """Join parts of a video that `VideoWriter` wrote with one and the same options, without encoding anything.
 
@@ -40,13 +44,15 @@ def join_videos(
     Parameters
     ----------
     parts : sequence of path
-        In order; together they hold every frame of ``info`` once.
+        In order; together they hold every frame of ``info`` once, but for those that are copied.
     path : path
         The mp4 to write.
     info : VideoInfo
         The source; its audio is carried over from there.
     audio, mute, overwrite, keep_metadata
         As of `VideoWriter`.
+    copying : (Encoding, CopyPlan), optional
+        How the parts were encoded, and which frames are copied from the source instead.
 
     Returns
     -------
@@ -65,13 +71,25 @@ def join_videos(
     with replacing(path, overwrite=overwrite) as part, av_errors(Path(path), "join it"):
         file = Mp4File(part, info, audio=audio == "keep", shift=shift, keep_metadata=keep_metadata, mute=mute)
         try:
-            _copy_parts([Path(name) for name in parts], file, info, shift)
+            made = [Path(name) for name in parts]
+            if copying is not None and copying[1].copied.any():
+                _weave(JoinedTrack(file, info, *copying, parts=made, shift=shift), file)
+            else:
+                _copy_parts(made, file, info, shift)
             file.finish_sound()
             file.close()
         except BaseException:
             file.abandon()
             raise
     return list(file.notes)
+
+
+def _weave(track: JoinedTrack, file: Mp4File) -> None:
+    try:
+        for packet in track.finish():
+            file.mux(packet)
+    finally:
+        track.close()
 
 
 def _copy_parts(parts: list[Path], file: Mp4File, info: VideoInfo, shift: Fraction) -> None:

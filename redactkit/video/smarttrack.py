@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from redactkit.video.opening import opened, video_stream
 from redactkit.video.packetclock import PacketClock
 from redactkit.video.smartcopy import CopyPlan
 
-__all__ = ["SmartTrack"]
+__all__ = ["JoinedTrack", "SmartTrack"]
 
 _GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets apart from the packets
 
@@ -40,7 +40,7 @@ class SmartTrack:
     def __init__(self, file: Mp4File, info: VideoInfo, encoding: Encoding, plan: CopyPlan, *, shift: Fraction) -> None:
         assert plan.config is not None and info.path is not None
         self._info, self._plan = info, plan
-        self._encoding, self._time_base = _with_id(encoding, plan.set_id), file.time_base
+        self._encoding, self._time_base = encoding.numbered(plan.set_id), file.time_base
         self._shift = round(shift / info.time_base)
         self._clock = PacketClock(info, shift=shift, time_base=file.time_base, delay=plan.delay)
         self._runs = iter(plan.runs)
@@ -150,10 +150,44 @@ class SmartTrack:
         self._closing.close()
 
 
-def _with_id(encoding: Encoding, number: int) -> Encoding:
-    """Return the encoding with parameter sets of another number."""
-    params = ":".join(part for part in (encoding.options.get("x264-params", ""), f"sps-id={number}") if part)
-    return replace(encoding, options={**encoding.options, "x264-params": params})
+class JoinedTrack(SmartTrack):
+    """The same, with frames that were encoded before, in parts, under the parameter sets of this track.
+
+    Parameters
+    ----------
+    parts : sequence of path
+        In order; together they hold every frame that is not copied.
+    """
+
+    def __init__(
+        self,
+        file: Mp4File,
+        info: VideoInfo,
+        encoding: Encoding,
+        plan: CopyPlan,
+        *,
+        parts: Sequence[Path],
+        shift: Fraction,
+    ) -> None:
+        super().__init__(file, info, encoding, plan, shift=shift)
+        self._encoder = None
+        self._made = self._packets_of(parts)
+
+    def _flushed(self) -> Iterator[Packet[Any]]:
+        start, stop, _ = self._run
+        for packet in islice(self._made, stop - start):
+            units = (unit for unit in h264.split_prefixed(bytes(packet), 4) if unit[0] & 31 != h264.SEI)
+            yield self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
+
+    def _packets_of(self, parts: Sequence[Path]) -> Iterator[Packet[VideoStream]]:
+        sets = {unit for unit in h264.split_annexb(self._header) if unit[0] & 31 in (h264.SPS, h264.PPS)}
+        for path in parts:
+            with opened(path) as container:
+                stream = video_stream(container, path)
+                config = h264.AvcConfig.parse(stream.codec_context.extradata or b"")
+                if {*config.sps, *config.pps} != sets:
+                    raise VideoError(f"{path} was encoded in another way than the video it is for; encode it anew")
+                yield from (packet for packet in container.demux(stream) if packet.size)
 
 
 def _cleaned(units: list[bytes]) -> list[bytes]:

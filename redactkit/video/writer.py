@@ -62,6 +62,8 @@ class VideoWriter:
         Which frames are redacted. Where given, groups of pictures without any such frame are copied
         bit for bit where the source leaves no doubt (`redactkit.video.smartcopy`); only the frames of
         `wanted` are then to be written.
+    set_id : int, optional
+        Number of the h264 parameter sets, for a part that is put beside copied frames.
 
     Attributes
     ----------
@@ -71,6 +73,8 @@ class VideoWriter:
         The frames that are copied and not written.
     wanted, copied_ranges : list of (int, int)
         Start and stop of every range of frames that is to be written, and of the others.
+    copying : (Encoding, CopyPlan)
+        How frames are encoded, and which are copied.
     notes : list of str
         What is converted or left out rather than kept.
 
@@ -103,6 +107,7 @@ class VideoWriter:
         overwrite: bool = False,
         keep_metadata: bool = False,
         smart_copy: ArrayLike | None = None,
+        set_id: int | None = None,
     ) -> None:
         if audio not in ("keep", "drop"):
             raise OptionError(f"audio must be 'keep' or 'drop', got {audio!r}")
@@ -112,10 +117,11 @@ class VideoWriter:
         self._keep_metadata = keep_metadata
         self._mute = check_ranges(mute, end=end_of(info))
         traits = read_traits(info)
-        self._encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
+        encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
+        self._encoding = encoding if set_id is None else encoding.numbered(set_id)
         self.pixel_format = self._encoding.pixel_format
         self._plan = self._planned(smart_copy)
-        self.copied = self._plan.copied
+        self.copying, self.copied = (self._encoding, self._plan), self._plan.copied
         self.wanted, self.copied_ranges = self._plan.ranges(copied=False), self._plan.ranges(copied=True)
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
