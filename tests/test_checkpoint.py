@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from redactkit.analysis import analyze, detection
+from redactkit.analysis.appearance import LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, Part, checkpoint_folder
 from redactkit.analysis.cuts import CutFinder
 from redactkit.analysis.detection import detect
@@ -44,6 +45,11 @@ def clip(tmp_path_factory):
 @pytest.fixture
 def short_parts(monkeypatch):
     monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
+
+
+def empty_part():
+    nothing = np.zeros(0, np.int64)
+    return Part(0, 1, 1, nothing, np.zeros((0, 5)), np.zeros(0, bool), np.zeros((0, LENGTH), np.float32), nothing)
 
 
 def header(frames, keyframes):
@@ -115,9 +121,7 @@ def test_cuts_of_a_part_are_the_cuts_of_the_whole():
 
 
 def test_checkpoint_of_no_folder_keeps_nothing(tmp_path):
-    Checkpoint(None).save(
-        Part(0, 1, 1, np.zeros(0, np.int64), np.zeros((0, 5)), np.zeros(0, bool), np.zeros(0, np.int64))
-    )
+    Checkpoint(None).save(empty_part())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,6 +134,7 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
         np.array([3, 3, 8]),
         rng.random((3, 5)),
         np.array([1, 1, 0], bool),
+        rng.random((3, LENGTH)).astype(np.float32),
         np.array([5]),
         ("packet at pts 3: ärger",),
     )
@@ -137,7 +142,8 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
     loaded = Checkpoint(tmp_path / "keep" / "key").load(3, 9)
     assert (loaded.start, loaded.stop, loaded.searched, loaded.errors) == (3, 9, 6, part.errors)
     assert all(
-        np.array_equal(getattr(loaded, name), getattr(part, name)) for name in ("frame", "faces", "seen", "cuts")
+        np.array_equal(getattr(loaded, name), getattr(part, name))
+        for name in ("frame", "faces", "seen", "appearance", "cuts")
     )
     assert (tmp_path / "keep").stat().st_mode & 0o777 == 0o700
 
@@ -145,7 +151,7 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no zip", b"text"])
 def test_checkpoint_takes_a_damaged_part_for_none(tmp_path, damage):
     checkpoint = Checkpoint(tmp_path)
-    checkpoint.save(Part(0, 1, 1, np.zeros(0, np.int64), np.zeros((0, 5)), np.zeros(0, bool), np.zeros(0, np.int64)))
+    checkpoint.save(empty_part())
     (file,) = tmp_path.iterdir()
     file.write_bytes(damage)
     assert checkpoint.load(0, 1) is None

@@ -137,6 +137,32 @@ def test_link_lives_with_looks_that_are_not_known():
     )
 
 
+def occluded(*, behind: bool = True):
+    """A face that slows down behind a large one and comes out further on than its pace foretold, with their looks."""
+    front = path(1, range(120), x=300, size=160)
+    into = path(2, range(30), x=459, vx=-1.0, size=80)
+    out = path(2, range(55, 90), x=565 if behind else 430, vx=-6.0, size=80)
+    rows = table(front, into, out)
+    return rows, np.eye(2)[rows["face_id"] - 1] + np.random.default_rng(0).normal(0, 0.05, (len(rows), 2))
+
+
+def test_link_knows_a_face_again_that_went_behind_another():
+    rows, looks = occluded()
+    assert len(identities(rows)[1]) == 2
+    assert identities(rows, appearance=looks) == [{1}, {2}]
+
+
+def test_link_does_not_take_another_look_for_a_face_that_went_behind_one():
+    rows, looks = occluded()
+    looks[len(rows) - 35 :] = looks[len(rows) - 35 :, ::-1]
+    assert len(identities(rows, appearance=looks)[1]) == 2
+
+
+def test_link_does_not_join_a_face_that_came_out_from_behind_nobody():
+    rows, looks = occluded(behind=False)
+    assert len(identities(rows, appearance=looks)[1]) == 2
+
+
 def test_link_refuses_boxes_without_size():
     with pytest.raises(TableError, match=r"row 2 .*without size"):
         link(path(1, range(3)).assign(width=[5.0, 5.0, 0.0]), frame_rate=25)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import redactkit
+from redactkit.analysis.appearance import Appearance
 from redactkit.boxes import FloatArray
 from redactkit.files import make_private, replacing
 from redactkit.media import VideoInfo
@@ -41,6 +42,8 @@ class Part:
         x, y, width, height in pixels of the displayed frame, and confidence; best of a frame first.
     seen : ndarray of shape (N,), bool
         Whether the frame of each box was searched; other boxes lie between those of frames that were.
+    appearance : ndarray of shape (N, LENGTH), float32
+        What each face looks like, see `redactkit.analysis.appearance`; NaN for one that was not seen.
     cuts : ndarray of int64
         Frames that start a new shot.
     errors : tuple of str
@@ -53,6 +56,7 @@ class Part:
     frame: NDArray[np.int64]
     faces: FloatArray
     seen: NDArray[np.bool_]
+    appearance: Appearance
     cuts: NDArray[np.int64]
     errors: tuple[str, ...] = ()
 
@@ -96,7 +100,7 @@ class Checkpoint:
             return None
         try:
             with self._file(start, stop).open("rb") as file, np.load(file, allow_pickle=False) as data:
-                arrays = {name: data[name] for name in ("frame", "faces", "seen", "cuts")}
+                arrays = {name: data[name] for name in ("frame", "faces", "seen", "appearance", "cuts")}
                 return Part(start, stop, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
@@ -114,6 +118,7 @@ class Checkpoint:
                 frame=part.frame,
                 faces=part.faces,
                 seen=part.seen,
+                appearance=part.appearance,
                 cuts=part.cuts,
                 errors=np.array(part.errors, dtype=np.str_),
             )

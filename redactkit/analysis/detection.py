@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redactkit.analysis.appearance import LENGTH, Appearance
 from redactkit.analysis.checkpoint import Checkpoint, Part
 from redactkit.analysis.looks import choose_detection_size
 from redactkit.analysis.sampling import segment_edges
-from redactkit.analysis.scanning import search_frames
+from redactkit.analysis.scanning import Found, search_frames
 from redactkit.analysis.search import Search, plan_search
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
@@ -45,6 +46,8 @@ class Scan:
         frames that were not searched, since those around them tell enough.
     cuts : ndarray of int64
         Frames that start a new shot.
+    appearance : ndarray of shape (N, LENGTH), float32
+        What each row's face looks like, see `redactkit.analysis.appearance`; NaN where it was not seen.
     search : Search
         How it was searched.
     errors : tuple of str
@@ -53,6 +56,7 @@ class Scan:
 
     detections: pd.DataFrame
     cuts: NDArray[np.int64]
+    appearance: Appearance
     search: Search
     errors: tuple[str, ...] = ()
 
@@ -150,10 +154,16 @@ def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, upd
         searched=len(numbers),
         frame=frame,
         faces=np.vstack([np.zeros((0, 5)), *(found.faces[number] for number in numbers)]),
-        seen=np.isin(frame, list(found.looked)),
+        seen=np.isin(frame, list(found.appearance)),
+        appearance=np.vstack([np.zeros((0, LENGTH), np.float32), *(_appearance(found, number) for number in numbers)]),
         cuts=found.cuts[(found.cuts >= start) & (found.cuts < stop)],
         errors=tuple(reader.decode_errors[known:]),
     )
+
+
+def _appearance(found: Found, number: int) -> Appearance:
+    unseen = np.full((len(found.faces[number]), LENGTH), np.nan, np.float32)
+    return found.appearance.get(number, unseen)
 
 
 def _scan_parts(
@@ -204,4 +214,5 @@ def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:
     table = as_detections({**columns, **dict(zip(BOX, faces.T, strict=False)), "source": source})
     errors = dict.fromkeys(error for part in parts for error in part.errors)
     cuts = np.concatenate([part.cuts for part in parts])
-    return Scan(table, cuts, search, tuple(errors)[:_ERRORS_KEPT])
+    appearance = np.concatenate([part.appearance for part in parts])
+    return Scan(table, cuts, appearance, search, tuple(errors)[:_ERRORS_KEPT])

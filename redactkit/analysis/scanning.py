@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from redactkit.analysis.appearance import Appearance, describe
 from redactkit.analysis.cuts import THUMBNAIL_SIZE, CutFinder
 from redactkit.analysis.looks import Image, Look, merge
 from redactkit.analysis.sampling import (
@@ -42,15 +43,15 @@ class Found:
     ----------
     faces : dict of int to ndarray of shape (N, 5)
         The faces of each frame.
-    looked : set of int
-        Frames that were searched; the faces of the others lie between those.
+    appearance : dict of int to ndarray of shape (N, LENGTH)
+        What the faces of frames that were searched look like; the faces of other frames lie between those.
     cuts : CutFinder
     numbers : list of int
         The frames that the cut finder saw.
     """
 
     faces: dict[int, FloatArray] = field(default_factory=dict)
-    looked: set[int] = field(default_factory=set)
+    appearance: dict[int, Appearance] = field(default_factory=dict)
     finder: CutFinder = field(default_factory=CutFinder)
     numbers: list[int] = field(default_factory=list)
 
@@ -125,11 +126,6 @@ def _image(frame: Frame, look: Look) -> Image:
     return frame.rgb(width=look.width, height=look.height)
 
 
-def _pictures(shot: _Shot, looks: Sequence[Look]) -> list[Image]:
-    image = _image(shot.frame, looks[0]) if shot.image is None else shot.image
-    return [look.picture(image) for look in looks]
-
-
 def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
     """Yield runs of frames that end with one that is searched: a few of those, or as many frames as may be held."""
     most = max(2, HELD_BYTES // max(2 * info.width * info.height, 1))
@@ -198,13 +194,18 @@ class _Scanner:
     def _look(self, shots: Sequence[_Shot], *, light: bool = False) -> None:
         """Run the detector on frames; pictures of one size go to it in a row."""
         looks = self.search.light if light else self.search.looks
-        pictures = [_pictures(shot, looks) for shot in shots]
-        results = run_detector(self.search.detector, [sized[k] for k in range(len(looks)) for sized in pictures])
+        images = [_image(shot.frame, looks[0]) if shot.image is None else shot.image for shot in shots]
+        pictures = [look.picture(image) for look in looks for image in images]
+        results = run_detector(self.search.detector, pictures)
         size = {"width": self.info.width, "height": self.info.height}
-        for place, shot in enumerate(shots):
+        for place, (shot, image) in enumerate(zip(shots, images, strict=True)):
             faces = [look.faces(f, **size) for look, f in zip(looks, results[place :: len(shots)], strict=True)]
-            self.found.faces[shot.frame.index] = merge(faces, floor=self.search.thresholds.floor)
-            self.found.looked.add(shot.frame.index)
+            self._keep(shot.frame.index, merge(faces, floor=self.search.thresholds.floor), image)
+
+    def _keep(self, number: int, faces: FloatArray, image: Image) -> None:
+        scale = np.tile([image.shape[1] / self.info.width, image.shape[0] / self.info.height], 2)
+        self.found.faces[number] = faces
+        self.found.appearance[number] = describe(image, faces[:, :4] * scale)
 
     def _ahead(self, first: int, last: int, held: dict[int, _Shot]) -> bool:
         """Fill the frames between two if the faces' motion before them foretells it."""

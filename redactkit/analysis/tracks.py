@@ -45,7 +45,7 @@ def find_tracks(
     info, cuts = reader.info, scan.cuts
     rate = float(info.frame_rate)
     detector, thresholds = scan.search.detector, scan.search.thresholds
-    kept, weak = _split_weak(link(scan.detections, frame_rate=rate, cuts=cuts))
+    kept, weak = _split_weak(link(scan.detections, frame_rate=rate, cuts=cuts, appearance=scan.appearance))
     support = second_opinion(reader, kept, detector=detector, sure=thresholds.sure, progress=progress)
     borne_out = kept["face_id"].isin(support.index[support >= thresholds.support])
     discarded = pd.concat([weak, kept[~borne_out]], ignore_index=True)

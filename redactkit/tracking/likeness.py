@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from redactkit.tracking.motion import FloatArray, IntArray
 
 __all__ = ["Unlikeness"]
 
 ENDS = 5
-"""Rows of a tracklet's end whose mean look is compared."""
+"""Rows of a tracklet's end whose mean look is compared, of those whose look is known."""
 CLEAREST = 12
 """Rows from which a tracklet tells how much one face's look changes."""
 FLOOR = 0.05
@@ -34,23 +35,27 @@ class Unlikeness:
     def __init__(self, appearance: FloatArray, tracklets: Sequence[IntArray]) -> None:
         norm = np.linalg.norm(appearance, axis=1, keepdims=True)
         self._looks = appearance / np.where(norm > 0, norm, 1)
+        self._known: NDArray[np.bool_] = np.asarray(np.isfinite(self._looks).all(axis=1), np.bool_)
         long = [rows for rows in tracklets if len(rows) >= CLEAREST]
-        change = _apart(self._means([rows[:ENDS] for rows in long]), self._means([rows[-ENDS:] for rows in long]))
+        change = _apart(self._means(long, slice(None, ENDS)), self._means(long, slice(-ENDS, None)))
         change = change[np.isfinite(change)]
         self._unit = max(float(np.quantile(change, 0.9)), FLOOR) if len(change) else np.inf
 
     def between(self, tracklets: Sequence[IntArray], tails: IntArray, heads: IntArray) -> FloatArray:
         """Return squared distances, 2 at the unit, of tracklets' ends from others' starts; 0 where not known."""
-        last = self._means([rows[-ENDS:] for rows in tracklets])
-        first = self._means([rows[:ENDS] for rows in tracklets])
-        return np.nan_to_num(2 * (_apart(last[tails], first[heads]) / self._unit) ** 2, nan=0.0)
+        return np.nan_to_num(2 * (self.apart(tracklets, tails, heads) / self._unit) ** 2, nan=0.0)
 
-    def _means(self, groups: Sequence[IntArray]) -> FloatArray:
-        means = np.full((len(groups), self._looks.shape[1]), np.nan)
-        for index, rows in enumerate(groups):
-            known = self._looks[rows][np.isfinite(self._looks[rows]).all(axis=1)]
+    def apart(self, tracklets: Sequence[IntArray], tails: IntArray, heads: IntArray) -> FloatArray:
+        """Return how unlike tracklets' ends are to others' starts: 0 alike, 1 in nothing; NaN where not known."""
+        last, first = self._means(tracklets, slice(-ENDS, None)), self._means(tracklets, slice(None, ENDS))
+        return _apart(last[tails], first[heads])
+
+    def _means(self, tracklets: Sequence[IntArray], part: slice) -> FloatArray:
+        means = np.full((len(tracklets), self._looks.shape[1]), np.nan)
+        for index, rows in enumerate(tracklets):
+            known = rows[self._known[rows]][part]
             if len(known):
-                means[index] = known.mean(axis=0)
+                means[index] = self._looks[known].mean(axis=0)
         return means
 
 

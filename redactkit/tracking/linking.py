@@ -9,6 +9,7 @@ one ID for two faces shows the wrong one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,11 @@ from redactkit.tracking.shots import shot_numbers
 from redactkit.tracking.stitching import Limits, stitch
 
 __all__ = ["LinkOptions", "link", "renumber"]
+
+DOUBTFUL = 0.3
+"""Confidence below which a box is not taken for something that stands before a face."""
+REACH = 0.08
+"""Share of a box from which another one on it may hide part of the face."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def link(
     *,
     frame_rate: float,
     cuts: ArrayLike = (),
-    appearance: FloatArray | None = None,
+    appearance: NDArray[np.floating] | None = None,
     options: LinkOptions | None = None,
 ) -> pd.DataFrame:
     """Give every box the ID of the face it belongs to.
@@ -126,7 +132,7 @@ def renumber(detections: pd.DataFrame) -> pd.DataFrame:
     return detections.assign(face_id=number[np.searchsorted(faces, face)].astype(np.int64))
 
 
-def _check_rows(detections: pd.DataFrame, appearance: FloatArray | None) -> None:
+def _check_rows(detections: pd.DataFrame, appearance: NDArray[np.floating] | None) -> None:
     missing = [name for name in DETECTIONS if name not in detections]
     if missing:
         raise TableError(f"detections lacks the columns {missing}; build it with redactkit.tables.as_detections")
@@ -150,7 +156,29 @@ def _as_rows(detections: pd.DataFrame, frame_rate: float) -> Rows:
     boxes = detections[BOX].to_numpy()
     frame = detections["frame"].to_numpy()
     size = np.sqrt(boxes[:, 2] * boxes[:, 3])
-    return Rows(frame, frame / frame_rate, boxes[:, :2] + boxes[:, 2:] / 2, np.log(size), size)
+    sure = ~(detections["confidence"].to_numpy() < DOUBTFUL)
+    cover = _covers(boxes, frame, sure)
+    return Rows(frame, frame / frame_rate, boxes[:, :2] + boxes[:, 2:] / 2, np.log(size), size, cover)
+
+
+def _covers(boxes: FloatArray, frame: IntArray, sure: NDArray[np.bool_]) -> IntArray:
+    """Return for each row the sure one of the same frame that reaches furthest into its box, -1 for none."""
+    cover = np.full(len(boxes), -1, np.int64)
+    edges = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1, append=frame[-1:] + 1))
+    for first, stop in pairwise(edges):
+        if stop - first > 1:
+            share = _reach(boxes[first:stop]) * sure[first:stop]
+            cover[first:stop] = np.where(share.max(axis=1) > REACH, share.argmax(axis=1) + first, -1)
+    return cover
+
+
+def _reach(boxes: FloatArray) -> FloatArray:
+    """Return the share of each box that lies under each other one, shape (N, N)."""
+    left_top, right_bottom = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    shared = np.minimum(right_bottom[:, None], right_bottom) - np.maximum(left_top[:, None], left_top)
+    share = np.prod(np.maximum(shared, 0), axis=2) / np.prod(boxes[:, 2:], axis=1)[:, None]
+    np.fill_diagonal(share, 0)
+    return np.asarray(share)
 
 
 def _link_shot(

@@ -6,7 +6,7 @@ for near and far faces and for every frame rate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,17 +41,24 @@ class Noise:
 
 @dataclass(frozen=True)
 class Rows:
-    """A detections table as arrays, in order of frame: what linking looks at."""
+    """A detections table as arrays, in order of frame: what linking looks at.
+
+    ``cover`` is for each row that of another face's box which reaches into it, -1 where none does: such a row may show
+    what is left of a face, not all of it.
+    """
 
     frame: IntArray
     seconds: FloatArray
     center: FloatArray
     log_size: FloatArray
     size: FloatArray
+    cover: IntArray
 
     def reversed(self) -> Rows:
         """Return the same rows with time running backwards; row i becomes row N - 1 - i."""
-        return Rows(-self.frame[::-1], -self.seconds[::-1], self.center[::-1], self.log_size[::-1], self.size[::-1])
+        turned = {field.name: getattr(self, field.name)[::-1] for field in fields(self)}
+        cover = np.where(turned["cover"] < 0, -1, len(self) - 1 - turned["cover"])
+        return Rows(**{**turned, "frame": -turned["frame"], "seconds": -turned["seconds"], "cover": cover})
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -15,6 +15,16 @@ __all__ = ["Limits", "stitch"]
 
 MANNERS = (1.0, 0.35)
 """Shares of the usual change of speed with which ways are judged: as faces go about, and as one that strides on."""
+EDGE = 6
+"""Rows at a tracklet's end that tell behind whom it went."""
+PATIENCE = 1.75
+"""Longest gaps for which a face may be hidden behind another one."""
+SEEN = 4
+"""Rows from which a tracklet tells what its face looks like."""
+ALIKE = 0.15
+"""How unlike two tracklets may look that are joined since both were behind the same face."""
+GROWTH = 0.5
+"""Most change of the logarithm of such a face's size."""
 CHUNK = 2_000_000
 """Candidates that are priced at once, which bounds memory."""
 
@@ -59,6 +69,9 @@ def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appeara
         for join in (partial(_bridged, unlike=unlike), _absorbed):
             while len(pairs := join(tracklets := _Tracklets(rows, track), min(reach, limits.longest), limits, noise)):
                 track = tracklets.joined(pairs)
+    if unlike is not None:
+        while len(pairs := _emerged(tracklets := _Tracklets(rows, track), limits, noise, unlike)):
+            track = tracklets.joined(pairs)
     return track
 
 
@@ -76,6 +89,31 @@ class _Tracklets:
     def by_track(self) -> list[IntArray]:
         """The rows of each tracklet, numbered as they came, in order of frame."""
         return np.split(self.order, self.first[1:])
+
+    def clear_ends(self, limits: Limits) -> tuple[IntArray, IntArray]:
+        """Return each tracklet's last row and its first one on which no other face's box lies.
+
+        What is left of a face while another passes before it seems to stand still or to shrink. Where no such row is
+        near the tracklet's end, that end.
+        """
+        rows = np.arange(len(self.order))
+        clear = self.rows.cover < 0
+        before = np.maximum.accumulate(np.where(clear, rows, -1))[self.last]
+        after = np.minimum.accumulate(np.where(clear, rows, len(rows))[::-1])[::-1][self.first]
+        after = np.minimum(after, len(rows) - 1)
+        near = self.rows.seconds[self.last] - self.rows.seconds[np.maximum(before, 0)] <= limits.longest / 4
+        late = self.rows.seconds[after] - self.rows.seconds[self.first] <= limits.longest / 4
+        last = np.where((before >= self.first) & near, before, self.last)
+        first = np.where((after <= self.last) & late, after, self.first)
+        return last, first
+
+    def covers(self) -> tuple[list[set[int]], list[set[int]]]:
+        """Return the tracklets that lie on the last rows of each tracklet, and on its first ones."""
+        member = np.empty(len(self.order), np.int64)
+        member[self.order] = np.repeat(np.arange(len(self.counts)), self.counts)
+        cover = np.where(self.rows.cover < 0, -1, member[self.rows.cover])
+        rows = [cover[first : last + 1] for first, last in zip(self.first, self.last, strict=True)]
+        return [{*part[-EDGE:]} - {-1} for part in rows], [{*part[:EDGE]} - {-1} for part in rows]
 
     def overlap(self, a: IntArray, b: IntArray) -> BoolArray:
         """Tell which tracklets of ``a`` are seen while those of ``b`` are."""
@@ -97,7 +135,10 @@ def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, 
 
     Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
     """
-    manners = [_Manner(tracklets, replace(noise, wander=noise.wander * share)) for share in MANNERS]
+    ends = [(tracklets.last, tracklets.first), tracklets.clear_ends(limits)]
+    manners = [
+        _Manner(tracklets, replace(noise, wander=noise.wander * share), *pair) for share in MANNERS for pair in ends
+    ]
     order = np.argsort(tracklets.begin, kind="stable")
     patience = np.minimum(limits.longest, limits.step * (3 + 3 * tracklets.counts))
     low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
@@ -116,6 +157,24 @@ def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, 
     return pairs[chosen[gap <= reach + 1e-9]]
 
 
+def _emerged(tracklets: _Tracklets, limits: Limits, noise: Noise, unlike: Unlikeness) -> Pairs:
+    """Return joins of faces that went behind another to those that look alike and came out from behind the same one."""
+    behind, before = tracklets.covers()
+    order = np.argsort(tracklets.begin, kind="stable")
+    low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
+    high = np.searchsorted(tracklets.begin[order], tracklets.end + PATIENCE * limits.longest, side="right")
+    tail, place = expanded(low, high)
+    head = order[place]
+    shared = np.array([bool(behind[a] & before[b]) for a, b in zip(tail, head, strict=True)], bool)
+    shared &= np.minimum(tracklets.counts[tail], tracklets.counts[head]) >= SEEN
+    tail, head = tail[shared], head[shared]
+    manner = _Manner(tracklets, noise, *tracklets.clear_ends(limits))
+    apart = unlike.apart(tracklets.by_track, tail, head)
+    good = (apart < ALIKE) & manner.near(tail, head)
+    pairs = Pairs(tail[good], head[good], apart[good] / ALIKE * limits.margin * 2)
+    return pairs[unrivalled(pairs, margin=limits.margin, lefts=tracklets.overlap, rights=tracklets.overlap)]
+
+
 def _alike(pairs: Pairs, unlike: FloatArray, limits: Limits) -> Pairs:
     """Add what a difference in looks costs, and leave out pairs that differ too much."""
     return Pairs(pairs.left, pairs.right, pairs.cost + unlike)[unlike < limits.gate]
@@ -130,10 +189,10 @@ def _chunks(sizes: IntArray) -> list[IntArray]:
 class _Manner:
     """Tracklets' ends as faces would move that change their speed by so much."""
 
-    def __init__(self, tracklets: _Tracklets, noise: Noise) -> None:
+    def __init__(self, tracklets: _Tracklets, noise: Noise, last: IntArray, first: IntArray) -> None:
         self.noise = noise
-        self.tails = fit_motion(tracklets.rows, tracklets.last, tracklets.counts, step=-1, noise=noise)
-        self.heads = fit_motion(tracklets.rows, tracklets.first, tracklets.counts, step=1, noise=noise)
+        self.tails = fit_motion(tracklets.rows, last, last - tracklets.first + 1, step=-1, noise=noise)
+        self.heads = fit_motion(tracklets.rows, first, tracklets.last - first + 1, step=1, noise=noise)
 
     def costs(self, tail: IntArray, head: IntArray, limits: Limits) -> FloatArray:
         """Return twice the negative log likelihood of the ways from tails to heads, infinite beyond the limits.
@@ -155,6 +214,16 @@ class _Manner:
         distance = miss / spread + turn / (speeds + noise.wander**2 * dt) + grown
         good = (distance < limits.gate) & (miss < limits.miss**2)
         return np.where(good, distance + 2 * np.log(spread), np.inf)
+
+    def near(self, tail: IntArray, head: IntArray) -> BoolArray:
+        """Tell which heads are of about the size of the tails, and where they may be if nobody saw the way."""
+        tails, heads = self.tails, self.heads
+        dt = heads.seconds[head] - tails.seconds[tail]
+        size = np.exp((tails.log_size[tail] + heads.log_size[head]) / 2)
+        way = (tails.velocity[tail] + heads.velocity[head]) / 2 * dt[:, None]
+        miss = np.linalg.norm(heads.center[head] - tails.center[tail] - way, axis=1) / size
+        growth = np.abs(heads.log_size[head] - tails.log_size[tail])
+        return np.asarray((miss < 1 + dt) & (growth < GROWTH))
 
 
 def _absorbed(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:
