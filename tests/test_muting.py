@@ -111,6 +111,7 @@ CASES = {
     "flac": ("mkv", Clip(frames=60, audio=["flac"], audio_rate=44100)),
     "starts late": ("mp4", Clip(frames=60, audio=["aac"], audio_start=0.5, audio_length=1.6)),
     "longer than the picture": ("mp4", Clip(frames=20, audio=["aac"], audio_length=2.4)),
+    "a second hidden before the start": ("mp4", Clip(frames=60, audio=["aac"], audio_start=-1.0, audio_length=3.4)),
     "transport stream": ("ts", Clip(frames=60, audio=["aac"])),
 }
 

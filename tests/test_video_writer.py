@@ -198,6 +198,31 @@ def test_writer_strips_private_metadata_unless_told_otherwise(tmp_path: Path) ->
     assert b"Planted-Title" in full and b"Planted-Device" in full
 
 
+@pytest.mark.parametrize("codec", ["aac", "libopus"])
+def test_sound_that_an_edit_list_hides_is_not_in_the_output(tmp_path: Path, codec: str) -> None:
+    source = make(tmp_path / "a.mp4", Clip(frames=60, audio=[codec], audio_start=-1.0, audio_length=3))
+    copy_video(source, tmp_path / "b.mp4")
+    assert failed(source, tmp_path / "b.mp4") == []
+    assert _earliest(source) <= -0.9
+    assert _earliest(tmp_path / "b.mp4") >= -0.13
+    heard, kept = (_decoded(path) for path in (source, tmp_path / "b.mp4"))
+    assert len(heard) == len(kept)
+    apart = np.abs(heard - kept)
+    assert apart.max() < 0.02, "a decoder that starts later goes its own way for some hundredths of a second"
+    assert apart[9600:].max() < 1e-6
+
+
+def _earliest(path: Path) -> float:
+    with av.open(str(path)) as container:
+        times = [float(packet.pts * packet.time_base) for packet in container.demux(audio=0) if packet.pts is not None]
+        return min(times)
+
+
+def _decoded(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+
+
 def test_writer_leaves_out_subtitles_and_chapters_and_says_so(tmp_path: Path) -> None:
     source = with_subtitles(tmp_path / "a.mkv")
     writer = copy_video(source, tmp_path / "b.mp4")

@@ -21,7 +21,7 @@ from redactkit.video.encoding import choose_encoding
 from redactkit.video.muting import BLOCK, first_sound
 from redactkit.video.opening import av_errors, opened
 from redactkit.video.probe import probe
-from redactkit.video.sound import COPIED
+from redactkit.video.sound import COPIED, Playing
 from redactkit.video.timing import start_shift
 
 __all__ = ["CHECKS", "compare_files"]
@@ -32,11 +32,17 @@ _AUDIO_START = 1e-3
 
 @dataclass(frozen=True)
 class _Sound:
-    """One audio stream, read through: its first packet's time, how many there are, and a hash of all their bytes."""
+    """One audio stream, read through.
+
+    ``start`` is the time of its first packet, ``played`` of the first that is played, which is ``length`` s long;
+    ``packets`` says how many there are, and ``digest`` is a hash of all their bytes.
+    """
 
     codec: str
     rate: int
     start: float
+    played: float
+    length: float
     packets: int
     digest: str
 
@@ -132,15 +138,16 @@ def _sound_checks(source: VideoInfo, got: VideoInfo, audio: str, mute: Ranges) -
     yield _equal("audio tracks", len(before), len(after))
     shift = float(start_shift(source))
     for number, (old, new) in enumerate(zip(before, after, strict=False), 1):
-        apart = abs(old.start + shift - new.start)
         if old.codec in COPIED and not mute:
+            apart = abs(old.start + shift - new.start)
             yield f"audio {number} start", old.start + shift, new.start, apart <= _AUDIO_START, ""
             yield _equal(f"audio {number} packets", old.packets, new.packets)
             yield _equal(f"audio {number} bytes", old.digest, new.digest, "copied")
         else:
-            # An encoder puts a block before the sound, which players leave out.
-            within = _AUDIO_START + BLOCK / new.rate
-            yield f"audio {number} start", old.start + shift, new.start, apart <= within, ""
+            # Players leave out the block that an encoder puts before the sound, and the start of a packet.
+            apart = abs(old.played + shift - new.played)
+            within = _AUDIO_START + max(BLOCK / new.rate, old.length)
+            yield f"audio {number} start", old.played + shift, new.played, apart <= within, ""
             yield _equal(f"audio {number} codec", "aac", new.codec, f"transcoded from {old.codec}")
     if mute and after:
         yield from _silence_checks(got.path, tuple((first + shift, last + shift) for first, last in mute))
@@ -168,17 +175,22 @@ class _Reading:
 
     def __init__(self, context: av.AudioCodecContext) -> None:
         self._codec, self._rate = context.codec.canonical_name, context.sample_rate
-        self._packets, self._start = 0, 0.0
+        self._packets, self._start, self._played, self._length = 0, 0.0, 0.0, 0.0
         self._hash = hashlib.sha256()
+        self._playing = Playing()
 
     def add(self, packet: Packet[Any]) -> None:
-        if not self._packets:
-            self._start = float((packet.pts or 0) * packet.time_base)
-        self._packets += 1
-        self._hash.update(_payload(bytes(packet), self._codec))
+        kept = self._playing.pass_on(packet)
+        if kept and not self._packets:
+            self._start, self._played = (float((each.pts or 0) * each.time_base) for each in (kept[0], packet))
+            self._length = float((packet.duration or 0) * packet.time_base)
+        self._packets += len(kept)
+        for each in kept:
+            self._hash.update(_payload(bytes(each), self._codec))
 
     def result(self) -> _Sound:
-        return _Sound(self._codec, self._rate, self._start, self._packets, self._hash.hexdigest())
+        times = (self._start, self._played, self._length)
+        return _Sound(self._codec, self._rate, *times, self._packets, self._hash.hexdigest())
 
 
 def _payload(data: bytes, codec: str) -> bytes:

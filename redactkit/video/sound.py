@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,11 +19,13 @@ from redactkit.clock import Ranges
 from redactkit.video.muting import BLOCK, Muting
 from redactkit.video.opening import open_container
 
-__all__ = ["COPIED", "AudioFeed"]
+__all__ = ["COPIED", "AudioFeed", "Playing"]
 
 COPIED = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_BITS_PER_CHANNEL = 96_000
+_PREROLL = Fraction(1, 10)  # seconds; Opus asks for 80 ms, the most of all (RFC 7845, 4.6)
+_PREROLL_PACKETS = 64
 
 
 class AudioFeed:
@@ -147,11 +150,15 @@ class _Copy(_Track):
 
     def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction) -> None:
         super().__init__(source, output.add_stream_from_template(source), shift)
+        self._playing = Playing()
         self._held: Packet[Any] | None = None
         self._last = 0
         self._length = 1
 
     def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        return [ready for played in self._playing.pass_on(packet) for ready in self._pass(played)]
+
+    def _pass(self, packet: Packet[Any]) -> list[Packet[Any]]:
         dts = packet.dts if packet.dts is not None else packet.pts
         dts = self._last if dts is None else dts + round(self.shift / self.base)
         if self._held is not None:
@@ -174,6 +181,30 @@ class _Copy(_Track):
 
     def finish(self) -> list[Packet[Any]]:
         return self._release(None)
+
+
+class Playing:
+    """Leaves out packets that a file keeps from players, but for those that a decoder needs to get going.
+
+    What an edit list hides was cut off, and would still be there for everybody who looks (ISO/IEC 14496-12, 8.6.6).
+    """
+
+    def __init__(self) -> None:
+        self._hidden: deque[Packet[Any]] = deque(maxlen=_PREROLL_PACKETS)
+
+    def pass_on(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        """Return the packets that stay, this one included if it does; a hidden one waits for one that is played."""
+        if packet.is_discard:
+            self._hidden.append(packet)
+            return []
+        start = _seconds(packet)
+        needed = [hidden for hidden in self._hidden if 0 <= start - _seconds(hidden) <= _PREROLL]
+        self._hidden.clear()
+        return [*needed, packet]
+
+
+def _seconds(packet: Packet[Any]) -> Fraction:
+    return Fraction((packet.pts or 0) * (packet.time_base or 0))
 
 
 class _Transcode(_Track):
