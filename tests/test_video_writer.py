@@ -209,7 +209,7 @@ def test_sound_that_an_edit_list_hides_is_not_in_the_output(tmp_path: Path, code
     assert len(heard) == len(kept)
     apart = np.abs(heard - kept)
     assert apart.max() < 0.02, "a decoder that starts later goes its own way for some hundredths of a second"
-    assert apart[9600:].max() < 1e-6
+    assert apart[9600:].max() < 1e-3
 
 
 def _earliest(path: Path) -> float:
