@@ -84,22 +84,33 @@ def process_of(worker):
 def test_bad_files_fail_by_themselves(clips, tmp_path, capsys):
     inputs = tmp_path / "in"
     inputs.mkdir()
-    good = inputs / "good.mp4"
-    good.write_bytes((clips / "clip00.mp4").read_bytes())
+    good = (clips / "clip00.mp4").read_bytes()
+    for name in ("a.mp4", "z.mp4"):
+        (inputs / name).write_bytes(good)
     (inputs / "text.mp4").write_text("this is no video")
-    (inputs / "half.mp4").write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    (inputs / "half.mp4").write_bytes(good[: len(good) // 2])
     (inputs / "empty.mp4").touch()
-    command = ["batch", str(inputs), str(tmp_path / "none.mp4"), "-o", str(tmp_path / "out"), "--quiet"]
+    circle = tmp_path / "circle.mp4"
+    circle.symlink_to(circle)
+    command = ["batch", str(inputs), str(circle), str(tmp_path / "none.mp4"), "-o", str(tmp_path / "out"), "--quiet"]
     assert main([*command, "--workers", "1", "--report", str(tmp_path / "report.csv")]) == 1
     said = capsys.readouterr()
-    assert "1 done, 4 failed" in said.out
-    assert len(said.err.splitlines()) == 4
+    assert "2 done, 5 failed" in said.out
+    assert len(said.err.splitlines()) == 5
     assert "Traceback" not in said.err
     table = pd.read_csv(tmp_path / "report.csv", keep_default_na=False).set_index("video")
-    assert table["state"].tolist() == ["failed", "done", "failed", "failed", "failed"]
-    assert "is empty" in table.loc[str(inputs / "empty.mp4"), "error"]
-    assert "not there for worker" in table.loc[str(tmp_path / "none.mp4"), "error"]
-    assert sorted(path.name for path in (tmp_path / "out").glob("*.mp4")) == ["good_redacted.mp4"]
+    states = {Path(name).name: state for name, state in table["state"].items()}
+    assert states == dict.fromkeys(("empty.mp4", "half.mp4", "text.mp4", "circle.mp4", "none.mp4"), "failed") | {
+        "a.mp4": "done",
+        "z.mp4": "done",
+    }
+    errors = {Path(name).name: error for name, error in table["error"].items()}
+    assert "is empty" in errors["empty.mp4"]
+    assert "could not open it as a video" in errors["text.mp4"]
+    assert "not there for worker" in errors["none.mp4"]
+    assert all(bool(error) == (states[name] == "failed") for name, error in errors.items())
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.mp4")) == ["a_redacted.mp4", "z_redacted.mp4"]
+    assert not list((tmp_path / "out").rglob("*redactkit-part*"))
 
 
 def test_outputs_of_others_are_not_replaced(clips, tmp_path):
