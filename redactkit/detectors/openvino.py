@@ -24,9 +24,6 @@ Reader = Callable[[Outputs, tuple[int, int]], Result]
 
 STRIDE = 32
 SIZES_KEPT = 6
-LARGE = 512 * 1024
-"""Pixels from which one picture keeps all cores busy; several at once would only take more memory."""
-
 TELEMETRY = "openvino_telemetry"
 
 
@@ -174,15 +171,15 @@ class Network:
         steps.input().model().set_layout(ov.Layout("NCHW"))
         if self._reverse:
             steps.input().preprocess().reverse_channels()
-        config = self._config if size[0] * size[1] < LARGE else {**self._config, "NUM_STREAMS": 1}
-        compiled = self._core.compile_model(steps.build(), self.device, config)
+        compiled = self._core.compile_model(steps.build(), self.device, self._config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]
         return _Compiled(size, [compiled.create_infer_request() for _ in range(count)], names)
 
 
 def _configuration(threads: int | None, precision: str | None) -> dict[str, Any]:
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    # One picture on all cores: as quick as several at once, sooner done where only one is there, and half the memory.
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": 1}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = threads
     if precision is not None:
