@@ -12,6 +12,7 @@ from redactkit.cli import main
 from redactkit.errors import OptionError
 from redactkit.redaction import prepare, read_report, redact
 from redactkit.redaction.parts import join_parts, prepare_parts, write_part
+from redactkit.redaction.report import sound_settings
 from redactkit.reproduction import reproduce
 from redactkit.verification import verify
 from redactkit.video import VideoReader, VideoWriter, compare_files, probe
@@ -185,6 +186,18 @@ def test_the_report_and_what_comes_after_know_the_ranges(tmp_path):
     assert any("1 time range(s) of it muted" in note for note in told["notes"])
     assert verify(source, report.output, truth, progress=False).fidelity["ok"].all()
     assert reproduce(report.path, annotations=truth, progress=False).ok
+
+
+def test_sound_settings_are_those_of_the_report_that_is_about_the_file(tmp_path):
+    source = make(tmp_path / "a.mp4", Clip(frames=12, audio=["aac"]))
+    truth = faces_of(probe(source))
+    report = redact(source, truth, output=tmp_path / "b.mp4", audio="drop", progress=False)
+    assert sound_settings(report.output) == {"audio": "drop", "mute": ()}
+    assert verify(source, report.output, truth, progress=False).fidelity["ok"].all()
+    told = read_report(report.path)
+    for broken in ({**told, "output_sha256": "0"}, {**told, "settings": {"mute": "always"}}, [], {}):
+        report.path.write_text(json.dumps(broken))
+        assert sound_settings(report.output) in ({}, {"audio": "keep", "mute": ()})
 
 
 def test_parts_are_joined_with_the_sound_muted(tmp_path):

@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ import pandas as pd
 
 import redactkit
 from redactkit.annotations import Annotations
+from redactkit.clock import check_ranges
 from redactkit.files import write_text
 from redactkit.media import file_sha256
 from redactkit.redaction.plan import Plan
@@ -159,11 +161,12 @@ def read_report(path: str | Path) -> dict[str, Any]:
 
 
 def sound_settings(output: str | Path) -> dict[str, Any]:
-    """Return ``audio`` and ``mute`` with which a video was redacted, by the report beside it; nothing without one."""
+    """Return ``audio`` and ``mute`` with which a video was redacted, by its own report; nothing without one."""
     path = Path(output).with_suffix(".report.json")
     try:
         told = read_report(path)
         settings = told["settings"] if told.get("output_sha256") == file_sha256(output) else {}
-        return {name: settings[name] for name in ("audio", "mute") if name in settings}
+        mute = check_ranges(settings.get("mute", ()), end=math.inf)
+        return {"audio": settings.get("audio", "keep"), "mute": mute}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
