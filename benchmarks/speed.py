@@ -28,6 +28,7 @@ from redactkit.tables import BOX
 from redactkit.video import VideoReader, probe
 
 FOLDER = Path(os.environ.get("REDACTKIT_BENCHMARKS", "/tmp/redactkit-benchmarks"))
+BASES = ("decode", "detector", "transcode", "deface", "deface 640x360")
 _ENCODED = {"transcode", "redact", "redact, no copy", "combined", "deface", "deface 640x360"}
 
 
@@ -83,7 +84,7 @@ def run_clip(size: str, seconds: int, faces: int, *, share: float, steps: list[s
         print(f"{row['clip']}: {step}: {row['fps']:.1f} fps, {result['peak']:.0f} MB", file=sys.stderr, flush=True)
     rates = {row["step"]: row["fps"] for row in rows}
     for row in rows:
-        row |= {f"/ {base}": row["fps"] / rates[base] for base in ("decode", "transcode", "deface") if base in rates}
+        row |= {f"/ {base}": row["fps"] / rates[base] for base in BASES if base in rates}
     return rows
 
 
@@ -201,9 +202,7 @@ def _markdown(table: pd.DataFrame) -> str:
             "clip",
             "step",
             "fps",
-            "/ decode",
-            "/ transcode",
-            "/ deface",
+            *(f"/ {base}" for base in BASES),
             "peak",
             "bytes",
             "SSIM outside",

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import redactkit as rk
+from redactkit.analysis.search import plan_search
 from redactkit.annotations import Annotations
+from redactkit.detectors import run_detector
 from redactkit.video import VideoReader
 from redactkit.video.encoding import choose_encoding
 
 Result = dict[str, Any]
+PREPARED = 25
 
 
 def decode(clip: Path, output: Path) -> Result:
@@ -40,6 +43,23 @@ def transcode(clip: Path, output: Path) -> Result:
             target.mux(stream.encode(frame))  # type: ignore[union-attr]
         target.mux(stream.encode(None))  # type: ignore[union-attr]
     return {"bytes": output.stat().st_size}
+
+
+def detector(clip: Path, output: Path) -> Result:
+    """Run the detector alone, on pictures prepared before the clock starts, as often as the clip has frames."""
+    search = plan_search(rk.probe(clip))
+    with VideoReader(clip) as reader:
+        first = search.looks[0]
+        prepared = [
+            [look.picture(frame.rgb(width=first.width, height=first.height)) for look in search.looks]
+            for frame in reader.frames(0, PREPARED)
+        ]
+        frames = reader.info.frame_count
+    run_detector(search.detector, prepared[0])
+    start = time.perf_counter()
+    for number in range(frames):
+        run_detector(search.detector, prepared[number % len(prepared)])
+    return {"seconds": time.perf_counter() - start}
 
 
 def analyze(clip: Path, output: Path) -> Result:
@@ -81,6 +101,7 @@ def _truth(clip: Path) -> Annotations:
 
 STEPS = {
     "decode": decode,
+    "detector": detector,
     "transcode": transcode,
     "analyze": analyze,
     "redact": redact,
