@@ -304,6 +304,21 @@ def test_smooth_leaves_a_steady_face_and_a_drawn_box_alone():
     pd.testing.assert_frame_equal(smooth(drawn), drawn)
 
 
+def test_smooth_keeps_the_size_of_a_face_that_something_passes_before():
+    rows = path(1, range(40), size=60)
+    hidden = rows["frame"].between(15, 22)
+    dipped = rows.assign(width=rows["width"].where(~hidden, 35.0), x=rows["x"].where(~hidden, rows["x"] + 12))
+    assert smooth(dipped)["width"].min() < 50
+    whole = smooth(dipped, dip=10)
+    assert whole["width"].min() >= 60 - 1e-9
+    assert whole["width"].max() < 70
+
+
+def test_smooth_lets_a_face_that_goes_away_grow_smaller():
+    rows = path(1, range(40)).assign(width=np.linspace(80, 40, 40), height=np.linspace(100, 50, 40))
+    assert smooth(rows, dip=10)["width"].iloc[-1] == pytest.approx(40, abs=3)
+
+
 def test_smooth_carries_nothing_over_a_cut_or_a_gap():
     rows = table(path(1, range(10)), path(1, range(10, 20), x=900), path(1, range(30, 40), x=50))
     calm = smooth(rows, cuts=[10], reach=5)

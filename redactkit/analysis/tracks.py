@@ -18,6 +18,9 @@ __all__ = ["find_tracks"]
 FILL_GAP = 0.5
 """Seconds of a gap that is interpolated where neither detector nor pixels showed the face."""
 
+PASSING = 0.8
+"""Seconds for which something that passes before a face may make its box smaller."""
+
 
 def find_tracks(
     reader: VideoReader, scan: Scan, *, roll: float = 0.0, progress: ProgressLike = False
@@ -60,7 +63,7 @@ def find_tracks(
     filled = fill_gaps(walked, times=info.times, cuts=cuts, longest=round(FILL_GAP * rate))
     held = round(roll * rate)
     rolled = extend(filled, before=held, after=held, times=info.times, cuts=cuts)
-    numbered = sort_detections(renumber(smooth(rolled, cuts=cuts)))
+    numbered = sort_detections(renumber(smooth(rolled, cuts=cuts, dip=round(PASSING * rate / 2))))
     return numbered, _numbered_after(numbered, discarded)
 
 

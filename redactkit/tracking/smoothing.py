@@ -17,11 +17,13 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2) -> pd.DataFrame:
+def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, dip: int = 0) -> pd.DataFrame:
     """Smooth every track's boxes over time.
 
     Each edge becomes a centred, weighted mean over ``2 * reach + 1`` frames, then is pushed outwards, itself
     smoothly, until it covers the edge it came from. Over frames without a box nothing is carried, nor over a cut.
+    A box that is smaller for a while than on both sides of it keeps its size, about its middle: something passed
+    before the face.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2) ->
         Frames that start a new shot.
     reach : int
         Frames to look at on each side; 0 leaves all as it is.
+    dip : int
+        Half of the most frames for which a box may be smaller than before and after.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2) ->
     Raises
     ------
     OptionError
-        If ``reach`` is negative.
+        If ``reach`` or ``dip`` is negative.
 
     Examples
     --------
@@ -49,12 +53,12 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2) ->
     >>> smooth(as_detections(rows), reach=1)["x"].round(1).tolist()
     [10.0, 12.0, 10.0]
     """
-    if reach < 0:
-        raise OptionError(f"reach must be 0 or more frames, got {reach}")
+    if min(reach, dip) < 0:
+        raise OptionError(f"reach and dip must be 0 or more frames, got {reach} and {dip}")
     order = np.lexsort((detections["frame"].to_numpy(), detections["face_id"].to_numpy()))
     rows = detections.iloc[order]
     run = _runs(rows, cuts)
-    boxes = rows[BOX].to_numpy()
+    boxes = _whole(rows[BOX].to_numpy(), run, dip)
     # Negated, the far edges grow outwards downwards like the near ones, so that one rule serves all four.
     edges = np.hstack([boxes[:, :2], -(boxes[:, :2] + boxes[:, 2:])])
     edges = _covering_mean(edges, run, reach)
@@ -63,6 +67,14 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2) ->
     drawn = (detections["source"] == "manual").to_numpy()
     result[drawn] = detections.loc[drawn, BOX].to_numpy()
     return detections.assign(**{name: result[:, column] for column, name in enumerate(BOX)})
+
+
+def _whole(boxes: FloatArray, run: IntArray, dip: int) -> FloatArray:
+    """Grow boxes about their middles to the size they have on both sides: the morphological closing of their sides."""
+    spread = _windowed_max(boxes[:, 2:], run, dip)
+    top = spread.max(initial=0) + 1
+    sides = top - _windowed_max(top - spread, run, dip)
+    return np.hstack([boxes[:, :2] - (sides - boxes[:, 2:]) / 2, sides])
 
 
 def _runs(rows: pd.DataFrame, cuts: ArrayLike) -> IntArray:
