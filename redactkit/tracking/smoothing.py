@@ -23,7 +23,8 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     Each edge becomes a centred, weighted mean over ``2 * reach + 1`` frames, then is pushed outwards, itself
     smoothly, until it covers the edge it came from. Over frames without a box nothing is carried, nor over a cut.
     A box that is smaller for a while than on both sides of it keeps its size, about its middle: something passed
-    before the face.
+    before the face. So does one that gets smaller just before its track ends, or is at first: the face goes behind
+    something, or comes out.
 
     Parameters
     ----------
