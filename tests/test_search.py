@@ -98,9 +98,9 @@ def test_resolve_detector_refuses_unknown_words():
         plan_search(info(), detector=blind, sensitivity="medium")
 
 
-def test_search_light_halves_the_detail_and_leaves_the_coarse_look():
+def test_search_light_halves_the_detail_and_has_no_coarse_look():
     search = plan_search(info(width=1920, height=1080))
-    assert [(look.width, look.height) for look in search.light] == [(640, 352), (320, 180)]
+    assert [(look.width, look.height) for look in search.light] == [(640, 352)]
 
 
 def test_search_light_is_none_where_every_frame_counts():
@@ -108,12 +108,13 @@ def test_search_light_is_none_where_every_frame_counts():
     assert plan_search(info(), detector=blind).light == ()
 
 
-def test_search_sees_lightly_only_large_faces():
+def test_search_sees_lightly_only_large_faces_that_do_not_fill_the_frame():
     video = info(width=1920, height=1080)
     search = plan_search(video)
     assert search.sees_lightly(np.zeros((0, 5)), video)
     assert search.sees_lightly(np.array([[0, 0, 61.0, 61.0, 0.9]]), video)
     assert not search.sees_lightly(np.array([[0, 0, 61.0, 61.0, 0.9], [0, 0, 59.0, 70.0, 0.9]]), video)
+    assert not search.sees_lightly(np.array([[0, 0, 400.0, 500.0, 0.9]]), video)
 
 
 def test_search_without_light_looks_sees_nothing_lightly():

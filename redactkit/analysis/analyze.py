@@ -23,6 +23,9 @@ from redactkit.video.parts import PART_FRAMES
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
+CACHE = 12
+"""Frames kept for the walks, which go on or a few steps back."""
+
 
 def default_folder(video: str | Path) -> Path:
     """Return where the first pass writes when nobody says: ``foo_analysis`` beside ``foo``."""
@@ -112,11 +115,12 @@ def analyze(
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
-    with VideoReader(source, info=probe(source)) as reader:
+    with VideoReader(source, info=probe(source), cache=CACHE) as reader:
         search = settle_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
         found = scan(reader, search, keep=keep, part_frames=part_frames, progress=progress)
+        getattr(search.detector, "release", lambda: None)()
         annotations = _annotate(reader, found, roll=roll, progress=progress)
         if folder is None or keep is None:
             return annotations

@@ -98,6 +98,7 @@ def search_frames(
         for block in _blocks(ahead, info):
             scanner.scan(block)
             done([shot.frame.index for shot in block])
+            block.clear()  # or its frames would be held until the next block is whole
     return found
 
 

@@ -44,6 +44,8 @@ class Thresholds:
 EVERY = 0.24
 LARGE = 20.0
 """Pixels across a face in a light look from which it is as good as the full one."""
+HUGE = 0.25
+"""Share of such a look's width up to which that holds: larger faces want the coarse look too."""
 
 SENSITIVITIES = {
     "centerface": {
@@ -95,11 +97,14 @@ class Search:
         """Looks at half the detail, for frames in which only large faces are expected; none where all are searched."""
         if not self.every or getattr(self.detector, "name", None) not in SENSITIVITIES:
             return ()
-        return tuple(look if look.canvas else look.halved() for look in self.looks)
+        return tuple(look.halved() for look in self.looks if look.canvas is None)
 
     def sees_lightly(self, faces: FloatArray, info: VideoInfo) -> bool:
-        """Tell whether all these faces of a frame, shape (N, 5), are large enough for the light looks."""
-        return bool(self.light) and bool((faces[:, 2:4] * self.light[0].width >= LARGE * info.width).all())
+        """Tell whether all these faces of a frame, shape (N, 5), are large enough for the light looks, none huge."""
+        if not self.light:
+            return False
+        sides = faces[:, 2:4] * (self.light[0].width / info.width)
+        return bool((sides >= LARGE).all() and (sides <= HUGE * self.light[0].width).all())
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -24,6 +24,9 @@ Reader = Callable[[Outputs, tuple[int, int]], Result]
 
 STRIDE = 32
 SIZES_KEPT = 6
+LARGE = 512 * 1024
+"""Pixels of a large picture."""
+
 TELEMETRY = "openvino_telemetry"
 
 
@@ -172,7 +175,8 @@ class Network:
         if self._reverse:
             steps.input().preprocess().reverse_channels()
         compiled = self._core.compile_model(steps.build(), self.device, self._config)
-        count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        # A second request is filled while the first one runs; for large pictures its memory is not worth the time.
+        count = 1 if size[0] * size[1] >= LARGE else 2
         names = [sorted(output.get_names()) for output in compiled.outputs]
         return _Compiled(size, [compiled.create_infer_request() for _ in range(count)], names)
 
