@@ -26,7 +26,10 @@ PRESETS = (
     "placebo",
 )
 _DEFAULT_CRF = {"h264": 18.0, "hevc": 20.0}
-_DEFAULT_PRESET = {"h264": "veryfast", "hevc": "superfast"}
+_DEFAULT_PRESET = {"h264": "superfast", "hevc": "superfast"}
+# x264 leaves these out of "superfast", which then takes two to three times the bytes. With them it needs two thirds of
+# the time of "veryfast" for files a tenth larger of the same quality (SSIM lower by 0.001).
+_LOOK_AHEAD = "mbtree=1:rc-lookahead=10"
 _PARAMS = {"h264": "x264-params", "hevc": "x265-params"}
 _SMALLEST_HEVC = 16
 # What x264 and x265 write depends on how many frames they work on at once, so that is the same on every machine.
@@ -79,7 +82,7 @@ def choose_encoding(
     crf : float, optional
         Constant rate factor, 0 (largest) to 51; 18 for h264 and 20 for hevc where not given.
     preset : str, optional
-        Of x264 and x265, from ``"ultrafast"`` to ``"placebo"``.
+        Of x264 and x265, from ``"ultrafast"`` to ``"placebo"``; where not given one chosen by quality per time.
     traits : Traits, optional
         Of the source: its fields and light levels.
 
@@ -186,8 +189,13 @@ def _options(codec: str, traits: Traits, *, crf: float | None, preset: str | Non
     if speed not in PRESETS:
         raise OptionError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
     options = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0", "threads": str(_THREADS)}
-    extra = _x265(traits) if codec == "hevc" else f"{traits.fields}=1" if traits.fields else ""
+    extra = _x265(traits) if codec == "hevc" else _x264(traits, preset)
     return options | ({_PARAMS[codec]: extra} if extra else {})
+
+
+def _x264(traits: Traits, preset: str | None) -> str:
+    fields = [f"{traits.fields}=1"] * bool(traits.fields)
+    return ":".join([*fields, *[_LOOK_AHEAD] * (preset is None)])
 
 
 def _x265(traits: Traits) -> str:
