@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -161,16 +162,17 @@ def walk_all(
         Is told of the walks that ended.
     """
     most = max(1, round(options.unseen * float(reader.info.frame_rate)))
-    before: Frame | None = None
+    before: _Shown | None = None
     for number, group in _by_frame(walks):
         try:
-            before = before if before and before.index == group[0].frame else reader.frame_at(group[0].frame)
-            frame = reader.frame_at(number)
+            if before is None or before.frame.index != group[0].frame:
+                before = _Shown.of(reader.frame_at(group[0].frame))
+            shown = _Shown.of(reader.frame_at(number))
         except VideoError:
             _end(group)
         else:
-            _step(group, before, frame, _Judge(taken, reader.info, options, most), detector)
-            before = frame
+            _step(group, before, shown, _Judge(taken, reader.info, options, most), detector)
+            before = shown
         done(sum(walk.ended for walk in group))
 
 
@@ -194,16 +196,29 @@ def _end(group: Sequence[Walk]) -> None:
         walk.ended = True
 
 
-def _step(group: Sequence[Walk], before: Frame, frame: Frame, judge: _Judge, detector: Detector) -> None:
-    scale = min(1.0, GRAY_SIDE / max(frame.size))
-    width, height = (max(1, round(side * scale)) for side in frame.size)
-    old, new = (shown.gray(width=width, height=height) for shown in (before, frame))
+@dataclass(frozen=True)
+class _Shown:
+    """A frame with its brightness, at most `GRAY_SIDE` pixels long, and how much smaller that is."""
+
+    frame: Frame
+    gray: Image
+    scale: float
+
+    @classmethod
+    def of(cls, frame: Frame) -> Self:
+        scale = min(1.0, GRAY_SIDE / max(frame.size))
+        width, height = (max(1, round(side * scale)) for side in frame.size)
+        return cls(frame, frame.gray(width=width, height=height), scale)
+
+
+def _step(group: Sequence[Walk], before: _Shown, shown: _Shown, judge: _Judge, detector: Detector) -> None:
+    scale = shown.scale
     for walk in group:
-        walk.sight = _sight(old, walk.box * scale) if not walk.unseen else walk.sight
-    moved, held = _followed(old, new, np.array([walk.box for walk in group]) * scale)
-    found = look_closer(detector, frame.rgb(), moved / scale)
+        walk.sight = _sight(before.gray, walk.box * scale) if not walk.unseen else walk.sight
+    moved, held = _followed(before.gray, shown.gray, np.array([walk.box for walk in group]) * scale)
+    found = look_closer(detector, shown.frame.rgb(), moved / scale)
     for walk, box, certain, faces in zip(group, moved, held, found, strict=True):
-        alike = certain and _likeness(walk.sight, _sight(new, box)) >= judge.options.alike
+        alike = certain and _likeness(walk.sight, _sight(shown.gray, box)) >= judge.options.alike
         judge.step(walk, box / scale, certain=bool(alike), found=faces)
 
 
