@@ -159,7 +159,8 @@ def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, mo
     panel.close()
 
 
-def test_cancelled_pass_leaves_no_file(review: Review, tmp_path: Path) -> None:
+def test_cancelled_pass_leaves_no_file(review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("redactkit.widgets.runner._TOLD_EVERY", 0.0)  # or a quick pass is over before it is told of
     panel = RedactPanel(review, examples=False)
 
     def cancel_once_it_runs(_: Any) -> None:
