@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import threading
@@ -29,6 +30,10 @@ from redactkit.video import VideoReader, probe
 
 FOLDER = Path(os.environ.get("REDACTKIT_BENCHMARKS", "/tmp/redactkit-benchmarks"))
 BASES = ("decode", "detector", "transcode", "deface", "deface 640x360")
+_READING = """Every row of a table was taken in one run, one step after the other, each in a process of
+its own; frames a second are of the whole step without imports. `/ decode` and so on are ratios of frames a second. Peak
+memory is that of the process and its children. SSIM is of luma outside the faces; coverage is the share of true boxes
+of which the boxes found hide 70 %."""
 _ENCODED = {"transcode", "redact", "redact, no copy", "combined", "deface", "deface 640x360"}
 
 
@@ -45,7 +50,7 @@ def main() -> None:
     if options.json:
         Path(options.json).write_text(table.to_json(orient="records", indent=1))
     if options.markdown:
-        Path(options.markdown).write_text(f"{_machine()}\n\n{_markdown(table)}\n")
+        _write_markdown(Path(options.markdown), table, append=options.append)
 
 
 def _parse() -> argparse.Namespace:
@@ -57,6 +62,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=lambda text: text.split(","), default=list(STEPS))
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--markdown", metavar="FILE")
+    parser.add_argument("--append", action="store_true", help="put the table after those that are in FILE")
     return parser.parse_args()
 
 
@@ -193,6 +199,13 @@ def _machine() -> str:
     )
     day = time.strftime("%Y-%m-%d")
     return f"{cpu or platform.processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {day}"
+
+
+def _write_markdown(path: Path, table: pd.DataFrame, *, append: bool) -> None:
+    """Write a page with the table and the command that made it, or add both to the page."""
+    page = path.read_text() if append and path.exists() else f"# How fast it is\n\n{_machine()}. {_READING}\n"
+    given = [word for word in sys.argv[1:] if word not in ("--markdown", "--append", str(path))]
+    path.write_text(f"{page}\n`{shlex.join(['python', '-m', 'benchmarks', *given])}`\n\n{_markdown(table)}\n")
 
 
 def _markdown(table: pd.DataFrame) -> str:
