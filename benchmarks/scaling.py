@@ -75,9 +75,8 @@ def measure_workers(clip: Path, folder: Path, *, part_frames: int) -> None:
     found = [(folder / str(workers) / f"{clip.stem}_annotations.json").read_bytes() for workers in times]
     reports = [read_report(folder / str(workers) / f"{clip.stem}_redacted.report.json") for workers in (1, 2)]
     said = f"{times[1]:.1f} s with one worker, {times[2]:.1f} s with two: {times[1] / times[2]:.2f} times as fast"
-    print(
-        f"{probe(clip).frame_count} frames: analyze alone {times[0]:.1f} s; both passes by parts of {part_frames}: {said}"
-    )
+    print(f"{probe(clip).frame_count} frames: analyze alone {times[0]:.1f} s")
+    print(f"both passes by parts of {part_frames} frames: {said}")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"annotations byte-equal: {found[0] == found[1] == found[2]}; fidelity holds: {[one.ok for one in reports]}")
     same = compare_frames(*(folder / str(workers) / f"{clip.stem}_redacted.mp4" for workers in (1, 2)))

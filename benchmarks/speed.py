@@ -34,7 +34,7 @@ _READING = """Every row of a table was taken in one run, one step after the othe
 its own; frames a second are of the whole step without imports. `/ decode` and so on are ratios of frames a second. Peak
 memory is that of the process and its children. SSIM is of luma outside the faces; coverage is the share of true boxes
 of which the boxes found hide 70 %."""
-_ENCODED = {"transcode", "redact", "redact, no copy", "combined", "deface", "deface 640x360"}
+_ENCODED = {"transcode", "redact", "redact no copy", "combined", "deface", "deface 640x360"}
 
 
 def main() -> None:

