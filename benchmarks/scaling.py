@@ -66,19 +66,24 @@ def measure_workers(clip: Path, folder: Path, *, part_frames: int) -> None:
     began = time.perf_counter()
     analyze(clip, output=folder / "0", progress=False)
     times = {0: time.perf_counter() - began}
+    cores = os.sched_getaffinity(0)
     for workers in (1, 2):
         began = time.perf_counter()
+        os.sched_setaffinity(0, sorted(cores)[:workers])
         with submit(clip, output=folder / str(workers), workers=workers, part_frames=part_frames) as jobs:
             jobs.wait()
             assert jobs.counts()["done"] == 1, jobs.table()["error"].tolist()
         times[workers] = time.perf_counter() - began
+        os.sched_setaffinity(0, cores)
     found = [(folder / str(workers) / f"{clip.stem}_annotations.json").read_bytes() for workers in times]
     reports = [read_report(folder / str(workers) / f"{clip.stem}_redacted.report.json") for workers in (1, 2)]
-    said = f"{times[1]:.1f} s with one worker, {times[2]:.1f} s with two: {times[1] / times[2]:.2f} times as fast"
+    said = f"{times[1]:.1f} s with one worker on one core, {times[2]:.1f} s with two on two"
     print(f"{probe(clip).frame_count} frames: analyze alone {times[0]:.1f} s")
-    print(f"both passes by parts of {part_frames} frames: {said}")
+    print(f"both passes by parts of {part_frames} frames: {said}: {times[1] / times[2]:.2f} times as fast")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"annotations byte-equal: {found[0] == found[1] == found[2]}; fidelity holds: {[one.ok for one in reports]}")
+    print(
+        f"annotations byte-equal: {found[0] == found[1] == found[2]}; fidelity holds: {[one['ok'] for one in reports]}"
+    )
     same = compare_frames(*(folder / str(workers) / f"{clip.stem}_redacted.mp4" for workers in (1, 2)))
     print(f"redacted frames of one worker and of two: {same}")
 
