@@ -49,7 +49,7 @@ def short_parts(monkeypatch):
 
 def empty_part():
     nothing = np.zeros(0, np.int64)
-    return Part(0, 1, 1, nothing, np.zeros((0, 5)), np.zeros(0, bool), np.zeros((0, LENGTH), np.float32), nothing)
+    return Part(0, 1, 1, nothing, np.zeros((0, 5)), np.zeros(0, bool), np.zeros((0, LENGTH), np.uint8), nothing)
 
 
 def header(frames, keyframes):
@@ -134,7 +134,7 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
         np.array([3, 3, 8]),
         rng.random((3, 5)),
         np.array([1, 1, 0], bool),
-        rng.random((3, LENGTH)).astype(np.float32),
+        rng.integers(0, 255, (3, LENGTH), np.uint8),
         np.array([5]),
         ("packet at pts 3: ärger",),
     )

@@ -129,19 +129,20 @@ def test_link_does_not_join_faces_that_look_different():
     assert identities(rows, appearance=looks) == [{1, 2}]
 
 
-def test_link_lives_with_looks_that_are_not_known():
+@pytest.mark.parametrize("unknown", [np.nan, 0.0])
+def test_link_lives_with_looks_that_are_not_known(unknown):
     rows, looks = parted()
     np.testing.assert_array_equal(
-        link(rows, frame_rate=25, appearance=np.full_like(looks, np.nan))["face_id"],
+        link(rows, frame_rate=25, appearance=np.full_like(looks, unknown))["face_id"],
         link(rows, frame_rate=25)["face_id"],
     )
 
 
 def occluded(*, behind: bool = True):
     """A face that slows down behind a large one and comes out further on than its pace foretold, with their looks."""
-    front = path(1, range(120), x=300, size=160)
+    front = path(1, range(120), x=300 if behind else 900, size=160)
     into = path(2, range(30), x=459, vx=-1.0, size=80)
-    out = path(2, range(55, 90), x=565 if behind else 430, vx=-6.0, size=80)
+    out = path(2, range(55, 90), x=565, vx=-6.0, size=80)
     rows = table(front, into, out)
     return rows, np.eye(2)[rows["face_id"] - 1] + np.random.default_rng(0).normal(0, 0.05, (len(rows), 2))
 

@@ -12,7 +12,7 @@ from redactkit.analysis.parts import settle_search
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.tracks import find_tracks
 from redactkit.annotations import Annotations
-from redactkit.detectors import Detector
+from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.files import make_private, sweep_parts
 from redactkit.formats import write_annotations
@@ -120,7 +120,7 @@ def analyze(
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
         found = scan(reader, search, keep=keep, part_frames=part_frames, progress=progress)
-        getattr(search.detector, "release", lambda: None)()
+        release(search.detector)
         annotations = _annotate(reader, found, roll=roll, progress=progress)
         if folder is None or keep is None:
             return annotations

@@ -10,7 +10,7 @@ from redactkit.boxes import FloatArray
 __all__ = ["LENGTH", "Appearance", "describe"]
 
 Image = NDArray[np.uint8]
-Appearance = NDArray[np.float32]
+Appearance = NDArray[np.uint8]
 
 SIDE = 16
 LIGHT, TINT = 8, 8
@@ -26,7 +26,7 @@ LEAST = 4
 
 
 def describe(image: Image, boxes: FloatArray) -> Appearance:
-    """Describe faces by square roots of histograms, of lightness and of tint, so that one's product is their likeness.
+    """Describe faces by square roots of histograms, of lightness and of tint, whose product tells how alike they are.
 
     Parameters
     ----------
@@ -37,19 +37,19 @@ def describe(image: Image, boxes: FloatArray) -> Appearance:
 
     Returns
     -------
-    ndarray of shape (N, LENGTH), float32
-        Of length 1; NaN for a face of which the picture shows nothing.
+    ndarray of shape (N, LENGTH), uint8
+        In 255ths, so that those of a long film take little room; zeros for a face of which the picture shows nothing.
 
     References
     ----------
     Comaniciu, Ramesh, Meer: Real-Time Tracking of Non-Rigid Objects using Mean Shift, CVPR 2000 (the Bhattacharyya
     coefficient of colour histograms).
     """
-    looks = np.full((len(boxes), LENGTH), np.nan, np.float32)
+    looks = np.zeros((len(boxes), LENGTH), np.uint8)
     for number, box in enumerate(boxes):
         parts = np.concatenate([_histograms(_cut(image, box, place)) for place in (HEAD, CHEST)])
         if parts.any():
-            looks[number] = np.sqrt(parts / parts.sum())
+            looks[number] = np.rint(255 * np.sqrt(parts / parts.sum()))
     return looks
 
 
@@ -67,12 +67,12 @@ def _cut(image: Image, box: FloatArray, place: tuple[float, float, float, float]
     return np.asarray(cv2.cvtColor(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB))
 
 
-def _histograms(lab: Image | None) -> Appearance:
+def _histograms(lab: Image | None) -> NDArray[np.float64]:
     """Return how often each lightness and each tint occurs, 0 where there is no picture."""
     if lab is None:
-        return np.zeros(LIGHT + TINT * TINT, np.float32)
+        return np.zeros(LIGHT + TINT * TINT)
     light, green_red, blue_yellow = lab.reshape(-1, 3).T.astype(np.intp)
     tint = np.clip((np.stack([green_red, blue_yellow]) - 96) // (64 // TINT), 0, TINT - 1)
     counts = [np.bincount(light * LIGHT // 256, minlength=LIGHT)]
     counts += [np.bincount(tint[0] * TINT + tint[1], minlength=TINT * TINT)]
-    return np.concatenate(counts).astype(np.float32)
+    return np.concatenate(counts).astype(np.float64)

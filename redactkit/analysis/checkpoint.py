@@ -42,8 +42,8 @@ class Part:
         x, y, width, height in pixels of the displayed frame, and confidence; best of a frame first.
     seen : ndarray of shape (N,), bool
         Whether the frame of each box was searched; other boxes lie between those of frames that were.
-    appearance : ndarray of shape (N, LENGTH), float32
-        What each face looks like, see `redactkit.analysis.appearance`; NaN for one that was not seen.
+    appearance : ndarray of shape (N, LENGTH), uint8
+        What each face looks like, see `redactkit.analysis.appearance`; zeros for one that was not seen.
     cuts : ndarray of int64
         Frames that start a new shot.
     errors : tuple of str

@@ -46,8 +46,8 @@ class Scan:
         frames that were not searched, since those around them tell enough.
     cuts : ndarray of int64
         Frames that start a new shot.
-    appearance : ndarray of shape (N, LENGTH), float32
-        What each row's face looks like, see `redactkit.analysis.appearance`; NaN where it was not seen.
+    appearance : ndarray of shape (N, LENGTH), uint8
+        What each row's face looks like, see `redactkit.analysis.appearance`; zeros where it was not seen.
     search : Search
         How it was searched.
     errors : tuple of str
@@ -155,14 +155,14 @@ def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, upd
         frame=frame,
         faces=np.vstack([np.zeros((0, 5)), *(found.faces[number] for number in numbers)]),
         seen=np.isin(frame, list(found.appearance)),
-        appearance=np.vstack([np.zeros((0, LENGTH), np.float32), *(_appearance(found, number) for number in numbers)]),
+        appearance=np.vstack([np.zeros((0, LENGTH), np.uint8), *(_appearance(found, number) for number in numbers)]),
         cuts=found.cuts[(found.cuts >= start) & (found.cuts < stop)],
         errors=tuple(reader.decode_errors[known:]),
     )
 
 
 def _appearance(found: Found, number: int) -> Appearance:
-    unseen = np.full((len(found.faces[number]), LENGTH), np.nan, np.float32)
+    unseen = np.zeros((len(found.faces[number]), LENGTH), np.uint8)
     return found.appearance.get(number, unseen)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from redactkit.analysis.looks import Image, Look
 from redactkit.boxes import FloatArray, iou
-from redactkit.detectors import Detector, run_detector
+from redactkit.detectors import Detector, release, run_detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.video import VideoReader
@@ -45,7 +45,7 @@ def find_turns(reader: VideoReader, detector: Detector, look: Look) -> tuple[int
         clearly less confidence; of several turns the one that gains most.
     """
     gains = [_gains(detector, image) for image in _sampled(reader, look)]
-    getattr(detector, "release", lambda: None)()
+    release(detector)
     if not gains:
         return ()
     table = np.array(gains)

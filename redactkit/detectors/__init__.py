@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["DETECTORS", "Detector", "load_detector", "run_detector"]
+__all__ = ["DETECTORS", "Detector", "load_detector", "release", "run_detector"]
 
 
 class Detector(Protocol):
@@ -107,6 +107,11 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
     if len(results) != len(images):
         raise DetectorError(f"the detector got {len(images)} images and returned {len(results)} results")
     return [_checked(faces, number) for number, faces in enumerate(results)]
+
+
+def release(detector: Detector) -> None:
+    """Let a detector that can do so give up memory it can take again when it is called."""
+    getattr(detector, "release", lambda: None)()
 
 
 def _checked(faces: FloatArray, number: int) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +29,16 @@ class Unlikeness:
     Parameters
     ----------
     appearance : ndarray of shape (N, D)
+        Rows of NaN and rows of zeros tell nothing.
     tracklets : sequence of ndarray of int
         The rows of each tracklet in order of frame.
     """
 
-    def __init__(self, appearance: FloatArray, tracklets: Sequence[IntArray]) -> None:
-        norm = np.linalg.norm(appearance, axis=1, keepdims=True)
-        self._looks = appearance / np.where(norm > 0, norm, 1)
-        self._known: NDArray[np.bool_] = np.asarray(np.isfinite(self._looks).all(axis=1), np.bool_)
+    def __init__(self, appearance: NDArray[Any], tracklets: Sequence[IntArray]) -> None:
+        self._known = np.isfinite(appearance).all(axis=1) & appearance.any(axis=1)
+        self._place = np.cumsum(self._known) - 1
+        looks = appearance[self._known].astype(np.float32)
+        self._looks = looks / np.linalg.norm(looks, axis=1, keepdims=True)
         long = [rows for rows in tracklets if len(rows) >= CLEAREST]
         change = _apart(self._means(long, slice(None, ENDS)), self._means(long, slice(-ENDS, None)))
         change = change[np.isfinite(change)]
@@ -55,7 +58,7 @@ class Unlikeness:
         for index, rows in enumerate(tracklets):
             known = rows[self._known[rows]][part]
             if len(known):
-                means[index] = self._looks[known].mean(axis=0)
+                means[index] = self._looks[self._place[known]].mean(axis=0, dtype=np.float64)
         return means
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def link(
     *,
     frame_rate: float,
     cuts: ArrayLike = (),
-    appearance: NDArray[np.floating] | None = None,
+    appearance: NDArray[Any] | None = None,
     options: LinkOptions | None = None,
 ) -> pd.DataFrame:
     """Give every box the ID of the face it belongs to.
@@ -71,7 +72,7 @@ def link(
     cuts : array_like of int
         Frames that start a new shot; no ID spans a cut.
     appearance : ndarray of shape (N, D), optional
-        A description of each row's picture, compared by direction; rows of NaN are not compared.
+        A description of each row's picture, compared by direction; rows of NaN or of zeros are not compared.
     options : LinkOptions, optional
 
     Returns
@@ -107,7 +108,7 @@ def link(
     for shot in np.unique(shots):
         member = np.flatnonzero(shots == shot)
         member = member[_frame_order(detections.iloc[member])]
-        seen = None if appearance is None else np.asarray(appearance, np.float64)[member]
+        seen = None if appearance is None else appearance[member]
         track[member] = (
             _link_shot(detections.iloc[member], float(frame_rate), seen, options) + track.max(initial=-1) + 1
         )
@@ -132,7 +133,7 @@ def renumber(detections: pd.DataFrame) -> pd.DataFrame:
     return detections.assign(face_id=number[np.searchsorted(faces, face)].astype(np.int64))
 
 
-def _check_rows(detections: pd.DataFrame, appearance: NDArray[np.floating] | None) -> None:
+def _check_rows(detections: pd.DataFrame, appearance: NDArray[Any] | None) -> None:
     missing = [name for name in DETECTIONS if name not in detections]
     if missing:
         raise TableError(f"detections lacks the columns {missing}; build it with redactkit.tables.as_detections")
@@ -182,7 +183,7 @@ def _reach(boxes: FloatArray) -> FloatArray:
 
 
 def _link_shot(
-    detections: pd.DataFrame, frame_rate: float, appearance: FloatArray | None, options: LinkOptions
+    detections: pd.DataFrame, frame_rate: float, appearance: NDArray[Any] | None, options: LinkOptions
 ) -> IntArray:
     rows = _as_rows(detections, frame_rate)
     confidence = detections["confidence"].to_numpy()

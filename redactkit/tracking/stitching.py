@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from redactkit.tracking.likeness import Unlikeness
 from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, fit_motion
@@ -45,7 +47,7 @@ class Limits:
     miss: float = 1.0
 
 
-def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appearance: FloatArray | None) -> IntArray:
+def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appearance: NDArray[Any] | None) -> IntArray:
     """Join tracklets over gaps in several rounds, short gaps first.
 
     Parameters
@@ -57,7 +59,7 @@ def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appeara
     limits : Limits
     noise : Noise
     appearance : ndarray of shape (N, D) or None
-        What each row's picture looks like, compared by direction; rows of NaN are not compared.
+        What each row's picture looks like, compared by direction; rows of NaN or of zeros are not compared.
 
     Returns
     -------
