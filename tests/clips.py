@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -56,9 +58,12 @@ class Clip:
 
 def make(path: Path, clip: Clip) -> Path:
     """Write ``clip`` to ``path`` and return it."""
-    with av.open(
-        str(path), "w", format=clip.format, options={"strict": "-2"}, container_options=clip.container_options
-    ) as container:
+    with (
+        _scheduled_as_before(),
+        av.open(
+            str(path), "w", format=clip.format, options={"strict": "-2"}, container_options=clip.container_options
+        ) as container,
+    ):
         container.metadata.update(clip.metadata)
         video = _video_stream(container, clip)
         sounds = [_audio_stream(container, codec, clip.audio_rate) for codec in clip.audio]
@@ -68,6 +73,23 @@ def make(path: Path, clip: Clip) -> Path:
             container.mux(video.encode(_frame(clip, number, pts)))
         container.mux(video.encode(None))
     return path
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """Take back the real-time priority that SVT-AV1 gives to whoever calls it as root.
+
+    It would pass to every process started later, and threads that wait for each other at that priority
+    wait for ever.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _video_stream(container: Any, clip: Clip) -> Any:
