@@ -24,7 +24,7 @@ __all__ = ["Reproduction", "compare_frames", "reproduce"]
 
 _BLOCK = 16
 _NOISE = 4.0
-"""Mean difference of a block, in grey levels, that encoding explains: x264 is not the same from run to run."""
+"""Mean difference of a block, in grey levels, that encoding explains: x264 is not the same on every processor."""
 
 _OPTIONS = ("blur", "margin", "strength", "audio", "mute", "codec", "crf", "preset", "force", "smart_copy")
 

@@ -37,7 +37,7 @@ def wanted(clip, truth, tmp_path_factory):
 def redacted_planes(clip, annotations, folder):
     """Redact in black, which depends on nothing but where the boxes are; return what the encoder is given.
 
-    Not what it makes of it: on a busy machine x264 gives other bytes for the same frames.
+    Not what it makes of it, for that is another's business.
     """
     given = {}
     write = rk.video.VideoWriter.write

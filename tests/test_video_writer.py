@@ -18,6 +18,7 @@ from redactkit.video.encoding import choose_encoding
 from redactkit.video.timing import movie_timescale, output_time_base, start_shift
 from redactkit.video.traits import read_traits
 from tests.clips import Clip, make, number_of
+from tests.sample_clips import cut_sample
 
 
 def copy_video(source: Path, target: Path, **options: Any) -> VideoWriter:
@@ -60,6 +61,15 @@ def test_writer_keeps_frames_recognisable(tmp_path: Path) -> None:
     copy_video(make(tmp_path / "a.mp4", Clip(frames=30)), tmp_path / "b.mp4")
     with VideoReader(tmp_path / "b.mp4") as reader:
         assert [number_of(frame.rgb()) for frame in reader.frames()] == list(range(30))
+
+
+def test_writer_writes_the_same_bytes_every_time(tmp_path: Path) -> None:
+    source = cut_sample(tmp_path / "a.mp4", start=0, stop=50, width=160, height=90)
+    first, *others = (tmp_path / f"{run}.mp4" for run in range(16))
+    copy_video(source, first)
+    for other in others:
+        copy_video(source, other)
+        assert other.read_bytes() == first.read_bytes(), other.name
 
 
 def test_prepare_gives_a_copy_that_the_decoder_never_sees(tmp_path: Path) -> None:
