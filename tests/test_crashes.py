@@ -1,5 +1,6 @@
 """Kills, signals, full disks and faults in the middle: no file with a final name unless it is whole."""
 
+import functools
 import multiprocessing
 import random
 import signal
@@ -102,7 +103,8 @@ def test_a_signal_ends_a_pass_with_one_line_and_no_output(tmp_path, number):
     empty = read_annotations_of(info, tmp_path)
     command = [sys.executable, "-m", "redactkit.cli", "redact", str(clip), "--annotations", str(empty)]
     options = ["--preset", "veryslow", "--no-smart-copy", "--quiet"]
-    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    heed = functools.partial(signal.signal, number, signal.SIG_DFL)  # what runs in the background ignores SIGINT
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     wait_until(lambda: parts(tmp_path), 60)
     process.send_signal(number)
     _, said = process.communicate(timeout=240)
