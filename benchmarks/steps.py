@@ -48,20 +48,18 @@ def transcode(clip: Path, output: Path) -> Result:
 
 
 def detector(clip: Path, output: Path) -> Result:
-    """Run the detector alone, on pictures prepared before the clock starts, as often as the clip has frames."""
+    """Run the detector alone on all looks at every frame, on pictures prepared before the clock starts."""
     search = plan_search(rk.probe(clip))
+    width, height = search.looks[0].width, search.looks[0].height
     with VideoReader(clip) as reader:
-        first = search.looks[0]
-        prepared = [
-            [look.picture(frame.rgb(width=first.width, height=first.height)) for look in search.looks]
-            for frame in reader.frames(0, PREPARED)
-        ]
+        images = [frame.rgb(width=width, height=height) for frame in reader.frames(0, PREPARED)]
         frames = reader.info.frame_count
-    run_detector(search.detector, prepared[0])
+    prepared = [look.picture(image) for look in search.looks for image in images]
+    run_detector(search.detector, prepared)
     start = time.perf_counter()
-    for number in range(frames):
-        run_detector(search.detector, prepared[number % len(prepared)])
-    return {"seconds": time.perf_counter() - start}
+    for _ in range(0, frames, PREPARED):
+        run_detector(search.detector, prepared)
+    return {"frames": -(-frames // PREPARED) * PREPARED, "seconds": time.perf_counter() - start}
 
 
 def analyze(clip: Path, output: Path) -> Result:
