@@ -11,7 +11,6 @@ import pytest
 from redactkit.boxes import iou
 from redactkit.detectors import load_detector, run_detector
 from redactkit.detectors.centerface import decode
-from redactkit.detectors.openvino import SIZES_KEPT
 from redactkit.errors import DetectorError, OptionError
 
 FACE = [170, 65, 100, 115]  # of the portrait below, by eye
@@ -119,16 +118,18 @@ def test_centerface_can_be_called_from_two_threads(centerface, portrait):
     assert len(results) == 2
 
 
-def test_centerface_keeps_few_compiled_sizes(centerface, portrait):
-    centerface([portrait[: 32 * k, :32] for k in range(1, SIZES_KEPT + 2)])
-    assert len(centerface._network._compiled) == SIZES_KEPT
+def test_centerface_finds_the_same_whatever_size_came_before(centerface, portrait):
+    sizes = [portrait, portrait[:256, :256], portrait[:320], np.tile(portrait, (2, 2, 1)), portrait[32:, :480]]
+    alone = [centerface([image])[0] for image in sizes]
+    for found, before in zip(centerface([*sizes, *sizes[::-1]]), alone + alone[::-1], strict=True):
+        np.testing.assert_array_equal(found, before)
 
 
 def test_centerface_releases_memory_and_goes_on(centerface, portrait):
-    (before,) = centerface([portrait])
+    image = np.tile(portrait, (2, 2, 1))
+    (before,) = centerface([image])
     centerface.release()
-    assert len(centerface._network._compiled) == 0
-    np.testing.assert_array_equal(centerface([portrait])[0], before)
+    np.testing.assert_array_equal(centerface([image])[0], before)
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])

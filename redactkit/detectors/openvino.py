@@ -1,11 +1,11 @@
-"""One ONNX network on OpenVINO, compiled once for every input size and run on many images at a time."""
+"""One ONNX network on OpenVINO, for images of any size and many at a time."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,10 +20,10 @@ __all__ = ["Image", "Network", "Outputs", "import_openvino"]
 Image = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 Result = TypeVar("Result")
-Reader = Callable[[Outputs, tuple[int, int]], Result]
+Size = tuple[int, int]
+Reader = Callable[[Outputs, Size], Result]
 
 STRIDE = 32
-SIZES_KEPT = 6
 LARGE = 512 * 1024
 """Pixels from which one picture keeps all cores busy; several at once would only take more memory."""
 
@@ -51,11 +51,16 @@ ov = import_openvino()
 
 @dataclass
 class _Compiled:
-    """A network compiled for one input size, with the requests that run it."""
+    """The network on a device, with the requests that run it in turn."""
 
-    size: tuple[int, int]
     requests: list[Any]
     names: list[list[str]]
+    used: int = 0
+
+    def next_request(self) -> Any:
+        """Return the request that was started longest ago."""
+        self.used += 1
+        return self.requests[self.used % len(self.requests)]
 
 
 class Network:
@@ -101,7 +106,7 @@ class Network:
         self._config = _configuration(threads, precision)
         self._reverse = reverse_channels
         self._core = ov.Core()
-        self._compiled: OrderedDict[tuple[int, int], _Compiled] = OrderedDict()
+        self._compiled: dict[Size | None, _Compiled] = {}
         self._lock = threading.RLock()
         try:
             self._model = self._core.read_model(model)
@@ -135,51 +140,60 @@ class Network:
                 raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
 
     def release(self) -> None:
-        """Forget the compiled sizes, which hold memory; they are compiled again when needed."""
+        """Forget what large images needed, which holds memory; it is made again when needed."""
         with self._lock:
-            self._compiled.clear()
+            self._compiled = {size: compiled for size, compiled in self._compiled.items() if size is None}
 
     def _results(self, images: Sequence[Image], read: Reader[Result]) -> Iterator[Result]:
-        running: deque[tuple[_Compiled, Any]] = deque()
-        used: Counter[tuple[int, int]] = Counter()
+        running: deque[_Running] = deque()
         try:
             for image in images:
-                compiled = self._for_size(_padded_size(image))
-                request = compiled.requests[used[compiled.size] % len(compiled.requests)]
-                used[compiled.size] += 1
-                while any(request is other for _, other in running):
-                    yield _finish(*running.popleft(), read)
-                _fill(request.get_input_tensor().data[0], image)
+                size = _padded_size(image)
+                compiled = self._for(size)
+                request = compiled.next_request()
+                while any(request is other.request for other in running):
+                    yield _finish(running.popleft(), read)
+                _fill(request.get_input_tensor(), image, size)
                 request.start_async()
-                running.append((compiled, request))
+                running.append(_Running(request, compiled.names, size))
             while running:
-                yield _finish(*running.popleft(), read)
+                yield _finish(running.popleft(), read)
         finally:
-            for _, request in running:
-                request.wait()
+            for other in running:
+                other.request.wait()
 
-    def _for_size(self, size: tuple[int, int]) -> _Compiled:
-        if size not in self._compiled:
-            self._compiled[size] = self._compile(size)
-        self._compiled.move_to_end(size)
-        while len(self._compiled) > SIZES_KEPT:
-            self._compiled.popitem(last=False)
-        return self._compiled[size]
+    def _for(self, size: Size) -> _Compiled:
+        """Return the network for a size: large ones have one each, all others share one that takes any size.
 
-    def _compile(self, size: tuple[int, int]) -> _Compiled:
+        That one is up to a tenth slower, but a new size costs a tenth of what compiling for it would.
+        """
+        key = size if size[0] * size[1] >= LARGE else None
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(key)
+        return self._compiled[key]
+
+    def _compile(self, size: Size | None) -> _Compiled:
         model = self._model.clone()
-        model.reshape({0: [1, 3, *size]})
+        model.reshape({0: [1, 3, *(size or (-1, -1))]})
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
         steps.input().model().set_layout(ov.Layout("NCHW"))
         if self._reverse:
             steps.input().preprocess().reverse_channels()
-        # Small pictures go one to a core: threads that share one wait for each other, and other workers wait for them.
-        config = self._config if size[0] * size[1] < LARGE else {**self._config, "NUM_STREAMS": 1}
+        config = {**self._config, "NUM_STREAMS": 1} if size else self._config
         compiled = self._core.compile_model(steps.build(), self.device, config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]
-        return _Compiled(size, [compiled.create_infer_request() for _ in range(count)], names)
+        return _Compiled([compiled.create_infer_request() for _ in range(count)], names)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A request under way: the names of its outputs, and the size of its input."""
+
+    request: Any
+    names: list[list[str]]
+    size: Size
 
 
 def _configuration(threads: int | None, precision: str | None) -> dict[str, Any]:
@@ -198,22 +212,26 @@ def _check_image(image: Image, number: int) -> None:
         )
 
 
-def _padded_size(image: Image) -> tuple[int, int]:
+def _padded_size(image: Image) -> Size:
     height, width = image.shape[:2]
     return height + -height % STRIDE, width + -width % STRIDE
 
 
-def _fill(tensor: Image, image: Image) -> None:
+def _fill(tensor: Any, image: Image, size: Size) -> None:
+    tensor.shape = (1, *size, 3)
+    data = tensor.data[0]
     height, width = image.shape[:2]
-    tensor[:height, :width] = image
-    tensor[height:] = 0
-    tensor[:height, width:] = 0
+    data[:height, :width] = image
+    data[height:] = 0
+    data[:height, width:] = 0
 
 
-def _finish(compiled: _Compiled, request: Any, read: Reader[Result]) -> Result:
-    request.wait()
-    outputs = {name: request.get_output_tensor(k).data for k, names in enumerate(compiled.names) for name in names}
-    return read(outputs, compiled.size)
+def _finish(running: _Running, read: Reader[Result]) -> Result:
+    running.request.wait()
+    outputs = {
+        name: running.request.get_output_tensor(k).data for k, names in enumerate(running.names) for name in names
+    }
+    return read(outputs, running.size)
 
 
 def _first_line(err: Exception) -> str:
