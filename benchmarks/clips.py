@@ -53,10 +53,13 @@ def _box(number: int, faces: int, frame: int, size: tuple[int, int]) -> tuple[fl
     return x - side * 0.4, y - side / 2, side * 0.8, side
 
 
-def make_clip(path: Path, *, size: str, seconds: int, faces: int, share: float = 1.0) -> tuple[Path, pd.DataFrame]:
+def make_clip(
+    path: Path, *, size: str, seconds: int, faces: int, share: float = 1.0, keyframes: int = KEYFRAMES
+) -> tuple[Path, pd.DataFrame]:
     """Write a clip and return it with its true boxes; nothing is done where the clip is there.
 
-    ``share`` is the part of the clip, from its start, in which the faces are to be seen.
+    ``share`` is the part of the clip, from its start, in which the faces are to be seen; ``keyframes`` the frames
+    from one keyframe to the next.
     """
     width, height = SIZES[size]
     frames = seconds * RATE
@@ -69,16 +72,16 @@ def make_clip(path: Path, *, size: str, seconds: int, faces: int, share: float =
     names = ["frame", "time", "face_id", "x", "y", "width", "height"]
     truth = as_detections(pd.DataFrame(rows, columns=names))
     if not path.exists():
-        _write(path, truth, width=width, height=height, frames=frames)
+        _write(path, truth, width=width, height=height, frames=frames, keyframes=keyframes)
     return path, truth
 
 
-def _write(path: Path, truth: pd.DataFrame, *, width: int, height: int, frames: int) -> None:
+def _write(path: Path, truth: pd.DataFrame, *, width: int, height: int, frames: int, keyframes: int) -> None:
     ground, heads = _ground(width, height), _heads()
     by_frame = dict(list(truth.groupby("frame")))
     part = path.with_suffix(".part.mp4")
     with av.open(str(part), "w") as output:
-        options = {"crf": "23", "preset": "veryfast", "g": str(KEYFRAMES), "keyint_min": str(KEYFRAMES)}
+        options = {"crf": "23", "preset": "veryfast", "g": str(keyframes), "keyint_min": str(keyframes)}
         stream = output.add_stream("libx264", rate=RATE, options={**options, "sc_threshold": "0"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in range(frames):
