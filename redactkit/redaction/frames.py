@@ -63,9 +63,10 @@ def write_frames(
             wanted = frame.index >= start
             if not wanted and not len(boxes):
                 continue
-            picture = writer.prepare(frame.picture)
-            effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
+            picture = frame.picture
             if len(boxes):
+                picture = writer.prepare(picture)
+                effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
                 effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
             if wanted:
                 writer.write(picture, frame.pts)
