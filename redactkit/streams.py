@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 def buffered(items: Iterable[Item], *, ahead: int = 4) -> Generator[Item, None, None]:
-    """Iterate over ``items`` in a thread of its own, at most ``ahead`` items before the consumer.
+    """Iterate over ``items`` in a thread of its own, at most ``ahead`` items before the one it works on.
 
     What ``items`` raises is raised here, after the items before it. When the consumer stops, by an error,
     by ``close()`` or by forgetting the generator, the thread ends too, and with it ``items``.
@@ -62,7 +62,7 @@ class _Channel(Generic[Item]):
 
     def __init__(self, size: int) -> None:
         self.error: BaseException | None = None
-        self._size = max(1, size)
+        self._size, self._waiting = size, 0
         self._items: deque[tuple[Item]] = deque()
         self._ended = self._closed = False
         self._changed = threading.Condition()
@@ -70,7 +70,7 @@ class _Channel(Generic[Item]):
     def put(self, item: Item) -> bool:
         """Wait for room and add an item; False when nobody wants it any more."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._items) < self._size or self._closed)
+            self._changed.wait_for(lambda: len(self._items) < self._size + self._waiting or self._closed)
             if not self._closed:
                 self._items.append((item,))
                 self._changed.notify_all()
@@ -79,7 +79,10 @@ class _Channel(Generic[Item]):
     def get(self) -> tuple[Item] | None:
         """Wait for an item; None when there will be none."""
         with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._items or self._ended)
+            self._waiting -= 1
             if not self._items:
                 return None
             item = self._items.popleft()

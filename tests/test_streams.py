@@ -17,7 +17,7 @@ def test_buffered_nothing_gives_nothing():
     assert running() == []
 
 
-@given(st.lists(st.integers(), max_size=30), st.integers(1, 5))
+@given(st.lists(st.integers(), max_size=30), st.integers(0, 5))
 def test_buffered_keeps_items_and_order(items, ahead):
     assert list(buffered(items, ahead=ahead)) == items
 

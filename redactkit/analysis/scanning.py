@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -29,10 +30,11 @@ from redactkit.video import Frame
 __all__ = ["Found", "search_frames"]
 
 BATCH = 4
-AHEAD = 3
+AHEAD = 1
 HELD_BYTES = 24 << 20
 
 Done = Callable[[list[int]], None]
+Seen = tuple[FloatArray, Appearance]
 
 
 @dataclass
@@ -65,13 +67,14 @@ class Found:
 class _Shot:
     """A frame on its way: whether sampling starts anew with it, and a picture of it where it is searched in any case.
 
-    ``full`` says that it is then searched at full detail, whatever was seen before.
+    ``full`` says that it is then searched at full detail, whatever was seen before; ``seen`` is what was found so.
     """
 
     frame: Frame
     fresh: bool
     image: Image | None
     full: bool
+    seen: Seen | None = None
 
 
 def search_frames(
@@ -92,10 +95,11 @@ def search_frames(
         Is told which frames are done.
     """
     found = Found()
-    scanner = _Scanner(info, search, found)
+    eye = _Eye(info, search)
+    scanner = _Scanner(info, search, found, eye)
     shots = _shots(frames, info, search, found, span=span, edges=edges)
-    with closing(buffered(shots, ahead=AHEAD)) as ahead:
-        for block in _blocks(ahead, info):
+    with closing(buffered(_looked_ahead(shots, eye), ahead=0)) as blocks:
+        for block in blocks:
             scanner.scan(block)
             done([shot.frame.index for shot in block])
             block.clear()  # or its frames would be held until the next block is whole
@@ -110,7 +114,7 @@ def _shots(
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
-    with closing(buffered(frames, ahead=2)) as ahead:
+    with closing(buffered(frames, ahead=AHEAD)) as ahead:
         for frame in ahead:
             jump = found.finder.add(frame.rgb(width=width, height=height))
             found.numbers.append(frame.index)
@@ -142,6 +146,47 @@ def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
         yield block
 
 
+def _looked_ahead(shots: Iterator[_Shot], eye: _Eye) -> Iterator[list[_Shot]]:
+    """Yield blocks with what is seen in the frames that are searched at full detail in any case."""
+    with closing(buffered(shots, ahead=AHEAD)) as ahead:
+        for block in _blocks(ahead, eye.info):
+            eye.look_ahead(block)
+            yield block
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """Looks at frames, for one thread at a time: a detector need not bear more."""
+
+    info: VideoInfo
+    search: Search
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look_ahead(self, block: Sequence[_Shot]) -> None:
+        """Search those frames of a block of which it is known that they must be, at full detail."""
+        certain = [shot for shot in block if shot.full and shot.image is not None]
+        for shot, seen in zip(certain, self.look(certain), strict=True):
+            shot.seen = seen
+
+    def look(self, shots: Sequence[_Shot], *, light: bool = False) -> list[Seen]:
+        """Run the detector on frames; pictures of one size go to it in a row."""
+        if not shots:
+            return []
+        looks = self.search.light if light else self.search.looks
+        images = [_image(shot.frame, looks[0]) if shot.image is None else shot.image for shot in shots]
+        pictures = [look.picture(image) for look in looks for image in images]
+        with self.lock:
+            results = run_detector(self.search.detector, pictures)
+        return [self._seen(image, looks, results[place :: len(shots)]) for place, image in enumerate(images)]
+
+    def _seen(self, image: Image, looks: Sequence[Look], results: Sequence[FloatArray]) -> Seen:
+        size = {"width": self.info.width, "height": self.info.height}
+        each = [look.faces(found, **size) for look, found in zip(looks, results, strict=True)]
+        faces = merge(each, floor=self.search.thresholds.floor)
+        scale = np.tile([image.shape[1] / self.info.width, image.shape[0] / self.info.height], 2)
+        return faces, describe(image, faces[:, :4] * scale)
+
+
 @dataclass
 class _Scanner:
     """Searches blocks of frames one after another; knows the last two sampled frames of the blocks before."""
@@ -149,6 +194,7 @@ class _Scanner:
     info: VideoInfo
     search: Search
     found: Found
+    eye: _Eye
     past: list[int] = field(default_factory=list)
 
     def scan(self, block: Sequence[_Shot]) -> None:
@@ -193,20 +239,11 @@ class _Scanner:
         return all(self.search.sees_lightly(faces, self.info) for faces in found)
 
     def _look(self, shots: Sequence[_Shot], *, light: bool = False) -> None:
-        """Run the detector on frames; pictures of one size go to it in a row."""
-        looks = self.search.light if light else self.search.looks
-        images = [_image(shot.frame, looks[0]) if shot.image is None else shot.image for shot in shots]
-        pictures = [look.picture(image) for look in looks for image in images]
-        results = run_detector(self.search.detector, pictures)
-        size = {"width": self.info.width, "height": self.info.height}
-        for place, (shot, image) in enumerate(zip(shots, images, strict=True)):
-            faces = [look.faces(f, **size) for look, f in zip(looks, results[place :: len(shots)], strict=True)]
-            self._keep(shot.frame.index, merge(faces, floor=self.search.thresholds.floor), image)
-
-    def _keep(self, number: int, faces: FloatArray, image: Image) -> None:
-        scale = np.tile([image.shape[1] / self.info.width, image.shape[0] / self.info.height], 2)
-        self.found.faces[number] = faces
-        self.found.appearance[number] = describe(image, faces[:, :4] * scale)
+        unseen = [shot for shot in shots if shot.seen is None]
+        seen = {shot.frame.index: shot.seen for shot in shots if shot.seen is not None}
+        seen |= {shot.frame.index: each for shot, each in zip(unseen, self.eye.look(unseen, light=light), strict=True)}
+        for number, (faces, appearance) in seen.items():
+            self.found.faces[number], self.found.appearance[number] = faces, appearance
 
     def _ahead(self, first: int, last: int, held: dict[int, _Shot]) -> bool:
         """Fill the frames between two if the faces' motion before them foretells it."""
