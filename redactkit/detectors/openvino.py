@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 from collections import deque
@@ -25,7 +26,10 @@ Reader = Callable[[Outputs, Size], Result]
 
 STRIDE = 32
 LARGE = 512 * 1024
-"""Pixels from which one picture keeps all cores busy; several at once would only take more memory."""
+"""Pixels from which a size has a network of its own, and one picture all cores."""
+
+CORES_EACH = 2
+"""Cores that a smaller picture has: with one each they are no quicker, and every one takes memory."""
 
 TELEMETRY = "openvino_telemetry"
 
@@ -104,6 +108,7 @@ class Network:
         self.name = name
         self.device = device
         self._config = _configuration(threads, precision)
+        self._streams = max(1, (threads or _count_cores()) // CORES_EACH)
         self._reverse = reverse_channels
         self._core = ov.Core()
         self._compiled: dict[Size | None, _Compiled] = {}
@@ -180,7 +185,7 @@ class Network:
         steps.input().model().set_layout(ov.Layout("NCHW"))
         if self._reverse:
             steps.input().preprocess().reverse_channels()
-        config = {**self._config, "NUM_STREAMS": 1} if size else self._config
+        config = {**self._config, "NUM_STREAMS": 1 if size else self._streams}
         compiled = self._core.compile_model(steps.build(), self.device, config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]
@@ -203,6 +208,10 @@ def _configuration(threads: int | None, precision: str | None) -> dict[str, Any]
     if precision is not None:
         config["INFERENCE_PRECISION_HINT"] = precision
     return config
+
+
+def _count_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_image(image: Image, number: int) -> None:
