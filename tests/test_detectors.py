@@ -128,7 +128,9 @@ def test_centerface_finds_the_same_whatever_size_came_before(centerface, portrai
 def test_centerface_releases_memory_and_goes_on(centerface, portrait):
     image = np.tile(portrait, (2, 2, 1))
     (before,) = centerface([image])
+    assert any(size is not None for size in centerface._network._compiled)
     centerface.release()
+    assert all(size is None for size in centerface._network._compiled)
     np.testing.assert_array_equal(centerface([image])[0], before)
 
 

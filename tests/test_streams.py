@@ -26,7 +26,8 @@ def test_buffered_passes_items_that_are_none():
     assert list(buffered([None, 0, None])) == [None, 0, None]
 
 
-def test_buffered_runs_no_further_ahead_than_allowed():
+@pytest.mark.parametrize("allowed", [0, 3])
+def test_buffered_runs_no_further_ahead_than_allowed(allowed):
     started = []
 
     def items():
@@ -34,10 +35,10 @@ def test_buffered_runs_no_further_ahead_than_allowed():
             started.append(number)
             yield number
 
-    ahead = buffered(items(), ahead=3)
+    ahead = buffered(items(), ahead=allowed)
     next(ahead)
     time.sleep(0.05)
-    assert len(started) <= 1 + 3 + 1
+    assert len(started) <= 1 + allowed + 1
     ahead.close()
 
 

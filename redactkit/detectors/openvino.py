@@ -29,7 +29,7 @@ LARGE = 512 * 1024
 """Pixels from which a size has a network of its own, and one picture all cores."""
 
 CORES_EACH = 2
-"""Cores that a smaller picture has: with one each they are no quicker, and every one takes memory."""
+"""Cores that a smaller picture has: with one each an analysis is no quicker, and every one takes memory."""
 
 TELEMETRY = "openvino_telemetry"
 
