@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from redactkit.errors import OptionError, TableError
 from redactkit.tables import BOX, as_detections, check_detections, empty_detections
-from redactkit.tracking import extend, fill_gaps, link, long_gaps, renumber, smooth, split_weak
+from redactkit.tracking import extend, fill_gaps, hold_behind, link, long_gaps, renumber, smooth, split_weak
 
 TIMES = np.arange(200) / 25
 
@@ -251,6 +251,61 @@ def test_fill_gaps_goes_by_time_not_by_frame():
 def test_fill_gaps_refuses_times_that_are_too_short():
     with pytest.raises(OptionError, match="times has 3 frames"):
         fill_gaps(path(1, [5]), times=[0, 1, 2], cuts=[], longest=3)
+
+
+def going_behind(stop, *, speed=4.0):
+    """Return a face that stands at 100, and one that goes behind it, last seen in frame ``stop - 1``."""
+    return table(path(1, range(40), size=60), path(2, range(stop), x=20, y=110, vx=speed, size=30))
+
+
+def test_hold_behind_of_nothing_is_empty():
+    assert hold_behind(empty_detections(), times=[], longest=9).empty
+
+
+def test_hold_behind_holds_a_face_until_the_other_one_hides_it():
+    held = hold_behind(going_behind(15), times=TIMES[:40], longest=12).query("face_id == 2")
+    assert held["frame"].tolist() == list(range(20)), "at frame 20 it is at 100, behind the other one"
+    assert held["x"].to_numpy()[15:].tolist() == [80, 84, 88, 92, 96]
+    assert set(held["source"][15:]) == {"interpolated"}
+
+
+def test_hold_behind_holds_a_face_that_comes_out():
+    frames = going_behind(15).assign(frame=lambda rows: 39 - rows["frame"])
+    held = hold_behind(frames, times=TIMES[:40], longest=12).query("face_id == 2")
+    assert held["frame"].tolist() == list(range(20, 40))
+
+
+@pytest.mark.parametrize(
+    ("faces", "cuts", "longest"),
+    [
+        (going_behind(10), [], 12),  # ends at 56 to 86, before it comes to the other one
+        (going_behind(40, speed=0.0), [], 12),
+        (going_behind(15), [15], 12),
+        (going_behind(15), [], 0),
+    ],
+    ids=["ended for itself", "never ended", "at a cut", "not asked"],
+)
+def test_hold_behind_adds_nothing_where_no_face_goes_behind_another(faces, cuts, longest):
+    held = hold_behind(faces, times=TIMES[:40], cuts=cuts, longest=longest)
+    assert len(held) == len(faces)
+
+
+def test_hold_behind_leaves_a_face_that_stands_beside_another():
+    faces = going_behind(15).assign(x=lambda rows: rows["x"].where(rows["face_id"] == 1, 85.0))
+    assert len(hold_behind(faces, times=TIMES[:40], longest=12)) == len(faces)
+
+
+def test_hold_behind_has_one_box_of_a_face_where_two_ends_of_a_gap_meet():
+    faces = going_behind(40, speed=4.0)
+    away = faces["face_id"].eq(2) & faces["frame"].between(14, 18)
+    held = hold_behind(faces[~away], times=TIMES[:40], longest=12).query("face_id == 2")
+    assert held["frame"].is_unique
+    assert {14, 15, 16, 17, 18} <= set(held["frame"])
+
+
+def test_hold_behind_refuses_times_that_are_too_short():
+    with pytest.raises(OptionError, match="times has 3 frames"):
+        hold_behind(going_behind(15), times=[0, 1, 2], longest=9)
 
 
 def test_extend_of_nothing_is_empty():

@@ -10,13 +10,16 @@ from redactkit.analysis.refine import refine
 from redactkit.analysis.walks import WalkOptions
 from redactkit.progress import ProgressLike
 from redactkit.tables import sort_detections
-from redactkit.tracking import extend, fill_gaps, link, renumber, smooth, split_weak
+from redactkit.tracking import extend, fill_gaps, hold_behind, link, renumber, smooth, split_weak
 from redactkit.video import VideoReader
 
 __all__ = ["find_tracks"]
 
 FILL_GAP = 0.5
 """Seconds of a gap that is interpolated where neither detector nor pixels showed the face."""
+
+BEHIND = 0.5
+"""Seconds for which a face that goes behind another one is held."""
 
 PASSING = 0.8
 """Seconds for which something that passes before a face may make its box smaller."""
@@ -28,7 +31,8 @@ def find_tracks(
     """Make whole tracks of single detections.
 
     Boxes are linked; tracks too weak to be a face are set aside, doubtful ones after a closer look; the others
-    are followed into their gaps and beyond their ends, and what gaps remain are interpolated when short.
+    are followed into their gaps and beyond their ends, what gaps remain are interpolated when short, and a
+    face that goes behind another is held until that one hides it.
 
     Parameters
     ----------
@@ -61,8 +65,9 @@ def find_tracks(
         progress=progress,
     )
     filled = fill_gaps(walked, times=info.times, cuts=cuts, longest=round(FILL_GAP * rate))
+    behind = hold_behind(filled, times=info.times, cuts=cuts, longest=round(BEHIND * rate))
     held = round(roll * rate)
-    rolled = extend(filled, before=held, after=held, times=info.times, cuts=cuts)
+    rolled = extend(behind, before=held, after=held, times=info.times, cuts=cuts)
     numbered = sort_detections(renumber(smooth(rolled, cuts=cuts, dip=round(PASSING * rate / 2))))
     return numbered, _numbered_after(numbered, discarded)
 

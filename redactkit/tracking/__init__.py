@@ -1,12 +1,13 @@
 """Detections into tracks: table in, table out, no pixels needed.
 
-`link` gives every box a face ID, `split_weak` sets aside what is no face, `fill_gaps`, `extend` and
-`smooth` make a track cover its face in every frame, `review_queue` ranks what a person should look at.
+`link` gives every box a face ID, `split_weak` sets aside what is no face, `fill_gaps`, `hold_behind`,
+`extend` and `smooth` make a track cover its face in every frame, `review_queue` ranks what a person should look at.
 Followers on pixels are in `redactkit.tracking.follow`.
 """
 
 from __future__ import annotations
 
+from redactkit.tracking.behind import hold_behind
 from redactkit.tracking.ends import extend
 from redactkit.tracking.evidence import WeakOptions, split_weak
 from redactkit.tracking.gaps import fill_gaps, long_gaps
@@ -19,6 +20,7 @@ __all__ = [
     "WeakOptions",
     "extend",
     "fill_gaps",
+    "hold_behind",
     "link",
     "long_gaps",
     "renumber",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
 
-__all__ = ["shot_bounds", "shot_numbers"]
+__all__ = ["shot_bounds", "shot_numbers", "stretch_numbers"]
 
 IntArray = NDArray[np.int64]
 
@@ -46,6 +47,30 @@ def shot_bounds(frames: ArrayLike, *, cuts: ArrayLike, frame_count: int) -> tupl
     stops = np.concatenate([starts[1:], [max(frame_count, int(starts[-1]))]]).astype(np.int64)
     number = shot_numbers(frames, cuts=cuts)
     return starts[number], stops[number]
+
+
+def stretch_numbers(rows: pd.DataFrame, *, cuts: ArrayLike = ()) -> IntArray:
+    """Return the number of each row's stretch: rows of one face in consecutive frames of one shot.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Detections in order of face and frame.
+    cuts : array_like of int
+        As of `shot_numbers`.
+
+    Returns
+    -------
+    ndarray of shape (N,), int64
+
+    Examples
+    --------
+    >>> stretch_numbers(pd.DataFrame({"frame": [0, 1, 3, 4], "face_id": [1, 1, 1, 2]})).tolist()
+    [0, 0, 1, 2]
+    """
+    frame, face = rows["frame"].to_numpy(), rows["face_id"].to_numpy()
+    same = (np.diff(frame) == 1) & (np.diff(face) == 0) & (np.diff(shot_numbers(frame, cuts=cuts)) == 0)
+    return np.cumsum(np.concatenate([[0], ~same])[: len(rows)]).astype(np.int64)
 
 
 def _sorted_cuts(cuts: ArrayLike) -> IntArray:

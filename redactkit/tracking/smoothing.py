@@ -9,7 +9,7 @@ from scipy.ndimage import maximum_filter1d
 
 from redactkit.errors import OptionError
 from redactkit.tables import BOX
-from redactkit.tracking.shots import shot_numbers
+from redactkit.tracking.shots import stretch_numbers
 
 __all__ = ["smooth"]
 
@@ -58,7 +58,7 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
         raise OptionError(f"reach and dip must be 0 or more frames, got {reach} and {dip}")
     order = np.lexsort((detections["frame"].to_numpy(), detections["face_id"].to_numpy()))
     rows = detections.iloc[order]
-    run = _runs(rows, cuts)
+    run = stretch_numbers(rows, cuts=cuts)
     boxes = _whole(rows[BOX].to_numpy(), run, dip)
     # Negated, the far edges grow outwards downwards like the near ones, so that one rule serves all four.
     edges = np.hstack([boxes[:, :2], -(boxes[:, :2] + boxes[:, 2:])])
@@ -76,13 +76,6 @@ def _whole(boxes: FloatArray, run: IntArray, dip: int) -> FloatArray:
     top = spread.max(initial=0) + 1
     sides = top - _windowed_max(top - spread, run, dip)
     return np.hstack([boxes[:, :2] - (sides - boxes[:, 2:]) / 2, sides])
-
-
-def _runs(rows: pd.DataFrame, cuts: ArrayLike) -> IntArray:
-    """Give numbers to the stretches of rows of one face in consecutive frames of one shot."""
-    frame, face = rows["frame"].to_numpy(), rows["face_id"].to_numpy()
-    same = (np.diff(frame) == 1) & (np.diff(face) == 0) & (np.diff(shot_numbers(frame, cuts=cuts)) == 0)
-    return np.cumsum(np.concatenate([[0], ~same])[: len(rows)]).astype(np.int64)
 
 
 def _covering_mean(edges: FloatArray, run: IntArray, reach: int) -> FloatArray:

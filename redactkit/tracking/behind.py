@@ -1,0 +1,174 @@
+"""Faces that go behind others and come out again: held as long as a part of them may show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from redactkit.boxes import from_corners, iou, to_corners, union_cover
+from redactkit.errors import OptionError
+from redactkit.tables import BOX, as_detections, sort_detections
+from redactkit.tracking.gaps import TRUST
+from redactkit.tracking.shots import shot_bounds, stretch_numbers
+
+__all__ = ["hold_behind"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+_Held = tuple[int, int, FloatArray]
+"""The row of the end it comes from, frame and box."""
+
+TOUCHES = 0.1
+"""Share of a face that lies behind others from which it is going behind them, and did not end for itself."""
+
+HIDDEN = 0.9
+"""Share of it from which the others' boxes hide it as well as its own would."""
+
+PACE = 12
+"""Frames over which a face's speed is taken."""
+
+GROWTH = 0.01
+"""Least share of a face that gets hidden from frame to frame: less, and it stands beside the other one."""
+
+
+def hold_behind(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike = (), longest: int) -> pd.DataFrame:
+    """Hold faces that go behind other faces until those hide them, and from when they begin to come out.
+
+    Where the boxes of a face end next to a box of another one that is there already, a part of the face may
+    still show, too little for a detector. Its box goes on at its speed.
+
+    Parameters
+    ----------
+    detections : DataFrame
+    times : array_like of shape (F,)
+        Time of every frame of the clip in seconds.
+    cuts : array_like of int
+        Frames that start a new shot; nothing is held over one.
+    longest : int
+        Most frames to add at an end.
+
+    Returns
+    -------
+    DataFrame
+        In table order; added rows have source ``"interpolated"``.
+
+    Raises
+    ------
+    OptionError
+        If ``longest`` is negative, or ``times`` ends before the last row's frame.
+
+    Examples
+    --------
+    >>> still = {"frame": range(4), "face_id": 1, "x": 20, "y": 0, "width": 20, "height": 20}
+    >>> moving = {"frame": [0, 1], "face_id": 2, "x": [0, 5], "y": 0, "width": 20, "height": 20}
+    >>> faces = pd.concat([as_detections(still), as_detections(moving)])
+    >>> held = hold_behind(faces, times=[0, 1, 2, 3], longest=5)
+    >>> held.loc[held["face_id"] == 2, "x"].tolist()
+    [0.0, 5.0, 10.0, 15.0]
+    """
+    clock = np.asarray(times, np.float64)
+    if longest < 0:
+        raise OptionError(f"longest must be 0 or more frames, got {longest}")
+    if len(detections) and int(detections["frame"].max()) >= len(clock):
+        raise OptionError(f"times has {len(clock)} frames, but a row is at frame {detections['frame'].max()}")
+    rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
+    table = _Table.of(rows)
+    added = _united(table, (held for end in _ends(rows, cuts, len(clock), longest) for held in _held(table, end)))
+    if not added:
+        return sort_detections(rows)
+    end, frame, boxes = (np.array(column) for column in zip(*added, strict=True))
+    more = as_detections(
+        {
+            "frame": frame,
+            "time": clock[frame],
+            "face_id": table.face[end],
+            **dict(zip(BOX, boxes.T, strict=True)),
+            "confidence": TRUST * rows["confidence"].to_numpy()[end],
+            "source": "interpolated",
+        }
+    )
+    return sort_detections(pd.concat([rows, more]))
+
+
+def _united(table: _Table, held: Iterator[_Held]) -> list[_Held]:
+    """Make one box of two that come from both ends of a gap to one frame."""
+    found: dict[tuple[int, int], _Held] = {}
+    for end, frame, box in held:
+        place = (int(table.face[end]), frame)
+        known = found.get(place)
+        found[place] = (end, frame, box if known is None else _around(known[2], box))
+    return list(found.values())
+
+
+def _around(first: FloatArray, second: FloatArray) -> FloatArray:
+    corners = to_corners([first, second])
+    return np.asarray(from_corners([[*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]])[0])
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The rows as arrays, and where in them each frame's are."""
+
+    frame: IntArray
+    face: IntArray
+    boxes: FloatArray
+    order: IntArray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> _Table:
+        frame = rows["frame"].to_numpy()
+        order = np.argsort(frame, kind="stable")
+        return cls(frame, rows["face_id"].to_numpy(), rows[BOX].to_numpy(), order)
+
+    def at(self, frame: int) -> IntArray:
+        """Return the rows of a frame."""
+        return self.order[slice(*np.searchsorted(self.frame, [frame, frame + 1], sorter=self.order))]
+
+
+@dataclass(frozen=True)
+class _End:
+    """An end of a stretch of boxes: its row, one further in, the way out, and how many frames are free there."""
+
+    row: int
+    inner: int
+    step: int
+    room: int
+
+
+def _ends(rows: pd.DataFrame, cuts: ArrayLike, frame_count: int, longest: int) -> Iterator[_End]:
+    """Yield both ends of every stretch, with room up to its shot's border or its face's next box."""
+    frame, face = rows["frame"].to_numpy(), rows["face_id"].to_numpy()
+    _, first, counts = np.unique(stretch_numbers(rows, cuts=cuts), return_index=True, return_counts=True)
+    last = first + counts - 1
+    start, stop = shot_bounds(frame, cuts=cuts, frame_count=frame_count)
+    for a, b in zip(first.tolist(), last.tolist(), strict=True):
+        before = max(int(start[a]), int(frame[a - 1]) + 1 if a and face[a - 1] == face[a] else 0)
+        after = min(int(stop[b]), int(frame[b + 1]) if b + 1 < len(rows) and face[b + 1] == face[b] else frame_count)
+        yield _End(a, min(a + PACE, b), -1, min(longest, int(frame[a]) - before))
+        yield _End(b, max(b - PACE, a), 1, min(longest, after - 1 - int(frame[b])))
+
+
+def _held(table: _Table, end: _End) -> Iterator[_Held]:
+    """Yield row, frame and box for as long as the face is partly behind others that were there when it was seen."""
+    if end.room < 1:
+        return
+    here, box = int(table.frame[end.row]), table.boxes[end.row]
+    beside = table.at(here)
+    beside = beside[(beside != end.row) & (iou(box[None], table.boxes[beside])[0] > 0)]
+    if not len(beside):
+        return
+    pace = (box[:2] - table.boxes[end.inner, :2]) / max(abs(here - int(table.frame[end.inner])), 1)
+    hidden = float(union_cover(box[None], table.boxes[beside])[0])
+    for away in range(1, end.room + 1):
+        frame = here + end.step * away
+        moved = np.concatenate([box[:2] + pace * away, box[2:]])
+        others = table.at(frame)
+        others = others[np.isin(table.face[others], table.face[beside])]
+        before, hidden = hidden, float(union_cover(moved[None], table.boxes[others])[0])
+        if not max(TOUCHES, before + GROWTH) <= hidden < HIDDEN:
+            return
+        yield end.row, frame, moved
