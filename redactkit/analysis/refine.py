@@ -65,9 +65,10 @@ def refine(
     walks = list(_plan(detections, np.asarray(cuts, np.int64), reader.info.frame_count))
     taken = Taken(detections)
     with track(progress, "refine", total=len(walks)) as update:
-        for step in (1, -1):
-            one_way = [walk for walk in walks if walk.step == step]
-            walk_all(reader, one_way, taken=taken, detector=detector, options=options, done=update)
+        for near in _neighbours(walks, reach=round(options.unseen * float(reader.info.frame_rate))):
+            for step in (1, -1):
+                one_way = [walk for walk in near if walk.step == step]
+                walk_all(reader, one_way, taken=taken, detector=detector, options=options, done=update)
     whole = pd.concat([detections, _rows(walks, taken, reader.info)], ignore_index=True)
     return _one_box_each(whole.assign(face_id=whole["face_id"].replace(_same_faces(walks, detections))))
 
@@ -86,6 +87,21 @@ def _plan(detections: pd.DataFrame, cuts: np.ndarray[tuple[int], np.dtype[np.int
             for step, end in ((1, after[k]), (-1, before[k])):
                 if step * (end - frame[k]) > 0:
                     yield Walk(int(str(face)), step, int(frame[k]), int(end), box[k], float(confidence[k]))
+
+
+def _neighbours(walks: Sequence[Walk], *, reach: int) -> Iterator[list[Walk]]:
+    """Yield the walks in groups that look at frames near each other, so that a frame is decoded once for both ways."""
+    spans = {place: sorted((walk.frame, walk.frame + walk.step * reach)) for place, walk in enumerate(walks)}
+    group: list[Walk] = []
+    end = -1
+    for place, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
+        if group and first > end:
+            yield group
+            group = []
+        group.append(walks[place])
+        end = max(end, last)
+    if group:
+        yield group
 
 
 def _rows(walks: Iterable[Walk], taken: Taken, info: VideoInfo) -> pd.DataFrame:
