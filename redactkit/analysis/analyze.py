@@ -12,6 +12,7 @@ from redactkit.analysis.parts import settle_search
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.tracks import find_tracks
 from redactkit.annotations import Annotations
+from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.files import make_private, sweep_parts
@@ -58,6 +59,7 @@ def find_annotations(video: str | Path, *folders: str | Path) -> Path:
     )
 
 
+@opencv_in_one_thread()
 def analyze(
     video: str | Path,
     *,

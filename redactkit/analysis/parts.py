@@ -13,6 +13,7 @@ from redactkit.analysis.checkpoint import Checkpoint
 from redactkit.analysis.detection import scan_alone
 from redactkit.analysis.search import Search, load_searcher, plan_search
 from redactkit.analysis.turns import find_turns
+from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.files import make_private, write_text
@@ -63,6 +64,7 @@ def prepare_analysis(
     return home
 
 
+@opencv_in_one_thread()
 def analyze_part(
     video: str | Path,
     keep: str | Path,

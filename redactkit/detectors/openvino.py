@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import threading
 from collections import deque
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from redactkit.cores import count_cores
 from redactkit.errors import DetectorError
 
 __all__ = ["Image", "Network", "Outputs", "import_openvino"]
@@ -108,7 +108,7 @@ class Network:
         self.name = name
         self.device = device
         self._config = _configuration(threads, precision)
-        self._streams = max(1, (threads or _count_cores()) // CORES_EACH)
+        self._streams = max(1, (threads or count_cores()) // CORES_EACH)
         self._reverse = reverse_channels
         self._core = ov.Core()
         self._compiled: dict[Size | None, _Compiled] = {}
@@ -208,10 +208,6 @@ def _configuration(threads: int | None, precision: str | None) -> dict[str, Any]
     if precision is not None:
         config["INFERENCE_PRECISION_HINT"] = precision
     return config
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_image(image: Image, number: int) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any, Protocol
 
+from redactkit.cores import count_cores
 from redactkit.errors import OptionError, RedactkitError
 from redactkit.jobs.course import Task
 from redactkit.jobs.local import LocalPool, WorkerLostError
-from redactkit.jobs.machine import count_cores
 
 __all__ = ["MOST_LOSSES", "Engine", "error_of", "in_words", "open_engine"]
 

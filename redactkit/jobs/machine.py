@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from redactkit.cores import count_cores
 from redactkit.errors import OptionError
 
-__all__ = ["WORKER_MEMORY", "Share", "count_cores", "free_memory", "plan_workers"]
+__all__ = ["WORKER_MEMORY", "Share", "free_memory", "plan_workers"]
 
 WORKER_MEMORY = 1_500_000_000
 """Bytes that one worker may need: a compiled detector, and decoder and encoder of 4K video with their frames."""
@@ -22,15 +23,6 @@ class Share:
 
     workers: int
     cores: int
-
-
-def count_cores() -> int:
-    """Return the cores that this process may use, as scheduler and container allow."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _read(_CGROUP / "cpu.max").split()
-    if len(quota) == 2 and quota[0].isdigit() and int(quota[1]):
-        allowed = min(allowed, max(1, int(quota[0]) // int(quota[1])))
-    return max(1, allowed)
 
 
 def free_memory() -> int | None:

@@ -11,8 +11,8 @@ import traceback
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from redactkit.cores import count_cores
 from redactkit.errors import RedactkitError
-from redactkit.jobs.machine import count_cores
 
 __all__ = ["work"]
 

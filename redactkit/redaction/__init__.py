@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from redactkit.annotations import Annotations
+from redactkit.cores import opencv_in_one_thread
 from redactkit.files import check_output, sweep_parts
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
@@ -37,6 +38,7 @@ def default_output(video: str | Path) -> Path:
     return source.with_name(f"{source.stem}_redacted.mp4")
 
 
+@opencv_in_one_thread()
 def redact(
     video: str | Path,
     annotations: Annotations | str | Path,

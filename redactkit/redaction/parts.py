@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from redactkit.annotations import Annotations
+from redactkit.cores import opencv_in_one_thread
 from redactkit.errors import OptionError
 from redactkit.files import make_private, replacing, write_text
 from redactkit.formats import read_annotations
@@ -60,6 +61,7 @@ def part_files(folder: str | Path, span: Span) -> dict[Span, Path]:
     return {(first, last): home / f"{first:09d}-{last:09d}.mp4" for first, last in runs if first < last}
 
 
+@opencv_in_one_thread()
 def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: ProgressLike = False) -> list[Path]:
     """Write the frames ``span[0]`` to ``span[1]``, not included, of a redacted video, but for what is copied or there.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from redactkit import boxes as bx
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
+from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
@@ -41,6 +42,7 @@ class _Findings:
     frames: int = 0
 
 
+@opencv_in_one_thread()
 def verify(
     video: str | Path,
     redacted: str | Path,
