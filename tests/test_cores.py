@@ -33,7 +33,7 @@ def test_opencv_has_its_threads_again_after_an_error():
         raise ValueError(cv2.getNumThreads())
 
     for _ in range(2):
-        with pytest.raises(ValueError, match="^1$"):
+        with pytest.raises(ValueError, match=r"^1$"):
             fail()
         assert cv2.getNumThreads() == 3
 

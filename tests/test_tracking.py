@@ -303,6 +303,13 @@ def test_hold_behind_has_one_box_of_a_face_where_two_ends_of_a_gap_meet():
     assert {14, 15, 16, 17, 18} <= set(held["frame"])
 
 
+def test_hold_behind_holds_a_face_that_faded_for_a_moment():
+    faded = path(1, range(20), vx=2).assign(confidence=lambda rows: rows["confidence"].where(rows["frame"] < 18, 0.2))
+    held = hold_behind(faded, times=TIMES[:40], longest=12)
+    assert held["frame"].tolist() == list(range(23)), "a quarter of twelve frames after the last"
+    assert held["x"].to_numpy()[20:].tolist() == [140, 142, 144]
+
+
 def test_hold_behind_refuses_times_that_are_too_short():
     with pytest.raises(OptionError, match="times has 3 frames"):
         hold_behind(going_behind(15), times=[0, 1, 2], longest=9)

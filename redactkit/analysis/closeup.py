@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray, centers
 from redactkit.detectors import Detector, run_detector
 
-__all__ = ["SIDE", "look_closer"]
+__all__ = ["SIDE", "Cut", "look_closer"]
 
 Image = NDArray[np.uint8]
 
@@ -20,15 +20,16 @@ GRAY = 128
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """A square of a frame: its top left corner and side in pixels of the frame."""
+class Cut:
+    """A square of a picture: its top left corner and side in pixels, and the side to which it is scaled."""
 
     left: float
     top: float
     side: float
+    scaled: int = SIDE
 
     def picture(self, image: Image) -> Image:
-        """Cut the square out of ``image``, gray where it reaches outside, and scale it, shape (SIDE, SIDE, 3)."""
+        """Cut the square out of ``image``, gray where it reaches outside, and scale it."""
         import cv2
 
         height, width = image.shape[:2]
@@ -38,12 +39,12 @@ class _Cut:
         square = np.full((side, side, 3), GRAY, np.uint8)
         if x0 < x1 and y0 < y1:
             square[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
-        way = cv2.INTER_AREA if side > SIDE else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=way))
+        way = cv2.INTER_AREA if side > self.scaled else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(square, (self.scaled, self.scaled), interpolation=way))
 
     def faces(self, found: FloatArray) -> FloatArray:
-        """Turn what was found in the picture into boxes of the frame."""
-        scale = max(1, round(self.side)) / SIDE
+        """Turn what was found in the square into boxes of the picture it is from."""
+        scale = max(1, round(self.side)) / self.scaled
         faces = found * np.array([scale, scale, scale, scale, 1])
         faces[:, :2] += [round(self.left), round(self.top)]
         return np.asarray(faces)
@@ -81,10 +82,10 @@ def look_closer(
     return [cut.faces(faces) for cut, faces in zip(cuts, found, strict=True)]
 
 
-def _around(box: FloatArray, face: float) -> _Cut:
+def _around(box: FloatArray, face: float) -> Cut:
     side = SIDE * max(float(box[2:].max()), 1.0) / face
     left, top = centers(box[None])[0] - side / 2
-    return _Cut(float(left), float(top), side)
+    return Cut(float(left), float(top), side)
 
 
 def _mirrored(faces: FloatArray) -> FloatArray:

@@ -42,8 +42,8 @@ class Scan:
     Parameters
     ----------
     detections : DataFrame
-        One row per box; ``face_id`` only numbers the boxes of a frame. Source ``interpolated`` marks the
-        frames that were not searched, since those around them tell enough.
+        One row per box; ``face_id`` only numbers the boxes of a frame. Source ``interpolated`` marks
+        those that were not searched for, since the frames around them tell enough.
     cuts : ndarray of int64
         Frames that start a new shot.
     appearance : ndarray of shape (N, LENGTH), uint8
@@ -154,11 +154,15 @@ def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, upd
         searched=len(numbers),
         frame=frame,
         faces=np.vstack([np.zeros((0, 5)), *(found.faces[number] for number in numbers)]),
-        seen=np.isin(frame, list(found.appearance)),
+        seen=np.concatenate([np.zeros(0, bool), *(_searched(found, number) for number in numbers)]),
         appearance=np.vstack([np.zeros((0, LENGTH), np.uint8), *(_appearance(found, number) for number in numbers)]),
         cuts=found.cuts[(found.cuts >= start) & (found.cuts < stop)],
         errors=tuple(reader.decode_errors[known:]),
     )
+
+
+def _searched(found: Found, number: int) -> NDArray[np.bool_]:
+    return found.searched.get(number, np.zeros(len(found.faces[number]), bool))
 
 
 def _appearance(found: Found, number: int) -> Appearance:

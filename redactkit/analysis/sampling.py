@@ -1,14 +1,17 @@
-"""Which frames need no search: those between two in which every face moved as its past or the middle foretells."""
+"""Which frames need no search: those between two in which every face moved as its past or the middle foretells.
+
+A face that did not is *astray*, and is looked for where it was.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.boxes import FloatArray, centers, iou
+from redactkit.boxes import FloatArray, centers, from_corners, iou, to_corners
 from redactkit.media import VideoInfo
 
-__all__ = ["fill_between", "pair_faces", "sampled_frames", "segment_edges", "steady_ahead", "steady_halfway"]
+__all__ = ["fill_between", "foretold", "foretold_halfway", "pair_faces", "sampled_frames", "segment_edges"]
 
 IntArray = NDArray[np.int64]
 
@@ -88,10 +91,10 @@ def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def steady_ahead(
+def foretold(
     before: FloatArray, first: FloatArray, last: FloatArray, *, ratio: float, see: float
-) -> IntArray | None:
-    """Pair the faces of two frames if each is where its motion until the first foretells.
+) -> tuple[IntArray, FloatArray]:
+    """Pair the faces of two frames, and tell which are not where their motion until the first foretells.
 
     Parameters
     ----------
@@ -104,21 +107,26 @@ def steady_ahead(
 
     Returns
     -------
-    ndarray of shape (K, 2) or None
-        None where a face came, went, or moved otherwise: the frames between must be searched.
+    pairs : ndarray of shape (K, 2)
+    astray : ndarray of shape (L, 4)
+        Boxes around where faces that came, went, or moved otherwise are in the two frames: none where the
+        frames between need no search.
     """
     moved = first.copy()
     known = pair_faces(before, first)
     moved[known[:, 1], :4] += ratio * (first[known[:, 1], :4] - before[known[:, 0], :4])
     moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
     pairs = pair_faces(moved, last)
-    return pairs if _agree(moved, last, pairs, least=AHEAD, see=see) else None
+    agreed = _agreed(moved[pairs[:, 0]], last[pairs[:, 1]], least=AHEAD, see=see)
+    return pairs, _astray(first, last, pairs, agreed, see=see)
 
 
-def steady_halfway(
+def foretold_halfway(
     first: FloatArray, middle: FloatArray, last: FloatArray, *, share: float, see: float
-) -> tuple[IntArray, IntArray] | None:
-    """Pair the faces of three frames if those of the middle one are where the others foretell.
+) -> tuple[tuple[IntArray, FloatArray], tuple[IntArray, FloatArray]]:
+    """Pair the faces of three frames, and tell in which half which are not where the others foretell.
+
+    A face that is in two of the frames only is foretold between those if it stood still.
 
     Parameters
     ----------
@@ -126,21 +134,24 @@ def steady_halfway(
     share : float
         Time from ``first`` to ``middle``, to that from ``first`` to ``last``.
     see : float
-        As of `steady_ahead`.
+        As of `foretold`.
 
     Returns
     -------
-    pair of ndarrays of shape (K, 2), or None
-        The pairs of ``first`` with ``middle`` and of ``middle`` with ``last``.
+    pair of (pairs, astray)
+        As of `foretold`, of ``first`` with ``middle`` and of ``middle`` with ``last``.
     """
     left, right = pair_faces(first, middle), pair_faces(middle, last)
-    chain = [(i, k, j) for i, k in left for m, j in right if m == k]
-    i, k, j = np.array(chain, np.int64).reshape(-1, 3).T
-    if not (_told(first, i, see) and _told(last, j, see)):
-        return None
-    between = np.hstack([first[i, :4] * (1 - share) + last[j, :4] * share, np.maximum(first[i, 4:], last[j, 4:])])
-    pairs = np.stack([np.arange(len(k)), k], axis=1)
-    return (left, right) if _agree(between, middle, pairs, least=HALFWAY, see=see) else None
+    of_left = _agreed(first[left[:, 0]], middle[left[:, 1]], least=STILL, see=see)
+    of_right = _agreed(middle[right[:, 0]], last[right[:, 1]], least=STILL, see=see)
+    a, b = np.nonzero(left[:, 1][:, None] == right[:, 0])
+    starts, ends = first[left[a, 0]], last[right[b, 1]]
+    between = np.hstack([starts[:, :4] * (1 - share) + ends[:, :4] * share, np.maximum(starts[:, 4:], ends[:, 4:])])
+    of_left[a] = of_right[b] = _agreed(between, middle[left[a, 1]], least=HALFWAY, see=see)
+    return (
+        (left, _astray(first, middle, left, of_left, see=see)),
+        (right, _astray(middle, last, right, of_right, see=see)),
+    )
 
 
 def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: float) -> FloatArray:
@@ -153,16 +164,20 @@ def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: fl
     return np.asarray(faces)
 
 
-def _agree(expected: FloatArray, found: FloatArray, pairs: IntArray, *, least: float, see: float) -> bool:
-    """Tell whether every face to be seen has a partner close to it."""
-    if not (_told(expected, pairs[:, 0], see) and _told(found, pairs[:, 1], see)):
-        return False
-    overlap = np.diagonal(iou(expected[pairs[:, 0], :4], found[pairs[:, 1], :4]))
-    sure, doubtful = (pick(expected[pairs[:, 0], 4], found[pairs[:, 1], 4]) for pick in (np.maximum, np.minimum))
+def _agreed(expected: FloatArray, found: FloatArray, *, least: float, see: float) -> NDArray[np.bool_]:
+    """Tell of each face, row by row, whether it was found close to where it was expected, and as surely."""
+    overlap = np.diagonal(iou(expected[:, :4], found[:, :4]))
+    sure, doubtful = (pick(expected[:, 4], found[:, 4]) for pick in (np.maximum, np.minimum))
     needed = np.where(doubtful < see, max(least, STILL), least)
-    return bool(((overlap >= needed) & (sure - doubtful <= DIP) | (sure < see)).all())
+    return np.asarray((overlap >= needed) & (sure - doubtful <= DIP) | (sure < see))
 
 
-def _told(faces: FloatArray, paired: IntArray, see: float) -> bool:
-    """Tell whether all faces to be seen are among those paired."""
-    return not (np.delete(faces[:, 4], paired) >= see).any()
+def _astray(
+    first: FloatArray, last: FloatArray, pairs: IntArray, agreed: NDArray[np.bool_], *, see: float
+) -> FloatArray:
+    """Return the boxes of faces to be seen that are in one frame only, and around those of pairs that do not agree."""
+    odd = pairs[~agreed]
+    ends = to_corners(first[odd[:, 0], :4]), to_corners(last[odd[:, 1], :4])
+    around = np.hstack([np.minimum(*(end[:, :2] for end in ends)), np.maximum(*(end[:, 2:] for end in ends))])
+    alone = [np.delete(faces, pairs[:, side], axis=0) for side, faces in enumerate((first, last))]
+    return np.vstack([from_corners(around), *(faces[faces[:, 4] >= see, :4] for faces in alone)])

@@ -10,18 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.analysis.appearance import Appearance, describe
+from redactkit.analysis.appearance import LENGTH, Appearance, describe
+from redactkit.analysis.closeup import Cut
 from redactkit.analysis.cuts import THUMBNAIL_SIZE, CutFinder
 from redactkit.analysis.looks import Image, Look, merge
-from redactkit.analysis.sampling import (
-    IntArray,
-    fill_between,
-    sampled_frames,
-    steady_ahead,
-    steady_halfway,
-)
+from redactkit.analysis.places import cut_places, inside
+from redactkit.analysis.sampling import IntArray, fill_between, foretold, foretold_halfway, sampled_frames
 from redactkit.analysis.search import Search
-from redactkit.boxes import FloatArray
+from redactkit.boxes import FloatArray, union_cover
 from redactkit.detectors import run_detector
 from redactkit.media import VideoInfo
 from redactkit.streams import buffered
@@ -31,7 +27,11 @@ __all__ = ["Found", "search_frames"]
 
 BATCH = 4
 AHEAD = 1
+NO_PAIRS = np.zeros((0, 2), np.int64)
 HELD_BYTES = 24 << 20
+
+SAME = 0.5
+"""Share of a box inside one of a face known to be there from which it is a part of that."""
 
 Done = Callable[[list[int]], None]
 Seen = tuple[FloatArray, Appearance]
@@ -45,14 +45,17 @@ class Found:
     ----------
     faces : dict of int to ndarray of shape (N, 5)
         The faces of each frame.
+    searched : dict of int to ndarray of shape (N,), bool
+        Of frames that were searched, which faces were found so; the others lie between those of other frames.
     appearance : dict of int to ndarray of shape (N, LENGTH)
-        What the faces of frames that were searched look like; the faces of other frames lie between those.
-    cuts : CutFinder
+        What the faces of those frames look like; zeros for those that were not searched for.
+    finder : CutFinder
     numbers : list of int
         The frames that the cut finder saw.
     """
 
     faces: dict[int, FloatArray] = field(default_factory=dict)
+    searched: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     appearance: dict[int, Appearance] = field(default_factory=dict)
     finder: CutFinder = field(default_factory=CutFinder)
     numbers: list[int] = field(default_factory=list)
@@ -61,6 +64,20 @@ class Found:
     def cuts(self) -> NDArray[np.int64]:
         """Frames that start a new shot."""
         return np.asarray(np.array(self.numbers, np.int64)[self.finder.cuts()])
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """Two searched frames, between which faces are not where they were foretold.
+
+    ``pairs`` are the faces of the two that belong together, ``astray`` the places of those that were not
+    foretold, shape (N, 4), None where nothing is foretold yet.
+    """
+
+    first: int
+    last: int
+    pairs: IntArray
+    astray: FloatArray | None = None
 
 
 @dataclass
@@ -179,6 +196,21 @@ class _Eye:
             results = run_detector(self.search.detector, pictures)
         return [self._seen(image, looks, results[place :: len(shots)]) for place, image in enumerate(images)]
 
+    def look_at(self, shot: _Shot, look: Look, cuts: Sequence[Cut]) -> Seen:
+        """Run the detector on parts of a frame; a face that a part cuts off may be found as a smaller one."""
+        image = _image(shot.frame, look)
+        with self.lock:
+            results = run_detector(self.search.detector, [cut.picture(image) for cut in cuts])
+        each = [cut.faces(found) for cut, found in zip(cuts, results, strict=True)]
+        faces = merge(each, floor=self.search.thresholds.floor)
+        appearance = describe(image, faces[:, :4])
+        faces[:, :4] /= self.scale(look)
+        return faces, appearance
+
+    def scale(self, look: Look) -> FloatArray:
+        """Return how many pixels of the look's picture one of the frame is, across and down, for boxes."""
+        return np.tile([look.width / self.info.width, look.height / self.info.height], 2)
+
     def _seen(self, image: Image, looks: Sequence[Look], results: Sequence[FloatArray]) -> Seen:
         size = {"width": self.info.width, "height": self.info.height}
         each = [look.faces(found, **size) for look, found in zip(looks, results, strict=True)]
@@ -202,14 +234,14 @@ class _Scanner:
         held = {shot.frame.index: shot for shot in block}
         grid = self._grid(block)
         self._look_all(grid, held)
-        loose = []
+        gaps = []
         for number in grid:
             self.past = [] if held[number].fresh else self.past
-            if self.past and not self._ahead(self.past[-1], number, held):
-                loose.append((self.past[-1], number))
+            if self.past:
+                gaps += self._gaps(self.past[-1], number, held)
             self.past = [*self.past[-1:], number]
-        while loose:
-            loose = self._halve(loose, held)
+        while gaps:
+            gaps = self._halve(gaps, held)
 
     def _grid(self, block: Sequence[_Shot]) -> list[int]:
         """Return the frames to search first: sampled ones, and both sides of every jump."""
@@ -243,44 +275,77 @@ class _Scanner:
         seen = {shot.frame.index: shot.seen for shot in shots if shot.seen is not None}
         seen |= {shot.frame.index: each for shot, each in zip(unseen, self.eye.look(unseen, light=light), strict=True)}
         for number, (faces, appearance) in seen.items():
-            self.found.faces[number], self.found.appearance[number] = faces, appearance
+            self._keep(number, faces, appearance, np.ones(len(faces), bool))
 
-    def _ahead(self, first: int, last: int, held: dict[int, _Shot]) -> bool:
-        """Fill the frames between two if the faces' motion before them foretells it."""
+    def _keep(self, number: int, faces: FloatArray, appearance: Appearance, searched: NDArray[np.bool_]) -> None:
+        self.found.faces[number] = faces
+        self.found.appearance[number], self.found.searched[number] = appearance, searched
+
+    def _gaps(self, first: int, last: int, held: dict[int, _Shot]) -> list[_Gap]:
+        """Fill the frames between two if the faces' motion before them foretells it, else return the gap."""
         inner = _between(first, last, held)
         if not inner:
-            return True
+            return []
         if len(self.past) < 2:
-            return False
+            return [_Gap(first, last, NO_PAIRS)]
         faces = [self.found.faces[number] for number in (self.past[0], first, last)]
         ratio = self._time(first, last) / self._time(self.past[0], first)
-        pairs = steady_ahead(*faces, ratio=ratio, see=self.search.thresholds.see)
-        if pairs is None:
-            return False
+        pairs, astray = foretold(*faces, ratio=ratio, see=self.search.thresholds.see)
+        if len(astray):
+            return [_Gap(first, last, pairs, astray)]
         self._fill(first, last, pairs, inner)
-        return True
+        return []
 
-    def _halve(self, loose: Sequence[tuple[int, int]], held: dict[int, _Shot]) -> list[tuple[int, int]]:
-        """Search the middle of each interval; fill it if that tells enough, else return its halves."""
-        inners = [_between(first, last, held) for first, last in loose]
+    def _halve(self, gaps: Sequence[_Gap], held: dict[int, _Shot]) -> list[_Gap]:
+        """Search the middle of each gap; fill the halves of which it tells enough, and return the others."""
+        inners = [_between(gap.first, gap.last, held) for gap in gaps]
         middles = [inner[len(inner) // 2] for inner in inners]
-        self._look_lightly([(held[number], pair) for number, pair in zip(middles, loose, strict=True)])
-        left: list[tuple[int, int]] = []
-        for (first, last), middle in zip(loose, middles, strict=True):
-            halves = [(first, middle), (middle, last)]
-            pairs = self._halfway(first, middle, last)
-            for (start, stop), paired in zip(halves, pairs or (None, None), strict=True):
-                inner = _between(start, stop, held)
-                if paired is not None:
-                    self._fill(start, stop, paired, inner)
+        whole = [not self._look_at_places(held[number], gap) for number, gap in zip(middles, gaps, strict=True)]
+        places = [(held[number], (gap.first, gap.last)) for number, gap in zip(middles, gaps, strict=True)]
+        self._look_lightly([place for place, needed in zip(places, whole, strict=True) if needed])
+        left: list[_Gap] = []
+        for gap, middle in zip(gaps, middles, strict=True):
+            share = self._time(gap.first, middle) / self._time(gap.first, gap.last)
+            faces = [self.found.faces[number] for number in (gap.first, middle, gap.last)]
+            halves = foretold_halfway(*faces, share=share, see=self.search.thresholds.see)
+            for (first, last), (pairs, astray) in zip([(gap.first, middle), (middle, gap.last)], halves, strict=True):
+                inner = _between(first, last, held)
+                if not len(astray):
+                    self._fill(first, last, pairs, inner)
                 elif inner:
-                    left.append((start, stop))
+                    left.append(_Gap(first, last, pairs, astray))
         return left
 
-    def _halfway(self, first: int, middle: int, last: int) -> tuple[IntArray, IntArray] | None:
-        share = self._time(first, middle) / self._time(first, last)
-        faces = [self.found.faces[number] for number in (first, middle, last)]
-        return steady_halfway(*faces, share=share, see=self.search.thresholds.see)
+    def _look_at_places(self, shot: _Shot, gap: _Gap) -> bool:
+        """Search a frame of a gap where faces are astray, if that is known and tells enough; the others lie between."""
+        if gap.astray is None or not self.search.light or self.search.turns:
+            return False
+        look, cuts = self._cuts(gap.astray)
+        if not cuts:
+            return False
+        faces, appearance = self.eye.look_at(shot, look, cuts)
+        if look in self.search.light and not self.search.sees_lightly(faces, self.info):
+            return False
+        share = self._time(gap.first, shot.frame.index) / self._time(gap.first, gap.last)
+        others = fill_between(self.found.faces[gap.first], self.found.faces[gap.last], gap.pairs, share)
+        others = others[~inside(others[:, :4] * self.eye.scale(look), cuts)]
+        own = union_cover(faces[:, :4], others[:, :4]) < SAME
+        self._keep(
+            shot.frame.index,
+            np.vstack([faces[own], others]),
+            np.vstack([appearance[own], np.zeros((len(others), LENGTH), np.uint8)]),
+            np.arange(own.sum() + len(others)) < own.sum(),
+        )
+        return True
+
+    def _cuts(self, astray: FloatArray) -> tuple[Look, list[Cut]]:
+        """Return the look in which the places are searched at the least cost, and its parts that show them."""
+        light = self.search.light if self.search.sees_lightly(astray, self.info) else ()
+        ways = []
+        for look in (self.search.looks[0], *light):
+            cuts = cut_places(astray * self.eye.scale(look), width=look.width, height=look.height)
+            ways.append((look, cuts or []))
+        return min(ways, key=lambda way: sum(cut.side**2 for cut in way[1]) or np.inf)
 
     def _fill(self, first: int, last: int, pairs: IntArray, inner: Sequence[int]) -> None:
         for number in inner:
