@@ -11,6 +11,7 @@ import pytest
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.video import Frame, VideoReader, pixel_layout, plane_views, probe
+from redactkit.video.cursor import Cursor
 from redactkit.video.orientation import display_matrix, orient, parse_matrix
 from tests.clips import Clip, make, number_of, picture
 
@@ -63,6 +64,16 @@ def test_frame_at_keeps_neighbours_at_hand(tmp_path: Path) -> None:
         sought = reader.frame_at(30)
         assert reader.frame_at(30) is sought
         assert reader._cache.get(29) is not None, "one step back must not decode again"
+
+
+def test_stepping_back_seeks_ever_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make(tmp_path / "a.mp4", Clip(frames=200, options={"g": "250", "bf": "0"}))
+    sought = []
+    with VideoReader(clip) as reader:
+        monkeypatch.setattr(Cursor, "go_to", lambda *place, go=Cursor.go_to: (sought.append(place[1]), go(*place)))
+        for index in range(199, 99, -1):
+            assert number_of(reader.frame_at(index).rgb()) == index
+    assert len(sought) <= 6, f"frames 199 to 100 were sought at {sought}"
 
 
 def test_frame_at_refuses_numbers_that_are_no_frame(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,18 @@ def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:
 
 def _gains(detector: Detector, image: Image) -> list[float]:
     """Return for each turn how much surer faces of the picture are found in it than upright."""
-    height, width = image.shape[:2]
-    looks = [Look(width, height, canvas=(SIDE, SIDE), turn=turn) for turn in (0, *TURNS)]
-    found = run_detector(detector, [look.picture(image) for look in looks])
-    upright, *turned = (look.faces(faces, width=width, height=height) for look, faces in zip(looks, found, strict=True))
+    turned = _faces(detector, image, TURNS)
+    if not any((faces[:, 4] >= SURE).any() for faces in turned):
+        return [0.0] * len(TURNS)
+    (upright,) = _faces(detector, image, (0,))
     return [sum(_gain(face, upright) for face in faces if face[4] >= SURE) for faces in turned]
+
+
+def _faces(detector: Detector, image: Image, turns: Sequence[int]) -> list[FloatArray]:
+    height, width = image.shape[:2]
+    looks = [Look(width, height, canvas=(SIDE, SIDE), turn=turn) for turn in turns]
+    found = run_detector(detector, [look.picture(image) for look in looks])
+    return [look.faces(faces, width=width, height=height) for look, faces in zip(looks, found, strict=True)]
 
 
 def _gain(face: FloatArray, upright: FloatArray) -> float:

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from redactkit.cores import count_cores
 from redactkit.errors import OptionError, VideoError
 from redactkit.media import VideoInfo
 from redactkit.video.cursor import Cursor
@@ -23,7 +24,8 @@ __all__ = ["VideoReader"]
 
 _CACHE_BYTES = 160 << 20
 _AHEAD = 32  # frames that are decoded in passing rather than sought
-_BEHIND = 8  # frames before a sought one that are decoded too, for the steps back that follow
+_BEHIND = 4  # frames before a sought one that are kept too, for the steps back that follow; twice as many when they do
+_THREADS = 4  # least threads for a frame that is waited for: on two cores a seventh quicker than FFmpeg's three
 
 
 class VideoReader:
@@ -64,6 +66,7 @@ class VideoReader:
         self._lock = threading.RLock()
         self._cache = _FrameCache(self.info, cache)
         self._cursor: Cursor | None = None
+        self._sought, self._behind = -1, _BEHIND
         self._closed = False
 
     @property
@@ -119,12 +122,13 @@ class VideoReader:
 
     def _fetch(self, index: int) -> Frame:
         if self._cursor is None:
-            self._cursor = Cursor(self._file, self.info, self._log, threads=self._threads)
+            threads = self._threads or max(_THREADS, count_cores() + 1)
+            self._cursor = Cursor(self._file, self.info, self._log, threads=threads)
         cursor = self._cursor
         if not cursor.position <= index <= cursor.position + _AHEAD:
             if not self._same_group(cursor.position, index):
                 cursor.go_to(index)
-            cursor.skip_to(index - _BEHIND)
+            cursor.skip_to(index - self._keep_behind(index))
         while (frame := cursor.read()) is not None:
             self._cache.put(frame)
             if frame.index == index:
@@ -132,6 +136,13 @@ class VideoReader:
             if frame.index > index:
                 break
         raise VideoError(f"{self._file}: frame {index} does not decode; the file is damaged there")
+
+    def _keep_behind(self, index: int) -> int:
+        """Return how many frames before a sought one to keep: more with each that goes on stepping back."""
+        steps_back = 0 < self._sought - index <= 2 * self._behind
+        self._behind = min(2 * self._behind, self._cache.most - 1) if steps_back else _BEHIND
+        self._sought = index
+        return self._behind
 
     def _same_group(self, position: int, index: int) -> bool:
         """Whether no keyframe lies between the next frame and ``index``, so that seeking gains nothing."""
@@ -171,7 +182,7 @@ class _FrameCache:
 
     def __init__(self, info: VideoInfo, frames: int) -> None:
         bytes_each = max(1, info.width * info.height * 3 // 2 * (2 if info.bit_depth > 8 else 1))
-        self._most = max(1, min(frames, _CACHE_BYTES // bytes_each))
+        self.most = max(1, min(frames, _CACHE_BYTES // bytes_each))
         self._frames: OrderedDict[int, Frame] = OrderedDict()
 
     def get(self, index: int) -> Frame | None:
@@ -182,7 +193,7 @@ class _FrameCache:
     def put(self, frame: Frame) -> None:
         self._frames[frame.index] = frame
         self._frames.move_to_end(frame.index)
-        if len(self._frames) > self._most:
+        if len(self._frames) > self.most:
             self._frames.popitem(last=False)
 
     def clear(self) -> None:
