@@ -20,7 +20,7 @@ TURNS = (90, 180, 270)
 SAMPLES = (3, 12)
 EVERY = 2.5
 SIDE = 480
-"""Pixels of the square on which every turn of a picture lies, so that one network serves them all."""
+"""Longer side in pixels of the pictures that are turned."""
 
 SURE = 0.5
 BETTER = 0.1
@@ -86,7 +86,7 @@ def _gains(detector: Detector, image: Image) -> list[float]:
 
 def _faces(detector: Detector, image: Image, turns: Sequence[int]) -> list[FloatArray]:
     height, width = image.shape[:2]
-    looks = [Look(width, height, canvas=(SIDE, SIDE), turn=turn) for turn in turns]
+    looks = [Look(width, height, turn=turn) for turn in turns]
     found = run_detector(detector, [look.picture(image) for look in looks])
     return [look.faces(faces, width=width, height=height) for look, faces in zip(looks, found, strict=True)]
 
