@@ -70,7 +70,7 @@ def test_foretold_halfway_doubts_both_halves_where_the_middle_is_off_the_way():
 
 def test_places_show_half_a_face_around_and_share_a_square():
     astray = np.array([[100.0, 100, 40, 50], [110, 105, 40, 50], [500, 200, 30, 30]])
-    cuts = cut_places(astray, width=1280, height=736)
+    cuts = cut_places(astray, scale=1, width=1280, height=736)
     assert cuts is not None and [cut.scaled for cut in cuts] == [160, 160]
     for x, y, width, height in astray:
         around = np.array([[x - width / 2, y - height / 2, 2 * width, 2 * height]])
@@ -78,13 +78,13 @@ def test_places_show_half_a_face_around_and_share_a_square():
 
 
 def test_places_are_none_where_the_whole_picture_costs_as_little():
-    assert cut_places(np.array([[0.0, 0, 400, 300]]), width=1280, height=736) is None
+    assert cut_places(np.array([[0.0, 0, 400, 300]]), scale=1, width=1280, height=736) is None
     many = np.array([[x, 0.0, 20, 20] for x in range(0, 1200, 200)])
-    assert cut_places(many, width=640, height=352) is None
+    assert cut_places(many, scale=1, width=640, height=352) is None
 
 
 def test_a_face_that_a_square_cuts_off_is_not_inside():
-    cuts = cut_places(np.array([[100.0, 100, 40, 40]]), width=1280, height=736)
+    cuts = cut_places(np.array([[100.0, 100, 40, 40]]), scale=1, width=1280, height=736)
     assert cuts is not None
     left, right = cuts[0].left, cuts[0].left + cuts[0].side
     assert inside(np.array([[left, 100, 30, 30], [right - 29, 100, 30, 30]]), cuts).tolist() == [True, False]

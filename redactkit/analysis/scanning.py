@@ -82,15 +82,15 @@ class _Gap:
 
 @dataclass
 class _Shot:
-    """A frame on its way: whether sampling starts anew with it, and a picture of it where it is searched in any case.
+    """A frame on its way: whether sampling starts anew with it, and whether it is searched in any case.
 
-    ``full`` says that it is then searched at full detail, whatever was seen before; ``seen`` is what was found so.
+    ``image`` is a picture of it where that is certain to be at full detail; ``seen`` is what was found so.
     """
 
     frame: Frame
     fresh: bool
+    sampled: bool
     image: Image | None
-    full: bool
     seen: Seen | None = None
 
 
@@ -126,7 +126,7 @@ def search_frames(
 def _shots(
     frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
 ) -> Iterator[_Shot]:
-    """Yield the frames of ``span``, with pictures of those that are searched in any case."""
+    """Yield the frames of ``span``, with pictures of those that are searched at full detail in any case."""
     sampled, full = sampled_frames(info, search.every), sampled_frames(info, 2 * search.every)
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
@@ -140,8 +140,8 @@ def _shots(
             fresh = first or jump or frame.index in borders
             first = False
             edge = fresh or frame.index + 1 in borders
-            image = _image(frame, search.looks[0]) if edge or sampled[frame.index] else None
-            yield _Shot(frame, fresh, image, bool(edge or full[frame.index]))
+            image = _image(frame, search.looks[0]) if edge or full[frame.index] else None
+            yield _Shot(frame, fresh, bool(edge or sampled[frame.index]), image)
 
 
 def _image(frame: Frame, look: Look) -> Image:
@@ -155,8 +155,8 @@ def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
     searched = 0
     for shot in shots:
         block.append(shot)
-        searched += shot.image is not None
-        if shot.image is not None and (searched >= BATCH or len(block) >= most):
+        searched += shot.sampled
+        if shot.sampled and (searched >= BATCH or len(block) >= most):
             yield block
             block, searched = [], 0
     if block:
@@ -181,7 +181,7 @@ class _Eye:
 
     def look_ahead(self, block: Sequence[_Shot]) -> None:
         """Search those frames of a block of which it is known that they must be, at full detail."""
-        certain = [shot for shot in block if shot.full and shot.image is not None]
+        certain = [shot for shot in block if shot.image is not None]
         for shot, seen in zip(certain, self.look(certain), strict=True):
             shot.seen = seen
 
@@ -196,20 +196,14 @@ class _Eye:
             results = run_detector(self.search.detector, pictures)
         return [self._seen(image, looks, results[place :: len(shots)]) for place, image in enumerate(images)]
 
-    def look_at(self, shot: _Shot, look: Look, cuts: Sequence[Cut]) -> Seen:
+    def look_at(self, shot: _Shot, cuts: Sequence[Cut]) -> Seen:
         """Run the detector on parts of a frame; a face that a part cuts off may be found as a smaller one."""
-        image = _image(shot.frame, look)
+        image = shot.frame.rgb()
         with self.lock:
             results = run_detector(self.search.detector, [cut.picture(image) for cut in cuts])
         each = [cut.faces(found) for cut, found in zip(cuts, results, strict=True)]
         faces = merge(each, floor=self.search.thresholds.floor)
-        appearance = describe(image, faces[:, :4])
-        faces[:, :4] /= self.scale(look)
-        return faces, appearance
-
-    def scale(self, look: Look) -> FloatArray:
-        """Return how many pixels of the look's picture one of the frame is, across and down, for boxes."""
-        return np.tile([look.width / self.info.width, look.height / self.info.height], 2)
+        return faces, describe(image, faces[:, :4])
 
     def _seen(self, image: Image, looks: Sequence[Look], results: Sequence[FloatArray]) -> Seen:
         size = {"width": self.info.width, "height": self.info.height}
@@ -245,13 +239,13 @@ class _Scanner:
 
     def _grid(self, block: Sequence[_Shot]) -> list[int]:
         """Return the frames to search first: sampled ones, and both sides of every jump."""
-        wanted = {place for place, shot in enumerate(block) if shot.image is not None}
+        wanted = {place for place, shot in enumerate(block) if shot.sampled}
         wanted |= {place - 1 for place, shot in enumerate(block) if shot.fresh and place} | {len(block) - 1}
         return [block[place].frame.index for place in sorted(wanted)]
 
     def _look_all(self, grid: Sequence[int], held: dict[int, _Shot]) -> None:
         """Search sampled frames: every other one lightly, where those beside it show nothing but large faces."""
-        full = [number for number in grid if held[number].full or held[number].image is None]
+        full = [number for number in grid if held[number].image is not None or not held[number].sampled]
         self._look([held[number] for number in full])
         order = [*self.past[-1:], *grid]
         beside = {number: {*order[max(place - 1, 0) : place + 2]} - {number} for place, number in enumerate(order)}
@@ -323,12 +317,12 @@ class _Scanner:
         look, cuts = self._cuts(gap.astray)
         if not cuts:
             return False
-        faces, appearance = self.eye.look_at(shot, look, cuts)
+        faces, appearance = self.eye.look_at(shot, cuts)
         if look in self.search.light and not self.search.sees_lightly(faces, self.info):
             return False
         share = self._time(gap.first, shot.frame.index) / self._time(gap.first, gap.last)
         others = fill_between(self.found.faces[gap.first], self.found.faces[gap.last], gap.pairs, share)
-        others = others[~inside(others[:, :4] * self.eye.scale(look), cuts)]
+        others = others[~inside(others[:, :4], cuts)]
         own = union_cover(faces[:, :4], others[:, :4]) < SAME
         self._keep(
             shot.frame.index,
@@ -343,9 +337,9 @@ class _Scanner:
         light = self.search.light if self.search.sees_lightly(astray, self.info) else ()
         ways = []
         for look in (self.search.looks[0], *light):
-            cuts = cut_places(astray * self.eye.scale(look), width=look.width, height=look.height)
+            cuts = cut_places(astray, scale=look.width / self.info.width, width=look.width, height=look.height)
             ways.append((look, cuts or []))
-        return min(ways, key=lambda way: sum(cut.side**2 for cut in way[1]) or np.inf)
+        return min(ways, key=lambda way: sum(cut.scaled**2 for cut in way[1]) or np.inf)
 
     def _fill(self, first: int, last: int, pairs: IntArray, inner: Sequence[int]) -> None:
         for number in inner:
