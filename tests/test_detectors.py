@@ -125,6 +125,14 @@ def test_centerface_finds_the_same_whatever_size_came_before(centerface, portrai
         np.testing.assert_array_equal(found, before)
 
 
+def test_centerface_gets_ready_for_a_large_size_ahead(centerface):
+    centerface.release()
+    centerface.prepare(width=1270, height=720)
+    ready = centerface._network._compiled[736, 1280]
+    centerface([np.zeros((720, 1270, 3), np.uint8)])
+    assert centerface._network._compiled[736, 1280] is ready, "it was compiled once more"
+
+
 def test_centerface_releases_memory_and_goes_on(centerface, portrait):
     image = np.tile(portrait, (2, 2, 1))
     (before,) = centerface([image])

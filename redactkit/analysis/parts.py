@@ -6,6 +6,7 @@ What the parts share lies in the checkpoint folder, and so does what they saw, w
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from redactkit.analysis.detection import scan_alone
 from redactkit.analysis.search import Search, load_searcher, plan_search
 from redactkit.analysis.turns import find_turns
 from redactkit.cores import opencv_in_one_thread
-from redactkit.detectors import Detector
+from redactkit.detectors import Detector, prepare
 from redactkit.errors import VideoError
 from redactkit.files import make_private, write_text
 from redactkit.formats.video import read_video_header, write_video_header
@@ -42,7 +43,10 @@ def settle_search(
 ) -> Search:
     """Settle how a video is searched, after a look at some of its frames; errors as of `redactkit.analyze`."""
     search = plan_search(reader.info, detector=detector, size=size, sensitivity=sensitivity)
-    return search.turned(find_turns(reader, search.detector, search.looks[0]))
+    look = search.looks[0]
+    with ThreadPoolExecutor(1) as other:
+        other.submit(prepare, search.detector, width=look.width, height=look.height)
+        return search.turned(find_turns(reader, search.detector, look))
 
 
 def prepare_analysis(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.analysis.looks import Image, Look
 from redactkit.boxes import FloatArray, iou
-from redactkit.detectors import Detector, release, run_detector
+from redactkit.detectors import Detector, run_detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
+from redactkit.streams import buffered
 from redactkit.video import VideoReader
 
 __all__ = ["TURNS", "find_turns"]
@@ -44,8 +46,8 @@ def find_turns(reader: VideoReader, detector: Detector, look: Look) -> tuple[int
         of the sampled frames and in two at least, a face is found in it that upright is not found, or with
         clearly less confidence; of several turns the one that gains most.
     """
-    gains = [_gains(detector, image) for image in _sampled(reader, look)]
-    release(detector)
+    with closing(buffered(_sampled(reader, look))) as images:
+        gains = [_gains(detector, image) for image in images]
     if not gains:
         return ()
     table = np.array(gains)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["DETECTORS", "Detector", "load_detector", "release", "run_detector"]
+__all__ = ["DETECTORS", "Detector", "load_detector", "prepare", "release", "run_detector"]
 
 
 class Detector(Protocol):
@@ -107,6 +107,11 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
     if len(results) != len(images):
         raise DetectorError(f"the detector got {len(images)} images and returned {len(results)} results")
     return [_checked(faces, number) for number, faces in enumerate(results)]
+
+
+def prepare(detector: Detector, *, width: int, height: int) -> None:
+    """Let a detector that can do so get ready for pictures of a size, which may take a moment."""
+    getattr(detector, "prepare", lambda **_: None)(width=width, height=height)
 
 
 def release(detector: Detector) -> None:

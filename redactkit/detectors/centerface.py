@@ -66,6 +66,10 @@ class CenterFace:
         """Return for each image its faces, shape (N, 5): x, y, width, height, confidence, best first."""
         return self._network.run(images, self._faces)
 
+    def prepare(self, *, width: int, height: int) -> None:
+        """Get ready for pictures of a size ahead of the first."""
+        self._network.prepare(width=width, height=height)
+
     def release(self) -> None:
         """Let go of the memory that pictures of the sizes so far took."""
         self._network.release()

@@ -144,6 +144,14 @@ class Network:
             except RuntimeError as err:
                 raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
 
+    def prepare(self, *, width: int, height: int) -> None:
+        """Compile the network for images of a size ahead of the first; it may run on others meanwhile."""
+        key = _key(_padded(height, width))
+        if key is not None and key not in self._compiled:
+            compiled = self._compile(key)
+            with self._lock:
+                self._compiled.setdefault(key, compiled)
+
     def release(self) -> None:
         """Forget what large images needed, which holds memory; it is made again when needed."""
         with self._lock:
@@ -153,7 +161,7 @@ class Network:
         running: deque[_Running] = deque()
         try:
             for image in images:
-                size = _padded_size(image)
+                size = _padded(*image.shape[:2])
                 compiled = self._for(size)
                 request = compiled.next_request()
                 while any(request is other.request for other in running):
@@ -172,7 +180,7 @@ class Network:
 
         That one is up to a tenth slower, but a new size costs a tenth of what compiling for it would.
         """
-        key = size if size[0] * size[1] >= LARGE else None
+        key = _key(size)
         if key not in self._compiled:
             self._compiled[key] = self._compile(key)
         return self._compiled[key]
@@ -217,9 +225,12 @@ def _check_image(image: Image, number: int) -> None:
         )
 
 
-def _padded_size(image: Image) -> Size:
-    height, width = image.shape[:2]
+def _padded(height: int, width: int) -> Size:
     return height + -height % STRIDE, width + -width % STRIDE
+
+
+def _key(size: Size) -> Size | None:
+    return size if size[0] * size[1] >= LARGE else None
 
 
 def _fill(tensor: Any, image: Image, size: Size) -> None:
