@@ -28,8 +28,8 @@ class Still:
         self.image = image
         self.info = info(width=image.shape[1], height=image.shape[0])
 
-    def frames(self, start, stop):
-        return iter([self])
+    def ranges(self, ranges):
+        return (self for _ in ranges)
 
     def rgb(self, *, width, height):
         import cv2

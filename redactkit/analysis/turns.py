@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,12 +59,10 @@ def find_turns(reader: VideoReader, detector: Detector, look: Look) -> tuple[int
 def _sampled(reader: VideoReader, look: Look) -> Iterator[Image]:
     scale = min(1.0, SIDE / max(look.width, look.height))
     width, height = round(look.width * scale), round(look.height * scale)
-    for number in _sample_frames(reader.info):
-        try:
-            for frame in reader.frames(int(number), int(number) + 1):
-                yield frame.rgb(width=width, height=height)
-        except VideoError:
-            continue
+    numbers = _sample_frames(reader.info).tolist()
+    with suppress(VideoError):
+        for frame in reader.ranges((number, number + 1) for number in numbers):
+            yield frame.rgb(width=width, height=height)
 
 
 def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:
