@@ -157,6 +157,19 @@ def test_rgb_scales_to_the_displayed_size_asked_for(tmp_path: Path) -> None:
         assert np.abs(frame.gray().astype(int) - frame.rgb().mean(axis=2)).mean() < 2
 
 
+@pytest.mark.parametrize(
+    "form", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "gray", "nv12", "rgb24", "yuva420p", "gbrp"]
+)
+@pytest.mark.parametrize(("rotation", "mirrored"), [(0, False), (90, True), (270, False)])
+def test_rgb_part_is_that_part_of_the_whole(form: str, rotation: int, mirrored: bool) -> None:
+    image = av.VideoFrame.from_ndarray(picture(3, width=158, height=90), format="rgb24").reformat(format=form)
+    frame = Frame(0, 0, 0.0, image, rotation=rotation, mirrored=mirrored)
+    whole = frame.rgb()
+    for left, top, right, bottom in ((0, 0, *frame.size), (13, 7, 48, 62), (frame.size[0] - 9, 1, frame.size[0], 4)):
+        away = frame.rgb_part(left, top, right, bottom).astype(int) - whole[top:bottom, left:right]
+        assert np.abs(away).max() <= 8 and np.abs(away).mean() <= 2, "more than rounding, which depends on the place"
+
+
 def test_rgb_of_full_and_limited_range_agree(tmp_path: Path) -> None:
     images = []
     for name, color in (("full", (2, 1, 1, 1)), ("limited", (1, 1, 1, 1))):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, centers
 from redactkit.detectors import Detector, run_detector
+from redactkit.video import Frame
 
 __all__ = ["SIDE", "Cut", "look_closer"]
 
@@ -41,6 +43,16 @@ class Cut:
             square[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
         way = cv2.INTER_AREA if side > self.scaled else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(square, (self.scaled, self.scaled), interpolation=way))
+
+    def picture_of(self, frame: Frame) -> Image:
+        """Make the same picture straight from a frame, of which only the square is turned into RGB."""
+        width, height = frame.size
+        left, top = max(0, math.floor(self.left)), max(0, math.floor(self.top))
+        right, bottom = min(width, math.ceil(self.left + self.side)), min(height, math.ceil(self.top + self.side))
+        if left >= right or top >= bottom:
+            return np.full((self.scaled, self.scaled, 3), GRAY, np.uint8)
+        part = frame.rgb_part(left, top, right, bottom)
+        return replace(self, left=self.left - left, top=self.top - top).picture(part)
 
     def faces(self, found: FloatArray) -> FloatArray:
         """Turn what was found in the square into boxes of the picture it is from."""

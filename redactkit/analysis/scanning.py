@@ -17,7 +17,7 @@ from redactkit.analysis.looks import Image, Look, merge
 from redactkit.analysis.places import cut_places, inside
 from redactkit.analysis.sampling import IntArray, fill_between, foretold, foretold_halfway, sampled_frames
 from redactkit.analysis.search import Search
-from redactkit.boxes import FloatArray, union_cover
+from redactkit.boxes import FloatArray, suppress, union_cover
 from redactkit.detectors import run_detector
 from redactkit.media import VideoInfo
 from redactkit.streams import buffered
@@ -198,12 +198,14 @@ class _Eye:
 
     def look_at(self, shot: _Shot, cuts: Sequence[Cut]) -> Seen:
         """Run the detector on parts of a frame; a face that a part cuts off may be found as a smaller one."""
-        image = shot.frame.rgb()
+        pictures = [cut.picture_of(shot.frame) for cut in cuts]
         with self.lock:
-            results = run_detector(self.search.detector, [cut.picture(image) for cut in cuts])
-        each = [cut.faces(found) for cut, found in zip(cuts, results, strict=True)]
-        faces = merge(each, floor=self.search.thresholds.floor)
-        return faces, describe(image, faces[:, :4])
+            results = run_detector(self.search.detector, pictures)
+        looks = np.vstack([describe(picture, found[:, :4]) for picture, found in zip(pictures, results, strict=True)])
+        faces = np.vstack([cut.faces(found) for cut, found in zip(cuts, results, strict=True)])
+        kept = suppress(faces[:, :4], faces[:, 4])
+        kept = kept[faces[kept, 4] >= self.search.thresholds.floor]
+        return faces[kept], looks[kept]
 
     def _seen(self, image: Image, looks: Sequence[Look], results: Sequence[FloatArray]) -> Seen:
         size = {"width": self.info.width, "height": self.info.height}

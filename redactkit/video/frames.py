@@ -12,7 +12,9 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from redactkit.boxes import to_coded
 from redactkit.video.orientation import orient
+from redactkit.video.planes import crop
 
 __all__ = ["Frame"]
 
@@ -81,6 +83,22 @@ class Frame:
         """
         return self._image("rgb24", width, height)
 
+    def rgb_part(self, left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+        """Return a rectangle of what `rgb` returns, made from that part of the frame alone.
+
+        Parameters
+        ----------
+        left, top, right, bottom : int
+            Edges in pixels of the displayed frame, inside it.
+        """
+        width, height = self.size
+        box = [[left, top, right - left, bottom - top]]
+        coded = to_coded(box, width=width, height=height, rotation=self.rotation, mirrored=self.mirrored)[0]
+        x, y, wide, high = (round(value) for value in coded.tolist())
+        part, x, y = crop(self.picture, x, y, x + wide, y + high)
+        image = _scaled(part, (part.width, part.height), "rgb24", matrix=_matrix(self.picture)).to_ndarray()
+        return orient(image[y : y + high, x : x + wide], rotation=self.rotation, mirrored=self.mirrored)
+
     def gray(self, *, width: int | None = None, height: int | None = None) -> NDArray[np.uint8]:
         """Return the displayed frame's brightness, ndarray of shape (height, width), uint8."""
         return self._image("gray", width, height)
@@ -89,11 +107,11 @@ class Frame:
         own = self.size
         displayed = (width or own[0], height or own[1])
         coded = displayed[::-1] if self.rotation % 180 else displayed
-        scaled = _scaled(self.picture, coded, form)
+        scaled = _scaled(self.picture, coded, form, matrix=_matrix(self.picture))
         return orient(scaled.to_ndarray(), rotation=self.rotation, mirrored=self.mirrored)
 
 
-def _scaled(picture: av.VideoFrame, size: tuple[int, int], form: str) -> av.VideoFrame:
+def _scaled(picture: av.VideoFrame, size: tuple[int, int], form: str, *, matrix: Colorspace | None) -> av.VideoFrame:
     shrinks = size != (picture.width, picture.height)
     scaler = _scaler((picture.format.name, picture.width, picture.height, *size, form))
     return scaler.reformat(
@@ -101,7 +119,7 @@ def _scaled(picture: av.VideoFrame, size: tuple[int, int], form: str) -> av.Vide
         width=size[0],
         height=size[1],
         format=form,
-        src_colorspace=_matrix(picture),
+        src_colorspace=matrix,
         interpolation=Interpolation.AREA if shrinks else Interpolation.FAST_BILINEAR,
         src_color_range=picture.color_range or None,
         dst_color_range=2,

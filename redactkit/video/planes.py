@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from redactkit.effects import PixelLayout
 
-__all__ = ["pixel_layout", "plane_views"]
+__all__ = ["crop", "pixel_layout", "plane_views"]
 
 
 def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
@@ -28,6 +28,28 @@ def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
         Y, U, V in their own sizes, without the padding at the end of lines.
     """
     return [_view(plane, picture.format) for plane in picture.planes]
+
+
+def crop(picture: av.VideoFrame, left: int, top: int, right: int, bottom: int) -> tuple[av.VideoFrame, int, int]:
+    """Return a small picture that shows a rectangle, and where in it the rectangle starts.
+
+    It is larger than the rectangle by what whole chroma samples and the smoothing between them need. A picture that
+    is not planar is returned as it is.
+    """
+    form = picture.format
+    if not form.is_planar or len(picture.planes) != len(form.components) or form.components[0].bits > 16:
+        return picture, left, top
+    across, down = (1 << shift for shift in _subsampling(form))
+    x, y = max(0, (left // across - 1) * across), max(0, (top // down - 1) * down)
+    stop_x = min(picture.width, (-(-right // across) + 1) * across)
+    stop_y = min(picture.height, (-(-bottom // down) + 1) * down)
+    part = av.VideoFrame(stop_x - x, stop_y - y, form.name)
+    part.colorspace, part.color_range = picture.colorspace, picture.color_range
+    for number, (target, source) in enumerate(zip(plane_views(part), plane_views(picture), strict=True)):
+        wide, high = (across, down) if number in (1, 2) else (1, 1)
+        rows, columns = target.shape
+        target[:] = source[y // high : y // high + rows, x // wide : x // wide + columns]
+    return part, left - x, top - y
 
 
 def _view(plane: Any, form: VideoFormat) -> NDArray[Any]:
