@@ -13,6 +13,7 @@ from redactkit.detectors import Detector
 from redactkit.errors import OptionError
 from redactkit.files import check_output
 from redactkit.formats import Preset, read_preset
+from redactkit.memory import give_back
 from redactkit.progress import ProgressLike
 from redactkit.redaction import RedactionReport, default_output, redact
 from redactkit.resources import sample_path
@@ -61,6 +62,7 @@ def combined(
     annotations = analyze(
         video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
     )
+    give_back()  # what the detector took
     return redact(video, annotations, output=target, overwrite=overwrite, progress=progress, **blurring)
 
 

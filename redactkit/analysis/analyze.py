@@ -17,6 +17,7 @@ from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.files import make_private, sweep_parts
 from redactkit.formats import write_annotations
+from redactkit.memory import few_arenas
 from redactkit.progress import ProgressLike
 from redactkit.tables import as_decisions
 from redactkit.video import VideoReader, probe
@@ -113,6 +114,7 @@ def analyze(
     --------
     >>> analyze("lobby.mp4", output="lobby_analysis").tracks  # doctest: +SKIP
     """
+    few_arenas()
     source = Path(video)
     folder = None if output is None else Path(output)
     if folder is not None:

@@ -9,6 +9,7 @@ from typing import Literal
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
 from redactkit.files import check_output, sweep_parts
+from redactkit.memory import few_arenas
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
@@ -115,6 +116,7 @@ def redact(
     --------
     >>> redact("lobby.mp4", "lobby_annotations.json", exclude=[3])  # doctest: +SKIP
     """
+    few_arenas()
     target = Path(output or default_output(video))
     check_output(target, overwrite=overwrite, sources=(Path(video),))
     prepared = prepare(
