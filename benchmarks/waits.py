@@ -20,6 +20,8 @@ from redactkit.video import VideoReader, probe
 STARTS = 9
 SEEKS = 40
 GROUP = 250
+FAR = 64
+"""Frames from one sought frame to the next, so that none is at hand from the one before."""
 
 
 def start(*arguments: str) -> list[float]:
@@ -38,7 +40,9 @@ def seek() -> tuple[list[float], list[float]]:
     chance = np.random.default_rng(11)
     cold, near = [], []
     with VideoReader(clip, info=probe(clip)) as reader:
-        for number in chance.integers(1, reader.info.frame_count, SEEKS):
+        numbers = chance.integers(1, reader.info.frame_count, 2 * SEEKS)
+        far = np.abs(np.diff(numbers, prepend=-FAR)) >= FAR
+        for number in numbers[far][:SEEKS]:
             began = time.perf_counter()
             reader.frame_at(int(number))
             middle = time.perf_counter()
