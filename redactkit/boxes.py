@@ -15,6 +15,7 @@ __all__ = [
     "expand",
     "from_coded",
     "from_corners",
+    "hull",
     "interpolate",
     "iou",
     "suppress",
@@ -180,6 +181,18 @@ def interpolate(first: ArrayLike, last: ArrayLike, weights: ArrayLike) -> FloatA
     a, b = np.asarray(first, np.float64), np.asarray(last, np.float64)
     share = np.asarray(weights, np.float64)[:, None]
     return np.asarray(a + (b - a) * share)
+
+
+def hull(first: ArrayLike, second: ArrayLike) -> FloatArray:
+    """Return the smallest box around each box and its partner, shape (N, 4).
+
+    Examples
+    --------
+    >>> hull([[0, 0, 4, 4]], [[6, 2, 2, 4]]).tolist()
+    [[0.0, 0.0, 8.0, 6.0]]
+    """
+    a, b = to_corners(first), to_corners(second)
+    return from_corners(np.hstack([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])]))
 
 
 def union_cover(boxes: ArrayLike, covers: ArrayLike) -> FloatArray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,27 +32,24 @@ class Cut:
 
     def picture(self, image: Image) -> Image:
         """Cut the square out of ``image``, gray where it reaches outside, and scale it."""
+        height, width = image.shape[:2]
+        return self._picture(width, height, lambda left, top, right, bottom: image[top:bottom, left:right])
+
+    def picture_of(self, frame: Frame) -> Image:
+        """Make the same picture straight from a frame, of which only the square is turned into RGB."""
+        return self._picture(*frame.size, frame.rgb_part)
+
+    def _picture(self, width: int, height: int, part: Callable[[int, int, int, int], Image]) -> Image:
         import cv2
 
-        height, width = image.shape[:2]
         side = max(1, round(self.side))
         left, top = round(self.left), round(self.top)
         x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
         square = np.full((side, side, 3), GRAY, np.uint8)
         if x0 < x1 and y0 < y1:
-            square[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+            square[y0 - top : y1 - top, x0 - left : x1 - left] = part(x0, y0, x1, y1)
         way = cv2.INTER_AREA if side > self.scaled else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(square, (self.scaled, self.scaled), interpolation=way))
-
-    def picture_of(self, frame: Frame) -> Image:
-        """Make the same picture straight from a frame, of which only the square is turned into RGB."""
-        width, height = frame.size
-        left, top = max(0, math.floor(self.left)), max(0, math.floor(self.top))
-        right, bottom = min(width, math.ceil(self.left + self.side)), min(height, math.ceil(self.top + self.side))
-        if left >= right or top >= bottom:
-            return np.full((self.scaled, self.scaled, 3), GRAY, np.uint8)
-        part = frame.rgb_part(left, top, right, bottom)
-        return replace(self, left=self.left - left, top=self.top - top).picture(part)
 
     def faces(self, found: FloatArray) -> FloatArray:
         """Turn what was found in the square into boxes of the picture it is from."""

@@ -20,6 +20,7 @@ from redactkit.errors import VideoError
 from redactkit.files import make_private, write_text
 from redactkit.formats.video import read_video_header, write_video_header
 from redactkit.media import VideoInfo
+from redactkit.memory import few_arenas
 from redactkit.progress import ProgressLike, track
 from redactkit.video import VideoReader
 
@@ -88,6 +89,7 @@ def analyze_part(
     AnnotationError
         If `prepare_analysis` has not written to ``keep``.
     """
+    few_arenas()
     home = Path(keep)
     info = read_video_header(home / _HEADER, video=video)
     search = plan_search(info, detector=detector, size=detection_size, sensitivity=sensitivity)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from redactkit.analysis.walks import Taken, Walk, WalkOptions, walk_all
-from redactkit.boxes import FloatArray
+from redactkit.boxes import FloatArray, hull
 from redactkit.detectors import Detector
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
@@ -124,9 +124,7 @@ def _agreed(first: Step, second: Step) -> Step:
     """Choose between what two walks of one face found in one frame: what was seen, else both."""
     if first[2] != second[2] or first[2] == "detected":
         return max(first, second, key=lambda step: (step[2] == "detected", step[1]))
-    left_top = np.minimum(first[0][:2], second[0][:2])
-    right_bottom = np.maximum(first[0][:2] + first[0][2:], second[0][:2] + second[0][2:])
-    return np.concatenate([left_top, right_bottom - left_top]), max(first[1], second[1]), first[2]
+    return hull([first[0]], [second[0]])[0], max(first[1], second[1]), first[2]
 
 
 def _same_faces(walks: Sequence[Walk], detections: pd.DataFrame) -> dict[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.boxes import FloatArray, centers, from_corners, iou, to_corners
+from redactkit.boxes import FloatArray, centers, hull, iou
 from redactkit.media import VideoInfo
 
 __all__ = ["fill_between", "foretold", "foretold_halfway", "pair_faces", "sampled_frames", "segment_edges"]
@@ -177,7 +177,6 @@ def _astray(
 ) -> FloatArray:
     """Return the boxes of faces to be seen that are in one frame only, and around those of pairs that do not agree."""
     odd = pairs[~agreed]
-    ends = to_corners(first[odd[:, 0], :4]), to_corners(last[odd[:, 1], :4])
-    around = np.hstack([np.minimum(*(end[:, :2] for end in ends)), np.maximum(*(end[:, 2:] for end in ends))])
+    around = hull(first[odd[:, 0], :4], last[odd[:, 1], :4])
     alone = [np.delete(faces, pairs[:, side], axis=0) for side, faces in enumerate((first, last))]
-    return np.vstack([from_corners(around), *(faces[faces[:, 4] >= see, :4] for faces in alone)])
+    return np.vstack([around, *(faces[faces[:, 4] >= see, :4] for faces in alone)])

@@ -19,6 +19,7 @@ from redactkit.errors import OptionError
 from redactkit.files import make_private, replacing, write_text
 from redactkit.formats import read_annotations
 from redactkit.formats.video import read_video_header, write_video_header
+from redactkit.memory import few_arenas
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import Plan
@@ -83,6 +84,7 @@ def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: P
     VideoError, MismatchError
         If the part cannot be decoded or encoded by itself.
     """
+    few_arenas()
     home, files = Path(folder), part_files(folder, span)
     missing = {run: target for run, target in files.items() if not target.exists()}
     if not missing:

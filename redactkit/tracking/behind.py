@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from redactkit.boxes import from_corners, iou, to_corners, union_cover
+from redactkit.boxes import hull, iou, union_cover
 from redactkit.errors import OptionError
 from redactkit.tables import BOX, as_detections, sort_detections
 from redactkit.tracking.gaps import TRUST
-from redactkit.tracking.shots import shot_bounds, stretch_numbers
+from redactkit.tracking.shots import frame_times, shot_bounds, stretch_numbers
 
 __all__ = ["hold_behind"]
 
@@ -74,11 +74,9 @@ def hold_behind(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike =
     >>> held.loc[held["face_id"] == 2, "x"].tolist()
     [0.0, 5.0, 10.0, 15.0]
     """
-    clock = np.asarray(times, np.float64)
+    clock = frame_times(detections, times)
     if longest < 0:
         raise OptionError(f"longest must be 0 or more frames, got {longest}")
-    if len(detections) and int(detections["frame"].max()) >= len(clock):
-        raise OptionError(f"times has {len(clock)} frames, but a row is at frame {detections['frame'].max()}")
     rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     table = _Table.of(rows)
     added = _united(table, (held for end in _ends(rows, cuts, len(clock), longest) for held in _held(table, end)))
@@ -104,13 +102,8 @@ def _united(table: _Table, held: Iterator[_Held]) -> list[_Held]:
     for end, frame, box in held:
         place = (int(table.face[end]), frame)
         known = found.get(place)
-        found[place] = (end, frame, box if known is None else _around(known[2], box))
+        found[place] = (end, frame, box if known is None else hull([known[2]], [box])[0])
     return list(found.values())
-
-
-def _around(first: FloatArray, second: FloatArray) -> FloatArray:
-    corners = to_corners([first, second])
-    return np.asarray(from_corners([[*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]])[0])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from redactkit.errors import OptionError
 from redactkit.tables import BOX, as_detections, sort_detections
 from redactkit.tracking.gaps import TRUST
-from redactkit.tracking.shots import shot_bounds
+from redactkit.tracking.shots import frame_times, shot_bounds
 
 __all__ = ["extend"]
 
@@ -51,11 +51,9 @@ def extend(
     >>> more[["frame", "x", "width"]].to_numpy().tolist()[-1]
     [5.0, 12.0, 7.0]
     """
-    clock = np.asarray(times, np.float64)
+    clock = frame_times(detections, times)
     if before < 0 or after < 0:
         raise OptionError(f"before and after must be 0 or more frames, got {before} and {after}")
-    if len(detections) and int(detections["frame"].max()) >= len(clock):
-        raise OptionError(f"times has {len(clock)} frames, but a row is at frame {detections['frame'].max()}")
     rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     _, first, counts = np.unique(rows["face_id"].to_numpy(), return_index=True, return_counts=True)
     last = first + counts - 1

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
 from redactkit.tables import BOX, as_detections, sort_detections
-from redactkit.tracking.shots import shot_numbers
+from redactkit.tracking.shots import frame_times, shot_numbers
 
 __all__ = ["fill_gaps", "long_gaps"]
 
@@ -48,11 +48,9 @@ def fill_gaps(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike, lo
     >>> fill_gaps(as_detections(rows), times=[0, 0.1, 0.2], cuts=[], longest=5)["x"].tolist()
     [0.0, 4.0, 8.0]
     """
-    clock = np.asarray(times, np.float64)
+    clock = frame_times(detections, times)
     if longest < 0:
         raise OptionError(f"longest must be 0 or more frames, got {longest}")
-    if len(detections) and int(detections["frame"].max()) >= len(clock):
-        raise OptionError(f"times has {len(clock)} frames, but a row is at frame {detections['frame'].max()}")
     rows = _by_face(detections)
     first, missing = _gaps(rows, cuts)
     short = missing <= longest

@@ -8,9 +8,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
 
-__all__ = ["shot_bounds", "shot_numbers", "stretch_numbers"]
+__all__ = ["frame_times", "shot_bounds", "shot_numbers", "stretch_numbers"]
 
 IntArray = NDArray[np.int64]
+
+
+def frame_times(detections: pd.DataFrame, times: ArrayLike) -> NDArray[np.float64]:
+    """Return the times of a clip's frames as an array.
+
+    Raises
+    ------
+    OptionError
+        If they end before the last row's frame.
+    """
+    clock = np.asarray(times, np.float64)
+    if len(detections) and int(detections["frame"].max()) >= len(clock):
+        raise OptionError(f"times has {len(clock)} frames, but a row is at frame {detections['frame'].max()}")
+    return clock
 
 
 def shot_numbers(frames: ArrayLike, *, cuts: ArrayLike = ()) -> IntArray:
