@@ -26,11 +26,11 @@ class Picture:
     def size(self):
         return self.image.shape[1], self.image.shape[0]
 
-    def rgb(self):
-        return self.image
+    def rgb_part(self, left, top, right, bottom):
+        return self.image[top:bottom, left:right]
 
-    def gray(self, *, width, height):
-        assert (width, height) == self.size
+    def luma(self, *, shrink):
+        assert shrink == 1
         return self.image.mean(axis=2).astype(np.uint8)
 
 
@@ -199,7 +199,7 @@ def sorted_together(*tables):
 
 
 def test_look_closer_no_boxes_gives_nothing():
-    assert look_closer(blind, GROUND, np.zeros((0, 4))) == []
+    assert look_closer(blind, Picture(0, GROUND), np.zeros((0, 4))) == []
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -207,7 +207,7 @@ def test_look_closer_no_boxes_gives_nothing():
 def test_look_closer_gives_boxes_of_the_frame(box, mirrored):
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     paste(image, np.full((box[3], box[2], 3), RED, np.uint8), box[0], box[1])
-    (found,) = look_closer(marker, image, np.array([box], float), mirrored=mirrored)
+    (found,) = look_closer(marker, Picture(0, image), np.array([box], float), mirrored=mirrored)
     shown = np.array([[max(box[0], 0), max(box[1], 0), 0, 0]])
     shown[0, 2:] = np.minimum([box[0] + box[2], box[1] + box[3]], [WIDTH, HEIGHT]) - shown[0, :2]
     assert iou(shown, found[:, :4]) > 0.85
@@ -220,7 +220,7 @@ def test_look_closer_shows_pictures_of_one_size():
         shapes.extend(image.shape for image in images)
         return blind(images)
 
-    look_closer(note, GROUND, np.array([[0, 0, 4, 4], [10, 10, 500, 300]], float))
+    look_closer(note, Picture(0, GROUND), np.array([[0, 0, 4, 4], [10, 10, 500, 300]], float))
     assert shapes == [(SIDE, SIDE, 3)] * 2
 
 

@@ -25,7 +25,7 @@ from redactkit.video.parts import PART_FRAMES
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
-CACHE = 12
+CACHE = 24
 """Frames kept for the walks, which go on or a few steps back."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,26 +29,19 @@ class Cut:
     side: float
     scaled: int = SIDE
 
-    def picture(self, image: Image) -> Image:
-        """Cut the square out of ``image``, gray where it reaches outside, and scale it."""
-        height, width = image.shape[:2]
-        return self._picture(width, height, lambda left, top, right, bottom: image[top:bottom, left:right])
-
-    def picture_of(self, frame: Frame) -> Image:
-        """Make the same picture straight from a frame, of which only the square is turned into RGB."""
-        return self._picture(*frame.size, frame.rgb_part)
-
-    def _picture(self, width: int, height: int, part: Callable[[int, int, int, int], Image]) -> Image:
+    def picture(self, frame: Frame) -> Image:
+        """Cut the square out of a frame, gray where it reaches outside, and scale it."""
         import cv2
 
         side = max(1, round(self.side))
         left, top = round(self.left), round(self.top)
+        width, height = frame.size
         x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
         square = np.full((side, side, 3), GRAY, np.uint8)
         if x0 < x1 and y0 < y1:
-            square[y0 - top : y1 - top, x0 - left : x1 - left] = part(x0, y0, x1, y1)
+            square[y0 - top : y1 - top, x0 - left : x1 - left] = frame.rgb_part(x0, y0, x1, y1)
         way = cv2.INTER_AREA if side > self.scaled else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(square, (self.scaled, self.scaled), interpolation=way))
+        return np.asarray(cv2.resize(_halved(square, self.scaled), (self.scaled, self.scaled), interpolation=way))
 
     def faces(self, found: FloatArray) -> FloatArray:
         """Turn what was found in the square into boxes of the picture it is from."""
@@ -59,16 +51,24 @@ class Cut:
         return np.asarray(faces)
 
 
+def _halved(square: Image, least: int) -> Image:
+    """Halve a picture as often as it stays larger than ``least``: the rest of the way is then much quicker."""
+    import cv2
+
+    while (side := len(square) // 2) >= least:
+        square = np.asarray(cv2.resize(square[: 2 * side, : 2 * side], (side, side), interpolation=cv2.INTER_AREA))
+    return square
+
+
 def look_closer(
-    detector: Detector, image: Image, boxes: FloatArray, *, face: float = FACE, mirrored: bool = False
+    detector: Detector, frame: Frame, boxes: FloatArray, *, face: float = FACE, mirrored: bool = False
 ) -> list[FloatArray]:
     """Search around each box again.
 
     Parameters
     ----------
     detector : Detector
-    image : uint8 ndarray of shape (H, W, 3)
-        The frame, RGB, at full resolution.
+    frame : Frame
     boxes : ndarray of shape (N, 4)
         Where a face is expected.
     face : float
@@ -82,7 +82,7 @@ def look_closer(
         The faces in and around each box, in pixels of the frame.
     """
     cuts = [_around(box, face) for box in boxes]
-    pictures = [cut.picture(image) for cut in cuts]
+    pictures = [cut.picture(frame) for cut in cuts]
     if mirrored:
         pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
     found = run_detector(detector, pictures)

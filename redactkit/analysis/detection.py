@@ -135,7 +135,7 @@ def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, upd
     the whole video.
     """
     start, stop = span
-    edges = segment_edges(reader.info, lead=LEAD)
+    edges = segment_edges(reader.info)
     first, last = edges[edges <= start].max(), edges[edges >= stop].min()
     known = len(reader.decode_errors)
     found = search_frames(

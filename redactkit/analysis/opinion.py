@@ -86,10 +86,10 @@ def _near_best(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _closer(reader: VideoReader, frame: int, boxes: FloatArray, detector: Detector) -> list[float]:
     try:
-        image = reader.frame_at(frame).rgb()
+        shown = reader.frame_at(frame)
     except VideoError:
         return [0.0] * len(boxes)
-    looks = [look_closer(detector, image, boxes, face=face, mirrored=mirrored) for face, mirrored in LOOKS]
+    looks = [look_closer(detector, shown, boxes, face=face, mirrored=mirrored) for face, mirrored in LOOKS]
     return [float(np.mean([_score(box, look[place]) for look in looks])) for place, box in enumerate(boxes)]
 
 

@@ -21,8 +21,6 @@ __all__ = ["WalkOptions", "refine"]
 NEAR = 2
 """Frames by which a walk may overshoot the end of the track it meets."""
 
-SAME = 0.5
-
 Step = tuple[FloatArray, float, str]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, centers, hull, iou
 from redactkit.media import VideoInfo
+from redactkit.video.parts import SEGMENT, find_restarts
 
 __all__ = ["fill_between", "foretold", "foretold_halfway", "pair_faces", "sampled_frames", "segment_edges"]
 
@@ -31,9 +32,6 @@ STILL = 0.7
 DIP = 0.25
 """Most by which a face's confidence may change: more, and something comes before it, or it turns away."""
 
-SEGMENT = 64
-"""Least frames between two places where sampling starts anew."""
-
 
 def sampled_frames(info: VideoInfo, every: float) -> NDArray[np.bool_]:
     """Mark the frames that are searched in any case, one in ``every`` seconds; all where that is 0."""
@@ -43,16 +41,12 @@ def sampled_frames(info: VideoInfo, every: float) -> NDArray[np.bool_]:
     return np.asarray(np.diff(bucket, prepend=-1) != 0)
 
 
-def segment_edges(info: VideoInfo, *, lead: int) -> IntArray:
+def segment_edges(info: VideoInfo) -> IntArray:
     """Return the frames at which sampling starts anew, with 0 and the number of frames.
 
     They depend on the video's keyframes alone, so that parts of it can be searched by themselves.
     """
-    edges = [0]
-    for border in np.asarray(info.keyframes) + lead:
-        if border - edges[-1] >= SEGMENT and border < info.frame_count:
-            edges.append(int(border))
-    return np.array([*edges, info.frame_count], np.int64)
+    return np.array([0, *find_restarts(info, apart=SEGMENT), info.frame_count], np.int64)
 
 
 def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:

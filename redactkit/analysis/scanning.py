@@ -30,6 +30,9 @@ AHEAD = 1
 NO_PAIRS = np.zeros((0, 2), np.int64)
 HELD_BYTES = 24 << 20
 
+WHOLE = 4
+"""One of so many of the frames to search is searched at full detail in any case."""
+
 SAME = 0.5
 """Share of a box inside one of a face known to be there from which it is a part of that."""
 
@@ -84,7 +87,7 @@ class _Gap:
 class _Shot:
     """A frame on its way: whether sampling starts anew with it, and whether it is searched in any case.
 
-    ``image`` is a picture of it where that is certain to be at full detail; ``seen`` is what was found so.
+    ``image`` is a picture of it where the search is certain to be at full detail, and ``seen`` what was found so.
     """
 
     frame: Frame
@@ -127,7 +130,7 @@ def _shots(
     frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
 ) -> Iterator[_Shot]:
     """Yield the frames of ``span``, with pictures of those that are searched at full detail in any case."""
-    sampled, full = sampled_frames(info, search.every), sampled_frames(info, 2 * search.every)
+    sampled, whole = (sampled_frames(info, times * search.every) for times in (1, WHOLE))
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
@@ -140,7 +143,7 @@ def _shots(
             fresh = first or jump or frame.index in borders
             first = False
             edge = fresh or frame.index + 1 in borders
-            image = _image(frame, search.looks[0]) if edge or full[frame.index] else None
+            image = _image(frame, search.looks[0]) if edge or whole[frame.index] else None
             yield _Shot(frame, fresh, bool(edge or sampled[frame.index]), image)
 
 
@@ -198,7 +201,7 @@ class _Eye:
 
     def look_at(self, shot: _Shot, cuts: Sequence[Cut]) -> Seen:
         """Run the detector on parts of a frame; a face that a part cuts off may be found as a smaller one."""
-        pictures = [cut.picture_of(shot.frame) for cut in cuts]
+        pictures = [cut.picture(shot.frame) for cut in cuts]
         with self.lock:
             results = run_detector(self.search.detector, pictures)
         looks = np.vstack([describe(picture, found[:, :4]) for picture, found in zip(pictures, results, strict=True)])
@@ -224,6 +227,7 @@ class _Scanner:
     found: Found
     eye: _Eye
     past: list[int] = field(default_factory=list)
+    whole: list[int] = field(default_factory=list)
 
     def scan(self, block: Sequence[_Shot]) -> None:
         """Search what must be searched of a block and fill in the rest."""
@@ -246,13 +250,18 @@ class _Scanner:
         return [block[place].frame.index for place in sorted(wanted)]
 
     def _look_all(self, grid: Sequence[int], held: dict[int, _Shot]) -> None:
-        """Search sampled frames: every other one lightly, where those beside it show nothing but large faces."""
+        """Search sampled frames: most lightly, where those beside show nothing but large faces."""
         full = [number for number in grid if held[number].image is not None or not held[number].sampled]
         self._look([held[number] for number in full])
-        order = [*self.past[-1:], *grid]
-        beside = {number: {*order[max(place - 1, 0) : place + 2]} - {number} for place, number in enumerate(order)}
-        others = [number for number in grid if number not in full]
-        self._look_lightly([(held[number], [*beside[number]]) for number in others])
+        order, whole = [*self.past[-1:], *grid], [*self.whole, *full]
+        others = []
+        for place, number in enumerate(order):
+            if number in held and number not in full:
+                beside = {*order[max(place - 1, 0) : place + 2]} - {number}
+                beside |= {*[before for before in whole if before < number][-1:]}
+                others.append((held[number], [*beside]))
+        self.whole = whole[-1:]
+        self._look_lightly(others)
 
     def _look_lightly(self, shots: Sequence[tuple[_Shot, Sequence[int]]]) -> None:
         """Search frames between others, at half the detail where those show nothing but large faces and it does so."""
@@ -264,7 +273,7 @@ class _Scanner:
 
     def _all_large(self, numbers: Iterable[int]) -> bool:
         found = [self.found.faces[number] for number in numbers if number in self.found.faces]
-        return all(self.search.sees_lightly(faces, self.info) for faces in found)
+        return bool(found) and all(self.search.sees_lightly(faces, self.info) for faces in found)
 
     def _look(self, shots: Sequence[_Shot], *, light: bool = False) -> None:
         unseen = [shot for shot in shots if shot.seen is None]

@@ -17,7 +17,7 @@ from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
-from redactkit.tracking.follow import follow
+from redactkit.tracking.follow import follow, window
 from redactkit.video import Frame, VideoReader
 
 __all__ = ["Taken", "Walk", "WalkOptions", "walk_all"]
@@ -198,7 +198,7 @@ def _end(group: Sequence[Walk]) -> None:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A frame with its brightness, at most `GRAY_SIDE` pixels long, and how much smaller that is."""
+    """A frame with its brightness, at most `GRAY_SIDE` pixels long, and the scale of that."""
 
     frame: Frame
     gray: Image
@@ -207,6 +207,8 @@ class _Shown:
     @classmethod
     def of(cls, frame: Frame) -> Self:
         scale = min(1.0, GRAY_SIDE / max(frame.size))
+        if (1 / scale).is_integer():
+            return cls(frame, frame.luma(shrink=int(1 / scale)), scale)
         width, height = (max(1, round(side * scale)) for side in frame.size)
         return cls(frame, frame.gray(width=width, height=height), scale)
 
@@ -216,7 +218,7 @@ def _step(group: Sequence[Walk], before: _Shown, shown: _Shown, judge: _Judge, d
     for walk in group:
         walk.sight = _sight(before.gray, walk.box * scale) if not walk.unseen else walk.sight
     moved, held = _followed(before.gray, shown.gray, np.array([walk.box for walk in group]) * scale)
-    found = look_closer(detector, shown.frame.rgb(), moved / scale)
+    found = look_closer(detector, shown.frame, moved / scale)
     for walk, box, certain, faces in zip(group, moved, held, found, strict=True):
         alike = certain and _likeness(walk.sight, _sight(shown.gray, box)) >= judge.options.alike
         judge.step(walk, box / scale, certain=bool(alike), found=faces)
@@ -240,8 +242,9 @@ def _sight(gray: Image, box: FloatArray) -> FloatArray:
     import cv2
 
     cell = box[2:] / SIGHT
-    x, y = (box[k] + cell[k] * (np.arange(SIGHT) + 0.5) - 0.5 for k in (0, 1))
-    level = cv2.blur(gray, (max(1, round(cell[0])), max(1, round(cell[1])))) if max(cell) > 1.5 else gray
+    part, left, top = window(gray, box[None], reach=2 + float(max(cell)))
+    x, y = (box[k] - corner + cell[k] * (np.arange(SIGHT) + 0.5) - 0.5 for k, corner in enumerate((left, top)))
+    level = cv2.blur(part, (max(1, round(cell[0])), max(1, round(cell[1])))) if max(cell) > 1.5 else part
     across, down = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
     sight = cv2.remap(level.astype(np.float32), across, down, cv2.INTER_LINEAR, borderValue=float("nan"))
     return np.asarray(sight, np.float64)

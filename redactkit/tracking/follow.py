@@ -15,16 +15,18 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redactkit.boxes import FloatArray, as_boxes
+from redactkit.boxes import FloatArray, as_boxes, to_corners
 from redactkit.errors import OptionError
 
-__all__ = ["FollowOptions", "follow"]
+__all__ = ["FollowOptions", "follow", "window"]
 
 GrayImage = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 
 GRID = 8
 """Points across and down a box."""
+FAR = 9
+"""Windows that a point may go, and half a window more that is compared there."""
 PATCH = 24
 """Side in pixels to which a box is scaled before its look is compared."""
 
@@ -87,8 +89,7 @@ def follow(
     if not len(start):
         return start, np.zeros(0, bool)
     points = _grid(start)
-    there, valid = _flow(previous, current, points, options.reach)
-    back, returned = _flow(current, previous, there, options.reach)
+    there, valid, back, returned = _there_and_back(previous, current, start, points, options.reach)
     size = np.sqrt(np.clip(start[:, 2] * start[:, 3], 0, None))
     astray = np.linalg.norm(back - points, axis=2)
     good = valid & returned & (astray <= np.maximum(options.astray, 0.02 * size)[:, None]) & _inside(points, previous)
@@ -111,6 +112,31 @@ def _grid(boxes: FloatArray) -> FloatArray:
     share = np.linspace(0.1, 0.9, GRID)
     unit = np.stack(np.meshgrid(share, share), axis=-1).reshape(1, -1, 2)
     return np.asarray(boxes[:, None, :2] + unit * boxes[:, None, 2:])
+
+
+def window(image: GrayImage, boxes: FloatArray, *, reach: float) -> tuple[GrayImage, int, int]:
+    """Return the part of a picture that shows boxes and ``reach`` pixels around them, and its left and top edge.
+
+    It is never empty: of boxes outside the picture it shows the pixels nearest to them.
+    """
+    height, width = image.shape
+    corners = to_corners(boxes)
+    left, top = (
+        int(np.clip(np.floor(corners[:, k].min() - reach), 0, side - 1)) for k, side in ((0, width), (1, height))
+    )
+    right, bottom = (int(np.ceil(corners[:, k].max() + reach)) for k in (2, 3))
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)], left, top
+
+
+def _there_and_back(
+    previous: GrayImage, current: GrayImage, boxes: FloatArray, points: FloatArray, reach: int
+) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
+    """Follow points to the second picture and from there back, in the part of both that they can get to."""
+    (first, left, top), (second, _, _) = (window(image, boxes, reach=FAR * reach) for image in (previous, current))
+    corner = np.array([left, top])
+    there, valid = _flow(first, second, points - corner, reach)
+    back, returned = _flow(second, first, there, reach)
+    return there + corner, valid, back + corner, returned
 
 
 def _flow(first: GrayImage, second: GrayImage, points: FloatArray, reach: int) -> tuple[FloatArray, BoolArray]:

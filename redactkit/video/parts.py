@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from redactkit.effects import HOLD
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
 
-__all__ = ["LEAD", "PART_FRAMES", "split_frames"]
+__all__ = ["LEAD", "PART_FRAMES", "SEGMENT", "find_restarts", "split_frames"]
 
 PART_FRAMES = 3000
 """Frames of a part: about a minute's work of one core, of which decoding again at the borders is a hundredth."""
@@ -20,6 +21,19 @@ LEAD = max(8, HOLD - 1)
 
 Enough for where a shot changes, and for what effects hold of the frames before.
 """
+
+
+SEGMENT = 240
+"""Least frames from one restart to the next where something is lost with each."""
+
+
+def find_restarts(info: VideoInfo, *, apart: int = 1) -> NDArray[np.int64]:
+    """Return frames at which work may start anew, a few after a keyframe each, ``apart`` from 0 and each other."""
+    found: list[int] = []
+    for border in (info.keyframes + LEAD).tolist():
+        if border - (found[-1] if found else 0) >= apart and border < info.frame_count:
+            found.append(border)
+    return np.array(found, np.int64)
 
 
 def split_frames(info: VideoInfo, *, longest: int = PART_FRAMES) -> list[tuple[int, int]]:
@@ -53,7 +67,7 @@ def split_frames(info: VideoInfo, *, longest: int = PART_FRAMES) -> list[tuple[i
     """
     if longest < 1:
         raise OptionError(f"a part must have at least 1 frame, got {longest}")
-    borders = info.keyframes + LEAD
+    borders = find_restarts(info, apart=SEGMENT if longest >= 4 * SEGMENT else 1)
     starts, last = [0], info.frame_count - longest // 2
     while starts[-1] + longest < last:
         reached = int(np.searchsorted(borders, starts[-1] + longest, side="right"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from redactkit.effects import PixelLayout
 
-__all__ = ["crop", "pixel_layout", "plane_views"]
+__all__ = ["crop", "luma_plane", "pixel_layout", "plane_views"]
 
 
 def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
@@ -28,6 +28,14 @@ def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
         Y, U, V in their own sizes, without the padding at the end of lines.
     """
     return [_view(plane, picture.format) for plane in picture.planes]
+
+
+def luma_plane(picture: av.VideoFrame) -> NDArray[np.uint8] | None:
+    """Return a view of the brightness that a picture stores in 8 bits in a plane of its own, None where it does not."""
+    form = picture.format
+    if form.is_rgb or not (form.is_planar or form.name == "gray") or form.components[0].bits != 8:
+        return None
+    return _view(picture.planes[0], form)
 
 
 def crop(picture: av.VideoFrame, left: int, top: int, right: int, bottom: int) -> tuple[av.VideoFrame, int, int]:
