@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from redactkit.analysis.places import cut_places, inside
 from redactkit.analysis.sampling import IntArray, fill_between, foretold, foretold_halfway, sampled_frames
 from redactkit.analysis.search import Search
 from redactkit.boxes import FloatArray, suppress, union_cover
-from redactkit.detectors import run_detector
+from redactkit.detectors import bears_threads, run_detector
 from redactkit.media import VideoInfo
 from redactkit.streams import buffered
 from redactkit.video import Frame
@@ -176,11 +176,16 @@ def _looked_ahead(shots: Iterator[_Shot], eye: _Eye) -> Iterator[list[_Shot]]:
 
 @dataclass(frozen=True)
 class _Eye:
-    """Looks at frames, for one thread at a time: a detector need not bear more."""
+    """Looks at frames, for one thread at a time where the detector does not bear more."""
 
     info: VideoInfo
     search: Search
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _detect(self, pictures: Sequence[Image]) -> list[FloatArray]:
+        alone = nullcontext() if bears_threads(self.search.detector) else self._lock
+        with alone:
+            return run_detector(self.search.detector, pictures)
 
     def look_ahead(self, block: Sequence[_Shot]) -> None:
         """Search those frames of a block of which it is known that they must be, at full detail."""
@@ -195,17 +200,19 @@ class _Eye:
         looks = self.search.light if light else self.search.looks
         images = [_image(shot.frame, looks[0]) if shot.image is None else shot.image for shot in shots]
         pictures = [look.picture(image) for look in looks for image in images]
-        with self.lock:
-            results = run_detector(self.search.detector, pictures)
+        results = self._detect(pictures)
         return [self._seen(image, looks, results[place :: len(shots)]) for place, image in enumerate(images)]
 
-    def look_at(self, shot: _Shot, cuts: Sequence[Cut]) -> Seen:
-        """Run the detector on parts of a frame; a face that a part cuts off may be found as a smaller one."""
-        pictures = [cut.picture(shot.frame) for cut in cuts]
-        with self.lock:
-            results = run_detector(self.search.detector, pictures)
-        looks = np.vstack([describe(picture, found[:, :4]) for picture, found in zip(pictures, results, strict=True)])
-        faces = np.vstack([cut.faces(found) for cut, found in zip(cuts, results, strict=True)])
+    def look_at(self, places: Sequence[tuple[_Shot, Sequence[Cut]]]) -> list[Seen]:
+        """Run the detector on parts of frames; a face that a part cuts off may be found as a smaller one."""
+        pictures = [cut.picture(shot.frame) for shot, cuts in places for cut in cuts]
+        shown, results = iter(pictures), iter(self._detect(pictures))
+        return [self._joined([(cut, next(shown), next(results)) for cut in cuts]) for _, cuts in places]
+
+    def _joined(self, parts: Sequence[tuple[Cut, Image, FloatArray]]) -> Seen:
+        """Join what was found in parts of one frame."""
+        looks = np.vstack([describe(picture, found[:, :4]) for _, picture, found in parts])
+        faces = np.vstack([cut.faces(found) for cut, _, found in parts])
         kept = suppress(faces[:, :4], faces[:, 4])
         kept = kept[faces[kept, 4] >= self.search.thresholds.floor]
         return faces[kept], looks[kept]
@@ -305,9 +312,9 @@ class _Scanner:
         """Search the middle of each gap; fill the halves of which it tells enough, and return the others."""
         inners = [_between(gap.first, gap.last, held) for gap in gaps]
         middles = [inner[len(inner) // 2] for inner in inners]
-        whole = [not self._look_at_places(held[number], gap) for number, gap in zip(middles, gaps, strict=True)]
+        known = self._look_at_places([(held[number], gap) for number, gap in zip(middles, gaps, strict=True)])
         places = [(held[number], (gap.first, gap.last)) for number, gap in zip(middles, gaps, strict=True)]
-        self._look_lightly([place for place, needed in zip(places, whole, strict=True) if needed])
+        self._look_lightly([place for place in places if place[0].frame.index not in known])
         left: list[_Gap] = []
         for gap, middle in zip(gaps, middles, strict=True):
             share = self._time(gap.first, middle) / self._time(gap.first, gap.last)
@@ -321,30 +328,38 @@ class _Scanner:
                     left.append(_Gap(first, last, pairs, astray))
         return left
 
-    def _look_at_places(self, shot: _Shot, gap: _Gap) -> bool:
-        """Search a frame of a gap where faces are astray, if that is known and tells enough; the others lie between."""
-        if gap.astray is None or not self.search.light or self.search.turns:
-            return False
-        look, cuts = self._cuts(gap.astray)
-        if not cuts:
-            return False
-        faces, appearance = self.eye.look_at(shot, cuts)
-        if look in self.search.light and not self.search.sees_lightly(faces, self.info):
-            return False
-        share = self._time(gap.first, shot.frame.index) / self._time(gap.first, gap.last)
+    def _look_at_places(self, places: Sequence[tuple[_Shot, _Gap]]) -> set[int]:
+        """Search frames of gaps where faces are astray, if that is known, and return those of which it tells enough."""
+        ways = [(shot, gap, *self._cuts(gap)) for shot, gap in places]
+        ways = [way for way in ways if way[3]]
+        found = self.eye.look_at([(shot, cuts) for shot, _, _, cuts in ways]) if ways else []
+        known = set()
+        for (shot, gap, look, cuts), (faces, appearance) in zip(ways, found, strict=True):
+            if look not in self.search.light or self.search.sees_lightly(faces, self.info):
+                self._keep_places(shot.frame.index, gap, cuts, faces, appearance)
+                known.add(shot.frame.index)
+        return known
+
+    def _keep_places(
+        self, number: int, gap: _Gap, cuts: Sequence[Cut], faces: FloatArray, appearance: Appearance
+    ) -> None:
+        """Keep what was found in parts of a frame of a gap; the other faces lie between those of the gap's two."""
+        share = self._time(gap.first, number) / self._time(gap.first, gap.last)
         others = fill_between(self.found.faces[gap.first], self.found.faces[gap.last], gap.pairs, share)
         others = others[~inside(others[:, :4], cuts)]
         own = union_cover(faces[:, :4], others[:, :4]) < SAME
         self._keep(
-            shot.frame.index,
+            number,
             np.vstack([faces[own], others]),
             np.vstack([appearance[own], np.zeros((len(others), LENGTH), np.uint8)]),
             np.arange(own.sum() + len(others)) < own.sum(),
         )
-        return True
 
-    def _cuts(self, astray: FloatArray) -> tuple[Look, list[Cut]]:
-        """Return the look in which the places are searched at the least cost, and its parts that show them."""
+    def _cuts(self, gap: _Gap) -> tuple[Look, list[Cut]]:
+        """Return the look in which a gap's places are searched at the least cost, and its parts; none if not so."""
+        astray = gap.astray
+        if astray is None or not self.search.light or self.search.turns:
+            return self.search.looks[0], []
         light = self.search.light if self.search.sees_lightly(astray, self.info) else ()
         ways = []
         for look in (self.search.looks[0], *light):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["DETECTORS", "Detector", "load_detector", "prepare", "release", "run_detector"]
+__all__ = ["DETECTORS", "Detector", "bears_threads", "load_detector", "prepare", "release", "run_detector"]
 
 
 class Detector(Protocol):
@@ -107,6 +107,11 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
     if len(results) != len(images):
         raise DetectorError(f"the detector got {len(images)} images and returned {len(results)} results")
     return [_checked(faces, number) for number, faces in enumerate(results)]
+
+
+def bears_threads(detector: Detector) -> bool:
+    """Tell whether several threads may call a detector at once: one that says so itself."""
+    return bool(getattr(detector, "bears_threads", False))
 
 
 def prepare(detector: Detector, *, width: int, height: int) -> None:

@@ -57,6 +57,7 @@ class CenterFace:
     ) -> None:
         weights = bundled_weights() if model is None else _read(Path(model))
         self.name = "centerface"
+        self.bears_threads = True
         self.threshold = threshold
         self.overlap = overlap
         self.digest = hashlib.sha256(weights).hexdigest()

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,22 +54,23 @@ def import_openvino() -> Any:
 ov = import_openvino()
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Compiled:
-    """The network on a device, with the requests that run it in turn."""
+    """The network on a device, with the requests that run it and are not under way."""
 
-    requests: list[Any]
+    idle: SimpleQueue[Any]
     names: list[list[str]]
-    used: int = 0
 
-    def next_request(self) -> Any:
-        """Return the request that was started longest ago."""
-        self.used += 1
-        return self.requests[self.used % len(self.requests)]
+    def take(self, *, wait: bool) -> Any | None:
+        """Return an idle request; if there is none, wait for one or return None."""
+        try:
+            return self.idle.get(block=wait)
+        except Empty:
+            return None
 
 
 class Network:
-    """An ONNX face network that takes images of any size.
+    """An ONNX face network that takes images of any size, from several threads at once.
 
     Images are padded at the right and bottom to multiples of 32 and go in as they are, 8 bits and
     interleaved; the network does the rest of the preparation itself. Results do not depend on the
@@ -136,13 +138,12 @@ class Network:
         """
         for number, image in enumerate(images):
             _check_image(image, number)
-        with self._lock:
-            try:
-                return list(self._results(images, read))
-            except DetectorError:
-                raise
-            except RuntimeError as err:
-                raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
+        try:
+            return list(self._results(images, read))
+        except DetectorError:
+            raise
+        except RuntimeError as err:
+            raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
 
     def prepare(self, *, width: int, height: int) -> None:
         """Compile the network for images of a size ahead of the first; it may run on others meanwhile."""
@@ -163,17 +164,16 @@ class Network:
             for image in images:
                 size = _padded(*image.shape[:2])
                 compiled = self._for(size)
-                request = compiled.next_request()
-                while any(request is other.request for other in running):
+                while (request := compiled.take(wait=not running)) is None:
                     yield _finish(running.popleft(), read)
+                running.append(_Running(compiled, request, size))
                 _fill(request.get_input_tensor(), image, size)
                 request.start_async()
-                running.append(_Running(request, compiled.names, size))
             while running:
                 yield _finish(running.popleft(), read)
         finally:
             for other in running:
-                other.request.wait()
+                other.give_back()
 
     def _for(self, size: Size) -> _Compiled:
         """Return the network for a size: large ones have one each, all others share one that takes any size.
@@ -181,9 +181,10 @@ class Network:
         That one is up to a tenth slower, but a new size costs a tenth of what compiling for it would.
         """
         key = _key(size)
-        if key not in self._compiled:
-            self._compiled[key] = self._compile(key)
-        return self._compiled[key]
+        with self._lock:
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(key)
+            return self._compiled[key]
 
     def _compile(self, size: Size | None) -> _Compiled:
         model = self._model.clone()
@@ -197,16 +198,26 @@ class Network:
         compiled = self._core.compile_model(steps.build(), self.device, config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]
-        return _Compiled([compiled.create_infer_request() for _ in range(count)], names)
+        idle: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(count):
+            idle.put(compiled.create_infer_request())
+        return _Compiled(idle, names)
 
 
 @dataclass(frozen=True)
 class _Running:
-    """A request under way: the names of its outputs, and the size of its input."""
+    """A request under way: whose it is, and the size of its input."""
 
+    compiled: _Compiled
     request: Any
-    names: list[list[str]]
     size: Size
+
+    def give_back(self) -> None:
+        """Wait for its end and let others have it."""
+        try:
+            self.request.wait()
+        finally:
+            self.compiled.idle.put(self.request)
 
 
 def _configuration(threads: int | None, precision: str | None) -> dict[str, Any]:
@@ -243,11 +254,13 @@ def _fill(tensor: Any, image: Image, size: Size) -> None:
 
 
 def _finish(running: _Running, read: Reader[Result]) -> Result:
-    running.request.wait()
-    outputs = {
-        name: running.request.get_output_tensor(k).data for k, names in enumerate(running.names) for name in names
-    }
-    return read(outputs, running.size)
+    try:
+        running.request.wait()
+        named = enumerate(running.compiled.names)
+        outputs = {name: running.request.get_output_tensor(k).data for k, names in named for name in names}
+        return read(outputs, running.size)
+    finally:
+        running.give_back()
 
 
 def _first_line(err: Exception) -> str:

@@ -59,6 +59,7 @@ class YuNet:
     ) -> None:
         weights = read_model(model)
         self.name = "yunet"
+        self.bears_threads = True
         self.threshold = threshold
         self.overlap = overlap
         self.digest = MODEL_SHA256
