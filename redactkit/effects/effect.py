@@ -21,7 +21,7 @@ from redactkit.effects.kinds import BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
 from redactkit.effects.outline import draw_outline
 from redactkit.effects.regions import Region, find_regions
-from redactkit.effects.surroundings import NODES, blend_into, find_rim, membrane
+from redactkit.effects.surroundings import NODES, blend_into, find_rim, membranes
 from redactkit.errors import OptionError
 
 __all__ = ["HOLD", "Effect"]
@@ -129,7 +129,7 @@ class Effect:
         height, width = planes[0].shape
         regions = find_regions(boxes, faces, layout=self.layout, height=height, width=width, frame=frame)
         self._enter(frame)
-        values = [self._values(planes[:3], region, regions) for region in regions]
+        values = self._values(planes[:3], regions)
         if paint:
             for region, cells in zip(regions, values, strict=True):
                 self._paint(planes[:3], region, cells)
@@ -141,19 +141,22 @@ class Effect:
             self._held.clear()
         self._window = (frame // self.hold, frame)
 
-    def _values(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
-        """Return what to paint over ``region`` in each plane, before anything of this frame is painted."""
+    def _values(self, planes: Sequence[Plane], regions: Sequence[Region]) -> list[list[Cells]]:
+        """Return what to paint over each region in each plane, before anything of this frame is painted."""
         if self.kind.look == "membrane":
-            return self._membranes(planes, region, regions)
+            return self._membranes(planes, regions, regions)
         if self.kind.look not in _HELD_LOOKS:
-            return []
-        held = self._held.get(region.key)
-        if held is None:
-            held = self._cells(planes, region, regions)
-            self._held[region.key] = held
+            return [[] for _ in regions]
+        for region in regions:
+            if region.key not in self._held:
+                self._held[region.key] = self._cells(planes, region, regions)
+        held = [self._held[region.key] for region in regions]
         if self.kind.look == "blocks":
             return held
-        around = self._membranes(planes, region, regions)
+        around = self._membranes(planes, regions, regions)
+        return [self._blended(*each) for each in zip(regions, around, held, strict=True)]
+
+    def _blended(self, region: Region, around: list[Cells], held: list[Cells]) -> list[Cells]:
         inside = [cells_at_nodes(cells, region, nodes=NODES) for cells in held]
         return [blend_into(*pair) for pair in zip(around, inside, strict=True)]
 
@@ -161,19 +164,25 @@ class Effect:
         """Return the cells of every plane; where the kind keeps no chroma, the mean of that around the box."""
         if self.kind.chroma_cells:
             return [self._sample(plane, number, region) for number, plane in enumerate(planes)]
-        around = self._membranes(planes, region, regions)[1:]
-        return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in around)]
+        (around,) = self._membranes(planes, [region], regions)
+        return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in around[1:])]
 
-    def _membranes(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
-        rims = {}
+    def _membranes(
+        self, planes: Sequence[Plane], regions: Sequence[Region], hidden: Sequence[Region]
+    ) -> list[list[Cells]]:
+        """Return the membranes over regions in every plane, made of no pixel of a hidden one."""
+        sides = []
         for number in range(min(2, len(planes))):
             height, width = planes[number].shape
-            rims[number] = find_rim(region, regions, shift=self.layout.shift(number), height=height, width=width)
+            shift = self.layout.shift(number)
+            taken = [other.slices(*shift) for other in hidden]
+            rims = [find_rim(region, taken, shift=shift, height=height, width=width) for region in regions]
+            of_planes = planes[1:] if number else planes[:1]
+            sides += [[[strip.means(plane) for strip in rim] for rim in rims] for plane in of_planes]
         gray = (self.layout.black + self.layout.white) / 2
-        return [
-            membrane(plane, rims[min(number, 1)], empty=self.layout.neutral if number else gray)
-            for number, plane in enumerate(planes)
-        ]
+        empty = np.repeat([gray, *[self.layout.neutral] * (len(planes) - 1)], len(regions))
+        nodes = membranes(np.array(sides).reshape(-1, 4, NODES), empty=empty)
+        return [[*nodes[place :: len(regions)]] for place in range(len(regions))]
 
     def _sample(self, plane: Plane, number: int, region: Region) -> Cells:
         shape = self._grid_shape(region.box, number)

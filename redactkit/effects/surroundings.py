@@ -13,7 +13,7 @@ from redactkit.effects.grids import Cells
 from redactkit.effects.layout import Plane
 from redactkit.effects.regions import Region
 
-__all__ = ["NODES", "Strip", "blend_into", "find_rim", "membrane"]
+__all__ = ["NODES", "Strip", "blend_into", "find_rim", "membranes"]
 
 NODES = 12
 """Nodes of the membrane along each side of a box."""
@@ -53,15 +53,15 @@ class Strip:
 
 
 def find_rim(
-    region: Region, others: Sequence[Region], *, shift: tuple[int, int], height: int, width: int
+    region: Region, taken: Sequence[tuple[slice, slice]], *, shift: tuple[int, int], height: int, width: int
 ) -> list[Strip]:
     """Return the strips above, right of, below and left of ``region`` in a plane of the size given.
 
     Parameters
     ----------
     region : Region
-    others : sequence of Region
-        All redacted boxes of the frame; their pixels are never used.
+    taken : sequence of (slice, slice)
+        Rows and columns of all redacted boxes of the frame in that plane; their pixels are never used.
     shift : tuple of int
         Base-2 logarithm of the plane's subsampling, across and down.
     height, width : int
@@ -69,27 +69,45 @@ def find_rim(
     """
     rows, columns = region.slices(*shift)
     high, wide = _rim_width(rows), _rim_width(columns)
+    around = (
+        slice(max(0, rows.start - high), rows.stop + high),
+        slice(max(0, columns.start - wide), columns.stop + wide),
+    )
     places = [
-        (slice(max(0, rows.start - high), rows.start), columns, 0),
-        (rows, slice(columns.stop, min(width, columns.stop + wide)), 1),
-        (slice(rows.stop, min(height, rows.stop + high)), columns, 0),
-        (rows, slice(max(0, columns.start - wide), columns.start), 1),
+        (slice(around[0].start, rows.start), columns, 0),
+        (rows, slice(columns.stop, min(width, around[1].stop)), 1),
+        (slice(rows.stop, min(height, around[0].stop)), columns, 0),
+        (rows, slice(around[1].start, columns.start), 1),
     ]
-    taken = [other.slices(*shift) for other in others]
-    return [_strip(down, across, axis, taken) for down, across, axis in places]
+    own = (rows, columns)
+    near = [part for part in taken if part != own and _meet(part[0], around[0]) and _meet(part[1], around[1])]
+    return [_strip(down, across, axis, near) for down, across, axis in places]
 
 
-def membrane(plane: Plane, rim: Sequence[Strip], *, empty: float) -> Cells:
-    """Return a grid of (NODES, NODES) values made only from the pixels of ``rim``.
+def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cells:
+    """Return grids of values made only from the pixels of rims.
 
     The outermost nodes are means over the rim, the inner ones solve Laplace's equation, so that
-    every value lies between those of the rim. ``empty`` is returned where the rim has no pixels.
+    every value lies between those of the rim.
+
+    Parameters
+    ----------
+    sides : ndarray of shape (N, 4, NODES)
+        The means of the four strips of each rim.
+    empty : ndarray of shape (N,)
+        What is returned where a rim has no pixels.
+
+    Returns
+    -------
+    ndarray of shape (N, NODES, NODES)
     """
-    sides = np.stack([strip.means(plane) for strip in rim])
-    sides[2:] = sides[2:, ::-1]
-    sides[:, 0] = _mean_of_known(sides[:, 0], sides[[3, 0, 1, 2], -1])
-    border = _without_holes(sides[:, :-1].ravel(), empty)
-    return (_membrane_weights() @ border.astype(np.float32)).reshape(NODES, NODES)
+    clockwise = np.concatenate([sides[:, :2], sides[:, 2:, ::-1]], axis=1)
+    clockwise[:, :, 0] = _mean_of_known(clockwise[:, :, 0], clockwise[:, [3, 0, 1, 2], -1])
+    borders = clockwise[:, :, :-1].reshape(len(sides), 4 * (NODES - 1))
+    for number in np.flatnonzero(~np.isfinite(borders).all(axis=1)):
+        borders[number] = _without_holes(borders[number], float(empty[number]))
+    nodes = _membrane_weights() @ borders.astype(np.float32)[:, :, None]
+    return np.asarray(nodes.reshape(-1, NODES, NODES), np.float32)
 
 
 def blend_into(surroundings: Cells, inside: Cells) -> Cells:
@@ -128,8 +146,6 @@ def _mean_of_known(first: NDArray[np.float64], second: NDArray[np.float64]) -> N
 def _without_holes(border: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
     """Return the values with what is missing drawn from the next ones along the border."""
     known = np.isfinite(border)
-    if known.all():
-        return border
     if not known.any():
         return np.full(len(border), empty)
     places = np.arange(len(border))
