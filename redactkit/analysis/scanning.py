@@ -190,14 +190,13 @@ class _Eye:
     def look_ahead(self, block: Sequence[_Shot]) -> None:
         """Search those frames of a block of which it is known that they must be, at full detail."""
         certain = [shot for shot in block if shot.image is not None]
-        for shot, seen in zip(certain, self.look(certain), strict=True):
+        for shot, seen in zip(certain, self.look(certain, self.search.looks), strict=True):
             shot.seen = seen
 
-    def look(self, shots: Sequence[_Shot], *, light: bool = False) -> list[Seen]:
+    def look(self, shots: Sequence[_Shot], looks: Sequence[Look]) -> list[Seen]:
         """Run the detector on frames; pictures of one size go to it in a row."""
         if not shots:
             return []
-        looks = self.search.light if light else self.search.looks
         images = [_image(shot.frame, looks[0]) if shot.image is None else shot.image for shot in shots]
         pictures = [look.picture(image) for look in looks for image in images]
         results = self._detect(pictures)
@@ -259,7 +258,7 @@ class _Scanner:
     def _look_all(self, grid: Sequence[int], held: dict[int, _Shot]) -> None:
         """Search sampled frames: most lightly, where those beside show nothing but large faces."""
         full = [number for number in grid if held[number].image is not None or not held[number].sampled]
-        self._look([held[number] for number in full])
+        self._look([held[number] for number in full], self.search.looks)
         order, whole = [*self.past[-1:], *grid], [*self.whole, *full]
         others = []
         for place, number in enumerate(order):
@@ -271,21 +270,26 @@ class _Scanner:
         self._look_lightly(others)
 
     def _look_lightly(self, shots: Sequence[tuple[_Shot, Sequence[int]]]) -> None:
-        """Search frames between others, at half the detail where those show nothing but large faces and it does so."""
-        light = [shot for shot, beside in shots if self._all_large(beside)]
-        self._look(light, light=True)
-        small = {shot.frame.index for shot in light if not self._all_large([shot.frame.index])}
+        """Search frames between others, with no more looks at them than what those show asks for.
+
+        That is half the detail where they show nothing but large faces, and it does so too.
+        """
+        light = [shot for shot, beside in shots if self._all(beside, self.search.sees_lightly)]
+        self._look(light, self.search.light)
+        small = {shot.frame.index for shot in light if not self._all([shot.frame.index], self.search.sees_lightly)}
         known = {shot.frame.index for shot in light} - small
-        self._look([shot for shot, _ in shots if shot.frame.index not in known])
+        others = [(shot, self._all(beside, self.search.sees_finely)) for shot, beside in shots]
+        for finely, looks in ((True, self.search.fine), (False, self.search.looks)):
+            self._look([shot for shot, so in others if so == finely and shot.frame.index not in known], looks)
 
-    def _all_large(self, numbers: Iterable[int]) -> bool:
+    def _all(self, numbers: Iterable[int], hold: Callable[[FloatArray, VideoInfo], bool]) -> bool:
         found = [self.found.faces[number] for number in numbers if number in self.found.faces]
-        return bool(found) and all(self.search.sees_lightly(faces, self.info) for faces in found)
+        return bool(found) and all(hold(faces, self.info) for faces in found)
 
-    def _look(self, shots: Sequence[_Shot], *, light: bool = False) -> None:
+    def _look(self, shots: Sequence[_Shot], looks: Sequence[Look]) -> None:
         unseen = [shot for shot in shots if shot.seen is None]
         seen = {shot.frame.index: shot.seen for shot in shots if shot.seen is not None}
-        seen |= {shot.frame.index: each for shot, each in zip(unseen, self.eye.look(unseen, light=light), strict=True)}
+        seen |= {shot.frame.index: each for shot, each in zip(unseen, self.eye.look(unseen, looks), strict=True)}
         for number, (faces, appearance) in seen.items():
             self._keep(number, faces, appearance, np.ones(len(faces), bool))
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from redactkit.analysis.looks import Look, plan_looks
-from redactkit.boxes import FloatArray
+from redactkit.boxes import FloatArray, to_corners
 from redactkit.detectors import Detector, load_detector
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
@@ -46,6 +48,9 @@ LARGE = 20.0
 """Pixels across a face in a light look from which it is as good as the full one."""
 HUGE = 0.25
 """Share of such a look's width up to which that holds: larger faces want the coarse look too."""
+
+NEAR = 0.25
+"""Share of a face's size within which it is about to leave the frame."""
 
 SENSITIVITIES = {
     "centerface": {
@@ -105,6 +110,20 @@ class Search:
             return False
         sides = faces[:, 2:4] * (self.light[0].width / info.width)
         return bool((sides >= LARGE).all() and (sides <= HUGE * self.light[0].width).all())
+
+    @cached_property
+    def fine(self) -> tuple[Look, ...]:
+        """Looks without those for faces that fill the frame or leave it."""
+        return tuple(look for look in self.looks if look.canvas is None)
+
+    def sees_finely(self, faces: FloatArray, info: VideoInfo) -> bool:
+        """Tell whether of these faces of a frame, shape (N, 5), none fills the frame or is about to leave it."""
+        if not self.light:
+            return False
+        left_top, right_bottom = to_corners(faces[:, :4]).reshape(-1, 2, 2).transpose(1, 0, 2)
+        margin = faces[:, 2:4] * NEAR
+        inside = (left_top >= margin) & (right_bottom <= np.array([info.width, info.height]) - margin)
+        return bool(inside.all() and (faces[:, 2:4] <= HUGE * info.width).all())
 
     @property
     def settings(self) -> dict[str, Any]:
