@@ -4,15 +4,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from redactkit.analysis import analyze, detection
+from redactkit.analysis import analyze, detection, sampling
 from redactkit.analysis.appearance import LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, Part, checkpoint_folder
 from redactkit.analysis.cuts import CutFinder
 from redactkit.analysis.detection import detect
+from redactkit.analysis.sampling import segment_edges
 from redactkit.errors import OptionError, PassCancelled, VideoError
 from redactkit.media import VideoInfo
 from redactkit.video import VideoReader, probe
-from redactkit.video.parts import LEAD, split_frames
+from redactkit.video.parts import LEAD, SEGMENT, split_frames
 from tests.clips import Clip, make
 
 PART = 24
@@ -45,6 +46,7 @@ def clip(tmp_path_factory):
 @pytest.fixture
 def short_parts(monkeypatch):
     monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
+    monkeypatch.setattr(sampling, "SEGMENT", PART)
 
 
 def empty_part():
@@ -91,6 +93,14 @@ def test_split_parts_follow_each_other_and_start_after_a_keyframe(every):
     assert all(before[1] == after[0] for before, after in pairwise(parts))
     assert all(start - LEAD in info.keyframes for start, _ in parts[1:])
     assert all(stop - start >= 500 for start, stop in parts)
+
+
+@pytest.mark.parametrize("every", [7, 50, 250])
+def test_split_long_parts_start_where_sampling_does(every):
+    info = header(10_000, range(0, 10_000, every))
+    edges = segment_edges(info)
+    assert all(later - sooner >= SEGMENT for sooner, later in pairwise(edges[:-1]))
+    assert {start for start, _ in split_frames(info)} <= {*edges.tolist()}
 
 
 def test_split_without_keyframes_is_one_part():
@@ -165,7 +175,9 @@ def test_checkpoint_belongs_to_one_video_and_one_search(tmp_path, clip):
     assert Checkpoint.of(tmp_path, info, {"model_sha256": None}).folder is None
 
 
-def test_detect_by_parts_gives_the_table_of_one_go(clip, tmp_path, monkeypatch):
+@pytest.mark.parametrize("segment", [PART, 240])
+def test_detect_by_parts_gives_the_table_of_one_go(clip, tmp_path, monkeypatch, segment):
+    monkeypatch.setattr(sampling, "SEGMENT", segment)
     with VideoReader(clip) as reader:
         whole = detect(reader, detector=Brightest(), progress=False)
         monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))

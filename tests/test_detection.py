@@ -68,6 +68,28 @@ def test_detect_gives_boxes_in_pixels_of_the_frame(reader):
     assert scan.settings["detection_size"] == [640, 352]
 
 
+class Large:
+    """A detector that finds one large face in every picture and notes the pictures' widths."""
+
+    name = "centerface"
+
+    def __init__(self):
+        self.widths = []
+
+    def __call__(self, images):
+        self.widths += [image.shape[1] for image in images]
+        return [np.array([[0.4, 0.3, 0.2, 0.4, 0.9]]) * [*image.shape[1::-1] * 2, 1] for image in images]
+
+
+def test_detect_looks_at_full_detail_at_one_searched_frame_of_four_while_faces_are_large(reader):
+    large = Large()
+    found = detect(short(reader, 100), detector=large, progress=False)
+    assert found.detections["frame"].nunique() == 100
+    counts = {width: large.widths.count(width) for width in {*large.widths}}
+    assert counts[max(counts)] <= 6, "every 24th frame, the first and the last"
+    assert sum(found.detections["source"] == "detected") <= 20, "every 6th frame"
+
+
 def test_detect_numbers_the_boxes_of_a_frame(reader):
     far = FACE + np.array([[100, 0, 0, 0, -0.2]])
     scan = detect(short(reader, 2), detector=lambda images: [np.vstack([far, FACE])] * len(images), progress=False)

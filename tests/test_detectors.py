@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_centerface_can_be_called_from_two_threads(centerface, portrait):
     for found in results[0] + results[1]:
         np.testing.assert_array_equal(found, results[0][0])
     assert len(results) == 2
+
+
+def test_centerface_finds_the_same_in_many_threads_with_pictures_of_any_sizes(centerface, portrait):
+    large = np.tile(portrait, (2, 2, 1))
+    pictures = [large, portrait, portrait[:160, :160], large, portrait[:320], large]
+    expected = [centerface([picture])[0] for picture in pictures]
+    with ThreadPoolExecutor(6) as pool:
+        for results in pool.map(lambda _: centerface(pictures), range(12), timeout=120):
+            for found, alone in zip(results, expected, strict=True):
+                np.testing.assert_array_equal(found, alone)
 
 
 def test_centerface_finds_the_same_whatever_size_came_before(centerface, portrait):

@@ -119,3 +119,14 @@ def test_search_sees_lightly_only_large_faces_that_do_not_fill_the_frame():
 
 def test_search_without_light_looks_sees_nothing_lightly():
     assert not plan_search(info(), detector=blind).sees_lightly(np.zeros((0, 5)), info())
+
+
+def test_search_sees_finely_only_faces_well_inside_the_frame():
+    video = info(width=1920, height=1080)
+    search = plan_search(video)
+    assert [(look.width, look.canvas) for look in search.fine] == [(1280, None)]
+    assert search.sees_finely(np.zeros((0, 5)), video)
+    assert search.sees_finely(np.array([[500, 500, 20.0, 20.0, 0.9]]), video)
+    for leaving in ([10, 500, 60.0, 60.0, 0.9], [500, 1000, 60.0, 75.0, 0.9], [500, 300, 500.0, 600.0, 0.9]):
+        assert not search.sees_finely(np.array([[500, 500, 20.0, 20.0, 0.9], leaving]), video)
+    assert not plan_search(info(), detector=blind).sees_finely(np.zeros((0, 5)), info())

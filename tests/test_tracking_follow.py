@@ -8,7 +8,7 @@ import pytest
 
 from redactkit.boxes import iou
 from redactkit.errors import OptionError, TableError
-from redactkit.tracking.follow import follow
+from redactkit.tracking.follow import follow, window
 
 BOX = [120.0, 80.0, 60.0, 75.0]
 
@@ -91,3 +91,27 @@ def test_follow_refuses_colour_and_other_sizes():
         follow(texture(), texture(shape=(90, 90)), [BOX])
     with pytest.raises(TableError, match=r"\(N, 4\)"):
         follow(texture(), texture(), BOX)
+
+
+@pytest.mark.parametrize(
+    "box", [[10, 20, 30, 40], [-50, -50, 20, 20], [310, 230, 60, 60], [500, 20, 9, 9], [5, 5, 0, 0]]
+)
+def test_window_shows_what_is_around_a_box_and_is_never_empty(box):
+    image = np.arange(240 * 320, dtype=np.int64).reshape(240, 320)
+    part, left, top = window(image, np.array([box], float), reach=7)
+    assert part.size and part[0, 0] == image[top, left]
+    columns, rows = (np.arange(size) for size in (320, 240))
+    near = [(box[k] - 7 <= place) & (place < box[k] + box[k + 2] + 7) for k, place in enumerate((columns, rows))]
+    wanted = image[np.ix_(near[1], near[0])]
+    assert np.isin(wanted, part).all()
+
+
+def test_follow_finds_in_a_window_what_it_finds_in_the_whole(monkeypatch):
+    image = texture(3, (540, 960))
+    boxes = [[100.0, 80, 60, 75], [700.0, 300, 80, 90], [930.0, 500, 60, 70]]
+    later = warped(image, scale=1.03, dx=21, dy=-8, about=(480, 270))
+    found = follow(image, later, boxes)
+    monkeypatch.setattr("redactkit.tracking.follow.window", lambda picture, boxes, reach: (picture, 0, 0))
+    whole = follow(image, later, boxes)
+    np.testing.assert_allclose(found[0], whole[0], atol=0.3)
+    assert found[1].tolist() == whole[1].tolist()

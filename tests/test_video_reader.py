@@ -170,6 +170,22 @@ def test_rgb_part_is_that_part_of_the_whole(form: str, rotation: int, mirrored: 
         assert np.abs(away).max() <= 8 and np.abs(away).mean() <= 2, "more than rounding, which depends on the place"
 
 
+@pytest.mark.parametrize("form", ["yuv420p", "yuvj444p", "gray", "yuv420p10le", "nv12", "rgb24", "gbrp"])
+@pytest.mark.parametrize(("rotation", "mirrored"), [(0, False), (90, True)])
+def test_luma_is_gray_but_for_its_range(form: str, rotation: int, mirrored: bool) -> None:
+    image = av.VideoFrame.from_ndarray(picture(3, width=158, height=90), format="rgb24").reformat(format=form)
+    frame = Frame(0, 0, 0.0, image, rotation=rotation, mirrored=mirrored)
+    whole = frame.luma().astype(float)
+    assert whole.shape == frame.size[::-1]
+    assert np.corrcoef(whole.ravel(), frame.gray().ravel())[0, 1] > 0.99
+    for shrink in (2, 4):
+        width, height = (side // shrink for side in frame.size)
+        means = whole[: height * shrink, : width * shrink].reshape(height, shrink, width, shrink).mean(axis=(1, 3))
+        luma = frame.luma(shrink=shrink)
+        assert luma.shape == (height, width) and luma.dtype == np.uint8
+        assert np.corrcoef(luma.ravel(), means.ravel())[0, 1] > 0.95
+
+
 def test_rgb_of_full_and_limited_range_agree(tmp_path: Path) -> None:
     images = []
     for name, color in (("full", (2, 1, 1, 1)), ("limited", (1, 1, 1, 1))):

@@ -109,18 +109,21 @@ class Frame:
         Parameters
         ----------
         shrink : int
-            Pixels across of the square whose mean is a pixel of the result; what is left over at the edges is cut off.
+            Pixels across of the square whose mean is a pixel of the result. What is left over at the right and
+            bottom is cut off.
 
         Returns
         -------
         ndarray of shape (height // shrink, width // shrink), uint8
         """
-        width, height = (side // shrink for side in self.size)
         plane = luma_plane(self.picture)
         if plane is None:
-            return self.gray(width=width, height=height)
-        shown = orient(_shrunk(plane, shrink), rotation=self.rotation, mirrored=self.mirrored)
-        return shown[:height, :width]
+            shown = self.gray()
+        elif self.rotation or self.mirrored:
+            shown = orient(plane, rotation=self.rotation, mirrored=self.mirrored)
+        else:
+            shown = plane
+        return np.ascontiguousarray(_shrunk(shown, shrink))
 
     def _image(self, form: str, width: int | None, height: int | None) -> NDArray[np.uint8]:
         own = self.size
