@@ -27,6 +27,8 @@ from redactkit.redaction.plan import Plan
 
 __all__ = ["RedactionReport", "count_faces", "read_report", "software_versions", "sound_settings"]
 
+_DIGEST = 64  # figures of a SHA-256
+
 _PARTS = ["av", "numpy", "opencv-python", "openvino", "pandas", "scipy"]
 
 
@@ -96,8 +98,14 @@ class RedactionReport:
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        tables = self.fidelity.to_html(index=False, escape=True) + self.faces.to_html(escape=True)
+        checks = self.fidelity.assign(**{name: self.fidelity[name].map(_shortened) for name in ("expected", "got")})
+        tables = checks.to_html(index=False, escape=True) + self.faces.to_html(escape=True)
         return f"<p><b>{escape(str(self))}</b></p><ul>{notes}</ul>{tables}"
+
+
+def _shortened(value: object) -> object:
+    """Return a digest, too wide for a notebook's cell, by its first figures; the file has it whole."""
+    return f"{value[:12]}..." if isinstance(value, str) and len(value) == _DIGEST else value
 
 
 def _failed(fidelity: pd.DataFrame) -> list[str]:
