@@ -26,6 +26,7 @@ __all__ = [
     "check_detections",
     "empty_decisions",
     "empty_detections",
+    "frame_rows",
     "replace_rows",
     "row_keys",
     "selected_ids",
@@ -108,6 +109,18 @@ def as_detections(data: Any) -> pd.DataFrame:
         return pd.DataFrame(columns).astype(DETECTIONS)
     except (TypeError, ValueError) as err:
         raise TableError(f"a detections column cannot take its dtype ({err}); expected {DETECTIONS}") from err
+
+
+def frame_rows(frames: NDArray[np.int64], frame: int) -> slice:
+    """Return where in a column of ascending frame numbers those of one frame stand.
+
+    Examples
+    --------
+    >>> frame_rows(np.array([0, 0, 2, 2, 2]), 2), frame_rows(np.array([0, 0, 2]), 1)
+    (slice(2, 5, None), slice(2, 2, None))
+    """
+    first, last = np.searchsorted(frames, [frame, frame + 1]).tolist()
+    return slice(first, last)
 
 
 def sort_detections(detections: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from redactkit.boxes import FloatArray, clip, iou, union_cover
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX
+from redactkit.tables import BOX, frame_rows
 from redactkit.tracking.follow import follow, window
 from redactkit.video import Frame, VideoReader
 
@@ -133,7 +133,7 @@ class Taken:
 
     def others(self, frame: int, *, besides: int) -> tuple[FloatArray, NDArray[np.int64]]:
         """Return the boxes in ``frame`` of all faces but one, and whose they are."""
-        span = slice(*np.searchsorted(self._frames, [frame, frame + 1]))
+        span = frame_rows(self._frames, frame)
         others = self._faces[span] != besides
         return self._boxes[span][others], self._faces[span][others]
 

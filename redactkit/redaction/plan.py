@@ -15,7 +15,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import align, read_ids
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX
+from redactkit.tables import BOX, frame_rows
 
 __all__ = ["Plan", "check_same_video", "make_plan", "noise_seed", "select_faces"]
 
@@ -45,8 +45,8 @@ class Plan:
 
     def at(self, frame: int) -> tuple[bx.FloatArray, NDArray[np.int64]]:
         """Return the boxes, shape (N, 4), and the faces, shape (N,), of one frame."""
-        first, last = np.searchsorted(self.frames, [frame, frame + 1])
-        return self.boxes[first:last], self.faces[first:last]
+        rows = frame_rows(self.frames, frame)
+        return self.boxes[rows], self.faces[rows]
 
     @property
     def touched(self) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from redactkit.formats import align, read_annotations, write_annotations
 from redactkit.media import VideoInfo
 from redactkit.navigation import nearest, stops
 from redactkit.review.commands import Commands
-from redactkit.tables import BOX, empty_detections
+from redactkit.tables import BOX, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
 
@@ -176,8 +176,7 @@ class Review(Commands):
         """Return the rows of one frame, the current one where left out."""
         number = self.current_frame if frame is None else frame
         table = self.detections
-        first, last = np.searchsorted(table["frame"].to_numpy(), [number, number + 1])
-        return table.iloc[first:last]
+        return table.iloc[frame_rows(table["frame"].to_numpy(), number)]
 
     def box_of(self, face_id: int | None = None, *, frame: int | None = None) -> list[float] | None:
         """Return a face's x, y, width, height in a frame, None where it has no box."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit.boxes import hull, iou, union_cover
 from redactkit.errors import OptionError
-from redactkit.tables import BOX, as_detections, sort_detections
+from redactkit.tables import BOX, as_detections, frame_rows, sort_detections
 from redactkit.tracking.gaps import TRUST
 from redactkit.tracking.shots import frame_times, shot_bounds, stretch_numbers
 
@@ -115,15 +115,17 @@ class _Table:
     boxes: FloatArray
     confidence: FloatArray
     order: IntArray
+    ascending: IntArray
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> _Table:
         frame, face, boxes, confidence = (rows[name].to_numpy() for name in ("frame", "face_id", BOX, "confidence"))
-        return cls(frame, face, boxes, confidence, np.argsort(frame, kind="stable"))
+        order = np.argsort(frame, kind="stable")
+        return cls(frame, face, boxes, confidence, order, frame[order])
 
     def at(self, frame: int) -> IntArray:
         """Return the rows of a frame."""
-        return self.order[slice(*np.searchsorted(self.frame, [frame, frame + 1], sorter=self.order))]
+        return self.order[frame_rows(self.ascending, frame)]
 
 
 @dataclass(frozen=True)

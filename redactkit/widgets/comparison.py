@@ -20,7 +20,7 @@ from redactkit.formats.alignment import frames_in
 from redactkit.media import VideoInfo
 from redactkit.navigation import nearest
 from redactkit.review import Review
-from redactkit.tables import BOX, empty_detections
+from redactkit.tables import BOX, empty_detections, frame_rows
 from redactkit.video import VideoReader
 from redactkit.widgets.actions import ACTIONS, Action, key_of
 from redactkit.widgets.framed import FramedView
@@ -206,8 +206,7 @@ def boxes_between(comparison: Comparison, frame: int) -> list[Drawn]:
 
 
 def _rows_at(table: pd.DataFrame, frame: int) -> pd.DataFrame:
-    first, last = np.searchsorted(table["frame"].to_numpy(), [frame, frame + 1])
-    return table.iloc[first:last]
+    return table.iloc[frame_rows(table["frame"].to_numpy(), frame)]
 
 
 def _compared(a: Comparison | Source, b: Source | None) -> Comparison:
