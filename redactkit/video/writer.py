@@ -32,7 +32,7 @@ from redactkit.video.traits import read_traits
 
 __all__ = ["VideoWriter"]
 
-_QUEUE = 6
+_QUEUE = 3
 
 
 class VideoWriter:
