@@ -30,8 +30,8 @@ AHEAD = 1
 NO_PAIRS = np.zeros((0, 2), np.int64)
 HELD_BYTES = 24 << 20
 
-WHOLE = 4
-"""One of so many of the frames to search is searched at full detail in any case."""
+WHOLE = 2
+"""One of so many of the frames to search is at full detail in any case. With more, brief small faces are lost."""
 
 SAME = 0.5
 """Share of a box inside one of a face known to be there from which it is a part of that."""
