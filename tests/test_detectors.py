@@ -11,7 +11,8 @@ import pytest
 
 from redactkit.boxes import iou
 from redactkit.detectors import load_detector, run_detector
-from redactkit.detectors.centerface import decode
+from redactkit.detectors.centerface import bundled_weights, decode
+from redactkit.detectors.openvino import Network
 from redactkit.errors import DetectorError, OptionError
 
 FACE = [170, 65, 100, 115]  # of the portrait below, by eye
@@ -127,6 +128,18 @@ def test_centerface_finds_the_same_in_many_threads_with_pictures_of_any_sizes(ce
         for results in pool.map(lambda _: centerface(pictures), range(12), timeout=120):
             for found, alone in zip(results, expected, strict=True):
                 np.testing.assert_array_equal(found, alone)
+
+
+def test_network_has_all_its_requests_again_after_failures(portrait):
+    network = Network(bundled_weights(), name="centerface")
+
+    def fail(outputs, size):
+        raise ZeroDivisionError
+
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError):
+            network.run([portrait] * 5, fail)
+    assert network.run([portrait] * 9, lambda outputs, size: size) == [(512, 512)] * 9
 
 
 def test_centerface_finds_the_same_whatever_size_came_before(centerface, portrait):

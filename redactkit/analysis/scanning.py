@@ -30,9 +30,6 @@ AHEAD = 1
 NO_PAIRS = np.zeros((0, 2), np.int64)
 HELD_BYTES = 24 << 20
 
-WHOLE = 2
-"""One of so many of the frames to search is at full detail in any case. With more, brief small faces are lost."""
-
 SAME = 0.5
 """Share of a box inside one of a face known to be there from which it is a part of that."""
 
@@ -130,7 +127,7 @@ def _shots(
     frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
 ) -> Iterator[_Shot]:
     """Yield the frames of ``span``, with pictures of those that are searched at full detail in any case."""
-    sampled, whole = (sampled_frames(info, times * search.every) for times in (1, WHOLE))
+    sampled, full = sampled_frames(info, search.every), sampled_frames(info, 2 * search.every)
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
@@ -143,7 +140,7 @@ def _shots(
             fresh = first or jump or frame.index in borders
             first = False
             edge = fresh or frame.index + 1 in borders
-            image = _image(frame, search.looks[0]) if edge or whole[frame.index] else None
+            image = _image(frame, search.looks[0]) if edge or full[frame.index] else None
             yield _Shot(frame, fresh, bool(edge or sampled[frame.index]), image)
 
 
@@ -233,7 +230,6 @@ class _Scanner:
     found: Found
     eye: _Eye
     past: list[int] = field(default_factory=list)
-    whole: list[int] = field(default_factory=list)
 
     def scan(self, block: Sequence[_Shot]) -> None:
         """Search what must be searched of a block and fill in the rest."""
@@ -256,18 +252,13 @@ class _Scanner:
         return [block[place].frame.index for place in sorted(wanted)]
 
     def _look_all(self, grid: Sequence[int], held: dict[int, _Shot]) -> None:
-        """Search sampled frames: most lightly, where those beside show nothing but large faces."""
+        """Search sampled frames: every other one lightly, where those beside it show nothing but large faces."""
         full = [number for number in grid if held[number].image is not None or not held[number].sampled]
         self._look([held[number] for number in full], self.search.looks)
-        order, whole = [*self.past[-1:], *grid], [*self.whole, *full]
-        others = []
-        for place, number in enumerate(order):
-            if number in held and number not in full:
-                beside = {*order[max(place - 1, 0) : place + 2]} - {number}
-                beside |= {*[before for before in whole if before < number][-1:]}
-                others.append((held[number], [*beside]))
-        self.whole = whole[-1:]
-        self._look_lightly(others)
+        order = [*self.past[-1:], *grid]
+        beside = {number: {*order[max(place - 1, 0) : place + 2]} - {number} for place, number in enumerate(order)}
+        others = [number for number in grid if number not in full]
+        self._look_lightly([(held[number], [*beside[number]]) for number in others])
 
     def _look_lightly(self, shots: Sequence[tuple[_Shot, Sequence[int]]]) -> None:
         """Search frames between others, with no more looks at them than what those show asks for.

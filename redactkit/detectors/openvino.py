@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -213,9 +214,10 @@ class _Running:
     size: Size
 
     def give_back(self) -> None:
-        """Wait for its end and let others have it."""
+        """Wait for its end, however it ends, and let others have it."""
         try:
-            self.request.wait()
+            with suppress(RuntimeError):
+                self.request.wait()
         finally:
             self.compiled.idle.put(self.request)
 
