@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.cores import count_cores
+from redactkit.detectors.runtime import ov
+from redactkit.detectors.stripes import run_in_stripes
 from redactkit.errors import DetectorError
 
-__all__ = ["Image", "Network", "Outputs", "import_openvino"]
+__all__ = ["Image", "Network", "Outputs"]
 
 Image = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
@@ -32,27 +32,6 @@ LARGE = 512 * 1024
 
 CORES_EACH = 2
 """Cores that a smaller picture has: with one each an analysis is no quicker, and every one takes memory."""
-
-TELEMETRY = "openvino_telemetry"
-
-
-def import_openvino() -> Any:
-    """Import OpenVINO with its telemetry out of reach.
-
-    By itself ``import openvino`` tells a server about every import and writes an identifier to the
-    home directory. It goes without where the package for that cannot be imported, so for the length of
-    the import this one cannot be.
-    """
-    if TELEMETRY in sys.modules:
-        return importlib.import_module("openvino")
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]
-    try:
-        return importlib.import_module("openvino")
-    finally:
-        del sys.modules[TELEMETRY]
-
-
-ov = import_openvino()
 
 
 @dataclass(frozen=True)
@@ -190,6 +169,8 @@ class Network:
     def _compile(self, size: Size | None) -> _Compiled:
         model = self._model.clone()
         model.reshape({0: [1, 3, *(size or (-1, -1))]})
+        if size:
+            run_in_stripes(model)
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
         steps.input().model().set_layout(ov.Layout("NCHW"))
