@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -348,9 +349,28 @@ def test_labels_and_names_are_text_in_every_view(review: Review) -> None:
     room.close()
 
 
+def test_what_is_drawn_while_a_view_closes_is_blanked(review: Review) -> None:
+    faces = FaceGrid(review)
+    assert faces.wait() and faces.grid.value
+    drawing, closed = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        drawing.set()
+        assert closed.wait(10)
+        faces.grid.value = "a face"
+
+    worker = faces.worker(draw)
+    worker.submit()
+    assert drawing.wait(10)
+    faces.close()
+    closed.set()
+    assert worker.wait()
+    assert faces.grid.value == ""
+
+
 def test_second_workbench_closes_the_first_and_close_blanks_all(review: Review) -> None:
     first = Workbench(review)
-    assert first.viewer.wait()
+    assert first.viewer.wait() and first.faces.wait()
     picture, grid = first.viewer.stage.picture, first.faces.grid
     second = Workbench(review)
     assert (picture.value, grid.value) == (b"", "")

@@ -132,9 +132,21 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
 
     def worker(self, work: Callable[[], None], *, interval: float = 0.0) -> LatestWorker:
         """Return a worker that ends when the view is closed."""
-        made = LatestWorker(self.guard(work), interval=interval)
+        made = LatestWorker(self.guard(self._blanked(work)), interval=interval)
         self._workers.append(made)
         return made
+
+    def _blanked(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Return ``work`` so that what it draws into a view closed meanwhile goes again."""
+
+        def work_and_blank() -> None:
+            try:
+                work()
+            finally:
+                if self._closed:
+                    _blank_all(self.children)
+
+        return work_and_blank
 
     def guard(self, act: Callable[..., Any]) -> Callable[..., None]:
         """Return ``act`` so that what redactkit refuses is told under the view, not raised into the page."""
@@ -183,8 +195,18 @@ def _close_all(widgets: Iterable[Any]) -> None:
             widget.close()
             continue
         _close_all(getattr(widget, "children", ()))
-        if isinstance(widget, ipywidgets.Image | ipywidgets.Video):
-            widget.value = b""
-        if isinstance(widget, ipywidgets.HTML):
-            widget.value = ""
+        _blank(widget)
         widget.close()
+
+
+def _blank_all(widgets: Iterable[Any]) -> None:
+    for widget in widgets:
+        _blank_all(getattr(widget, "children", ()))
+        _blank(widget)
+
+
+def _blank(widget: Any) -> None:
+    if isinstance(widget, ipywidgets.Image | ipywidgets.Video):
+        widget.value = b""
+    if isinstance(widget, ipywidgets.HTML):
+        widget.value = ""
