@@ -142,6 +142,30 @@ def test_network_has_all_its_requests_again_after_failures(portrait):
     assert network.run([portrait] * 9, lambda outputs, size: size) == [(512, 512)] * 9
 
 
+def test_network_has_all_its_requests_again_after_its_device_failed(portrait):
+    class Failing:
+        def __init__(self, request):
+            self.request = request
+
+        def __getattr__(self, name):
+            return getattr(self.request, name)
+
+        def wait(self):
+            self.request.wait()
+            raise RuntimeError("the device is gone")
+
+    network = Network(bundled_weights(), name="centerface", threads=8)
+    network.run([portrait], lambda outputs, size: None)
+    idle = network._for((512, 512)).idle
+    count = idle.qsize()
+    assert count > 2
+    for _ in range(count):
+        idle.put(Failing(idle.get()))
+    with pytest.raises(DetectorError, match="the device is gone"):
+        network.run([portrait] * 5, lambda outputs, size: None)
+    assert idle.qsize() == count
+
+
 def test_centerface_finds_the_same_whatever_size_came_before(centerface, portrait):
     sizes = [portrait, portrait[:256, :256], portrait[:320], np.tile(portrait, (2, 2, 1)), portrait[32:, :480]]
     alone = [centerface([image])[0] for image in sizes]

@@ -6,12 +6,12 @@ import importlib
 import sys
 from typing import Any
 
-__all__ = ["import_openvino", "ov"]
+__all__ = ["ov"]
 
 TELEMETRY = "openvino_telemetry"
 
 
-def import_openvino() -> Any:
+def _import_openvino() -> Any:
     """Import OpenVINO with its telemetry out of reach.
 
     By itself ``import openvino`` tells a server about every import and writes an identifier to the
@@ -27,4 +27,4 @@ def import_openvino() -> Any:
         del sys.modules[TELEMETRY]
 
 
-ov = import_openvino()
+ov = _import_openvino()
