@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from redactkit.effects import KINDS, Effect, PixelLayout, get_kind, swatches
 from redactkit.effects.grids import grid_shape
+from redactkit.effects.regions import find_regions
+from redactkit.effects.surroundings import find_rim, side_means
 from redactkit.errors import OptionError, TableError
 
 HIDING = [name for name, kind in KINDS.items() if not kind.cosmetic]
@@ -228,3 +230,24 @@ def test_swatches_show_every_kind_differently():
     pictures = swatches(size=64)
     assert list(pictures) == list(KINDS)
     assert len({picture.tobytes() for picture in pictures.values()}) == len(KINDS)
+
+
+def test_means_along_a_side_are_those_of_its_parts_and_of_no_pixel_that_is_hidden():
+    plane = np.random.default_rng(4).integers(0, 256, (120, 160), dtype=np.uint8)
+    region, other = find_regions(
+        [[60.0, 40.0, 30.0, 30.0], [90.0, 30.0, 60.0, 30.0]],
+        [1, 2],
+        layout=PixelLayout(0, 0),
+        height=120,
+        width=160,
+        frame=0,
+    )
+    hidden = [each.slices(0, 0) for each in (region, other)]
+    above, right, below, left = find_rim(region, hidden, shift=(0, 0), height=120, width=160)
+    means = side_means([above, right, below, left], [plane, 255 - plane])
+    assert np.isnan(means[:, 1, :8]).all(), "the other face's pixels"
+    shares = np.array([1, 1, 0.5])  # 30 pixels in 12 parts
+    assert means[0, 1, 8] == pytest.approx((plane[60:63, 90:92].T * shares).sum() / 5, abs=1e-3)
+    assert means[0, 0, 0] == pytest.approx((plane[38:40, 60:63] * shares).sum() / 5, abs=1e-3)
+    assert means[0, 2, 1] == pytest.approx((plane[70:72, 62:65] * shares[::-1]).sum() / 5, abs=1e-3)
+    assert means[1, 3] == pytest.approx(255 - means[0, 3], abs=1e-3)

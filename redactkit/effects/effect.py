@@ -13,7 +13,8 @@ from redactkit.effects.grids import (
     cells_at_nodes,
     grid_shape,
     paint_blocks,
-    paint_nodes,
+    paint_fine,
+    refine_nodes,
     sample_cells,
     soften,
 )
@@ -21,7 +22,7 @@ from redactkit.effects.kinds import BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
 from redactkit.effects.outline import draw_outline
 from redactkit.effects.regions import Region, find_regions
-from redactkit.effects.surroundings import NODES, blend_into, find_rim, membranes
+from redactkit.effects.surroundings import NODES, blend_into, find_rim, membranes, side_means
 from redactkit.errors import OptionError
 
 __all__ = ["HOLD", "Effect"]
@@ -143,34 +144,37 @@ class Effect:
 
     def _values(self, planes: Sequence[Plane], regions: Sequence[Region]) -> list[list[Cells]]:
         """Return what to paint over each region in each plane, before anything of this frame is painted."""
-        if self.kind.look == "membrane":
-            return self._membranes(planes, regions, regions)
-        if self.kind.look not in _HELD_LOOKS:
+        look = self.kind.look
+        if not regions or look not in (*_HELD_LOOKS, "membrane"):
             return [[] for _ in regions]
-        for region in regions:
+        fresh = [region for region in regions if region.key not in self._held]
+        asked = fresh if look == "blocks" else regions
+        around = self._membranes(planes, asked, regions) if asked else np.zeros((0, 0, NODES, NODES), np.float32)
+        if look == "membrane":
+            return [[*each] for each in refine_nodes(around, planes[0].dtype)]
+        for region, nodes in zip(asked, around, strict=True):
             if region.key not in self._held:
-                self._held[region.key] = self._cells(planes, region, regions)
+                self._held[region.key] = self._cells(planes, region, nodes)
         held = [self._held[region.key] for region in regions]
-        if self.kind.look == "blocks":
+        if look == "blocks":
             return held
-        around = self._membranes(planes, regions, regions)
-        return [self._blended(*each) for each in zip(regions, around, held, strict=True)]
+        inside = [
+            [cells_at_nodes(cells, region, nodes=NODES) for cells in each]
+            for region, each in zip(regions, held, strict=True)
+        ]
+        return [[*each] for each in refine_nodes(blend_into(around, np.array(inside)), planes[0].dtype)]
 
-    def _blended(self, region: Region, around: list[Cells], held: list[Cells]) -> list[Cells]:
-        inside = [cells_at_nodes(cells, region, nodes=NODES) for cells in held]
-        return [blend_into(*pair) for pair in zip(around, inside, strict=True)]
-
-    def _cells(self, planes: Sequence[Plane], region: Region, regions: Sequence[Region]) -> list[Cells]:
+    def _cells(self, planes: Sequence[Plane], region: Region, around: Cells) -> list[Cells]:
         """Return the cells of every plane; where the kind keeps no chroma, the mean of that around the box."""
         if self.kind.chroma_cells:
             return [self._sample(plane, number, region) for number, plane in enumerate(planes)]
-        (around,) = self._membranes(planes, [region], regions)
         return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in around[1:])]
 
-    def _membranes(
-        self, planes: Sequence[Plane], regions: Sequence[Region], hidden: Sequence[Region]
-    ) -> list[list[Cells]]:
-        """Return the membranes over regions in every plane, made of no pixel of a hidden one."""
+    def _membranes(self, planes: Sequence[Plane], regions: Sequence[Region], hidden: Sequence[Region]) -> Cells:
+        """Return the membranes over regions in every plane, made of no pixel of a hidden one.
+
+        The result has shape (regions, planes, NODES, NODES).
+        """
         sides = []
         for number in range(min(2, len(planes))):
             height, width = planes[number].shape
@@ -178,11 +182,11 @@ class Effect:
             taken = [other.slices(*shift) for other in hidden]
             rims = [find_rim(region, taken, shift=shift, height=height, width=width) for region in regions]
             of_planes = planes[1:] if number else planes[:1]
-            sides += [[[strip.means(plane) for strip in rim] for rim in rims] for plane in of_planes]
+            sides.append(side_means([strip for rim in rims for strip in rim], of_planes).reshape(-1, 4, NODES))
         gray = (self.layout.black + self.layout.white) / 2
         empty = np.repeat([gray, *[self.layout.neutral] * (len(planes) - 1)], len(regions))
-        nodes = membranes(np.array(sides).reshape(-1, 4, NODES), empty=empty)
-        return [[*nodes[place :: len(regions)]] for place in range(len(regions))]
+        nodes = membranes(np.concatenate(sides), empty=empty)
+        return nodes.reshape(len(planes), len(regions), NODES, NODES).swapaxes(0, 1)
 
     def _sample(self, plane: Plane, number: int, region: Region) -> Cells:
         shape = self._grid_shape(region.box, number)
@@ -223,4 +227,4 @@ class Effect:
             elif self.kind.look == "blocks":
                 paint_blocks(plane, region, values[number], shift=shift)
             else:
-                paint_nodes(plane, region, values[number], shift=shift)
+                paint_fine(plane, region, values[number], shift=shift)

@@ -13,6 +13,7 @@ M. Unser, "Splines: a perfect fit for signal and image processing", IEEE Signal 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,16 @@ from numpy.typing import NDArray
 from redactkit.effects.layout import Plane
 from redactkit.effects.regions import Region
 
-__all__ = ["Cells", "cells_at_nodes", "grid_shape", "paint_blocks", "paint_nodes", "sample_cells", "soften"]
+__all__ = [
+    "Cells",
+    "cells_at_nodes",
+    "grid_shape",
+    "paint_blocks",
+    "paint_fine",
+    "refine_nodes",
+    "sample_cells",
+    "soften",
+]
 
 Cells = NDArray[np.float32]
 """Values of shape (rows, columns) in the plane's own numbers, one per cell."""
@@ -84,16 +94,22 @@ def paint_blocks(plane: Plane, region: Region, cells: Cells, *, shift: tuple[int
     plane[rows, columns] = values[:, across][down]
 
 
-def paint_nodes(plane: Plane, region: Region, nodes: Cells, *, shift: tuple[int, int]) -> None:
-    """Paint values that belong to the visible part of ``region`` over it in ``plane``, smoothly, in place."""
+def refine_nodes(nodes: Cells, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return smooth values between nodes, shape (..., N, N), as many as are stretched over a box."""
+    weights = _node_weights(nodes.shape[-1])
+    return np.asarray((weights @ (nodes + np.float32(0.5)) @ weights.T).astype(dtype))
+
+
+def paint_fine(plane: Plane, region: Region, fine: Plane, *, shift: tuple[int, int]) -> None:
+    """Paint the values of `refine_nodes` over the visible part of ``region`` in ``plane``, in place."""
     rows, columns = region.slices(*shift)
-    weights = _node_weights(len(nodes))
-    fine = (weights @ (nodes + np.float32(0.5)) @ weights.T).astype(plane.dtype)
     plane[rows, columns] = _stretch(fine, rows, columns)
 
 
 def cells_at_nodes(cells: Cells, region: Region, *, nodes: int) -> Cells:
     """Return smooth ``cells`` of the box at the middles of (nodes, nodes) parts of its visible part."""
+    if cells.size == 1:
+        return np.full((nodes, nodes), cells.item(), np.float32)
     down, across = _visible_weights(region, (nodes, nodes), (cells.shape[0], cells.shape[1]))
     return np.asarray(down @ cells @ across.T, dtype=np.float32)
 

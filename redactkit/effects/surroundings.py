@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from redactkit.effects.grids import Cells
 from redactkit.effects.layout import Plane
 from redactkit.effects.regions import Region
 
-__all__ = ["NODES", "Strip", "blend_into", "find_rim", "membranes"]
+__all__ = ["NODES", "Strip", "blend_into", "find_rim", "membranes", "side_means"]
 
 NODES = 12
 """Nodes of the membrane along each side of a box."""
@@ -23,33 +23,67 @@ _LEAST = 1e-3
 _PARTS = np.arange(NODES)
 
 
-@dataclass(frozen=True)
-class Strip:
+class Strip(NamedTuple):
     """The pixels along one side of a box, outside it.
 
-    ``axis`` is the one across the strip. ``allowed`` is 0 on pixels of redacted boxes, None where there are none.
+    ``axis`` is the one across the strip, ``length`` its pixels along the other one, 0 where it lies outside the
+    plane. ``allowed`` is 0 on pixels of redacted boxes, None where there are none.
     """
 
     rows: slice
     columns: slice
     axis: int
+    length: int
     allowed: NDArray[np.float32] | None
 
-    def means(self, plane: Plane) -> NDArray[np.float64]:
-        """Return the mean of each of NODES parts along the strip, NaN for parts without pixels."""
-        pixels = plane[self.rows, self.columns].astype(np.float32)
-        if not pixels.size:
-            return np.full(NODES, np.nan)
-        if self.allowed is None:
-            return self._parts(pixels)
-        share = self._parts(self.allowed)
-        return np.where(share > _LEAST, self._parts(pixels * self.allowed) / np.maximum(share, _LEAST), np.nan)
 
-    def _parts(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        import cv2  # costs a tenth of a second to import
+def side_means(strips: Sequence[Strip], planes: Sequence[Plane]) -> NDArray[np.float64]:
+    """Return the mean of each of NODES parts along every strip in planes of one size.
 
-        size = (NODES, 1) if self.axis == 0 else (1, NODES)
-        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float64).ravel()
+    Returns
+    -------
+    ndarray of shape (planes, strips, NODES)
+        NaN for parts without pixels.
+    """
+    lengths = np.array([strip.length for strip in strips], np.int64)
+    means = np.full((len(planes), len(strips), NODES), np.nan)
+    shown = [strip for strip in strips if strip.length]
+    if not shown:
+        return means
+    profiles = np.stack([np.concatenate([_profile(plane, strip) for strip in shown]) for plane in planes])
+    means[:, lengths > 0] = _part_means(profiles, lengths[lengths > 0])
+    cut = [number for number, strip in enumerate(strips) if strip.length and strip.allowed is not None]
+    if cut:
+        allowed = [_across(strip.allowed, strip.axis) for strip in strips if strip.length and strip.allowed is not None]
+        share = _part_means(np.concatenate(allowed)[None], lengths[cut])
+        means[:, cut] = np.where(share > _LEAST, means[:, cut] / np.maximum(share, _LEAST), np.nan)
+    return means
+
+
+def _profile(plane: Plane, strip: Strip) -> NDArray[np.float32]:
+    """Return the mean across each pixel of a strip's length, what is not allowed counted as 0."""
+    pixels = plane[strip.rows, strip.columns]
+    return _across(pixels if strip.allowed is None else pixels * strip.allowed, strip.axis)
+
+
+def _across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
+    import cv2  # costs a tenth of a second to import
+
+    return np.asarray(cv2.reduce(pixels, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
+
+
+def _part_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the means of NODES equal parts of each of the stretches that follow one another in rows of values.
+
+    A value that lies in two parts counts in both by its shares. The result has shape (rows, stretches, NODES).
+    """
+    sums = np.zeros((len(profiles), profiles.shape[1] + 1))
+    np.cumsum(profiles, axis=1, dtype=np.float64, out=sums[:, 1:])
+    ends = np.cumsum(lengths)
+    edges = (ends - lengths)[:, None] + lengths[:, None] * (np.arange(NODES + 1) / NODES)
+    whole = np.minimum(edges.astype(np.int64), profiles.shape[1] - 1)
+    until = sums[:, whole] + (edges - whole) * profiles[:, whole]
+    return np.asarray(np.diff(until, axis=2) * (NODES / lengths[:, None]))
 
 
 def find_rim(
@@ -104,9 +138,10 @@ def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cell
     clockwise = np.concatenate([sides[:, :2], sides[:, 2:, ::-1]], axis=1)
     clockwise[:, :, 0] = _mean_of_known(clockwise[:, :, 0], clockwise[:, [3, 0, 1, 2], -1])
     borders = clockwise[:, :, :-1].reshape(len(sides), 4 * (NODES - 1))
-    for number in np.flatnonzero(~np.isfinite(borders).all(axis=1)):
-        borders[number] = _without_holes(borders[number], float(empty[number]))
-    nodes = _membrane_weights() @ borders.astype(np.float32)[:, :, None]
+    holes = ~np.isfinite(borders).all(axis=1)
+    if holes.any():
+        borders[holes] = _without_holes(borders[holes], empty[holes])
+    nodes = borders.astype(np.float32) @ _membrane_weights().T
     return np.asarray(nodes.reshape(-1, NODES, NODES), np.float32)
 
 
@@ -121,13 +156,15 @@ def _rim_width(side: slice) -> int:
 
 
 def _strip(rows: slice, columns: slice, axis: int, taken: Sequence[tuple[slice, slice]]) -> Strip:
-    near = [part for part in taken if _meet(part[0], rows) and _meet(part[1], columns)]
+    down, across = rows.stop - rows.start, columns.stop - columns.start
+    length = 0 if min(down, across) <= 0 else down if axis else across
+    near = [part for part in taken if length and _meet(part[0], rows) and _meet(part[1], columns)]
     if not near:
-        return Strip(rows, columns, axis, None)
-    allowed = np.ones((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
-    for down, across in near:
-        allowed[_within(down, rows), _within(across, columns)] = 0
-    return Strip(rows, columns, axis, allowed)
+        return Strip(rows, columns, axis, length, None)
+    allowed = np.ones((down, across), dtype=np.float32)
+    for part in near:
+        allowed[_within(part[0], rows), _within(part[1], columns)] = 0
+    return Strip(rows, columns, axis, length, allowed)
 
 
 def _meet(first: slice, second: slice) -> bool:
@@ -143,13 +180,17 @@ def _mean_of_known(first: NDArray[np.float64], second: NDArray[np.float64]) -> N
     return np.where(np.isnan(first), second, np.where(np.isnan(second), first, (first + second) / 2))
 
 
-def _without_holes(border: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
-    """Return the values with what is missing drawn from the next ones along the border."""
-    known = np.isfinite(border)
-    if not known.any():
-        return np.full(len(border), empty)
-    places = np.arange(len(border))
-    return np.asarray(np.interp(places, places[known], border[known], period=len(border)))
+def _without_holes(borders: NDArray[np.float64], empty: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows of values with what is missing drawn from the next ones along the border, which is a ring."""
+    count = borders.shape[1]
+    places = np.arange(3 * count)
+    known = np.tile(np.isfinite(borders), 3)
+    here = slice(count, 2 * count)
+    before = np.maximum.accumulate(np.where(known, places, 0), axis=1)[:, here]
+    after = np.minimum.accumulate(np.where(known, places, 3 * count)[:, ::-1], axis=1)[:, ::-1][:, here]
+    first, last = (np.take_along_axis(borders, next_one % count, axis=1) for next_one in (before, after))
+    drawn = first + (last - first) * ((places[here] - before) / np.maximum(after - before, 1))
+    return np.where(np.any(known, axis=1, keepdims=True), drawn, empty[:, None])
 
 
 @lru_cache(maxsize=1)
