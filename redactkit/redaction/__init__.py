@@ -150,5 +150,6 @@ def redact(
         smart_copy=prepared.redacted,
     ) as writer:
         odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
+        _ = prepared.facts  # put together here, while the last frames are encoded
     # What became of the sound is known only once the file is closed.
     return report_of(prepared, target, notes=(*odd, *writer.notes), copied=writer.copied_ranges)

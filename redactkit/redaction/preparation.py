@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import effects
@@ -16,7 +18,7 @@ from redactkit.clock import check_ranges
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
 from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
-from redactkit.redaction.report import RedactionReport, count_faces, make_record
+from redactkit.redaction.report import RedactionReport, count_faces, make_record, stamp_record
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
 
@@ -38,6 +40,12 @@ class Preparation:
         # Nobody has seen what stands in packets that did not decode, so none is copied.
         damaged = bool(self.annotations.settings.get("decode_errors"))
         return self.plan.touched if self.settings["smart_copy"] and not damaged else None
+
+    @cached_property
+    def facts(self) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """What the report says that needs no output: the faces, and who makes it from what with what."""
+        faces = count_faces(self.annotations, self.plan, faces=self.settings["faces"])
+        return faces, make_record(self.info.sha256, self.annotations)
 
 
 def prepare(
@@ -95,15 +103,15 @@ def report_of(
     """
     info, settings = prepared.info, prepared.settings
     assert info.path is not None
-    record = make_record(info.sha256, output, prepared.annotations)
+    faces, record = prepared.facts
     report = RedactionReport(
         source=info.path,
         output=output,
         settings=settings,
-        faces=count_faces(prepared.annotations, prepared.plan, faces=settings["faces"]),
+        faces=faces,
         fidelity=compare_files(info, output, audio=settings["audio"], mute=settings["mute"]),
         notes=(*_warnings(settings), *notes),
-        record=record | {"copied_frames": [list(span) for span in copied]},
+        record=record | stamp_record(output) | {"copied_frames": [list(span) for span in copied]},
     )
     report.save()
     return report

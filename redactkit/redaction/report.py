@@ -133,18 +133,21 @@ def software_versions() -> dict[str, str]:
     return versions | {name: importlib.metadata.version(name) for name in _PARTS}
 
 
-def make_record(source_sha256: str, output: Path, annotations: Annotations) -> dict[str, Any]:
-    """Return who made the output when, from what, with what."""
+def make_record(source_sha256: str, annotations: Annotations) -> dict[str, Any]:
+    """Return who makes an output, from what, with what."""
     return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "user": _user(),
         "source_sha256": source_sha256,
         "annotations_sha256": annotations_digest(annotations),
-        "output_sha256": file_sha256(output),
         "versions": software_versions(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
         "analysis": dict(annotations.settings),
     }
+
+
+def stamp_record(output: Path) -> dict[str, Any]:
+    """Return when an output was made, and its digest."""
+    return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "output_sha256": file_sha256(output)}
 
 
 def annotations_digest(annotations: Annotations) -> str:
