@@ -87,22 +87,21 @@ def moved(covariance: FloatArray, seconds: FloatArray, *, noise: Noise) -> Float
     """
     place, cross, speed = covariance.T
     wander, spent = noise.wander**2, np.abs(seconds)
-    return np.stack(
+    return np.array(
         [
             place + 2 * seconds * cross + seconds**2 * speed + wander * spent**3 / 3,
             cross + seconds * speed + wander * seconds * spent / 2,
             speed + wander * spent,
-        ],
-        axis=1,
-    )
+        ]
+    ).T
 
 
 def corrected(covariance: FloatArray, *, noise: Noise) -> tuple[FloatArray, FloatArray]:
     """Return the gains (T, 2) for place and velocity of a box that is seen, and the covariance after it."""
     place, cross, speed = covariance.T
-    gains = np.stack([place, cross], axis=1) / (place + noise.position**2)[:, None]
-    left = 1 - gains[:, 0]
-    return gains, np.stack([left * place, left * cross, speed - cross * gains[:, 1]], axis=1)
+    gains = np.array([place, cross]) / (place + noise.position**2)
+    left = 1 - gains[0]
+    return gains.T, np.array([left * place, left * cross, speed - cross * gains[1]]).T
 
 
 def unknown(count: int, *, noise: Noise) -> FloatArray:
