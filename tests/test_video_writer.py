@@ -86,6 +86,26 @@ def test_prepare_gives_a_copy_that_the_decoder_never_sees(tmp_path: Path) -> Non
         assert all(np.ptp(frame.gray()) < 6 for frame in reader.frames())
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_prepared_pictures_take_the_places_of_encoded_ones_and_each_is_written_as_it_was(
+    codec: str, tmp_path: Path
+) -> None:
+    source = make(tmp_path / "a.mp4", Clip(frames=60))
+    places = set()
+    with VideoReader(source) as reader, VideoWriter(tmp_path / "b.mp4", reader.info, codec=codec) as writer:
+        for frame in reader.frames():
+            picture = writer.prepare(frame.picture)
+            places.add(plane_views(picture)[0].ctypes.data)
+            for plane in plane_views(picture):
+                plane[:] = 128
+            plane_views(picture)[0][:] = 20 + 3 * frame.index
+            writer.write(picture, frame.pts)
+    assert len(places) < 12
+    with VideoReader(tmp_path / "b.mp4") as reader:
+        levels = [np.median(plane_views(frame.picture)[0]) for frame in reader.frames()]
+    assert np.abs(np.array(levels) - (20 + 3 * np.arange(60))).max() <= 2
+
+
 @pytest.mark.parametrize(
     ("clip", "stored", "notes"),
     [

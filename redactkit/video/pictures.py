@@ -39,12 +39,19 @@ class Pictures:
         """What frames are stored as, in FFmpeg's name."""
         return self._encoding.pixel_format
 
-    def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
+    def prepare(self, picture: av.VideoFrame, *, into: av.VideoFrame | None = None) -> av.VideoFrame:
+        """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`).
+
+        ``into`` is a picture that this method returned before and nobody needs any more: the copy takes its
+        place, since new memory costs more time than copying.
+        """
         converted = self.convert(picture)
         if converted is not picture:
             return converted
-        return _copy(picture)
+        size = picture.width, picture.height
+        if into is None or (into.width, into.height) != size:
+            into = av.VideoFrame(*size, picture.format.name)
+        return _copy(picture, into)
 
     def convert(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return ``picture`` in the format and range that are written; itself where it is."""
@@ -62,8 +69,7 @@ class Pictures:
             )
 
 
-def _copy(picture: av.VideoFrame) -> av.VideoFrame:
-    copy = av.VideoFrame(picture.width, picture.height, picture.format.name)
+def _copy(picture: av.VideoFrame, copy: av.VideoFrame) -> av.VideoFrame:
     copy.colorspace, copy.color_range = picture.colorspace, picture.color_range
     for target, source in zip(plane_views(copy), plane_views(picture), strict=True):
         np.copyto(target, source)

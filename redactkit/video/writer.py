@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -134,6 +135,8 @@ class VideoWriter:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
         self._durations = durations(info, 0)
         self._pictures = Pictures(info, self._encoding)
+        self._prepared: av.VideoFrame | None = None
+        self._spare: deque[av.VideoFrame] = deque()
         self._last: int | None = None
         self._stack = ExitStack()
         self._failure: BaseException | None = None
@@ -144,7 +147,8 @@ class VideoWriter:
             with av_errors(self.path, "create it"):
                 self._open(part)
             self._stack = stack.pop_all()
-        self._queue: queue.Queue[av.VideoFrame | None] = queue.Queue(_QUEUE)
+        # Frames, and whether they were prepared here, so that encoded ones can be prepared again.
+        self._queue: queue.Queue[tuple[av.VideoFrame, bool] | None] = queue.Queue(_QUEUE)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._encode_all, name="redactkit-encode", daemon=True)
         self._thread.start()
@@ -167,12 +171,15 @@ class VideoWriter:
 
     def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
-        return self._pictures.prepare(picture)
+        spare = self._spare.popleft() if self._spare else None
+        self._prepared = self._pictures.prepare(picture, into=spare)
+        return self._prepared
 
     def write(self, picture: av.VideoFrame, pts: int) -> None:
         """Encode one frame at ``pts``, in ticks of ``info.time_base``; frames come in presentation order.
 
-        The picture is read later, on another thread: do not change it after this call.
+        The picture is read later, on another thread, and the next ones may be prepared in its place: do not
+        use it after this call.
 
         Raises
         ------
@@ -194,18 +201,19 @@ class VideoWriter:
         frame.pts = pts + round(self._shift / info.time_base)
         frame.duration = self._durations.get(pts) or picture.duration
         frame.pict_type = 0
-        self._put(frame)
+        prepared, self._prepared = self._prepared, None
+        self._put((frame, frame is prepared))
 
     def leave_out(self, frames: Iterable[int]) -> None:
         """Say that these frames, which `wanted` has, will not come, as they do not decode."""
         if isinstance(self._track, SmartTrack):
             self._track.leave_out(frames)
 
-    def _put(self, frame: av.VideoFrame | None) -> None:
+    def _put(self, entry: tuple[av.VideoFrame, bool] | None) -> None:
         while True:
             self._raise_failure()
             try:
-                return self._queue.put(frame, timeout=0.2)
+                return self._queue.put(entry, timeout=0.2)
             except queue.Full:
                 continue
 
@@ -217,8 +225,11 @@ class VideoWriter:
     def _encode_all(self) -> None:
         """Run on the encoding thread: frames from the queue to packets in the file, audio alongside."""
         try:
-            while (frame := self._queue.get()) is not None and not self._stop.is_set():
+            while (entry := self._queue.get()) is not None and not self._stop.is_set():
+                frame, prepared = entry
                 self._mux(self._track.feed(frame))
+                if prepared:
+                    self._spare.append(frame)
             if not self._stop.is_set():
                 self._mux(self._track.finish())
                 self._file.finish_sound()
@@ -252,6 +263,7 @@ class VideoWriter:
         self.notes.extend(note for note in self._file.notes if note not in self.notes)
         with av_errors(self.path, "finish it"):
             self._file.close()
+        self._spare.clear()
         del self._track, self._pictures  # an encoder holds on to much memory
 
     def _abandon(self) -> None:
