@@ -23,7 +23,7 @@ from redactkit.video.probe import probe
 __all__ = ["VideoReader"]
 
 _CACHE_BYTES = 160 << 20
-_AHEAD = 32  # frames that are decoded in passing rather than sought
+_AHEAD = 32  # frames to go over by decoding on, not by seeking, which empties the decoder
 _BEHIND = 4  # frames before a sought one that are kept too, for the steps back that follow; twice as many when they do
 _THREADS = (4, 16)  # for a frame that is waited for: on two cores 4 are a seventh quicker than the 3 FFmpeg takes
 
@@ -125,9 +125,10 @@ class VideoReader:
             threads = self._threads or int(np.clip(count_cores() + 1, *_THREADS))
             self._cursor = Cursor(self._file, self.info, self._log, threads=threads)
         cursor = self._cursor
-        if not cursor.position <= index <= cursor.position + _AHEAD:
-            if not self._same_group(cursor.position, index):
-                cursor.go_to(index)
+        ahead = index - cursor.position
+        if not 0 <= ahead <= _AHEAD and not self._same_group(cursor.position, index):
+            cursor.go_to(index)
+        if not 0 <= ahead <= _BEHIND:
             cursor.skip_to(index - self._keep_behind(index))
         while (frame := cursor.read()) is not None:
             self._cache.put(frame)
