@@ -45,6 +45,13 @@ def test_frame_at_any_number_is_that_frame(source: Path) -> None:
         assert [number_of(reader.frame_at(index).rgb()) for index in order] == order
 
 
+@pytest.mark.parametrize("stride", [4, 5, 6, 13, 31, 40])
+def test_frames_some_way_ahead_and_those_before_them_are_the_right_ones(stride: int, source: Path) -> None:
+    with VideoReader(source) as reader:
+        order = [index - back for index in range(0, reader.info.frame_count, stride) for back in range(min(index, 7))]
+        assert [number_of(reader.frame_at(index).rgb()) for index in order] == order
+
+
 def test_frames_of_a_range_start_and_stop_there(source: Path) -> None:
     with VideoReader(source) as reader:
         for start, stop in ((0, 1), (7, 9), (13, 40), (49, 60), (30, 30), (60, 70)):
