@@ -279,6 +279,16 @@ GRID = st.integers(-200_000, 500_000).map(lambda value: value / 64)
 LENGTH = st.integers(0, 100_000).map(lambda value: value / 64)
 
 
+@lossy
+@pytest.mark.parametrize("text", ["0", "007", "1e5", "true", " ", " a", "a ", ' "a", b', "NaN", "a\n b"])
+def test_csv_keeps_labels_and_reasons_that_look_like_something_else(text, tmp_path):
+    first = make_annotations(decisions={1: {"label": text}, 2: {"redact": False, "reason": text}})
+    again = read_back(first, tmp_path, "csv")
+    assert again.decisions["label"].tolist() == [text, ""]
+    assert again.decisions["reason"].tolist() == ["", text]
+    assert len(again.detections) == len(first.detections)
+
+
 @st.composite
 def annotations(draw):
     """Annotations of a steady video; boxes on a grid of 1/64 pixel."""

@@ -117,6 +117,7 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
     separator = max((b",", b";", b"\t"), key=first.count).decode()
     empty = {name: ["", "nan", "NaN", "null"] for name in (*_NUMBERS, "face_id")}
     options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
+    options["dtype"] = dict.fromkeys(("label", "reason"), object)  # or a label 007 would be read as 7
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +109,15 @@ def _coco_boxes(detections: pd.DataFrame, labels: dict[int, str]) -> list[dict[s
 
 
 def write_csv(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write the detections with the decision of each face as CSV; every number comes back exactly."""
+    """Write the detections with the decision of each face as CSV, numbers in full; text comes back exactly."""
     rows = sort_detections(annotations.detections)
     decided = annotations.decisions.reindex(rows["face_id"])
     table = rows.assign(**{name: decided[name].to_numpy() for name in DECISIONS})
+    # Readers leave out blanks after a comma, unless text is in quotes.
+    blanks = any(str(text)[:1].isspace() for name in ("label", "reason") for text in annotations.decisions[name])
+    quoted: dict[str, Any] = {"quoting": csv.QUOTE_NONNUMERIC} if blanks else {}
     with replacing(path, overwrite=overwrite) as part:
-        table.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+        table.to_csv(part, index=False, encoding="utf-8", lineterminator="\n", **quoted)
     warn_of_losses(annotations, path, format="csv", holds=_CSV_HOLDS)
     return Path(path)
 
