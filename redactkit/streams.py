@@ -1,13 +1,13 @@
-"""Iteration ahead of its consumer: decode, scale and search overlap, and never pile up."""
+"""Iteration ahead of its consumer, of one thing or several at once: work overlaps, and never piles up."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Generic, TypeVar
 
-__all__ = ["buffered"]
+__all__ = ["buffered", "side_by_side"]
 
 Item = TypeVar("Item")
 
@@ -23,48 +23,66 @@ def buffered(items: Iterable[Item], *, ahead: int = 4) -> Generator[Item, None, 
     >>> list(buffered(range(3)))
     [0, 1, 2]
     """
-    channel: _Channel[Item] = _Channel(ahead)
-    producer = threading.Thread(target=_produce, args=(items, channel), name="redactkit-buffered", daemon=True)
-    producer.start()
+    return side_by_side([items], ahead=ahead)
+
+
+def side_by_side(sources: Sequence[Iterable[Item]], *, ahead: int = 4) -> Generator[Item, None, None]:
+    """Iterate over several iterables, each in a thread of its own; items come as they are ready.
+
+    At most ``ahead`` items wait. What one of them raises ends them all, and is raised here.
+
+    Examples
+    --------
+    >>> sorted(side_by_side([range(3), range(10, 12)]))
+    [0, 1, 2, 10, 11]
+    """
+    channel: _Channel[Item] = _Channel(ahead, producers=len(sources))
+    threads = [
+        threading.Thread(target=_produce, args=(items, channel), name="redactkit-buffered", daemon=True)
+        for items in sources
+    ]
+    for thread in threads:
+        thread.start()
     try:
         while (item := channel.get()) is not None:
             yield item[0]
     finally:
         channel.close()
-        producer.join()
+        for thread in threads:
+            thread.join()
     if channel.error is not None:
         raise channel.error
 
 
 def _produce(items: Iterable[Item], channel: _Channel[Item]) -> None:
+    error: BaseException | None = None
     try:
         for item in items:
             if not channel.put(item):
                 break
     except BaseException as err:
-        channel.error = err
-    finally:
-        _close(items, channel)
-        channel.end()
+        error = err
+    channel.end(error, _close(items))
 
 
-def _close(items: Iterable[Item], channel: _Channel[Item]) -> None:
-    """Let a generator put its things away in the thread that ran it."""
-    if isinstance(items, Generator):
-        try:
+def _close(items: Iterable[Item]) -> BaseException | None:
+    """Let a generator put its things away in the thread that ran it; return what it raises."""
+    try:
+        if isinstance(items, Generator):
             items.close()
-        except BaseException as err:
-            channel.error = channel.error or err
+    except BaseException as err:
+        return err
+    return None
 
 
 class _Channel(Generic[Item]):
-    """A bounded queue of one producer and one consumer, which either can end."""
+    """A bounded queue of some producers and one consumer, which any of them can end."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, producers: int) -> None:
         self.error: BaseException | None = None
-        self._size, self._waiting = size, 0
+        self._size, self._waiting, self._producers = size, 0, producers
         self._items: deque[tuple[Item]] = deque()
-        self._ended = self._closed = False
+        self._closed = False
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> bool:
@@ -81,7 +99,7 @@ class _Channel(Generic[Item]):
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._items or self._ended)
+            self._changed.wait_for(lambda: self._items or not self._producers or self.error)
             self._waiting -= 1
             if not self._items:
                 return None
@@ -89,10 +107,12 @@ class _Channel(Generic[Item]):
             self._changed.notify_all()
             return item
 
-    def end(self) -> None:
-        """Say that no item will follow."""
+    def end(self, *errors: BaseException | None) -> None:
+        """Say that no item will follow from one producer, and of what that died, if of anything."""
         with self._changed:
-            self._ended = True
+            self._producers -= 1
+            self.error = next((err for err in (self.error, *errors) if err is not None), None)
+            self._closed = self._closed or self.error is not None
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -138,17 +138,17 @@ def test_a_decoder_that_fails_in_the_middle_leaves_no_output(clip, uninterrupted
 
 
 def test_an_encoder_that_fails_in_the_middle_leaves_no_output(clip, uninterrupted, tmp_path, monkeypatch):
-    from redactkit.video.encoder import EncodedTrack
+    from redactkit.video.pieces import Piece
 
-    whole, fed = EncodedTrack.feed, []
+    whole, fed = Piece.encode, []
 
-    def failing(self, frame):
-        fed.append(frame)
+    def failing(self, picture, pts, **times):
+        fed.append(pts)
         if len(fed) == 40:
             raise OSError(28, "No space left on device")
-        return whole(self, frame)
+        return whole(self, picture, pts, **times)
 
-    monkeypatch.setattr(EncodedTrack, "feed", failing)
+    monkeypatch.setattr(Piece, "encode", failing)
     options = {"output": tmp_path / "out.mp4", "smart_copy": False, "progress": False}
     with pytest.raises(VideoError, match="No space left"):
         redact(clip, uninterrupted / "clip_annotations.json", **options)

@@ -146,7 +146,7 @@ def matrix() -> Iterator[dict[str, dict[str, str]]]:
 def write_all(source: Path, target: Path) -> tuple[VideoInfo, list[str]]:
     with VideoReader(source) as reader, VideoWriter(target, reader.info) as writer:
         for frame in reader.frames():
-            writer.write(writer.prepare(frame.picture) if frame.index % 2 else frame.picture, frame.pts)
+            writer.write(writer.prepare(frame.picture, frame.pts) if frame.index % 2 else frame.picture, frame.pts)
         return reader.info, writer.notes
 
 

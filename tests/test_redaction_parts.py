@@ -234,12 +234,12 @@ def test_write_part_needs_a_prepared_folder(clip, tmp_path):
 class Recorder:
     """A writer that keeps the pixels it is given."""
 
-    def __init__(self, info):
+    def __init__(self, info, *pieces):
         self._pictures = Pictures(info)
-        self.wanted = [(0, info.frame_count)]
+        self.pieces = pieces or [(0, info.frame_count)]
         self.written = {}
 
-    def prepare(self, picture):
+    def prepare(self, picture, pts):
         return self._pictures.prepare(picture)
 
     def write(self, picture, pts):
@@ -255,8 +255,8 @@ def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
     write_frames(info, plan, whole, kind=kind, strength=1.0, progress=False)
     assert len(whole.written) == 90
     for border in range(28, 28 + HOLD):
-        part = Recorder(info)
-        write_frames(info, plan, part, span=(border, border + 12), kind=kind, strength=1.0, progress=False)
+        part = Recorder(info, (border, border + 12))
+        write_frames(info, plan, part, kind=kind, strength=1.0, progress=False)
         expected = {pts: whole.written[pts] for pts in info.pts[border : border + 12].tolist()}
         assert part.written == expected, f"part from frame {border}"
 
@@ -272,15 +272,14 @@ def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tm
 
     if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
         pytest.skip("needs two cores and an operating system that can take one away")
+    sample = sample_media / "sample.mp4"
     script = f"""if True:
         import os, sys
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:int(sys.argv[1])])
-        from redactkit.video import VideoReader, VideoWriter
-        source = {str(sample_media / "sample.mp4")!r}
-        with VideoReader(source) as reader, VideoWriter(sys.argv[2], reader.info) as writer:
-            for frame in reader.frames(0, 30):
-                writer.write(frame.picture, frame.pts)
+        from redactkit import redact
+        truth = {str(sample.with_name("sample_truth_annotations.json"))!r}
+        redact({str(sample)!r}, truth, output=sys.argv[2], progress=False)
     """
     for cores in ("1", "2"):
         subprocess.run([sys.executable, "-c", script, cores, str(tmp_path / f"{cores}.mp4")], check=True)
-    assert compare_frames(tmp_path / "1.mp4", tmp_path / "2.mp4") == (30, ())
+    assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redactkit.streams import buffered
+from redactkit.streams import buffered, side_by_side
 
 
 def running():
@@ -76,3 +76,35 @@ def test_buffered_ends_its_thread_and_its_source_when_the_consumer_fails():
 def test_buffered_chains():
     doubled = (2 * item for item in buffered(range(100), ahead=2))
     assert list(buffered(doubled, ahead=2)) == list(range(0, 200, 2))
+
+
+def test_side_by_side_of_nothing_gives_nothing():
+    assert list(side_by_side([])) == list(side_by_side([[], []])) == []
+
+
+@given(st.lists(st.lists(st.integers(), max_size=12), max_size=4), st.integers(0, 3))
+def test_side_by_side_keeps_all_items_and_the_order_of_each_source(sources, ahead):
+    marked = [[(number, item) for item in items] for number, items in enumerate(sources)]
+    seen = list(side_by_side(marked, ahead=ahead))
+    assert [[each for each in seen if each[0] == number] for number in range(len(sources))] == marked
+
+
+def test_side_by_side_ends_all_sources_when_one_fails():
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    def failing():
+        yield 1
+        raise ZeroDivisionError("at item 2")
+
+    with pytest.raises(ZeroDivisionError, match="item 2"):
+        for _ in side_by_side([endless(), failing()]):
+            pass
+    assert closed.is_set()
+    assert running() == []

@@ -31,7 +31,7 @@ def smart_copy(source: Path, target: Path, *, hidden: list[int], grey: bool = Fa
     redacted = hidden_in(info.frame_count, hidden)
     with VideoReader(source, info=info) as reader, VideoWriter(target, info, smart_copy=redacted) as writer:
         for frame in reader.ranges(writer.wanted):
-            picture = writer.prepare(frame.picture)
+            picture = writer.prepare(frame.picture, frame.pts)
             if grey:
                 plane_views(picture)[0][:] = 90
             writer.write(picture, frame.pts)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import resource
-import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from redactkit.errors import OptionError, OutputExistsError, RedactkitError, VideoError
 from redactkit.media import AudioInfo, VideoInfo
 from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
 from redactkit.video.encoding import choose_encoding
+from redactkit.video.pieces import LONGEST, split_runs
 from redactkit.video.timing import movie_timescale, output_time_base, start_shift
 from redactkit.video.traits import read_traits
 from tests.clips import Clip, make, number_of
@@ -76,7 +78,7 @@ def test_prepare_gives_a_copy_that_the_decoder_never_sees(tmp_path: Path) -> Non
     source = make(tmp_path / "a.mp4", Clip(frames=12, options={"bf": "0", "g": "12"}))
     with VideoReader(source) as reader, VideoWriter(tmp_path / "b.mp4", reader.info) as writer:
         for frame in reader.frames():
-            picture = writer.prepare(frame.picture)
+            picture = writer.prepare(frame.picture, frame.pts)
             assert all((a == b).all() for a, b in zip(plane_views(picture), plane_views(frame.picture), strict=True))
             for plane in plane_views(picture):
                 plane[:] = 128
@@ -84,6 +86,43 @@ def test_prepare_gives_a_copy_that_the_decoder_never_sees(tmp_path: Path) -> Non
             writer.write(picture, frame.pts)
     with VideoReader(tmp_path / "b.mp4") as reader:
         assert all(np.ptp(frame.gray()) < 6 for frame in reader.frames())
+
+
+@given(st.lists(st.integers(1, 900), max_size=8), st.lists(st.integers(1, 900), min_size=8, max_size=8))
+def test_pieces_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: list[int]) -> None:
+    runs = []
+    for length, gap in zip(lengths, gaps, strict=False):
+        start = (runs[-1][1] if runs else 0) + gap
+        runs.append((start, start + length))
+    pieces = split_runs(runs)
+    assert [frame for piece in pieces for frame in range(*piece)] == [frame for run in runs for frame in range(*run)]
+    assert all(0 < stop - start <= LONGEST + 8 for start, stop in pieces)
+    starts = {start for start, _ in runs}
+    assert all(start in starts or start % 8 == 0 for start, _ in pieces)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_pieces_may_be_written_in_any_order_and_at_once(codec: str, tmp_path: Path) -> None:
+    ticks = [40 * number + 11 * (number % 3) for number in range(150)]
+    source = make(tmp_path / "a.mkv", Clip(time_base=Fraction(1, 1000), pts=ticks, options={"g": "30"}))
+    copy_video(source, tmp_path / "b.mp4", codec=codec)
+    with VideoReader(source) as reader, VideoWriter(tmp_path / "c.mp4", reader.info, codec=codec) as writer:
+        assert len(writer.pieces) >= 2
+        for piece in reversed(writer.pieces):
+            for frame in reader.frames(*piece):
+                writer.write(frame.picture, frame.pts)
+    with VideoReader(source) as reader, VideoWriter(tmp_path / "d.mp4", reader.info, codec=codec) as writer:
+        alternating = [list(reader.frames(*piece)) for piece in writer.pieces]
+        for number in range(max(map(len, alternating))):
+            for frame in (frames[number] for frames in alternating if number < len(frames)):
+                writer.write(frame.picture, frame.pts)
+    assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "c.mp4").read_bytes() == (tmp_path / "d.mp4").read_bytes()
+    assert failed(source, tmp_path / "b.mp4") == []
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    dts = [packet.dts for packet in packets]
+    assert dts == sorted(set(dts)) and all(packet.dts <= packet.pts for packet in packets)
+    assert [packet.pts for packet in packets if packet.is_keyframe] == [ticks[start] for start, _ in writer.pieces]
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -94,7 +133,7 @@ def test_prepared_pictures_take_the_places_of_encoded_ones_and_each_is_written_a
     places = set()
     with VideoReader(source) as reader, VideoWriter(tmp_path / "b.mp4", reader.info, codec=codec) as writer:
         for frame in reader.frames():
-            picture = writer.prepare(frame.picture)
+            picture = writer.prepare(frame.picture, frame.pts)
             places.add(plane_views(picture)[0].ctypes.data)
             for plane in plane_views(picture):
                 plane[:] = 128
@@ -138,7 +177,7 @@ def test_writer_keeps_brightness_of_odd_sizes_exactly_before_encoding(tmp_path: 
     source = make(tmp_path / "a.mkv", Clip(codec="ffv1", width=161, height=121, frames=1))
     with VideoReader(source) as reader, VideoWriter(tmp_path / "b.mp4", reader.info) as writer:
         frame = reader.frame_at(0)
-        picture = writer.prepare(frame.picture)
+        picture = writer.prepare(frame.picture, frame.pts)
         np.testing.assert_array_equal(plane_views(picture)[0], plane_views(frame.picture)[0])
         writer.write(picture, frame.pts)
 
@@ -321,7 +360,6 @@ def test_writer_leaves_nothing_when_the_block_fails(tmp_path: Path) -> None:
                     raise fault
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
     assert (tmp_path / "b.mp4").read_bytes() == b"old"
-    assert not [thread for thread in threading.enumerate() if thread.name == "redactkit-encode"]
 
 
 def test_writer_leaves_nothing_when_no_frame_came(tmp_path: Path) -> None:
@@ -347,10 +385,10 @@ def test_writer_refuses_frames_that_do_not_belong(tmp_path: Path) -> None:
 def test_writer_reports_an_encoder_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make(tmp_path / "a.mp4", Clip(frames=30))
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise av.error.ExternalError(1, "boom")
 
-    monkeypatch.setattr("redactkit.video.encoder.EncodedTrack.feed", fail)
+    monkeypatch.setattr("redactkit.video.pieces.Piece.encode", fail)
     with pytest.raises(VideoError, match="could not encode it"):
         copy_video(source, tmp_path / "b.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

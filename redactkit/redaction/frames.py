@@ -1,15 +1,23 @@
-"""Every frame from the decoder to the encoder, its faces hidden on the way."""
+"""Every frame from a decoder to an encoder, its faces hidden on the way; several pieces of a video at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from redactkit import effects
+from redactkit.cores import count_cores
 from redactkit.errors import MismatchError, OptionError
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
 from redactkit.redaction.plan import Plan, noise_seed
+from redactkit.streams import side_by_side
 from redactkit.video import VideoReader, VideoWriter, pixel_layout, plane_views
 
 __all__ = ["write_frames"]
+
+AT_ONCE = 4
+"""Most pieces that are written at the same time: each has a decoder and an encoder, which take memory."""
 
 
 def write_frames(
@@ -17,21 +25,19 @@ def write_frames(
     plan: Plan,
     writer: VideoWriter,
     *,
-    span: tuple[int, int] | None = None,
     kind: str,
     strength: float,
     progress: ProgressLike,
 ) -> list[str]:
-    """Hide the faces of a video's frames and write them.
+    """Hide the faces of a video's frames and write them: those of the writer's pieces, several at once.
+
+    Frames look as they would if one went after the other, whatever part of the video the writer wants.
 
     Parameters
     ----------
     info : VideoInfo
     plan : Plan
     writer : VideoWriter
-    span : (int, int), optional
-        First frame and the frame after the last one; by default all that the writer does not copy. The
-        frames of a part look as they would if the whole video was written.
     kind : str
         Blur kind.
     strength : float
@@ -50,35 +56,65 @@ def write_frames(
     """
     if info.path is None:
         raise OptionError("these annotations name no video file; pass the path of the video")
-    start = span[0] if span else 0
-    expected = sum(last - first for first, last in ([span] if span else writer.wanted))
-    # The effect holds what it took since its window began, so those frames before a part are shown to it too.
-    ranges = [(start - start % effects.HOLD, span[1])] if span else writer.wanted
-    effect: effects.Effect | None = None
-    seed = noise_seed(info)
+    left = iter(writer.pieces)
+    look = (kind, strength, noise_seed(info))
+    workers = [_Worker(info, plan, writer, look, left) for _ in range(_count_workers(writer))]
+    expected = sum(stop - start for start, stop in writer.pieces)
     written: set[int] = set()
-    with VideoReader(info.path, info=info) as reader, track(progress, "redact", total=expected) as update:
-        for frame in reader.ranges(ranges):
-            boxes, faces = plan.at(frame.index)
-            wanted = frame.index >= start
-            if not wanted and not len(boxes):
-                continue
-            picture = frame.picture
-            if len(boxes):
-                picture = writer.prepare(picture)
-                effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
-                effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
-            if wanted:
-                writer.write(picture, frame.pts)
-                written.add(frame.index)
-                update(1)
-        odd = list(reader.decode_errors)
-    return odd + _left_out(written, writer, span=span, odd=odd)
+    with track(progress, "redact", total=expected) as update:
+        for frame in side_by_side([worker.written() for worker in workers]):
+            written.add(frame)
+            update(1)
+    odd = list(dict.fromkeys(error for worker in workers for error in worker.errors))
+    return odd + _left_out(written, writer, odd=odd)
 
 
-def _left_out(written: set[int], writer: VideoWriter, *, span: tuple[int, int] | None, odd: list[str]) -> list[str]:
+def _count_workers(writer: VideoWriter) -> int:
+    return min(count_cores(), AT_ONCE, max(1, len(writer.pieces)))
+
+
+@dataclass
+class _Worker:
+    """Writes one piece after the other, with a decoder and an effect of its own; pieces only go forward."""
+
+    info: VideoInfo
+    plan: Plan
+    writer: VideoWriter
+    look: tuple[str, float, int]
+    left: Iterator[tuple[int, int]]
+    errors: tuple[str, ...] = ()
+    start: int = 0
+
+    def written(self) -> Iterator[int]:
+        """Write frames and yield their numbers, as long as there are pieces left."""
+        assert self.info.path is not None
+        effect: effects.Effect | None = None
+        kind, strength, seed = self.look
+        with VideoReader(self.info.path, info=self.info, threads=1) as reader:
+            for frame in reader.ranges(self._ranges()):
+                boxes, faces = self.plan.at(frame.index)
+                wanted = frame.index >= self.start
+                picture = frame.picture
+                if len(boxes):
+                    picture = self.writer.prepare(picture, frame.pts)
+                    effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
+                    effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
+                if wanted:
+                    self.writer.write(picture, frame.pts)
+                    yield frame.index
+                self.errors = tuple(reader.decode_errors)
+
+    def _ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield the next piece, with the frames before it of which its effects hold something."""
+        for start, stop in self.left:
+            window = start - start % effects.HOLD
+            self.start = start
+            yield (window if self.plan.touched[window:start].any() else start), stop
+
+
+def _left_out(written: set[int], writer: VideoWriter, *, odd: list[str]) -> list[str]:
     """Tell the writer which frames did not come, and say so; without a broken packet that explains it, refuse."""
-    wanted = {frame for first, last in ([span] if span else writer.wanted) for frame in range(first, last)}
+    wanted = {frame for start, stop in writer.pieces for frame in range(start, stop)}
     missing = sorted(wanted - written)
     if not missing:
         return []

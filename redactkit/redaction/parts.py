@@ -94,8 +94,8 @@ def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: P
     encoder = {name: settings[name] for name in _ENCODER} | {"set_id": _read_json(home, "runs.json")["set_id"]}
     look = {"kind": settings["blur"], "strength": settings["strength"]}
     for run, target in missing.items():
-        with VideoWriter(target, info, audio="drop", overwrite=True, **encoder) as writer:
-            odd = write_frames(info, plan, writer, span=run, progress=progress, **look)
+        with VideoWriter(target, info, audio="drop", overwrite=True, span=run, **encoder) as writer:
+            odd = write_frames(info, plan, writer, progress=progress, **look)
             write_text(target.with_suffix(".json"), json.dumps(odd), overwrite=True)
     return list(files.values())
 

@@ -58,6 +58,12 @@ class Cursor:
             context.skip_frame = "NONREF" if skips else "DEFAULT"
             yield packet
 
+    def go_on_to(self, index: int) -> None:
+        """Do what `go_to` does, unless no keyframe lies between, so that decoding on is quicker than seeking."""
+        between = (self._info.keyframes > self.position) & (self._info.keyframes <= index)
+        if index < self.position or (self._seekable and between.any()):
+            self.go_to(index)
+
     def go_to(self, index: int) -> None:
         """Make ``index`` the next frame, or a frame before it that has to be decoded first."""
         if self._seekable:

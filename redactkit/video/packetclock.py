@@ -1,7 +1,12 @@
-"""The clock of a video put together from packets of several encodings."""
+"""Clocks of a video put together from packets of several encodings.
+
+DTS are the rising PTS, moved back by as many frames as the encoder reorders over, which is what x264
+and x265 do themselves: they rise across the borders of parts, and none is after its PTS.
+"""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -13,15 +18,40 @@ from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.video.timing import durations
 
-__all__ = ["PacketClock"]
+__all__ = ["PacketClock", "RisingClock"]
+
+
+class RisingClock:
+    """Lays packets out on one clock that knows nothing of a source; each encoding starts with a keyframe.
+
+    Parameters
+    ----------
+    delay : int
+        Frames by which the encoders' decoding runs ahead of presentation.
+    """
+
+    def __init__(self, delay: int) -> None:
+        self._delay = delay
+        self._shown: list[int] = []
+        self._first: int | None = None
+        self._number = 0
+
+    def stamp(self, packet: Packet[Any]) -> None:
+        """Give the next packet in decoding order its DTS."""
+        pts = packet.pts or 0
+        self._first = pts if self._first is None else self._first
+        heapq.heappush(self._shown, pts)
+        if self._number < self._delay:
+            # No frame is shown before: so early as the encoder says, which knows how far apart frames are.
+            own = self._first if packet.dts is None else packet.dts
+            packet.dts = min(own, self._first - self._delay + self._number)
+        else:
+            packet.dts = heapq.heappop(self._shown)
+        self._number += 1
 
 
 class PacketClock:
-    """Checks packets in decoding order against the source's frames, and lays them out on the whole video's clock.
-
-    DTS are the rising PTS, moved back by as many frames as the encoder reorders over, which is what x264
-    and x265 do themselves: they rise across the borders of parts, and none is after its PTS.
-    """
+    """Checks packets in decoding order against the source's frames, and lays them out on the whole video's clock."""
 
     def __init__(self, info: VideoInfo, *, shift: Fraction, time_base: Fraction, delay: int) -> None:
         self._base, self._delay = time_base, delay

@@ -126,8 +126,8 @@ class VideoReader:
             self._cursor = Cursor(self._file, self.info, self._log, threads=threads)
         cursor = self._cursor
         ahead = index - cursor.position
-        if not 0 <= ahead <= _AHEAD and not self._same_group(cursor.position, index):
-            cursor.go_to(index)
+        if not 0 <= ahead <= _AHEAD:
+            cursor.go_on_to(index)
         if not 0 <= ahead <= _BEHIND:
             cursor.skip_to(index - self._keep_behind(index))
         while (frame := cursor.read()) is not None:
@@ -144,10 +144,6 @@ class VideoReader:
         self._behind = min(2 * self._behind, self._cache.most - 1) if steps_back else _BEHIND
         self._sought = index
         return self._behind
-
-    def _same_group(self, position: int, index: int) -> bool:
-        """Whether no keyframe lies between the next frame and ``index``, so that seeking gains nothing."""
-        return position <= index and not np.any((self.info.keyframes > position) & (self.info.keyframes <= index))
 
     def close(self) -> None:
         """Close the file and drop the cache; safe to call twice."""
@@ -169,7 +165,7 @@ class VideoReader:
 
 def _range_of(cursor: Cursor, start: int, stop: int) -> Iterator[Frame]:
     if start < stop and cursor.position != start:
-        cursor.go_to(start)
+        cursor.go_on_to(start)
     while cursor.position < stop:
         frame = cursor.read()
         if frame is None or frame.index >= stop:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.video import h264
-from redactkit.video.encoder import configure
+from redactkit.video.encoder import check_header, open_encoder
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.opening import opened, video_stream
@@ -26,15 +25,13 @@ from redactkit.video.smartcopy import CopyPlan
 
 __all__ = ["JoinedTrack", "SmartTrack"]
 
-_GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets apart from the packets
-
 
 class SmartTrack:
     """Packets of copied and of encoded frames, in decoding order, under one clock and one header.
 
     The encoder's parameter sets have a number of their own and stand in the header beside the
-    source's. Every run of encoded frames has a new encoder, so that it starts with an IDR picture
-    and refers to nothing outside it.
+    source's. Every piece of a run of encoded frames has a new encoder, so that it starts with an IDR
+    picture and refers to nothing outside it.
     """
 
     def __init__(self, file: Mp4File, info: VideoInfo, encoding: Encoding, plan: CopyPlan, *, shift: Fraction) -> None:
@@ -43,10 +40,9 @@ class SmartTrack:
         self._encoding, self._time_base = encoding.numbered(plan.set_id), file.time_base
         self._shift = round(shift / info.time_base)
         self._clock = PacketClock(info, shift=shift, time_base=file.time_base, delay=plan.delay)
-        self._runs = iter(plan.runs)
-        self._run = next(self._runs)
-        self._encoder: Any = self._new_encoder()
-        self._header = bytes(self._encoder.extradata or b"")
+        self._runs = [run for run in plan.runs if run[2]]
+        self._idle = [open_encoder(info, self._encoding, time_base=self._time_base)]
+        self._header = bytes(self._idle[0].extradata or b"")
         self._closing = ExitStack()
         self._source = self._packets(info.path)
         self._stream = self._add_stream(file, info.path)
@@ -68,55 +64,34 @@ class SmartTrack:
         file.begin(stream)
         return stream
 
-    def _new_encoder(self) -> av.VideoCodecContext:
-        context = av.CodecContext.create(self._encoding.encoder, "w")
-        assert isinstance(context, av.VideoCodecContext)
-        context.options = dict(self._encoding.options)
-        configure(context, self._info, self._encoding, time_base=self._time_base)
-        context.flags |= _GLOBAL_HEADER
-        context.open()
+    def new_encoder(self) -> av.VideoCodecContext:
+        """Return an encoder for a piece."""
+        if self._idle:
+            return self._idle.pop()
+        context = open_encoder(self._info, self._encoding, time_base=self._time_base)
+        check_header(context, self._header)
         return context
 
-    def feed(self, frame: av.VideoFrame) -> Iterator[Packet[Any]]:
-        """Yield the packets that are ready after one more frame, and the copied ones before it."""
-        index = int(np.searchsorted(self._info.pts, (frame.pts or 0) - self._shift))
-        yield from self._advance(index)
-        if self._run[2]:
-            raise VideoError(f"frame {index} was to be copied and came to be encoded ({self._info.path})")
-        if self._encoder is None:
-            self._encoder = self._new_encoder()
-            if bytes(self._encoder.extradata or b"") != self._header:
-                raise VideoError("the encoder changed its parameter sets midway; write without smart copy")
-        yield from self._encoded(frame)
+    def before(self, frame: int) -> Iterator[Packet[Any]]:
+        """Yield the copied packets before a frame that have not been yielded."""
+        while self._runs and self._runs[0][1] <= frame:
+            start, stop, _ = self._runs.pop(0)
+            yield from self._copied(start, stop)
+
+    def encoded(self, packet: Packet[Any]) -> Packet[Any]:
+        """Return a piece's next packet as it is written."""
+        units = (unit for unit in h264.split_annexb(bytes(packet)) if unit[0] & 31 != h264.SEI)
+        return self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
 
     def leave_out(self, frames: Iterable[int]) -> None:
         """Do not wait for these frames."""
         self._clock.leave_out(frames)
 
     def finish(self) -> Iterator[Packet[Any]]:
-        """Yield the packets of all frames that are left."""
-        yield from self._advance(self._info.frame_count)
+        """Yield the copied packets that are left, and check that none is missing."""
+        yield from self.before(self._info.frame_count)
         self._clock.check_whole()
         self._closing.close()
-
-    def _advance(self, index: int) -> Iterator[Packet[Any]]:
-        """Finish every run that ends at or before frame ``index``."""
-        while self._run[1] <= index:
-            start, stop, copied = self._run
-            yield from self._copied(start, stop) if copied else self._flushed()
-            following = next(self._runs, None)
-            if following is None:
-                return
-            self._run = following
-
-    def _flushed(self) -> Iterator[Packet[Any]]:
-        yield from self._encoded(None)
-        self._encoder = None
-
-    def _encoded(self, frame: av.VideoFrame | None) -> Iterator[Packet[Any]]:
-        for packet in self._encoder.encode(frame):
-            units = (unit for unit in h264.split_annexb(bytes(packet)) if unit[0] & 31 != h264.SEI)
-            yield self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
 
     def _copied(self, start: int, stop: int) -> Iterator[Packet[Any]]:
         """Yield the source's packets of frames ``start`` to ``stop``, which follow each other in decoding order."""
@@ -146,8 +121,9 @@ class SmartTrack:
         yield from container.demux(video_stream(container, path))
 
     def close(self) -> None:
-        """Close the source."""
+        """Close the source and let go of the encoder."""
         self._closing.close()
+        self._idle.clear()
 
 
 class JoinedTrack(SmartTrack):
@@ -170,14 +146,17 @@ class JoinedTrack(SmartTrack):
         shift: Fraction,
     ) -> None:
         super().__init__(file, info, encoding, plan, shift=shift)
-        self._encoder = None
+        self._idle.clear()
         self._made = self._packets_of(parts)
 
-    def _flushed(self) -> Iterator[Packet[Any]]:
-        start, stop, _ = self._run
-        for packet in islice(self._made, stop - start):
-            units = (unit for unit in h264.split_prefixed(bytes(packet), 4) if unit[0] & 31 != h264.SEI)
-            yield self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
+    def finish(self) -> Iterator[Packet[Any]]:
+        """Yield all packets, and check that none is missing."""
+        for start, stop in self._plan.ranges(copied=False):
+            yield from self.before(start)
+            for packet in islice(self._made, stop - start):
+                units = (unit for unit in h264.split_prefixed(bytes(packet), 4) if unit[0] & 31 != h264.SEI)
+                yield self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
+        yield from super().finish()
 
     def _packets_of(self, parts: Sequence[Path]) -> Iterator[Packet[VideoStream]]:
         sets = {unit for unit in h264.split_annexb(self._header) if unit[0] & 31 in (h264.SPS, h264.PPS)}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any, Literal, Self
 
 import av
 import numpy as np
-from av.packet import Packet
 from numpy.typing import ArrayLike
 
 from redactkit.clock import check_ranges
@@ -25,7 +22,7 @@ from redactkit.video.encoding import choose_encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.muting import end_of
 from redactkit.video.opening import av_errors
-from redactkit.video.pictures import Pictures
+from redactkit.video.pieces import Piece, PieceOrder, Span, split_runs
 from redactkit.video.smartcopy import CopyPlan, plan_copy
 from redactkit.video.smarttrack import SmartTrack
 from redactkit.video.timing import durations, start_shift
@@ -33,14 +30,13 @@ from redactkit.video.traits import read_traits
 
 __all__ = ["VideoWriter"]
 
-_QUEUE = 3
-
 
 class VideoWriter:
     """Writes an mp4 with the source's timestamps, size, orientation, colour tags and audio. A context manager.
 
-    Frames are encoded on a thread of their own. The file has a temporary name beside ``path`` until
-    it is whole; if the block ends with an exception it is removed.
+    Each of its `pieces` has an encoder of its own, so that several threads may write, each another piece.
+    The file has a temporary name beside ``path`` until it is whole; if the block ends with an exception
+    it is removed.
 
     Parameters
     ----------
@@ -63,6 +59,8 @@ class VideoWriter:
         Which frames are redacted. Where given, groups of pictures without any such frame are copied
         bit for bit where the source leaves no doubt (`redactkit.video.smartcopy`); only the frames of
         `wanted` are then to be written.
+    span : (int, int), optional
+        First frame to be written and the one after the last; by default all.
     set_id : int, optional
         Number of the h264 parameter sets, for a part that is put beside copied frames.
 
@@ -73,7 +71,10 @@ class VideoWriter:
     copied : ndarray of shape (F,), bool
         The frames that are copied and not written.
     wanted, copied_ranges : list of (int, int)
-        Start and stop of every range of frames that is to be written, and of the others.
+        Start and stop of every range of frames that is to be written, and that is copied.
+    pieces : list of (int, int)
+        The same as ``wanted`` in pieces that may be written at the same time, in any order. They do not
+        depend on the machine, and so neither do the bytes.
     copying : (Encoding, CopyPlan)
         How frames are encoded, and which are copied.
     notes : list of str
@@ -108,6 +109,7 @@ class VideoWriter:
         overwrite: bool = False,
         keep_metadata: bool = False,
         smart_copy: ArrayLike | None = None,
+        span: Span | None = None,
         set_id: int | None = None,
     ) -> None:
         if audio not in ("keep", "drop"):
@@ -123,7 +125,8 @@ class VideoWriter:
         self.pixel_format = self._encoding.pixel_format
         self._plan = self._planned(smart_copy)
         self.copying, self.copied = (self._encoding, self._plan), self._plan.copied
-        self.wanted, self.copied_ranges = self._plan.ranges(copied=False), self._plan.ranges(copied=True)
+        self.wanted = [span] if span else self._plan.ranges(copied=False)
+        self.copied_ranges, self.pieces = self._plan.ranges(copied=True), split_runs(self.wanted)
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
             self.notes.append(f"{len(info.audio)} audio track(s) dropped, as asked")
@@ -134,12 +137,9 @@ class VideoWriter:
         if self._shift:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
         self._durations = durations(info, 0)
-        self._pictures = Pictures(info, self._encoding)
-        self._prepared: av.VideoFrame | None = None
-        self._spare: deque[av.VideoFrame] = deque()
-        self._last: int | None = None
+        self._pieces = [Piece(span, info, self._encoding, path=self.path) for span in self.pieces]
+        self._starts = info.pts[[start for start, _ in self.pieces]].tolist()
         self._stack = ExitStack()
-        self._failure: BaseException | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -147,11 +147,6 @@ class VideoWriter:
             with av_errors(self.path, "create it"):
                 self._open(part)
             self._stack = stack.pop_all()
-        # Frames, and whether they were prepared here, so that encoded ones can be prepared again.
-        self._queue: queue.Queue[tuple[av.VideoFrame, bool] | None] = queue.Queue(_QUEUE)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._encode_all, name="redactkit-encode", daemon=True)
-        self._thread.start()
         return self
 
     def _open(self, part: Path) -> None:
@@ -163,82 +158,50 @@ class VideoWriter:
             self._track = SmartTrack(self._file, info, self._encoding, self._plan, shift=self._shift)
         else:
             self._track = EncodedTrack(self._file, info, self._encoding)
+        self._order = PieceOrder(self._file, self._track, [start for start, _ in self.pieces])
 
     def _planned(self, redacted: ArrayLike | None) -> CopyPlan:
         if redacted is None:
             return CopyPlan(np.zeros(self._info.frame_count, bool))
         return plan_copy(self._info, redacted, encoding=self._encoding)
 
-    def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`)."""
-        spare = self._spare.popleft() if self._spare else None
-        self._prepared = self._pictures.prepare(picture, into=spare)
-        return self._prepared
+    def prepare(self, picture: av.VideoFrame, pts: int) -> av.VideoFrame:
+        """Return a copy of ``picture``, of the frame at ``pts``, in `pixel_format` and to be written to.
+
+        See `plane_views`. The next picture of its piece is prepared in the same place.
+        """
+        return self._pieces[self._place(pts)].prepare(picture)
 
     def write(self, picture: av.VideoFrame, pts: int) -> None:
-        """Encode one frame at ``pts``, in ticks of ``info.time_base``; frames come in presentation order.
-
-        The picture is read later, on another thread, and the next ones may be prepared in its place: do not
-        use it after this call.
+        """Encode one frame at ``pts``, in ticks of ``info.time_base``; frames of a piece come in presentation order.
 
         Raises
         ------
         VideoError
-            If its size is not the video's, time does not rise, or encoding has failed.
+            If its size is not the video's, time does not rise, it is to be copied, or encoding fails.
         """
-        self._raise_failure()
-        info = self._info
-        if (picture.width, picture.height) != (info.coded_width, info.coded_height):
-            raise VideoError(
-                f"frame at pts {pts} is {picture.width}x{picture.height} pixels as stored,"
-                f" expected {info.coded_width}x{info.coded_height} ({self.path})"
-            )
-        if self._last is not None and pts <= self._last:
-            raise VideoError(f"frame at pts {pts} does not come after pts {self._last} ({self.path})")
-        self._last = pts
-        frame = self._pictures.convert(picture)
-        frame.time_base = info.time_base
-        frame.pts = pts + round(self._shift / info.time_base)
-        frame.duration = self._durations.get(pts) or picture.duration
-        frame.pict_type = 0
-        prepared, self._prepared = self._prepared, None
-        self._put((frame, frame is prepared))
+        info, place = self._info, self._place(pts)
+        frame = int(np.searchsorted(info.pts, pts))
+        known = frame < info.frame_count and info.pts[frame] == pts
+        if known and self.copied[frame]:
+            raise VideoError(f"frame {frame} was to be copied and came to be encoded ({info.path})")
+        piece, tick = self._pieces[place], pts + round(self._shift / info.time_base)
+        with av_errors(self.path, "encode it"):
+            length = self._durations.get(pts, 0)
+            self._order.put(place, piece.encode(picture, pts, track=self._track, tick=tick, length=length))
+        if known and frame == piece.span[1] - 1:
+            self._finish_piece(place)
+
+    def _place(self, pts: int) -> int:
+        return max(0, bisect_right(self._starts, pts) - 1)
 
     def leave_out(self, frames: Iterable[int]) -> None:
         """Say that these frames, which `wanted` has, will not come, as they do not decode."""
-        if isinstance(self._track, SmartTrack):
-            self._track.leave_out(frames)
+        self._track.leave_out(frames)
 
-    def _put(self, entry: tuple[av.VideoFrame, bool] | None) -> None:
-        while True:
-            self._raise_failure()
-            try:
-                return self._queue.put(entry, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            with av_errors(self.path, "encode it"):
-                raise self._failure
-
-    def _encode_all(self) -> None:
-        """Run on the encoding thread: frames from the queue to packets in the file, audio alongside."""
-        try:
-            while (entry := self._queue.get()) is not None and not self._stop.is_set():
-                frame, prepared = entry
-                self._mux(self._track.feed(frame))
-                if prepared:
-                    self._spare.append(frame)
-            if not self._stop.is_set():
-                self._mux(self._track.finish())
-                self._file.finish_sound()
-        except BaseException as err:  # handed to the caller's thread, which raises it
-            self._failure = err
-
-    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
-        for packet in packets:
-            self._file.mux(packet)
+    def _finish_piece(self, place: int) -> None:
+        with av_errors(self.path, "encode it"):
+            self._order.put(place, self._pieces[place].finish(), last=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -255,31 +218,24 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def _finish(self) -> None:
-        if self._last is None and not self.copied.any():
+        if not any(piece.begun for piece in self._pieces) and not self.copied.any():
             raise VideoError(f"no frame was written to {self.path}; an mp4 needs one")
-        self._put(None)
-        self._thread.join()
-        self._raise_failure()
-        self.notes.extend(note for note in self._file.notes if note not in self.notes)
+        for place in range(len(self._pieces)):
+            self._finish_piece(place)
         with av_errors(self.path, "finish it"):
+            for packet in self._track.finish():
+                self._file.mux(packet)
+            self._file.finish_sound()
+            self.notes.extend(note for note in self._file.notes if note not in self.notes)
             self._file.close()
-        self._spare.clear()
-        del self._track, self._pictures  # an encoder holds on to much memory
+        self._let_go()
 
     def _abandon(self) -> None:
-        """End the thread and let go of the files, with no more written than has been."""
-        self._stop.set()
-        self._drain()
-        self._thread.join()
+        """Let go of the files, with no more written than has been."""
         self._file.abandon()
+        self._let_go()
 
-    def _drain(self) -> None:
-        while self._thread.is_alive():
-            try:
-                self._queue.put(None, timeout=0.05)
-                return
-            except queue.Full:
-                try:
-                    self._queue.get_nowait()
-                except queue.Empty:
-                    continue
+    def _let_go(self) -> None:
+        self._track.close()
+        self._pieces.clear()
+        del self._track, self._order  # an encoder holds on to much memory

@@ -53,7 +53,7 @@ def smart_copy(source: Path, target: Path, *, hidden: list[int]) -> VideoWriter:
     redacted = np.isin(np.arange(info.frame_count), hidden)
     with VideoReader(source, info=info) as reader, VideoWriter(target, info, smart_copy=redacted) as writer:
         for frame in reader.ranges(writer.wanted):
-            writer.write(writer.prepare(frame.picture), frame.pts)
+            writer.write(writer.prepare(frame.picture, frame.pts), frame.pts)
     return writer
 
 
