@@ -15,7 +15,7 @@ from redactkit.files import check_output
 from redactkit.formats import Preset, read_preset
 from redactkit.memory import give_back
 from redactkit.progress import ProgressLike
-from redactkit.redaction import RedactionReport, default_output, redact
+from redactkit.redaction import RedactionReport, default_output, prepare, redact, write_redacted
 from redactkit.resources import sample_path
 
 __all__ = ["combined", "demo", "run_preset", "start_lab"]
@@ -63,7 +63,8 @@ def combined(
         video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
     )
     give_back()  # what the detector took
-    return redact(video, annotations, output=target, overwrite=overwrite, progress=progress, **blurring)
+    prepared = prepare(video, annotations, info=annotations.video, **{"smart_copy": True, **blurring})
+    return write_redacted(prepared, target, overwrite=overwrite, progress=progress)
 
 
 def run_preset(

@@ -10,7 +10,6 @@ from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.redaction import prepare, redact
 from redactkit.redaction.frames import write_frames
 from redactkit.redaction.parts import join_parts, part_files, prepare_parts, write_part
-from redactkit.reproduction import compare_frames
 from redactkit.tables import as_detections
 from redactkit.video import Pictures, VideoReader, compare_files, plane_views, probe
 from redactkit.video.joining import join_videos

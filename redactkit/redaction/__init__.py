@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ __all__ = [
     "read_report",
     "redact",
     "select_faces",
+    "write_redacted",
 ]
 
 
@@ -39,7 +41,6 @@ def default_output(video: str | Path) -> Path:
     return source.with_name(f"{source.stem}_redacted.mp4")
 
 
-@opencv_in_one_thread()
 def redact(
     video: str | Path,
     annotations: Annotations | str | Path,
@@ -116,7 +117,6 @@ def redact(
     --------
     >>> redact("lobby.mp4", "lobby_annotations.json", exclude=[3])  # doctest: +SKIP
     """
-    few_arenas()
     target = Path(output or default_output(video))
     check_output(target, overwrite=overwrite, sources=(Path(video),))
     prepared = prepare(
@@ -136,20 +136,33 @@ def redact(
         smart_copy=smart_copy,
         force=force,
     )
-    info, plan = prepared.info, prepared.plan
+    return write_redacted(prepared, target, overwrite=overwrite, progress=progress)
+
+
+@opencv_in_one_thread()
+def write_redacted(
+    prepared: Preparation, target: Path, *, overwrite: bool = False, progress: ProgressLike = True
+) -> RedactionReport:
+    """Write what was prepared, and check it; errors as of `redact`."""
+    few_arenas()
+    info, plan, settings = prepared.info, prepared.plan, prepared.settings
     sweep_parts(target.parent)
-    with VideoWriter(
-        target,
-        info,
-        codec=codec,
-        crf=crf,
-        preset=preset,
-        audio=audio,
-        mute=prepared.settings["mute"],
-        overwrite=overwrite,
-        smart_copy=prepared.redacted,
-    ) as writer:
-        odd = write_frames(info, plan, writer, kind=prepared.settings["blur"], strength=strength, progress=progress)
-        _ = prepared.facts  # put together here, while the last frames are encoded
+    with (
+        VideoWriter(
+            target,
+            info,
+            codec=settings["codec"],
+            crf=settings["crf"],
+            preset=settings["preset"],
+            audio=settings["audio"],
+            mute=settings["mute"],
+            overwrite=overwrite,
+            smart_copy=prepared.redacted,
+        ) as writer,
+        ThreadPoolExecutor(1) as other,
+    ):
+        other.submit(lambda: prepared.facts)  # put together beside the first frames
+        look = {"kind": settings["blur"], "strength": settings["strength"]}
+        odd = write_frames(info, plan, writer, progress=progress, **look)
     # What became of the sound is known only once the file is closed.
     return report_of(prepared, target, notes=(*odd, *writer.notes), copied=writer.copied_ranges)

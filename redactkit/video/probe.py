@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
@@ -68,29 +70,30 @@ def probe(path: str | Path, *, exact: bool = False) -> VideoInfo:
         table = None if exact else read_packets(stream, container.demux(stream))
         if table is not None and doubts(stream, container.format.name, table) is not None:
             table = None
-    first, timeline = _decoded(file, table)
-    with av_errors(file, "read its header"), opened(file) as container:
-        return _info(file, container, first=first, timeline=timeline)
-
-
-def _decoded(file: Path, table: PacketTable | None) -> tuple[av.VideoFrame, _Timeline]:
-    """Return the first frame and the timeline, decoding all frames if there is no table."""
     with av_errors(file, "decode it"), opened(file) as container:
         stream = video_stream(container, file)
-        log = DecodeLog()
-        frames = decode_packets(stream, container.demux(stream), log)
-        first = next(frames, None)
-        if first is None:
-            fault = f" ({log.errors[0]})" if log.errors else ""
-            raise VideoError(f"{file} has no frame that decodes{fault}; it is damaged or was cut off")
-        if table is not None and not first.interlaced_frame:
-            rows = table.presented()
-            return first, _Timeline([pts for pts, _ in rows], [key for _, key in rows])
-        clock = Clock(frame_step(stream))
-        timeline = _Timeline([clock.stamp(first.pts)], [bool(first.key_frame)])
-        for frame in frames:
-            timeline.pts.append(clock.stamp(frame.pts))
-            timeline.keyframe.append(bool(frame.key_frame))
+        first, timeline = _decoded(file, stream, container.demux(stream), table)
+        return _info(file, container, stream, first=first, timeline=timeline)
+
+
+def _decoded(
+    file: Path, stream: VideoStream, packets: Iterator[Packet[VideoStream]], table: PacketTable | None
+) -> tuple[av.VideoFrame, _Timeline]:
+    """Return the first frame and the timeline, decoding all frames if there is no table."""
+    log = DecodeLog()
+    frames = decode_packets(stream, packets, log)
+    first = next(frames, None)
+    if first is None:
+        fault = f" ({log.errors[0]})" if log.errors else ""
+        raise VideoError(f"{file} has no frame that decodes{fault}; it is damaged or was cut off")
+    if table is not None and not first.interlaced_frame:
+        rows = table.presented()
+        return first, _Timeline([pts for pts, _ in rows], [key for _, key in rows])
+    clock = Clock(frame_step(stream))
+    timeline = _Timeline([clock.stamp(first.pts)], [bool(first.key_frame)])
+    for frame in frames:
+        timeline.pts.append(clock.stamp(frame.pts))
+        timeline.keyframe.append(bool(frame.key_frame))
     return first, timeline
 
 
@@ -105,8 +108,9 @@ def stream_rate(stream: VideoStream) -> Fraction:
     return next((rate for rate in rates if rate is not None and 0 < rate <= _MAX_RATE), Fraction(25))
 
 
-def _info(file: Path, container: InputContainer, *, first: av.VideoFrame, timeline: _Timeline) -> VideoInfo:
-    stream = video_stream(container, file)
+def _info(
+    file: Path, container: InputContainer, stream: VideoStream, *, first: av.VideoFrame, timeline: _Timeline
+) -> VideoInfo:
     check_size(file, first.width, first.height)
     rotation, mirrored = parse_matrix(read_matrix(first))
     width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
