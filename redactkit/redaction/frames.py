@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from redactkit import effects
 from redactkit.cores import count_cores
 from redactkit.errors import MismatchError, OptionError
@@ -16,8 +18,9 @@ from redactkit.video import VideoReader, VideoWriter, pixel_layout, plane_views
 
 __all__ = ["write_frames"]
 
-AT_ONCE = 4
-"""Most pieces that are written at the same time: each has a decoder and an encoder, which take memory."""
+AT_ONCE = (2, 8)
+PIXELS = 4 * 1920 * 1080
+"""Of all frames that are painted at one time: each has a decoder and an encoder, which hold some thirty more."""
 
 
 def write_frames(
@@ -58,7 +61,7 @@ def write_frames(
         raise OptionError("these annotations name no video file; pass the path of the video")
     left = iter(writer.pieces)
     look = (kind, strength, noise_seed(info))
-    workers = [_Worker(info, plan, writer, look, left) for _ in range(_count_workers(writer))]
+    workers = [_Worker(info, plan, writer, look, left) for _ in range(_count_workers(info, writer))]
     expected = sum(stop - start for start, stop in writer.pieces)
     written: set[int] = set()
     with track(progress, "redact", total=expected) as update:
@@ -69,8 +72,9 @@ def write_frames(
     return odd + _left_out(written, writer, odd=odd)
 
 
-def _count_workers(writer: VideoWriter) -> int:
-    return min(count_cores(), AT_ONCE, max(1, len(writer.pieces)))
+def _count_workers(info: VideoInfo, writer: VideoWriter) -> int:
+    room = int(np.clip(PIXELS // max(1, info.width * info.height), *AT_ONCE))
+    return min(count_cores(), room, max(1, len(writer.pieces)))
 
 
 @dataclass
