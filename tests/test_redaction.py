@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -171,9 +172,11 @@ def test_redact_cancelled_leaves_nothing(short_clip: Path, short_truth: Annotati
         if done == 20:
             raise PassCancelled("cancelled")
 
-    with pytest.raises(PassCancelled):
+    before = threading.active_count()
+    with pytest.raises(PassCancelled) as held:
         redact(short_clip, short_truth, output=tmp_path / "out.mp4", progress=stop)
     assert list(tmp_path.iterdir()) == []
+    assert threading.active_count() == before, f"somebody still writes while {held} is on its way"
 
 
 def test_redact_refuses_an_unknown_blur_before_work(short_truth: Annotations) -> None:

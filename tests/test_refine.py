@@ -1,5 +1,6 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -265,3 +266,38 @@ def test_refine_keeps_the_schema():
     assert found.dtypes.to_dict() == DETECTIONS
     assert not found.duplicated(["frame", "face_id"]).any()
     assert found[BOX].notna().all().all()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
+    monkeypatch.setattr("redactkit.analysis.refine.count_cores", lambda: cores)
+    table = as_detections(rows([*range(5), *range(12, 18), *range(45, 50), *range(75, 80)]))
+    moving = film(80)
+    readers = [moving]
+    moving.info = replace(moving.info, path=Path("film"))
+    moving.another = lambda: readers.append(Twin(moving)) or readers[-1]
+    found = refine(moving, table, detector=Blind(), options=WalkOptions(unseen=0.1))
+    assert len(readers) == cores
+    assert found.equals(refine(film(80), table, detector=blind, options=WalkOptions(unseen=0.1)))
+
+
+class Blind:
+    """A detector that finds nothing, and may be called by several threads at once."""
+
+    bears_threads = True
+
+    def __call__(self, images):
+        return blind(images)
+
+
+class Twin:
+    """Another reader of the same film."""
+
+    def __init__(self, first):
+        self.info, self.frame_at = first.info, first.frame_at
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -145,9 +145,10 @@ def walk_all(
     taken: Taken,
     detector: Detector,
     options: WalkOptions,
-    done: Callable[[int], None],
-) -> None:
+) -> Iterator[int]:
     """Walk all walks of one direction to their ends, side by side, decoding every frame once.
+
+    Yields how many ended, after every frame.
 
     Parameters
     ----------
@@ -158,8 +159,6 @@ def walk_all(
         Where the faces are that need no walk.
     detector : Detector
     options : WalkOptions
-    done : callable
-        Is told of the walks that ended.
     """
     most = max(1, round(options.unseen * float(reader.info.frame_rate)))
     before: _Shown | None = None
@@ -173,7 +172,7 @@ def walk_all(
         else:
             _step(group, before, shown, _Judge(taken, reader.info, options, most), detector)
             before = shown
-        done(sum(walk.ended for walk in group))
+        yield sum(walk.ended for walk in group)
 
 
 def _by_frame(walks: Sequence[Walk]) -> Iterator[tuple[int, list[Walk]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +65,11 @@ def write_frames(
     workers = [_Worker(info, plan, writer, look, left) for _ in range(_count_workers(info, writer))]
     expected = sum(stop - start for start, stop in writer.pieces)
     written: set[int] = set()
-    with track(progress, "redact", total=expected) as update:
-        for frame in side_by_side([worker.written() for worker in workers]):
+    with (
+        track(progress, "redact", total=expected) as update,
+        closing(side_by_side([worker.written() for worker in workers])) as frames,
+    ):
+        for frame in frames:
             written.add(frame)
             update(1)
     odd = list(dict.fromkeys(error for worker in workers for error in worker.errors))

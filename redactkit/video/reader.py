@@ -120,6 +120,10 @@ class VideoReader:
                 raise VideoError(f"{self._file} was closed; open a new VideoReader")
             return self._cache.get(index) or self._fetch(int(index))
 
+    def another(self) -> VideoReader:
+        """Return another reader of the same file, with a decoder and a cache of its own."""
+        return VideoReader(self._file, info=self.info, threads=self._threads, cache=self._cache.most)
+
     def _fetch(self, index: int) -> Frame:
         if self._cursor is None:
             threads = self._threads or int(np.clip(count_cores() + 1, *_THREADS))
