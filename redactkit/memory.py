@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["few_arenas", "give_back"]
+__all__ = ["few_arenas", "give_back", "large_blocks_apart"]
 
-_M_ARENA_MAX = -8
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+_LARGEST = 1 << 25
 
 
 def few_arenas() -> bool:
@@ -21,6 +24,23 @@ def few_arenas() -> bool:
     """
     library = _glibc()
     return library is not None and bool(library.mallopt(_M_ARENA_MAX, max(2, os.cpu_count() or 1)))
+
+
+@contextmanager
+def large_blocks_apart(least: int = 1 << 20) -> Iterator[None]:
+    """Let the C library take blocks of ``least`` bytes and more one by one: freed, they go back to the system at once.
+
+    By itself glibc soon keeps them among the small ones, and what lies between holds them: after a few encoders, one
+    after the other, a redaction of 1080p took 46 MB more than with the first.
+    """
+    library = _glibc()
+    if library is not None:
+        library.mallopt(_M_MMAP_THRESHOLD, least)
+    try:
+        yield
+    finally:
+        if library is not None:
+            library.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
 
 
 def give_back() -> None:

@@ -38,3 +38,31 @@ def test_give_back_returns_what_lies_between_pieces_in_use():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     before, after = (float(number) for number in done.stdout.split())
     assert before - after > 25, "of 40 MB all but eight pieces were free"
+
+
+LARGE = """
+import sys
+from contextlib import nullcontext
+from redactkit.memory import large_blocks_apart
+
+def megabytes():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+
+del bytearray(30 << 20)[:]  # from now on glibc keeps blocks of this size among the small ones
+with large_blocks_apart() if sys.argv[1] == "apart" else nullcontext():
+    large, small = [], []
+    for _ in range(20):
+        large.append(bytearray(b"x") * (4 << 20))
+        small.append(b"x" * 50_000)
+    before = megabytes()
+    del large
+    print(before - megabytes())
+"""
+
+
+def test_large_blocks_apart_go_back_to_the_system_when_they_are_freed():
+    run = {"capture_output": True, "text": True, "check": True}
+    apart, among = (
+        float(subprocess.run([sys.executable, "-c", LARGE, how], **run).stdout) for how in ("apart", "among")
+    )
+    assert apart > 70 and apart > among + 50, "80 MB were freed"

@@ -10,7 +10,7 @@ from typing import Literal
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
 from redactkit.files import check_output, sweep_parts
-from redactkit.memory import few_arenas
+from redactkit.memory import few_arenas, large_blocks_apart
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
@@ -140,6 +140,7 @@ def redact(
 
 
 @opencv_in_one_thread()
+@large_blocks_apart()
 def write_redacted(
     prepared: Preparation, target: Path, *, overwrite: bool = False, progress: ProgressLike = True
 ) -> RedactionReport:

@@ -19,7 +19,7 @@ from redactkit.errors import OptionError
 from redactkit.files import make_private, replacing, write_text
 from redactkit.formats import read_annotations
 from redactkit.formats.video import read_video_header, write_video_header
-from redactkit.memory import few_arenas
+from redactkit.memory import few_arenas, large_blocks_apart
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import Plan
@@ -63,6 +63,7 @@ def part_files(folder: str | Path, span: Span) -> dict[Span, Path]:
 
 
 @opencv_in_one_thread()
+@large_blocks_apart()
 def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: ProgressLike = False) -> list[Path]:
     """Write the frames ``span[0]`` to ``span[1]``, not included, of a redacted video, but for what is copied or there.
 

@@ -35,13 +35,12 @@ class EncodedTrack:
         stream.codec_context.open()
         file.begin(stream)
         self._stream, self._info, self._encoding = stream, info, encoding
-        self._idle: list[av.VideoCodecContext] = [stream.codec_context]
         self._clock = RisingClock(reordering(stream.codec_context, encoding))
 
-    def new_encoder(self) -> av.VideoCodecContext:
-        """Return an encoder with the stream's settings: at first the stream's own."""
-        if self._idle:
-            return self._idle.pop()
+    def new_encoder(self, *, last: bool) -> av.VideoCodecContext:
+        """Return an encoder for a piece: the stream's own, which is held to the end, for the last one."""
+        if last:
+            return self._stream.codec_context
         context = open_encoder(self._info, self._encoding, time_base=self._stream.time_base or self._info.time_base)
         check_header(context, bytes(self._stream.codec_context.extradata or b""))
         return context
@@ -64,8 +63,7 @@ class EncodedTrack:
         """Do not wait for these frames: none is waited for."""
 
     def close(self) -> None:
-        """Let go of the encoder."""
-        self._idle.clear()
+        """Do nothing: nothing is held."""
 
 
 def open_encoder(info: VideoInfo, encoding: Encoding, *, time_base: Fraction) -> av.VideoCodecContext:

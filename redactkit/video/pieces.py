@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Protocol
 
 import av
@@ -53,7 +54,7 @@ def _split(start: int, stop: int, *, count: int) -> Iterator[Span]:
 class Track(Protocol):
     """The video stream that pieces go into."""
 
-    def new_encoder(self) -> av.VideoCodecContext:
+    def new_encoder(self, *, last: bool) -> av.VideoCodecContext:
         """Return an encoder for a piece."""
         ...
 
@@ -69,9 +70,9 @@ class Track(Protocol):
 class Piece:
     """The frames of one piece on their way through an encoder of their own; for one thread at a time."""
 
-    def __init__(self, span: Span, info: VideoInfo, encoding: Encoding, *, path: Any) -> None:
+    def __init__(self, span: Span, info: VideoInfo, encoding: Encoding, *, path: Path, last: bool) -> None:
         self.span = span
-        self._info, self._path = info, path
+        self._info, self._path, self._is_last = info, path, last
         self._pictures = Pictures(info, encoding)
         self._encoder: av.VideoCodecContext | None = None
         self._spare: av.VideoFrame | None = None
@@ -102,7 +103,7 @@ class Piece:
         frame = self._pictures.convert(picture)
         frame.time_base = self._info.time_base
         frame.pts, frame.duration, frame.pict_type = tick, length or picture.duration, 0
-        self._encoder = self._encoder or track.new_encoder()
+        self._encoder = self._encoder or track.new_encoder(last=self._is_last)
         return list(self._encoder.encode(frame))
 
     def finish(self) -> list[Packet[Any]]:

@@ -64,7 +64,7 @@ class SmartTrack:
         file.begin(stream)
         return stream
 
-    def new_encoder(self) -> av.VideoCodecContext:
+    def new_encoder(self, *, last: bool) -> av.VideoCodecContext:
         """Return an encoder for a piece."""
         if self._idle:
             return self._idle.pop()

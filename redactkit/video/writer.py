@@ -137,7 +137,8 @@ class VideoWriter:
         if self._shift:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
         self._durations = durations(info, 0)
-        self._pieces = [Piece(span, info, self._encoding, path=self.path) for span in self.pieces]
+        end = self.pieces[-1:]
+        self._pieces = [Piece(each, info, self._encoding, path=self.path, last=[each] == end) for each in self.pieces]
         self._starts = info.pts[[start for start, _ in self.pieces]].tolist()
         self._stack = ExitStack()
 
