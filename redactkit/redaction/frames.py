@@ -99,17 +99,20 @@ class _Worker:
         effect: effects.Effect | None = None
         kind, strength, seed = self.look
         with VideoReader(self.info.path, info=self.info, threads=1) as reader:
-            for frame in reader.ranges(self._ranges()):
-                boxes, faces = self.plan.at(frame.index)
-                wanted = frame.index >= self.start
-                picture = frame.picture
-                if len(boxes):
-                    picture = self.writer.prepare(picture, frame.pts)
-                    effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
-                    effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
-                if wanted:
-                    self.writer.write(picture, frame.pts)
-                    yield frame.index
+            try:
+                for frame in reader.ranges(self._ranges()):
+                    boxes, faces = self.plan.at(frame.index)
+                    wanted = frame.index >= self.start
+                    picture = frame.picture
+                    if len(boxes):
+                        # Frames before the piece are shown to the effect in the piece's own place.
+                        picture = self.writer.prepare(picture, int(self.info.pts[max(frame.index, self.start)]))
+                        effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
+                        effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
+                    if wanted:
+                        self.writer.write(picture, frame.pts)
+                        yield frame.index
+            finally:
                 self.errors = tuple(reader.decode_errors)
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
