@@ -10,26 +10,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.analysis.appearance import LENGTH, Appearance
+from redactkit.analysis.appearance import Appearance
 from redactkit.analysis.checkpoint import Checkpoint, Part
 from redactkit.analysis.looks import choose_detection_size
-from redactkit.analysis.sampling import segment_edges
-from redactkit.analysis.scanning import Found, search_frames
 from redactkit.analysis.search import Search, plan_search
+from redactkit.analysis.sections import scan_alone, scan_part
 from redactkit.detectors import Detector
-from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, Update, track
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
-from redactkit.video.parts import LEAD, PART_FRAMES, split_frames
+from redactkit.video.parts import PART_FRAMES, split_frames
 
 __all__ = [
     "Scan",
     "choose_detection_size",
     "detect",
     "scan",
-    "scan_part",
 ]
 
 _ERRORS_KEPT = 100
@@ -128,48 +125,6 @@ def scan(
     return _joined(parts, info, search)
 
 
-def scan_part(reader: VideoReader, search: Search, span: tuple[int, int], *, update: Update) -> Part:
-    """Search the frames from ``span[0]`` to ``span[1]``, not included.
-
-    Of its edges so much more is searched, and a few frames before and after decoded, that all is found as in
-    the whole video.
-    """
-    start, stop = span
-    edges = segment_edges(reader.info)
-    first, last = edges[edges <= start].max(), edges[edges >= stop].min()
-    known = len(reader.decode_errors)
-    found = search_frames(
-        reader.frames(max(int(first) - LEAD, 0), int(last) + LEAD),
-        reader.info,
-        search,
-        span=(int(first), int(last)),
-        edges=edges,
-        done=lambda numbers: update(sum(start <= number < stop for number in numbers)),
-    )
-    numbers = [number for number in sorted(found.faces) if start <= number < stop]
-    frame = np.repeat(np.array(numbers, np.int64), [len(found.faces[number]) for number in numbers])
-    return Part(
-        start=start,
-        stop=stop,
-        searched=len(numbers),
-        frame=frame,
-        faces=np.vstack([np.zeros((0, 5)), *(found.faces[number] for number in numbers)]),
-        seen=np.concatenate([np.zeros(0, bool), *(_searched(found, number) for number in numbers)]),
-        appearance=np.vstack([np.zeros((0, LENGTH), np.uint8), *(_appearance(found, number) for number in numbers)]),
-        cuts=found.cuts[(found.cuts >= start) & (found.cuts < stop)],
-        errors=tuple(reader.decode_errors[known:]),
-    )
-
-
-def _searched(found: Found, number: int) -> NDArray[np.bool_]:
-    return found.searched.get(number, np.zeros(len(found.faces[number]), bool))
-
-
-def _appearance(found: Found, number: int) -> Appearance:
-    unseen = np.zeros((len(found.faces[number]), LENGTH), np.uint8)
-    return found.appearance.get(number, unseen)
-
-
 def _scan_parts(
     reader: VideoReader, search: Search, spans: list[tuple[int, int]], checkpoint: Checkpoint, update: Update
 ) -> list[Part] | None:
@@ -187,25 +142,6 @@ def _scan_parts(
             return None
         parts.append(part)
     return parts
-
-
-def scan_alone(reader: VideoReader, search: Search, span: tuple[int, int], update: Update) -> Part | None:
-    """Return a part, None if decoding from its keyframe does not give all its frames."""
-    done = 0
-
-    def count(frames: int) -> None:
-        nonlocal done
-        done += frames
-        update(frames)
-
-    try:
-        part = scan_part(reader, search, span, update=count)
-    except VideoError:
-        part = None
-    if part is None or part.searched < span[1] - span[0]:
-        update(-done)
-        return None
-    return part
 
 
 def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:

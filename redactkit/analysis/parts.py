@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from redactkit.analysis.checkpoint import Checkpoint
-from redactkit.analysis.detection import scan_alone
 from redactkit.analysis.search import Search, load_searcher, plan_search
+from redactkit.analysis.sections import scan_alone
 from redactkit.analysis.turns import find_turns
 from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector, prepare

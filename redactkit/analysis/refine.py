@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from redactkit.analysis.readers import more_readers
 from redactkit.analysis.walks import Taken, Walk, WalkOptions, walk_all
 from redactkit.boxes import FloatArray, hull
-from redactkit.cores import count_cores
-from redactkit.detectors import Detector, bears_threads
+from redactkit.detectors import Detector
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
 from redactkit.streams import side_by_side
@@ -20,10 +20,6 @@ from redactkit.tables import BOX, as_detections, sort_detections
 from redactkit.video import VideoReader
 
 __all__ = ["WalkOptions", "refine"]
-
-AT_ONCE = 2
-PIXELS = 1280 * 720
-"""Of a frame, up to which two places are walked through at once: it takes another decoder and the frames it keeps."""
 
 NEAR = 2
 """Frames by which a walk may overshoot the end of the track it meets."""
@@ -72,21 +68,16 @@ def refine(
     groups = list(_neighbours(walks, reach=round(options.unseen * float(reader.info.frame_rate))))
     left = iter(groups)
     with ExitStack() as stack, track(progress, "refine", total=len(walks)) as update:
-        more = _more_readers(reader, detector, groups=len(groups))
-        readers = [reader, *(stack.enter_context(other) for other in more)]
-        walking = [_walk_groups(each, left, taken=taken, detector=detector, options=options) for each in readers]
+        readers = [stack.enter_context(other) for other in more_readers(reader, detector, tasks=len(groups))]
+        if readers:
+            reader.rest()
+        walking = [
+            _walk_groups(each, left, taken=taken, detector=detector, options=options) for each in readers or [reader]
+        ]
         for ended in stack.enter_context(closing(side_by_side(walking))):
             update(ended)
     whole = pd.concat([detections, _rows(walks, taken, reader.info)], ignore_index=True)
     return _one_box_each(whole.assign(face_id=whole["face_id"].replace(_same_faces(walks, detections))))
-
-
-def _more_readers(reader: VideoReader, detector: Detector, *, groups: int) -> list[VideoReader]:
-    """Return the readers of those that walk through other places meanwhile, where that takes little memory."""
-    info = reader.info
-    few = info.path is None or info.width * info.height > PIXELS or not bears_threads(detector)
-    count = 1 if few else min(AT_ONCE, count_cores(), groups)
-    return [reader.another() for _ in range(count - 1)]
 
 
 def _walk_groups(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ HELD_BYTES = 24 << 20
 SAME = 0.5
 """Share of a box inside one of a face known to be there from which it is a part of that."""
 
-Done = Callable[[list[int]], None]
+Item = TypeVar("Item")
 Seen = tuple[FloatArray, Appearance]
 
 
@@ -95,44 +96,69 @@ class _Shot:
 
 
 def search_frames(
-    frames: Iterator[Frame], info: VideoInfo, search: Search, *, span: tuple[int, int], edges: IntArray, done: Done
-) -> Found:
-    """Search frames in order; those outside ``span`` only serve to find cuts.
+    frames: Iterator[Frame],
+    info: VideoInfo,
+    search: Search,
+    found: Found,
+    *,
+    span: tuple[int, int],
+    edges: IntArray,
+    overlap: bool,
+) -> Iterator[list[int]]:
+    """Search frames in order and put down what was ``found``; those outside ``span`` only serve to find cuts.
 
     Parameters
     ----------
     frames : iterator of Frame
     info : VideoInfo
     search : Search
+    found : Found
+        Empty at first.
     span : (int, int)
         First frame to search and the one after the last.
     edges : ndarray of int
         Frames at which sampling starts anew.
-    done : callable
-        Is told which frames are done.
+    overlap : bool
+        Whether decoding and certain searches go ahead in threads of their own, which hold more frames.
+
+    Yields
+    ------
+    list of int
+        Frames that are done.
     """
-    found = Found()
     eye = _Eye(info, search)
     scanner = _Scanner(info, search, found, eye)
-    shots = _shots(frames, info, search, found, span=span, edges=edges)
-    with closing(buffered(_looked_ahead(shots, eye), ahead=0)) as blocks:
-        for block in blocks:
+    run = buffered if overlap else _in_turn
+    shots = _shots(run(frames, ahead=AHEAD), info, search, found, span=span, edges=edges)
+    blocks = _looked_ahead(run(shots, ahead=AHEAD), eye)
+    with closing(run(blocks, ahead=0)) as ready:
+        for block in ready:
             scanner.scan(block)
-            done([shot.frame.index for shot in block])
+            yield [shot.frame.index for shot in block]
             block.clear()  # or its frames would be held until the next block is whole
-    return found
+
+
+def _in_turn(items: Iterable[Item], *, ahead: int) -> Generator[Item, None, None]:
+    """Iterate over ``items`` as `buffered` does, but with nothing ahead."""
+    yield from items
 
 
 def _shots(
-    frames: Iterator[Frame], info: VideoInfo, search: Search, found: Found, *, span: tuple[int, int], edges: IntArray
+    frames: Generator[Frame, None, None],
+    info: VideoInfo,
+    search: Search,
+    found: Found,
+    *,
+    span: tuple[int, int],
+    edges: IntArray,
 ) -> Iterator[_Shot]:
     """Yield the frames of ``span``, with pictures of those that are searched at full detail in any case."""
     sampled, full = sampled_frames(info, search.every), sampled_frames(info, 2 * search.every)
     borders = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
-    with closing(buffered(frames, ahead=AHEAD)) as ahead:
-        for frame in ahead:
+    with closing(frames):
+        for frame in frames:
             jump = found.finder.add(frame.rgb(width=width, height=height))
             found.numbers.append(frame.index)
             if not span[0] <= frame.index < span[1]:
@@ -163,10 +189,10 @@ def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
         yield block
 
 
-def _looked_ahead(shots: Iterator[_Shot], eye: _Eye) -> Iterator[list[_Shot]]:
+def _looked_ahead(shots: Generator[_Shot, None, None], eye: _Eye) -> Iterator[list[_Shot]]:
     """Yield blocks with what is seen in the frames that are searched at full detail in any case."""
-    with closing(buffered(shots, ahead=AHEAD)) as ahead:
-        for block in _blocks(ahead, eye.info):
+    with closing(shots):
+        for block in _blocks(shots, eye.info):
             eye.look_ahead(block)
             yield block
 

@@ -33,6 +33,9 @@ LARGE = 512 * 1024
 CORES_EACH = 2
 """Cores that a smaller picture has: with one each an analysis is no quicker, and every one takes memory."""
 
+SMALL = 256 * 1024
+"""Pixels up to which it has only one where all pictures are so small, which is quicker and takes little memory."""
+
 
 @dataclass(frozen=True)
 class _Compiled:
@@ -90,7 +93,8 @@ class Network:
         self.name = name
         self.device = device
         self._config = _configuration(threads, precision)
-        self._streams = max(1, (threads or count_cores()) // CORES_EACH)
+        self._cores = threads or count_cores()
+        self._streams = max(1, self._cores // CORES_EACH)
         self._reverse = reverse_channels
         self._core = ov.Core()
         self._compiled: dict[Size | None, _Compiled] = {}
@@ -126,8 +130,11 @@ class Network:
             raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
 
     def prepare(self, *, width: int, height: int) -> None:
-        """Compile the network for images of a size ahead of the first; it may run on others meanwhile."""
-        key = _key(_padded(height, width))
+        """Get ready for images up to a size ahead of the first; the network may run on others meanwhile."""
+        size = _padded(height, width)
+        key = _key(size)
+        if size[0] * size[1] <= SMALL:
+            self._streams = self._cores
         if key is not None and key not in self._compiled:
             compiled = self._compile(key)
             with self._lock:

@@ -120,9 +120,17 @@ class VideoReader:
                 raise VideoError(f"{self._file} was closed; open a new VideoReader")
             return self._cache.get(index) or self._fetch(int(index))
 
-    def another(self) -> VideoReader:
-        """Return another reader of the same file, with a decoder and a cache of its own."""
-        return VideoReader(self._file, info=self.info, threads=self._threads, cache=self._cache.most)
+    def another(self, *, threads: int, share: int = 1) -> VideoReader:
+        """Return another reader of the same file, with a decoder of its own; it keeps a ``share``-th of the frames."""
+        return VideoReader(self._file, info=self.info, threads=threads, cache=self._cache.most // share)
+
+    def rest(self) -> None:
+        """Let go of the decoder and of the frames that are kept; both come again when a frame is asked for."""
+        with self._lock:
+            self._cache.clear()
+            if self._cursor is not None:
+                self._cursor.close()
+                self._cursor = None
 
     def _fetch(self, index: int) -> Frame:
         if self._cursor is None:
@@ -153,10 +161,7 @@ class VideoReader:
         """Close the file and drop the cache; safe to call twice."""
         with self._lock:
             self._closed = True
-            self._cache.clear()
-            if self._cursor is not None:
-                self._cursor.close()
-                self._cursor = None
+            self.rest()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,158 @@
+"""One part of a video through the detector: several of its sections at once, each in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.analysis.appearance import LENGTH
+from redactkit.analysis.checkpoint import Part
+from redactkit.analysis.readers import more_readers
+from redactkit.analysis.sampling import segment_edges
+from redactkit.analysis.scanning import Found, search_frames
+from redactkit.analysis.search import Search
+from redactkit.errors import VideoError
+from redactkit.progress import Update
+from redactkit.streams import side_by_side
+from redactkit.video import VideoReader
+from redactkit.video.parts import LEAD
+
+__all__ = ["scan_alone", "scan_part"]
+
+Span = tuple[int, int]
+
+
+@dataclass
+class _Section:
+    """The frames from ``span[0]`` to ``span[1]``, not included, and what was seen in them."""
+
+    span: Span
+    found: Found = field(default_factory=Found)
+    errors: tuple[str, ...] = ()
+
+    def search(self, reader: VideoReader, search: Search, *, overlap: bool) -> Iterator[list[int]]:
+        """Search the frames and yield the numbers of those that are done.
+
+        A few frames before and after are decoded too, so that cuts are found as in the whole video.
+        """
+        known = len(reader.decode_errors)
+        frames = reader.frames(max(self.span[0] - LEAD, 0), self.span[1] + LEAD)
+        edges = segment_edges(reader.info)
+        yield from search_frames(frames, reader.info, search, self.found, span=self.span, edges=edges, overlap=overlap)
+        self.errors = tuple(reader.decode_errors[known:])
+
+    @property
+    def whole(self) -> bool:
+        """Whether all frames came."""
+        return len(self.found.faces) == self.span[1] - self.span[0]
+
+    @property
+    def cuts(self) -> NDArray[np.int64]:
+        """Frames that start a new shot."""
+        cuts = self.found.cuts
+        return cuts[(cuts >= self.span[0]) & (cuts < self.span[1])]
+
+
+def scan_part(reader: VideoReader, search: Search, span: Span, *, update: Update) -> Part:
+    """Search the frames from ``span[0]`` to ``span[1]``, not included.
+
+    Of its edges so much more is searched that all is found as in the whole video. Sections between two frames at
+    which sampling starts anew are searched at once where there are cores for it, which changes nothing of the outcome.
+    """
+    start, stop = span
+    edges = segment_edges(reader.info)
+    edges = edges[(edges >= edges[edges <= start].max()) & (edges <= edges[edges >= stop].min())]
+    borders = [int(edge) for edge in edges]
+
+    def count(numbers: list[int]) -> int:
+        return sum(start <= number < stop for number in numbers)
+
+    sections = _search_at_once(reader, search, list(pairwise(borders)), count=count, update=update)
+    if sections is None:
+        sections = [_Section((borders[0], borders[-1]))]
+        for numbers in sections[0].search(reader, search, overlap=True):
+            update(count(numbers))
+    return _part(sections, start, stop)
+
+
+def scan_alone(reader: VideoReader, search: Search, span: Span, update: Update) -> Part | None:
+    """Return a part, None if decoding from its keyframe does not give all its frames."""
+    done = 0
+
+    def count(frames: int) -> None:
+        nonlocal done
+        done += frames
+        update(frames)
+
+    try:
+        part = scan_part(reader, search, span, update=count)
+    except VideoError:
+        part = None
+    if part is None or part.searched < span[1] - span[0]:
+        update(-done)
+        return None
+    return part
+
+
+def _search_at_once(
+    reader: VideoReader, search: Search, spans: Sequence[Span], *, count: Callable[[list[int]], int], update: Update
+) -> list[_Section] | None:
+    """Search several sections at once; None if they are better searched in turn, or do not decode by themselves."""
+    sections = [_Section(span) for span in spans]
+    left = iter(sections)
+    done = 0
+    with ExitStack() as stack:
+        readers = [stack.enter_context(other) for other in more_readers(reader, search.detector, tasks=len(sections))]
+        if not readers:
+            return None
+        searching = [_search_next(other, search, left) for other in readers]
+        try:
+            for numbers in stack.enter_context(closing(side_by_side(searching))):
+                done += count(numbers)
+                update(count(numbers))
+        except VideoError:
+            pass
+    if all(section.whole for section in sections):
+        return sections
+    update(-done)
+    return None
+
+
+def _search_next(reader: VideoReader, search: Search, left: Iterator[_Section]) -> Iterator[list[int]]:
+    """Search one section after the other, as long as there are any left and all their frames come."""
+    for section in left:
+        yield from section.search(reader, search, overlap=False)
+        if not section.whole:
+            raise VideoError(f"frames {section.span[0]} to {section.span[1]} do not decode by themselves")
+
+
+def _part(sections: Sequence[_Section], start: int, stop: int) -> Part:
+    faces = {number: each for section in sections for number, each in section.found.faces.items()}
+    seen = {number: each for section in sections for number, each in section.found.searched.items()}
+    looks = {number: each for section in sections for number, each in section.found.appearance.items()}
+    numbers = [number for number in sorted(faces) if start <= number < stop]
+    counts = [len(faces[number]) for number in numbers]
+    unseen = [np.zeros((each, LENGTH), np.uint8) for each in counts]
+    cuts = np.concatenate([section.cuts for section in sections])
+    return Part(
+        start=start,
+        stop=stop,
+        searched=len(numbers),
+        frame=np.repeat(np.array(numbers, np.int64), counts),
+        faces=np.vstack([np.zeros((0, 5)), *(faces[number] for number in numbers)]),
+        seen=np.concatenate(
+            [np.zeros(0, bool)]
+            + [seen.get(number, np.zeros(each, bool)) for number, each in zip(numbers, counts, strict=True)]
+        ),
+        appearance=np.vstack(
+            [np.zeros((0, LENGTH), np.uint8)]
+            + [looks.get(number, none) for number, none in zip(numbers, unseen, strict=True)]
+        ),
+        cuts=cuts[(cuts >= start) & (cuts < stop)],
+        errors=tuple(error for section in sections for error in section.errors),
+    )
