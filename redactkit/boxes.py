@@ -70,12 +70,21 @@ def centers(boxes: ArrayLike) -> FloatArray:
     return array[:, :2] + array[:, 2:] / 2
 
 
+def _areas(corners: FloatArray) -> FloatArray:
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1])
+
+
 def _intersections(a: FloatArray, b: FloatArray) -> FloatArray:
     left_top = np.maximum(a[:, None, :2], b[None, :, :2])
     right_bottom = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.clip(right_bottom - left_top, 0, None)
-    areas: FloatArray = np.prod(sides, axis=2)
-    return areas
+    sides = np.maximum(right_bottom - left_top, 0)
+    return np.asarray(sides[..., 0] * sides[..., 1])
+
+
+def _shares(shared: FloatArray, union: FloatArray) -> FloatArray:
+    share: FloatArray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return share
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> FloatArray:
@@ -98,10 +107,7 @@ def iou(a: ArrayLike, b: ArrayLike) -> FloatArray:
     """
     first, second = to_corners(a), to_corners(b)
     shared = _intersections(first, second)
-    areas = [np.prod(np.clip(c[:, 2:] - c[:, :2], 0, None), axis=1) for c in (first, second)]
-    union = areas[0][:, None] + areas[1][None, :] - shared
-    share: FloatArray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return share
+    return _shares(shared, _areas(first)[:, None] + _areas(second)[None, :] - shared)
 
 
 def suppress(boxes: ArrayLike, scores: ArrayLike, *, overlap: float = 0.3) -> NDArray[np.intp]:
@@ -125,13 +131,15 @@ def suppress(boxes: ArrayLike, scores: ArrayLike, *, overlap: float = 0.3) -> ND
     [1, 2]
     """
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    ranked = as_boxes(boxes)[order]
-    left = np.arange(len(ranked))
+    corners = to_corners(as_boxes(boxes)[order])
+    areas = _areas(corners)
+    left = np.arange(len(order))
     kept = []
     while len(left):
-        kept.append(left[0])
-        rest = left[1:]
-        left = rest[iou(ranked[left[:1]], ranked[rest])[0] < overlap]
+        best, rest = left[0], left[1:]
+        kept.append(best)
+        shared = _intersections(corners[best][None], corners[rest])[0]
+        left = rest[_shares(shared, areas[best] + areas[rest] - shared) < overlap]
     return order[np.array(kept, np.intp)]
 
 

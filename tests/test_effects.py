@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from redactkit.effects import KINDS, Effect, PixelLayout, get_kind, swatches
 from redactkit.effects.grids import grid_shape
 from redactkit.effects.regions import find_regions
-from redactkit.effects.surroundings import find_rim, side_means
+from redactkit.effects.surroundings import find_rims, side_means
 from redactkit.errors import OptionError, TableError
 
 HIDING = [name for name, kind in KINDS.items() if not kind.cosmetic]
@@ -242,9 +242,9 @@ def test_means_along_a_side_are_those_of_its_parts_and_of_no_pixel_that_is_hidde
         width=160,
         frame=0,
     )
-    hidden = [each.slices(0, 0) for each in (region, other)]
-    above, right, below, left = find_rim(region, hidden, shift=(0, 0), height=120, width=160)
-    means = side_means([above, right, below, left], [plane, 255 - plane])
+    hidden = np.array([each.edges(0, 0) for each in (region, other)])
+    rim = find_rims(hidden[:1], hidden=hidden, height=120, width=160)
+    means = side_means([plane, 255 - plane], [rim, rim]).reshape(2, 4, -1)
     assert np.isnan(means[:, 1, :8]).all(), "the other face's pixels"
     shares = np.array([1, 1, 0.5])  # 30 pixels in 12 parts
     assert means[0, 1, 8] == pytest.approx((plane[60:63, 90:92].T * shares).sum() / 5, abs=1e-3)

@@ -22,7 +22,7 @@ from redactkit.effects.kinds import BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
 from redactkit.effects.outline import draw_outline
 from redactkit.effects.regions import Region, find_regions
-from redactkit.effects.surroundings import NODES, blend_into, find_rim, membranes, side_means
+from redactkit.effects.surroundings import NODES, Strip, blend_into, find_rims, membranes, side_means
 from redactkit.errors import OptionError
 
 __all__ = ["HOLD", "Effect"]
@@ -158,11 +158,11 @@ class Effect:
         held = [self._held[region.key] for region in regions]
         if look == "blocks":
             return held
-        inside = [
-            [cells_at_nodes(cells, region, nodes=NODES) for cells in each]
-            for region, each in zip(regions, held, strict=True)
-        ]
-        return [[*each] for each in refine_nodes(blend_into(around, np.array(inside)), planes[0].dtype)]
+        inside = np.empty_like(around)
+        for place, region, each in zip(inside, regions, held, strict=True):
+            for number, cells in enumerate(each):
+                place[number] = cells_at_nodes(cells, region, nodes=NODES)
+        return [[*each] for each in refine_nodes(blend_into(around, inside), planes[0].dtype)]
 
     def _cells(self, planes: Sequence[Plane], region: Region, around: Cells) -> list[Cells]:
         """Return the cells of every plane; where the kind keeps no chroma, the mean of that around the box."""
@@ -175,18 +175,17 @@ class Effect:
 
         The result has shape (regions, planes, NODES, NODES).
         """
-        sides = []
+        strips: list[list[Strip]] = []
         for number in range(min(2, len(planes))):
             height, width = planes[number].shape
             shift = self.layout.shift(number)
-            taken = [other.slices(*shift) for other in hidden]
-            rims = [find_rim(region, taken, shift=shift, height=height, width=width) for region in regions]
-            of_planes = planes[1:] if number else planes[:1]
-            sides.append(side_means([strip for rim in rims for strip in rim], of_planes).reshape(-1, 4, NODES))
+            boxes, taken = (np.array([region.edges(*shift) for region in each]) for each in (regions, hidden))
+            rims = find_rims(boxes, hidden=taken, height=height, width=width)
+            strips += [rims] * (len(planes) - 1 if number else 1)
+        sides = side_means(planes, strips).reshape(-1, 4, NODES)
         gray = (self.layout.black + self.layout.white) / 2
         empty = np.repeat([gray, *[self.layout.neutral] * (len(planes) - 1)], len(regions))
-        nodes = membranes(np.concatenate(sides), empty=empty)
-        return nodes.reshape(len(planes), len(regions), NODES, NODES).swapaxes(0, 1)
+        return membranes(sides, empty=empty).reshape(len(planes), len(regions), NODES, NODES).swapaxes(0, 1)
 
     def _sample(self, plane: Plane, number: int, region: Region) -> Cells:
         shape = self._grid_shape(region.box, number)

@@ -45,10 +45,14 @@ class Region:
         """The face that the box belongs to."""
         return self.key[0]
 
+    def edges(self, shift_x: int, shift_y: int) -> tuple[int, int, int, int]:
+        """Return the first row and the one after the last, then the same of columns, in a plane subsampled so."""
+        return self.top >> shift_y, -(-self.bottom >> shift_y), self.left >> shift_x, -(-self.right >> shift_x)
+
     def slices(self, shift_x: int, shift_y: int) -> tuple[slice, slice]:
         """Return rows and columns in a plane that is subsampled by ``2 ** shift``."""
-        rows = slice(self.top >> shift_y, -(-self.bottom >> shift_y))
-        return rows, slice(self.left >> shift_x, -(-self.right >> shift_x))
+        top, bottom, left, right = self.edges(shift_x, shift_y)
+        return slice(top, bottom), slice(left, right)
 
 
 def find_regions(

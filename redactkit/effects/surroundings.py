@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from redactkit.effects.grids import Cells
 from redactkit.effects.layout import Plane
-from redactkit.effects.regions import Region
 
-__all__ = ["NODES", "Strip", "blend_into", "find_rim", "membranes", "side_means"]
+__all__ = ["NODES", "Strip", "blend_into", "find_rims", "membranes", "side_means"]
+
+IntArray = NDArray[np.int64]
 
 NODES = 12
 """Nodes of the membrane along each side of a box."""
 
 _RIM_SHARE = 0.04
 _LEAST = 1e-3
+_FEW = 1024
+"""Pixels up to which NumPy takes means quicker than OpenCV, which also hands the interpreter to other threads."""
+
 _PARTS = np.arange(NODES)
 
 
@@ -37,26 +41,32 @@ class Strip(NamedTuple):
     allowed: NDArray[np.float32] | None
 
 
-def side_means(strips: Sequence[Strip], planes: Sequence[Plane]) -> NDArray[np.float64]:
-    """Return the mean of each of NODES parts along every strip in planes of one size.
+def side_means(planes: Sequence[Plane], strips: Sequence[Sequence[Strip]]) -> NDArray[np.float64]:
+    """Return the mean of each of NODES parts along strips.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray
+    strips : sequence of sequence of Strip
+        Those in each plane.
 
     Returns
     -------
-    ndarray of shape (planes, strips, NODES)
+    ndarray of shape (strips of all planes, NODES)
         NaN for parts without pixels.
     """
-    lengths = np.array([strip.length for strip in strips], np.int64)
-    means = np.full((len(planes), len(strips), NODES), np.nan)
-    shown = [strip for strip in strips if strip.length]
-    if not shown:
+    each = [(plane, strip) for plane, own in zip(planes, strips, strict=True) for strip in own]
+    lengths = np.array([strip.length for _, strip in each], np.int64)
+    means = np.full((len(each), NODES), np.nan)
+    if not lengths.any():
         return means
-    profiles = np.stack([np.concatenate([_profile(plane, strip) for strip in shown]) for plane in planes])
-    means[:, lengths > 0] = _part_means(profiles, lengths[lengths > 0])
-    cut = [number for number, strip in enumerate(strips) if strip.length and strip.allowed is not None]
+    profiles = np.concatenate([_profile(plane, strip) for plane, strip in each if strip.length])
+    means[lengths > 0] = _part_means(profiles, lengths[lengths > 0])
+    cut = [number for number, (_, strip) in enumerate(each) if strip.allowed is not None]
     if cut:
-        allowed = [_across(strip.allowed, strip.axis) for strip in strips if strip.length and strip.allowed is not None]
-        share = _part_means(np.concatenate(allowed)[None], lengths[cut])
-        means[:, cut] = np.where(share > _LEAST, means[:, cut] / np.maximum(share, _LEAST), np.nan)
+        allowed = [_across(strip.allowed, strip.axis) for _, strip in each if strip.allowed is not None]
+        share = _part_means(np.concatenate(allowed), lengths[cut])
+        means[cut] = np.where(share > _LEAST, means[cut] / np.maximum(share, _LEAST), np.nan)
     return means
 
 
@@ -67,55 +77,69 @@ def _profile(plane: Plane, strip: Strip) -> NDArray[np.float32]:
 
 
 def _across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
+    if pixels.size <= _FEW:
+        return np.asarray(np.add.reduce(pixels, axis=axis, dtype=np.float32) / np.float32(pixels.shape[axis]))
     import cv2  # costs a tenth of a second to import
 
     return np.asarray(cv2.reduce(pixels, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
 def _part_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the means of NODES equal parts of each of the stretches that follow one another in rows of values.
+    """Return the means of NODES equal parts of each of the stretches that follow one another in a row of values.
 
-    A value that lies in two parts counts in both by its shares. The result has shape (rows, stretches, NODES).
+    A value that lies in two parts counts in both by its shares. The result has shape (stretches, NODES).
     """
-    sums = np.zeros((len(profiles), profiles.shape[1] + 1))
-    np.cumsum(profiles, axis=1, dtype=np.float64, out=sums[:, 1:])
+    sums = np.zeros(len(profiles) + 1)
+    np.cumsum(profiles, dtype=np.float64, out=sums[1:])
     ends = np.cumsum(lengths)
     edges = (ends - lengths)[:, None] + lengths[:, None] * (np.arange(NODES + 1) / NODES)
-    whole = np.minimum(edges.astype(np.int64), profiles.shape[1] - 1)
-    until = sums[:, whole] + (edges - whole) * profiles[:, whole]
-    return np.asarray(np.diff(until, axis=2) * (NODES / lengths[:, None]))
+    whole = np.minimum(edges.astype(np.int64), len(profiles) - 1)
+    until = sums[whole] + (edges - whole) * profiles[whole]
+    return np.asarray(np.diff(until, axis=1) * (NODES / lengths[:, None]))
 
 
-def find_rim(
-    region: Region, taken: Sequence[tuple[slice, slice]], *, shift: tuple[int, int], height: int, width: int
-) -> list[Strip]:
-    """Return the strips above, right of, below and left of ``region`` in a plane of the size given.
+def find_rims(boxes: IntArray, *, hidden: IntArray, height: int, width: int) -> list[Strip]:
+    """Return the strips above, right of, below and left of each box in a plane of the size given.
 
     Parameters
     ----------
-    region : Region
-    taken : sequence of (slice, slice)
-        Rows and columns of all redacted boxes of the frame in that plane; their pixels are never used.
-    shift : tuple of int
-        Base-2 logarithm of the plane's subsampling, across and down.
+    boxes : ndarray of shape (N, 4)
+        First row and the one after the last, first column and the one after the last.
+    hidden : ndarray of shape (M, 4)
+        The same of all redacted boxes of the frame; their pixels are never used.
     height, width : int
         Size of the plane.
     """
-    rows, columns = region.slices(*shift)
-    high, wide = _rim_width(rows), _rim_width(columns)
-    around = (
-        slice(max(0, rows.start - high), rows.stop + high),
-        slice(max(0, columns.start - wide), columns.stop + wide),
-    )
-    places = [
-        (slice(around[0].start, rows.start), columns, 0),
-        (rows, slice(columns.stop, min(width, around[1].stop)), 1),
-        (slice(rows.stop, min(height, around[0].stop)), columns, 0),
-        (rows, slice(around[1].start, columns.start), 1),
+    top, bottom, left, right = boxes.T
+    high, wide = (np.maximum(2, np.rint(_RIM_SHARE * side)).astype(np.int64) for side in (bottom - top, right - left))
+    above, below = np.maximum(top - high, 0), np.minimum(bottom + high, height)
+    before, after = np.maximum(left - wide, 0), np.minimum(right + wide, width)
+    sides = [
+        (above, top, left, right),
+        (top, bottom, right, after),
+        (bottom, below, left, right),
+        (top, bottom, before, left),
     ]
-    own = (rows, columns)
-    near = [part for part in taken if part != own and _meet(part[0], around[0]) and _meet(part[1], around[1])]
-    return [_strip(down, across, axis, near) for down, across, axis in places]
+    places = np.array(sides).transpose(2, 0, 1).reshape(-1, 4)
+    before = (places[:, None, ::2] < hidden[:, 1::2]).all(axis=2)
+    after = (hidden[:, ::2] < places[:, None, 1::2]).all(axis=2)
+    near = [hidden[meets] for meets in np.logical_and(before, after)]
+    return [_strip(place, number % 2, near[number]) for number, place in enumerate(places.tolist())]
+
+
+def _strip(place: list[int], axis: int, hidden: IntArray) -> Strip:
+    """Return the strip of some rows and columns, of which boxes are ``hidden``."""
+    top, bottom, left, right = place
+    down, across = bottom - top, right - left
+    rows, columns = slice(top, bottom), slice(left, right)
+    if down <= 0 or across <= 0:
+        return Strip(rows, columns, axis, 0, None)
+    allowed = None
+    if len(hidden):
+        allowed = np.ones((down, across), dtype=np.float32)
+        for first, last, start, stop in np.maximum(hidden - [top, top, left, left], 0).tolist():
+            allowed[first:last, start:stop] = 0
+    return Strip(rows, columns, axis, down if axis else across, allowed)
 
 
 def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cells:
@@ -148,32 +172,6 @@ def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cell
 def blend_into(surroundings: Cells, inside: Cells) -> Cells:
     """Return the nodes of ``inside`` running out into those of ``surroundings`` towards the border."""
     return np.asarray(surroundings + (inside - surroundings) * _blend_shares(), dtype=np.float32)
-
-
-def _rim_width(side: slice) -> int:
-    length: int = side.stop - side.start
-    return max(2, round(length * _RIM_SHARE))
-
-
-def _strip(rows: slice, columns: slice, axis: int, taken: Sequence[tuple[slice, slice]]) -> Strip:
-    down, across = rows.stop - rows.start, columns.stop - columns.start
-    length = 0 if min(down, across) <= 0 else down if axis else across
-    near = [part for part in taken if length and _meet(part[0], rows) and _meet(part[1], columns)]
-    if not near:
-        return Strip(rows, columns, axis, length, None)
-    allowed = np.ones((down, across), dtype=np.float32)
-    for part in near:
-        allowed[_within(part[0], rows), _within(part[1], columns)] = 0
-    return Strip(rows, columns, axis, length, allowed)
-
-
-def _meet(first: slice, second: slice) -> bool:
-    return bool(first.start < second.stop and second.start < first.stop)
-
-
-def _within(part: slice, whole: slice) -> slice:
-    """Return ``part`` counted from the start of ``whole``, cut to it."""
-    return slice(max(0, part.start - whole.start), max(0, part.stop - whole.start))
 
 
 def _mean_of_known(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
