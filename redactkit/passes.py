@@ -13,7 +13,7 @@ from redactkit.detectors import Detector
 from redactkit.errors import OptionError
 from redactkit.files import check_output
 from redactkit.formats import Preset, read_preset
-from redactkit.memory import give_back, large_blocks_apart
+from redactkit.memory import give_back
 from redactkit.progress import ProgressLike
 from redactkit.redaction import RedactionReport, default_output, prepare, redact, write_redacted
 from redactkit.resources import sample_path
@@ -21,7 +21,6 @@ from redactkit.resources import sample_path
 __all__ = ["combined", "demo", "run_preset", "start_lab"]
 
 _STANDARD_DEFINITION = 640
-_NETWORK = 8 << 20  # bytes of what a network holds between its layers, larger than any picture that comes and goes
 
 
 def combined(
@@ -60,10 +59,9 @@ def combined(
     >>> combined("lobby.mp4", blur="High")  # doctest: +SKIP
     """
     target = check_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
-    with large_blocks_apart(_NETWORK):
-        annotations = analyze(
-            video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
-        )
+    annotations = analyze(
+        video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
+    )
     give_back()  # what the detector took
     prepared = prepare(video, annotations, info=annotations.video, **{"smart_copy": True, **blurring})
     return write_redacted(prepared, target, overwrite=overwrite, progress=progress)

@@ -17,7 +17,7 @@ from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.files import make_private, sweep_parts
 from redactkit.formats import write_annotations
-from redactkit.memory import few_arenas
+from redactkit.memory import few_arenas, give_back, large_blocks_apart
 from redactkit.progress import ProgressLike
 from redactkit.tables import as_decisions
 from redactkit.video import VideoReader, probe
@@ -61,6 +61,7 @@ def find_annotations(video: str | Path, *folders: str | Path) -> Path:
 
 
 @opencv_in_one_thread()
+@large_blocks_apart()
 def analyze(
     video: str | Path,
     *,
@@ -121,6 +122,7 @@ def analyze(
         _check_folder(source, folder, overwrite=overwrite)
     with VideoReader(source, info=probe(source), cache=CACHE) as reader:
         search = settle_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
+        give_back()  # what the network took while it was compiled
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
         found = scan(reader, search, keep=keep, part_frames=part_frames, progress=progress)
