@@ -1,16 +1,17 @@
 import importlib
+import threading
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from redactkit.analysis import analyze, detection, sampling
+from redactkit.analysis import analyze, detection, readers, sampling
 from redactkit.analysis.appearance import LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, Part, checkpoint_folder
 from redactkit.analysis.cuts import CutFinder
 from redactkit.analysis.detection import detect
 from redactkit.analysis.sampling import segment_edges
-from redactkit.errors import OptionError, PassCancelled, VideoError
+from redactkit.errors import DetectorError, OptionError, PassCancelled, VideoError
 from redactkit.media import VideoInfo
 from redactkit.video import VideoReader, probe
 from redactkit.video.parts import LEAD, SEGMENT, split_frames
@@ -34,6 +35,30 @@ class Brightest:
     def _box(self, image):
         y, x = np.unravel_index(image[::4, ::4, 0].argmax(), image[::4, ::4, 0].shape)
         return np.array([[x * 4, y * 4, 24, 24, 0.5 + image.mean() / 1000]], float)
+
+
+class Threaded(Brightest):
+    """The same for several threads, which waits until as many as are expected have been in it at once."""
+
+    bears_threads = True
+
+    def __init__(self, expected=1, last=10**9):
+        super().__init__()
+        self.inside, self.most, self.expected, self.last = 0, 0, expected, last
+        self.changed = threading.Condition()
+
+    def __call__(self, images):
+        with self.changed:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most >= self.expected, timeout=30)
+            if self.seen > self.last:
+                raise DetectorError("no more")
+        found = super().__call__(images)
+        with self.changed:
+            self.inside -= 1
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +239,50 @@ def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path,
         scan = detect(Unseekable(), detector=Brightest(), keep=tmp_path, progress=lambda *step: steps.append(step))
     equal(scan, whole)
     assert steps[-1] == ("analyze", 120, 120)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch, workers):
+    with VideoReader(clip) as reader:
+        monkeypatch.setattr(sampling, "SEGMENT", PART)
+        monkeypatch.setattr(readers, "count_cores", lambda: 1)
+        whole = detect(reader, detector=Threaded(), progress=False)
+        monkeypatch.setattr(readers, "count_cores", lambda: workers)
+        together = Threaded(workers)
+        steps = []
+        equal(detect(reader, detector=together, progress=lambda *step: steps.append(step)), whole)
+    assert together.most == workers, "the sections were not searched at once"
+    assert steps[-1] == ("analyze", 120, 120)
+    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
+
+
+def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypatch):
+    monkeypatch.setattr(sampling, "SEGMENT", PART)
+    with VideoReader(clip) as reader:
+        monkeypatch.setattr(readers, "count_cores", lambda: 1)
+        whole = detect(reader, detector=Threaded(), progress=False)
+        monkeypatch.setattr(readers, "count_cores", lambda: 2)
+        here = VideoReader.frames_here
+
+        def lossy(self, start, stop):
+            return (frame for frame in here(self, start, stop) if frame.index != 70)
+
+        monkeypatch.setattr(VideoReader, "frames_here", lossy)
+        steps = []
+        equal(detect(reader, detector=Threaded(), progress=lambda *step: steps.append(step)), whole)
+    assert steps[-1] == ("analyze", 120, 120)
+    assert min(done for _, done, _ in steps) == 0
+
+
+def test_detect_in_sections_at_once_can_be_cancelled_and_fails_with_the_detector(clip, monkeypatch):
+    monkeypatch.setattr(sampling, "SEGMENT", PART)
+    monkeypatch.setattr(readers, "count_cores", lambda: 2)
+    with VideoReader(clip) as reader:
+        with pytest.raises(PassCancelled):
+            detect(reader, detector=Threaded(), progress=stop_after(30))
+        with pytest.raises(DetectorError, match="no more"):
+            detect(reader, detector=Threaded(last=20), progress=False)
+    assert not [thread for thread in threading.enumerate() if thread.name == "redactkit-buffered"]
 
 
 def test_detect_names_each_decoding_fault_once(clip, short_parts):

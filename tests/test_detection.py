@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def short(reader, frames):
     """The first frames of a video, as a reader of its own."""
 
     class Short:
-        info = reader.info
+        info = replace(reader.info, path=None)
         decode_errors = ()
 
         frame_at = reader.frame_at

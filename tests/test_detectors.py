@@ -181,6 +181,14 @@ def test_centerface_gets_ready_for_a_large_size_ahead(centerface):
     assert centerface._network._compiled[736, 1280] is ready, "it was compiled once more"
 
 
+def test_centerface_finds_the_same_when_it_is_ready_for_small_pictures_alone(centerface, portrait):
+    pictures = [portrait, portrait[:256, :256], portrait[:320]]
+    ready = load_detector(threads=2)
+    ready.prepare(width=640, height=352)
+    for found, before in zip(ready(pictures), centerface(pictures), strict=True):
+        np.testing.assert_array_equal(found, before)
+
+
 def test_centerface_releases_memory_and_goes_on(centerface, portrait):
     image = np.tile(portrait, (2, 2, 1))
     (before,) = centerface([image])

@@ -270,14 +270,16 @@ def test_refine_keeps_the_schema():
 
 @pytest.mark.parametrize("cores", [1, 2])
 def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
-    monkeypatch.setattr("redactkit.analysis.refine.count_cores", lambda: cores)
+    monkeypatch.setattr("redactkit.analysis.readers.count_cores", lambda: cores)
     table = as_detections(rows([*range(5), *range(12, 18), *range(45, 50), *range(75, 80)]))
     moving = film(80)
-    readers = [moving]
+    readers, rests = [], []
     moving.info = replace(moving.info, path=Path("film"))
-    moving.another = lambda: readers.append(Twin(moving)) or readers[-1]
+    moving.another = lambda **how: readers.append((Twin(moving), how)) or readers[-1][0]
+    moving.rest = lambda: rests.append(True)
     found = refine(moving, table, detector=Blind(), options=WalkOptions(unseen=0.1))
-    assert len(readers) == cores
+    assert [how for _, how in readers] == [{"threads": 1, "share": cores}] * (cores if cores > 1 else 0)
+    assert len(rests) == (cores > 1), "the frames it keeps are held for nobody"
     assert found.equals(refine(film(80), table, detector=blind, options=WalkOptions(unseen=0.1)))
 
 

@@ -83,6 +83,26 @@ def test_stepping_back_seeks_ever_less_often(tmp_path: Path, monkeypatch: pytest
     assert len(sought) <= 6, f"frames 199 to 100 were sought at {sought}"
 
 
+def test_frames_here_are_the_right_ones_forwards_and_back(source: Path) -> None:
+    with VideoReader(source) as reader:
+        wanted = [frame.rgb() for frame in reader.frames()]
+        for start, stop in [(3, 9), (12, 20), (5, 8), (0, 4), (len(wanted) - 2, len(wanted) + 5)]:
+            frames = list(reader.frames_here(start, stop))
+            assert [frame.index for frame in frames] == [*range(start, min(stop, len(wanted)))]
+            for frame in frames:
+                np.testing.assert_array_equal(frame.rgb(), wanted[frame.index])
+        np.testing.assert_array_equal(reader.frame_at(6).rgb(), wanted[6])
+
+
+def test_a_reader_that_rested_goes_on(tmp_path: Path) -> None:
+    with VideoReader(make(tmp_path / "clip.mp4", Clip(frames=20))) as reader:
+        before = reader.frame_at(7).rgb()
+        reader.rest()
+        np.testing.assert_array_equal(reader.frame_at(7).rgb(), before)
+        with reader.another(threads=1, share=2) as other:
+            np.testing.assert_array_equal(other.frame_at(7).rgb(), before)
+
+
 def test_frame_at_refuses_numbers_that_are_no_frame(tmp_path: Path) -> None:
     with VideoReader(make(tmp_path / "a.mp4", Clip(frames=2))) as reader:
         for index in (-1, 2):

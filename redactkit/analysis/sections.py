@@ -35,15 +35,17 @@ class _Section:
     found: Found = field(default_factory=Found)
     errors: tuple[str, ...] = ()
 
-    def search(self, reader: VideoReader, search: Search, *, overlap: bool) -> Iterator[list[int]]:
+    def search(self, reader: VideoReader, search: Search, *, alone: bool) -> Iterator[list[int]]:
         """Search the frames and yield the numbers of those that are done.
 
-        A few frames before and after are decoded too, so that cuts are found as in the whole video.
+        A few frames before and after are decoded too, so that cuts are found as in the whole video. Where this is the
+        only section under way, decoding goes ahead of the search.
         """
         known = len(reader.decode_errors)
-        frames = reader.frames(max(self.span[0] - LEAD, 0), self.span[1] + LEAD)
+        read = reader.frames if alone else reader.frames_here
+        frames = read(max(self.span[0] - LEAD, 0), self.span[1] + LEAD)
         edges = segment_edges(reader.info)
-        yield from search_frames(frames, reader.info, search, self.found, span=self.span, edges=edges, overlap=overlap)
+        yield from search_frames(frames, reader.info, search, self.found, span=self.span, edges=edges, overlap=alone)
         self.errors = tuple(reader.decode_errors[known:])
 
     @property
@@ -75,7 +77,7 @@ def scan_part(reader: VideoReader, search: Search, span: Span, *, update: Update
     sections = _search_at_once(reader, search, list(pairwise(borders)), count=count, update=update)
     if sections is None:
         sections = [_Section((borders[0], borders[-1]))]
-        for numbers in sections[0].search(reader, search, overlap=True):
+        for numbers in sections[0].search(reader, search, alone=True):
             update(count(numbers))
     return _part(sections, start, stop)
 
@@ -126,7 +128,7 @@ def _search_at_once(
 def _search_next(reader: VideoReader, search: Search, left: Iterator[_Section]) -> Iterator[list[int]]:
     """Search one section after the other, as long as there are any left and all their frames come."""
     for section in left:
-        yield from section.search(reader, search, overlap=False)
+        yield from section.search(reader, search, alone=False)
         if not section.whole:
             raise VideoError(f"frames {section.span[0]} to {section.span[1]} do not decode by themselves")
 

@@ -103,6 +103,20 @@ class VideoReader:
         finally:
             cursor.close()
 
+    def frames_here(self, start: int, stop: int) -> Iterator[Frame]:
+        """Yield what `frames` yields, with the decoder of `frame_at`: it goes on from where it stands, or seeks.
+
+        For who has the reader to himself until the iteration is over.
+
+        Raises
+        ------
+        VideoError
+            As of `frames`.
+        """
+        with self._lock:
+            cursor = self._open_cursor()
+        yield from _range_of(cursor, start, min(stop, self.info.frame_count))
+
     def frame_at(self, index: int) -> Frame:
         """Return frame ``index``.
 
@@ -116,9 +130,7 @@ class VideoReader:
         if not 0 <= index < self.info.frame_count:
             raise OptionError(f"frame must be 0 to {self.info.frame_count - 1}, got {index} ({self._file})")
         with self._lock:
-            if self._closed:
-                raise VideoError(f"{self._file} was closed; open a new VideoReader")
-            return self._cache.get(index) or self._fetch(int(index))
+            return self._cache.get(index) or self._fetch(self._open_cursor(), int(index))
 
     def another(self, *, threads: int, share: int = 1) -> VideoReader:
         """Return another reader of the same file, with a decoder of its own; it keeps a ``share``-th of the frames."""
@@ -132,11 +144,15 @@ class VideoReader:
                 self._cursor.close()
                 self._cursor = None
 
-    def _fetch(self, index: int) -> Frame:
+    def _open_cursor(self) -> Cursor:
+        if self._closed:
+            raise VideoError(f"{self._file} was closed; open a new VideoReader")
         if self._cursor is None:
             threads = self._threads or int(np.clip(count_cores() + 1, *_THREADS))
             self._cursor = Cursor(self._file, self.info, self._log, threads=threads)
-        cursor = self._cursor
+        return self._cursor
+
+    def _fetch(self, cursor: Cursor, index: int) -> Frame:
         ahead = index - cursor.position
         if not 0 <= ahead <= _AHEAD:
             cursor.go_on_to(index)
