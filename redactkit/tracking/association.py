@@ -138,11 +138,11 @@ def _assign_frame(
     free = np.ones(len(tracks.row), bool)
     taken = np.zeros(len(here), bool)
     pairs: list[tuple[IntArray, IntArray]] = []
-    for group in (np.flatnonzero(sure), np.flatnonzero(~sure)):
+    for (group,) in (sure.nonzero(), (~sure).nonzero()):
         if not len(group) and pairs:
             continue
-        open_tracks = np.flatnonzero(free)
-        track, box = _assign(cost[np.ix_(open_tracks, group)])
+        (open_tracks,) = free.nonzero()
+        track, box = _assign(cost[open_tracks[:, None], group])
         pairs.append((open_tracks[track], group[box]))
         free[pairs[-1][0]] = False
         taken[pairs[-1][1]] = True
