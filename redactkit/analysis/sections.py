@@ -26,6 +26,9 @@ __all__ = ["scan_alone", "scan_part"]
 
 Span = tuple[int, int]
 
+PIXELS = 1280 * 720
+"""Of a frame, up to which sections are searched at once: larger ones take more memory so, and hardly less time."""
+
 
 @dataclass
 class _Section:
@@ -105,6 +108,8 @@ def _search_at_once(
     reader: VideoReader, search: Search, spans: Sequence[Span], *, count: Callable[[list[int]], int], update: Update
 ) -> list[_Section] | None:
     """Search several sections at once; None if they are better searched in turn, or do not decode by themselves."""
+    if reader.info.width * reader.info.height > PIXELS:
+        return None
     sections = [_Section(span) for span in spans]
     left = iter(sections)
     done = 0
