@@ -1,16 +1,18 @@
 import importlib
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from redactkit.analysis import analyze, detection, readers, sampling
+from redactkit.analysis import analyze, detection, readers, sampling, scanning
 from redactkit.analysis.appearance import LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, Part, checkpoint_folder
 from redactkit.analysis.cuts import CutFinder
 from redactkit.analysis.detection import detect
 from redactkit.analysis.sampling import segment_edges
+from redactkit.analysis.search import plan_search
 from redactkit.errors import DetectorError, OptionError, PassCancelled, VideoError
 from redactkit.media import VideoInfo
 from redactkit.video import VideoReader, probe
@@ -254,6 +256,25 @@ def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch,
     assert together.most == workers, "the sections were not searched at once"
     assert steps[-1] == ("analyze", 120, 120)
     assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
+
+
+@pytest.mark.parametrize("part", [40, 50])
+def test_blocks_of_a_part_are_those_of_the_whole(clip, monkeypatch, part):
+    """Which frames are searched lightly depends on those beside them in a block."""
+    monkeypatch.setattr(sampling, "SEGMENT", part)
+    with VideoReader(clip) as reader:
+        search = replace(plan_search(reader.info, detector=Brightest()), every=0.12)
+        edges = segment_edges(reader.info)
+
+        def blocks(start, stop):
+            frames = reader.frames(max(start - LEAD, 0), stop + LEAD)
+            shots = scanning._shots(frames, reader.info, search, scanning.Found(), span=(start, stop), edges=edges)
+            return [[shot.frame.index for shot in block] for block in scanning._blocks(shots, reader.info)]
+
+        whole = blocks(0, reader.info.frame_count)
+        parts = [block for start, stop in pairwise(edges.tolist()) for block in blocks(start, stop)]
+    assert len(edges) > 3
+    assert parts == whole
 
 
 def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypatch):

@@ -83,13 +83,14 @@ class _Gap:
 
 @dataclass
 class _Shot:
-    """A frame on its way: whether sampling starts anew with it, and whether it is searched in any case.
+    """A frame on its way: whether sampling starts anew with it, or after it, and whether it is searched in any case.
 
     ``image`` is a picture of it where the search is certain to be at full detail, and ``seen`` what was found so.
     """
 
     frame: Frame
     fresh: bool
+    last: bool
     sampled: bool
     image: Image | None
     seen: Seen | None = None
@@ -165,9 +166,9 @@ def _shots(
                 continue
             fresh = first or jump or frame.index in borders
             first = False
-            edge = fresh or frame.index + 1 in borders
-            image = _image(frame, search.looks[0]) if edge or full[frame.index] else None
-            yield _Shot(frame, fresh, bool(edge or sampled[frame.index]), image)
+            last = frame.index + 1 in borders
+            image = _image(frame, search.looks[0]) if fresh or last or full[frame.index] else None
+            yield _Shot(frame, fresh, last, bool(fresh or last or sampled[frame.index]), image)
 
 
 def _image(frame: Frame, look: Look) -> Image:
@@ -175,14 +176,17 @@ def _image(frame: Frame, look: Look) -> Image:
 
 
 def _blocks(shots: Iterator[_Shot], info: VideoInfo) -> Iterator[list[_Shot]]:
-    """Yield runs of frames that end with one that is searched: a few of those, or as many frames as may be held."""
+    """Yield runs of frames that end with one that is searched: a few of those, or as many frames as may be held.
+
+    They end where sampling starts anew too, so that parts of a video are divided as the whole is.
+    """
     most = max(2, HELD_BYTES // max(2 * info.width * info.height, 1))
     block: list[_Shot] = []
     searched = 0
     for shot in shots:
         block.append(shot)
         searched += shot.sampled
-        if shot.sampled and (searched >= BATCH or len(block) >= most):
+        if shot.last or (shot.sampled and (searched >= BATCH or len(block) >= most)):
             yield block
             block, searched = [], 0
     if block:

@@ -132,7 +132,7 @@ class VideoReader:
         with self._lock:
             return self._cache.get(index) or self._fetch(self._open_cursor(), int(index))
 
-    def another(self, *, threads: int, share: int = 1) -> VideoReader:
+    def another(self, *, threads: int, share: int) -> VideoReader:
         """Return another reader of the same file, with a decoder of its own; it keeps a ``share``-th of the frames."""
         return VideoReader(self._file, info=self.info, threads=threads, cache=self._cache.most // share)
 
