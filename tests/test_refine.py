@@ -283,6 +283,20 @@ def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
     assert found.equals(refine(film(80), table, detector=blind, options=WalkOptions(unseen=0.1)))
 
 
+def test_refine_hands_all_walks_after_a_keyframe_to_one_reader(monkeypatch):
+    monkeypatch.setattr("redactkit.analysis.readers.count_cores", lambda: 2)
+    spans = [range(20 * start + first, 20 * start + first + 4) for start in range(8) for first in (3, 10)]
+    table = as_detections(rows([frame for span in spans for frame in span], at=lambda frame: (20, 20)))
+    still = Film([GROUND] * 160)
+    still.info = replace(still.info, path=Path("film"), keyframes=np.arange(0, 160, 20))
+    readers = []
+    still.another = lambda **_: readers.append(Twin(still)) or readers[-1]
+    still.rest = lambda: None
+    refine(still, table, detector=Blind(), options=WalkOptions(unseen=0.1))
+    groups = [{frame // 20 for frame in reader.asked if frame % 20 not in (0, 1, 18, 19)} for reader in readers]
+    assert sorted([*groups[0], *groups[1]]) == list(range(8)), "none is decoded by both"
+
+
 class Blind:
     """A detector that finds nothing, and may be called by several threads at once."""
 
@@ -296,7 +310,11 @@ class Twin:
     """Another reader of the same film."""
 
     def __init__(self, first):
-        self.info, self.frame_at = first.info, first.frame_at
+        self.info, self.first, self.asked = first.info, first, []
+
+    def frame_at(self, number):
+        self.asked.append(number)
+        return self.first.frame_at(number)
 
     def __enter__(self):
         return self

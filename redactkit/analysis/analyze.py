@@ -6,6 +6,8 @@ import glob
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.detection import Scan, scan
 from redactkit.analysis.parts import settle_search
@@ -25,8 +27,9 @@ from redactkit.video.parts import PART_FRAMES
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
-CACHE = 24
-"""Frames kept for the walks, which go on or a few steps back."""
+CACHE = (24, 96)
+PIXELS = 24 * 1920 * 1080
+"""Frames kept for the walks, which go on or some steps back: the more of them the smaller they are."""
 
 
 def default_folder(video: str | Path) -> Path:
@@ -120,7 +123,9 @@ def analyze(
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
-    with VideoReader(source, info=probe(source), cache=CACHE) as reader:
+    info = probe(source)
+    cache = int(np.clip(PIXELS // max(1, info.width * info.height), *CACHE))
+    with VideoReader(source, info=info, cache=cache) as reader:
         search = settle_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
         give_back()  # what the network took while it was compiled
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)

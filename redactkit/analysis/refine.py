@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain, groupby
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from redactkit.analysis.readers import more_readers
 from redactkit.analysis.walks import Taken, Walk, WalkOptions, walk_all
@@ -24,7 +26,11 @@ __all__ = ["WalkOptions", "refine"]
 NEAR = 2
 """Frames by which a walk may overshoot the end of the track it meets."""
 
+SHARES = 3
+"""Runs of groups for each reader from which they are handed out, and not single groups."""
+
 Step = tuple[FloatArray, float, str]
+Group = list[Walk]
 
 
 def refine(
@@ -66,13 +72,13 @@ def refine(
     walks = list(_plan(detections, np.asarray(cuts, np.int64), reader.info.frame_count))
     taken = Taken(detections)
     groups = list(_neighbours(walks, reach=round(options.unseen * float(reader.info.frame_rate))))
-    left = iter(groups)
     with ExitStack() as stack, track(progress, "refine", total=len(walks)) as update:
         readers = [stack.enter_context(other) for other in more_readers(reader, detector, tasks=len(groups))]
+        left = iter(_runs(groups, reader.info.keyframes, least=SHARES * len(readers)))
         if readers:
             reader.rest()
         walking = [
-            _walk_groups(each, left, taken=taken, detector=detector, options=options) for each in readers or [reader]
+            _walk_runs(each, left, taken=taken, detector=detector, options=options) for each in readers or [reader]
         ]
         for ended in stack.enter_context(closing(side_by_side(walking))):
             update(ended)
@@ -80,11 +86,11 @@ def refine(
     return _one_box_each(whole.assign(face_id=whole["face_id"].replace(_same_faces(walks, detections))))
 
 
-def _walk_groups(
-    reader: VideoReader, groups: Iterator[list[Walk]], *, taken: Taken, detector: Detector, options: WalkOptions
+def _walk_runs(
+    reader: VideoReader, runs: Iterator[list[Group]], *, taken: Taken, detector: Detector, options: WalkOptions
 ) -> Iterator[int]:
-    """Walk one group after the other, as long as there are any left; yield how many walks ended."""
-    for near in groups:
+    """Walk one group after the other, as long as there are any runs of them left; yield how many walks ended."""
+    for near in chain.from_iterable(runs):
         for step in (1, -1):
             one_way = [walk for walk in near if walk.step == step]
             yield from walk_all(reader, one_way, taken=taken, detector=detector, options=options)
@@ -106,10 +112,11 @@ def _plan(detections: pd.DataFrame, cuts: np.ndarray[tuple[int], np.dtype[np.int
                     yield Walk(int(str(face)), step, int(frame[k]), int(end), box[k], float(confidence[k]))
 
 
-def _neighbours(walks: Sequence[Walk], *, reach: int) -> Iterator[list[Walk]]:
+def _neighbours(walks: Sequence[Walk], *, reach: int) -> Iterator[Group]:
     """Yield the walks in groups that look at frames near each other, so that a frame is decoded once for both ways."""
-    spans = {place: sorted((walk.frame, walk.frame + walk.step * reach)) for place, walk in enumerate(walks)}
-    group: list[Walk] = []
+    ends = [walk.frame + walk.step * min(reach, abs(walk.last - walk.frame)) for walk in walks]
+    spans = {place: sorted((walk.frame, end)) for place, (walk, end) in enumerate(zip(walks, ends, strict=True))}
+    group: Group = []
     end = -1
     for place, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
         if group and first > end:
@@ -119,6 +126,17 @@ def _neighbours(walks: Sequence[Walk], *, reach: int) -> Iterator[list[Walk]]:
         end = max(end, last)
     if group:
         yield group
+
+
+def _runs(groups: Sequence[Group], keyframes: NDArray[np.int64], *, least: int) -> list[list[Group]]:
+    """Return groups in runs that begin after the same keyframe, so that one reader decodes what lies between them.
+
+    Where there are fewer runs than ``least``, each group is one, so that no reader waits for the last run.
+    """
+    starts = [min(walk.frame for walk in group) for group in groups]
+    keyed = zip(np.searchsorted(keyframes, starts, side="right").tolist(), groups, strict=True)
+    runs = [[group for _, group in run] for _, run in groupby(keyed, key=itemgetter(0))]
+    return runs if len(runs) >= least else [[group] for group in groups]
 
 
 def _rows(walks: Iterable[Walk], taken: Taken, info: VideoInfo) -> pd.DataFrame:
