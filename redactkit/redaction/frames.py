@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +17,12 @@ from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
 from redactkit.redaction.plan import Plan, noise_seed
 from redactkit.streams import side_by_side
-from redactkit.video import VideoReader, VideoWriter, pixel_layout, plane_views
+from redactkit.video import Frame, VideoReader, VideoWriter, pixel_layout, plane_views
 
 __all__ = ["write_frames"]
+
+TOLD = 4
+"""Frames written between two notes of it: each wakes the thread that counts them."""
 
 AT_ONCE = (2, 8)
 PIXELS = 4 * 1920 * 1080
@@ -62,16 +67,17 @@ def write_frames(
         raise OptionError("these annotations name no video file; pass the path of the video")
     left = iter(writer.pieces)
     look = (kind, strength, noise_seed(info))
-    workers = [_Worker(info, plan, writer, look, left) for _ in range(_count_workers(info, writer))]
+    painting = threading.Lock()
+    workers = [_Worker(info, plan, writer, look, left, painting) for _ in range(_count_workers(info, writer))]
     expected = sum(stop - start for start, stop in writer.pieces)
     written: set[int] = set()
     with (
         track(progress, "redact", total=expected) as update,
         closing(side_by_side([worker.written() for worker in workers])) as frames,
     ):
-        for frame in frames:
-            written.add(frame)
-            update(1)
+        for done in frames:
+            written.update(done)
+            update(len(done))
     odd = list(dict.fromkeys(error for worker in workers for error in worker.errors))
     return odd + _left_out(written, writer, odd=odd)
 
@@ -83,37 +89,54 @@ def _count_workers(info: VideoInfo, writer: VideoWriter) -> int:
 
 @dataclass
 class _Worker:
-    """Writes one piece after the other, with a decoder and an effect of its own; pieces only go forward."""
+    """Writes one piece after the other, with a decoder and an effect of its own; pieces only go forward.
+
+    Workers paint in turn, since painting is Python: two at once would hand the interpreter to and fro.
+    """
 
     info: VideoInfo
     plan: Plan
     writer: VideoWriter
     look: tuple[str, float, int]
     left: Iterator[tuple[int, int]]
+    painting: threading.Lock
+    effect: effects.Effect | None = None
     errors: tuple[str, ...] = ()
     start: int = 0
 
-    def written(self) -> Iterator[int]:
-        """Write frames and yield their numbers, as long as there are pieces left."""
+    def written(self) -> Iterator[list[int]]:
+        """Write frames and yield their numbers, some at a time, as long as there are pieces left."""
         assert self.info.path is not None
-        effect: effects.Effect | None = None
-        kind, strength, seed = self.look
+        done: list[int] = []
         with VideoReader(self.info.path, info=self.info, threads=1) as reader:
             try:
                 for frame in reader.ranges(self._ranges()):
-                    boxes, faces = self.plan.at(frame.index)
-                    wanted = frame.index >= self.start
-                    picture = frame.picture
-                    if len(boxes):
-                        # Frames before the piece are shown to the effect in the piece's own place.
-                        picture = self.writer.prepare(picture, int(self.info.pts[max(frame.index, self.start)]))
-                        effect = effect or effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
-                        effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=wanted)
-                    if wanted:
-                        self.writer.write(picture, frame.pts)
-                        yield frame.index
+                    picture = self._painted(frame)
+                    if frame.index < self.start:
+                        continue
+                    self.writer.write(picture, frame.pts)
+                    done.append(frame.index)
+                    if len(done) == TOLD:
+                        yield done
+                        done = []
+                yield done
             finally:
                 self.errors = tuple(reader.decode_errors)
+
+    def _painted(self, frame: Frame) -> Any:
+        """Return the frame's picture with its faces hidden; one before the piece is only shown to the effect."""
+        boxes, faces = self.plan.at(frame.index)
+        if not len(boxes):
+            return frame.picture
+        paint = frame.index >= self.start
+        with self.painting:
+            # Frames before the piece are shown to the effect in the piece's own place.
+            picture = self.writer.prepare(frame.picture, int(self.info.pts[max(frame.index, self.start)]))
+            kind, strength, seed = self.look
+            if self.effect is None:
+                self.effect = effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
+            self.effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=paint)
+        return picture
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Yield the next piece, with the frames before it of which its effects hold something."""
