@@ -71,10 +71,11 @@ def refine(
     options = options or WalkOptions()
     walks = list(_plan(detections, np.asarray(cuts, np.int64), reader.info.frame_count))
     taken = Taken(detections)
-    groups = list(_neighbours(walks, reach=round(options.unseen * float(reader.info.frame_rate))))
+    reach = round(options.unseen * float(reader.info.frame_rate))
+    groups = list(_neighbours(walks, reach=reach))
     with ExitStack() as stack, track(progress, "refine", total=len(walks)) as update:
         readers = [stack.enter_context(other) for other in more_readers(reader, detector, tasks=len(groups))]
-        left = iter(_runs(groups, reader.info.keyframes, least=SHARES * len(readers)))
+        left = iter(_runs(groups, reader.info.keyframes, least=SHARES * len(readers), reach=reach))
         if readers:
             reader.rest()
         walking = [
@@ -114,7 +115,7 @@ def _plan(detections: pd.DataFrame, cuts: np.ndarray[tuple[int], np.dtype[np.int
 
 def _neighbours(walks: Sequence[Walk], *, reach: int) -> Iterator[Group]:
     """Yield the walks in groups that look at frames near each other, so that a frame is decoded once for both ways."""
-    ends = [walk.frame + walk.step * min(reach, abs(walk.last - walk.frame)) for walk in walks]
+    ends = [walk.frame + walk.step * _length(walk, reach) for walk in walks]
     spans = {place: sorted((walk.frame, end)) for place, (walk, end) in enumerate(zip(walks, ends, strict=True))}
     group: Group = []
     end = -1
@@ -128,15 +129,21 @@ def _neighbours(walks: Sequence[Walk], *, reach: int) -> Iterator[Group]:
         yield group
 
 
-def _runs(groups: Sequence[Group], keyframes: NDArray[np.int64], *, least: int) -> list[list[Group]]:
+def _length(walk: Walk, reach: int) -> int:
+    return min(reach, abs(walk.last - walk.frame))
+
+
+def _runs(groups: Sequence[Group], keyframes: NDArray[np.int64], *, least: int, reach: int) -> list[list[Group]]:
     """Return groups in runs that begin after the same keyframe, so that one reader decodes what lies between them.
 
-    Where there are fewer runs than ``least``, each group is one, so that no reader waits for the last run.
+    Where there are fewer runs than ``least``, each group is one. Those with most to walk come first, so that no
+    reader waits long for the last run.
     """
     starts = [min(walk.frame for walk in group) for group in groups]
     keyed = zip(np.searchsorted(keyframes, starts, side="right").tolist(), groups, strict=True)
     runs = [[group for _, group in run] for _, run in groupby(keyed, key=itemgetter(0))]
-    return runs if len(runs) >= least else [[group] for group in groups]
+    runs = runs if len(runs) >= least else [[group] for group in groups]
+    return sorted(runs, key=lambda run: -sum(_length(walk, reach) for group in run for walk in group))
 
 
 def _rows(walks: Iterable[Walk], taken: Taken, info: VideoInfo) -> pd.DataFrame:
