@@ -132,9 +132,10 @@ def search_frames(
     run = buffered if overlap else _in_turn
     shots = _shots(run(frames, ahead=AHEAD), info, search, found, span=span, edges=edges)
     blocks = _looked_ahead(run(shots, ahead=AHEAD), eye)
-    with closing(run(blocks, ahead=0)) as ready:
-        for block in ready:
-            scanner.scan(block)
+    sampled = _sampled(run(blocks, ahead=0), scanner)
+    with closing(run(sampled, ahead=0)) as ready:
+        for block, gaps in ready:
+            scanner.close(gaps, block)
             yield [shot.frame.index for shot in block]
             block.clear()  # or its frames would be held until the next block is whole
 
@@ -201,6 +202,13 @@ def _looked_ahead(shots: Generator[_Shot, None, None], eye: _Eye) -> Iterator[li
             yield block
 
 
+def _sampled(blocks: Generator[list[_Shot], None, None], scanner: _Scanner) -> Iterator[tuple[list[_Shot], list[_Gap]]]:
+    """Yield blocks whose sampled frames are searched, with the gaps between those in which something is astray."""
+    with closing(blocks):
+        for block in blocks:
+            yield block, scanner.sample(block)
+
+
 @dataclass(frozen=True)
 class _Eye:
     """Looks at frames, for one thread at a time where the detector does not bear more."""
@@ -253,7 +261,10 @@ class _Eye:
 
 @dataclass
 class _Scanner:
-    """Searches blocks of frames one after another; knows the last two sampled frames of the blocks before."""
+    """Searches blocks of frames one after another; knows the last two sampled frames of the blocks before.
+
+    The gaps of a block may be closed while the next is sampled: that looks at nothing but sampled frames.
+    """
 
     info: VideoInfo
     search: Search
@@ -261,17 +272,22 @@ class _Scanner:
     eye: _Eye
     past: list[int] = field(default_factory=list)
 
-    def scan(self, block: Sequence[_Shot]) -> None:
-        """Search what must be searched of a block and fill in the rest."""
+    def sample(self, block: Sequence[_Shot]) -> list[_Gap]:
+        """Search the frames of a block that are searched in any case; fill what that tells, return the other gaps."""
         held = {shot.frame.index: shot for shot in block}
         grid = self._grid(block)
         self._look_all(grid, held)
-        gaps = []
+        gaps: list[_Gap] = []
         for number in grid:
             self.past = [] if held[number].fresh else self.past
             if self.past:
                 gaps += self._gaps(self.past[-1], number, held)
             self.past = [*self.past[-1:], number]
+        return gaps
+
+    def close(self, gaps: list[_Gap], block: Sequence[_Shot]) -> None:
+        """Search the middle of each gap, and of those that are left, until none is."""
+        held = {shot.frame.index: shot for shot in block}
         while gaps:
             gaps = self._halve(gaps, held)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ SAMPLES = (3, 12)
 EVERY = 2.5
 SIDE = 480
 """Longer side in pixels of the pictures that are turned."""
+
+BATCH = 4
+"""Pictures searched at once, so that all cores have something to do."""
 
 SURE = 0.5
 BETTER = 0.1
@@ -46,8 +50,10 @@ def find_turns(reader: VideoReader, detector: Detector, look: Look) -> tuple[int
         of the sampled frames and in two at least, a face is found in it that upright is not found, or with
         clearly less confidence; of several turns the one that gains most.
     """
+    gains: list[list[float]] = []
     with closing(buffered(_sampled(reader, look))) as images:
-        gains = [_gains(detector, image) for image in images]
+        while batch := list(islice(images, BATCH)):
+            gains += _gains(detector, batch)
     if not gains:
         return ()
     table = np.array(gains)
@@ -75,20 +81,27 @@ def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:
     return np.unique(near if len(np.unique(near)) >= min(count, SAMPLES[0]) else even)
 
 
-def _gains(detector: Detector, image: Image) -> list[float]:
-    """Return for each turn how much surer faces of the picture are found in it than upright."""
-    turned = _faces(detector, image, TURNS)
-    if not any((faces[:, 4] >= SURE).any() for faces in turned):
-        return [0.0] * len(TURNS)
-    (upright,) = _faces(detector, image, (0,))
-    return [sum(_gain(face, upright) for face in faces if face[4] >= SURE) for faces in turned]
+def _gains(detector: Detector, images: Sequence[Image]) -> list[list[float]]:
+    """Return of each picture for each turn how much surer faces are found in it than upright."""
+    turned = _faces(detector, images, TURNS)
+    gains = [[0.0] * len(TURNS) for _ in images]
+    asked = [number for number, each in enumerate(turned) if any((faces[:, 4] >= SURE).any() for faces in each)]
+    if not asked:
+        return gains
+    for number, (upright,) in zip(asked, _faces(detector, [images[number] for number in asked], (0,)), strict=True):
+        gains[number] = [sum(_gain(face, upright) for face in faces if face[4] >= SURE) for faces in turned[number]]
+    return gains
 
 
-def _faces(detector: Detector, image: Image, turns: Sequence[int]) -> list[FloatArray]:
-    height, width = image.shape[:2]
-    looks = [Look(width, height, turn=turn) for turn in turns]
-    found = run_detector(detector, [look.picture(image) for look in looks])
-    return [look.faces(faces, width=width, height=height) for look, faces in zip(looks, found, strict=True)]
+def _faces(detector: Detector, images: Sequence[Image], turns: Sequence[int]) -> list[list[FloatArray]]:
+    """Return the faces of each picture in each turn, in pixels of the picture."""
+    looks = [[Look(image.shape[1], image.shape[0], turn=turn) for turn in turns] for image in images]
+    pictures = [look.picture(image) for image, each in zip(images, looks, strict=True) for look in each]
+    found = iter(run_detector(detector, pictures))
+    return [
+        [look.faces(next(found), width=image.shape[1], height=image.shape[0]) for look in each]
+        for image, each in zip(images, looks, strict=True)
+    ]
 
 
 def _gain(face: FloatArray, upright: FloatArray) -> float:
