@@ -283,18 +283,24 @@ def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
     assert found.equals(refine(film(80), table, detector=blind, options=WalkOptions(unseen=0.1)))
 
 
-def test_refine_hands_all_walks_after_a_keyframe_to_one_reader(monkeypatch):
+@pytest.mark.parametrize(("every", "unseen"), [(20, 0.1), (80, 0.25)])
+def test_refine_decodes_little_with_several_readers(every, unseen, monkeypatch):
+    """What follows a keyframe goes to one reader; where keyframes are few, readers never go back to start anew."""
     monkeypatch.setattr("redactkit.analysis.readers.count_cores", lambda: 2)
     spans = [range(20 * start + first, 20 * start + first + 4) for start in range(8) for first in (3, 10)]
     table = as_detections(rows([frame for span in spans for frame in span], at=lambda frame: (20, 20)))
     still = Film([GROUND] * 160)
-    still.info = replace(still.info, path=Path("film"), keyframes=np.arange(0, 160, 20))
+    still.info = replace(still.info, path=Path("film"), keyframes=np.arange(0, 160, every))
     readers = []
     still.another = lambda **_: readers.append(Twin(still)) or readers[-1]
     still.rest = lambda: None
-    refine(still, table, detector=Blind(), options=WalkOptions(unseen=0.1))
-    groups = [{frame // 20 for frame in reader.asked if frame % 20 not in (0, 1, 18, 19)} for reader in readers]
-    assert sorted([*groups[0], *groups[1]]) == list(range(8)), "none is decoded by both"
+    refine(still, table, detector=Blind(), options=WalkOptions(unseen=unseen))
+    if every == 20:
+        groups = [{frame // 20 for frame in reader.asked if frame % 20 not in (0, 1, 18, 19)} for reader in readers]
+        assert sorted([*groups[0], *groups[1]]) == list(range(8)), "none is decoded by both"
+    for reader in readers:
+        steps = np.diff(reader.asked)
+        assert every == 20 or steps.min(initial=0) >= -10, "backwards within a group of walks only"
 
 
 class Blind:

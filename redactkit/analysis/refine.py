@@ -136,13 +136,14 @@ def _length(walk: Walk, reach: int) -> int:
 def _runs(groups: Sequence[Group], keyframes: NDArray[np.int64], *, least: int, reach: int) -> list[list[Group]]:
     """Return groups in runs that begin after the same keyframe, so that one reader decodes what lies between them.
 
-    Where there are fewer runs than ``least``, each group is one. Those with most to walk come first, so that no
-    reader waits long for the last run.
+    Those with most to walk come first, so that no reader waits long for the last run. Where there are fewer than
+    ``least``, each group is one, in order, so that readers need not go back in what they decode.
     """
     starts = [min(walk.frame for walk in group) for group in groups]
     keyed = zip(np.searchsorted(keyframes, starts, side="right").tolist(), groups, strict=True)
     runs = [[group for _, group in run] for _, run in groupby(keyed, key=itemgetter(0))]
-    runs = runs if len(runs) >= least else [[group] for group in groups]
+    if len(runs) < least:
+        return [[group] for group in groups]
     return sorted(runs, key=lambda run: -sum(_length(walk, reach) for group in run for walk in group))
 
 
