@@ -10,11 +10,11 @@ Bouguet, "Pyramidal Implementation of the Lucas Kanade Feature Tracker", 2000.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import pdist
 
 from redactkit.boxes import FloatArray, as_boxes, to_corners
 from redactkit.errors import OptionError
@@ -166,21 +166,7 @@ def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolA
 
 def _scale(before: FloatArray, after: FloatArray) -> float:
     """Return the median change of the distances between points."""
-    apart, now = (_distances(points) for points in (before, after))
-    return float(np.median(now / np.maximum(apart, 1e-6)))
-
-
-def _distances(points: FloatArray) -> FloatArray:
-    """Return the distances between any two points, as one row."""
-    first, second = _pairs(len(points))
-    x, y = (values[first] - values[second] for values in np.ascontiguousarray(points.T))
-    return np.asarray(np.sqrt(x * x + y * y))
-
-
-@lru_cache(maxsize=GRID * GRID)
-def _pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    first, second = np.triu_indices(count, 1)
-    return first, second
+    return float(np.median(pdist(after) / np.maximum(pdist(before), 1e-6)))
 
 
 def _likeness(previous: GrayImage, current: GrayImage, before: FloatArray, after: FloatArray) -> FloatArray:
