@@ -134,6 +134,15 @@ def test_probe_refuses_an_unreadable_file(tmp_path: Path) -> None:
         probe(path)
 
 
+def test_probe_gives_fractions_and_not_the_ratios_of_the_decoding_library(tmp_path: Path) -> None:
+    one_frame = Clip(frames=1, audio=["aac"], aspect=Fraction(4, 3))
+    for clip in (one_frame, one_frame.but(frames=3, aspect=Fraction(1))):
+        info = probe(make(tmp_path / "a.mp4", clip))
+        ratios = (info.frame_rate, info.time_base, info.sample_aspect_ratio, info.audio[0].start)
+        assert {type(ratio) for ratio in ratios} == {Fraction}
+        assert (info.frame_rate, info.sample_aspect_ratio) == (25, clip.aspect)
+
+
 def test_probe_refuses_sound_alone(tmp_path: Path) -> None:
     path = _sound_only(tmp_path / "sound.mp4")
     with pytest.raises(VideoError, match="no video stream, only audio"):

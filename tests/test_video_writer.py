@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.rational import AVRational
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +17,9 @@ from redactkit.errors import OptionError, OutputExistsError, RedactkitError, Vid
 from redactkit.media import AudioInfo, VideoInfo
 from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
 from redactkit.video.encoding import choose_encoding
+from redactkit.video.opening import opened
 from redactkit.video.pieces import LONGEST, split_runs
-from redactkit.video.timing import movie_timescale, output_time_base, start_shift
+from redactkit.video.timing import as_fraction, movie_timescale, output_time_base, start_shift
 from redactkit.video.traits import read_traits
 from tests.clips import Clip, make, number_of
 from tests.sample_clips import cut_sample
@@ -267,6 +269,19 @@ def test_writer_strips_private_metadata_unless_told_otherwise(tmp_path: Path) ->
     assert b"Planted-Title" in full and b"Planted-Device" in full
 
 
+@pytest.mark.parametrize("extension", ["mkv", "mov"])
+def test_tags_that_are_not_utf8_are_read_and_kept_byte_for_byte(tmp_path: Path, extension: str) -> None:
+    source = make(tmp_path / f"a.{extension}", Clip(frames=3, metadata={"title": "Mxller", "comment": "xxxx"}))
+    source.write_bytes(source.read_bytes().replace(b"Mxller", b"M\xfcller").replace(b"xxxx", b"\xff\xfe\x80x"))
+    with opened(source) as container:
+        tags = {name.lower(): value for name, value in container.metadata.items()}
+        assert (tags["title"], tags["comment"]) == ("M\udcfcller", "\udcff\udcfe\udc80x")
+    copy_video(source, tmp_path / "b.mp4", keep_metadata=True)
+    copied = (tmp_path / "b.mp4").read_bytes()
+    assert b"M\xfcller" in copied and b"\xff\xfe\x80x" in copied
+    assert failed(source, tmp_path / "b.mp4") == []
+
+
 @pytest.mark.parametrize("codec", ["aac", "libopus"])
 def test_sound_that_an_edit_list_hides_is_not_in_the_output(tmp_path: Path, codec: str) -> None:
     source = make(tmp_path / "a.mp4", Clip(frames=60, audio=[codec], audio_start=-1.0, audio_length=3))
@@ -415,6 +430,15 @@ def test_writer_reports_a_full_disk(tmp_path: Path) -> None:
 def _info(pts: list[int], base: Fraction, *starts: Fraction | None) -> VideoInfo:
     audio = tuple(AudioInfo(number, "aac", 48_000, 2, start) for number, start in enumerate(starts, 1))
     return VideoInfo(None, 4, 4, Fraction(25), base, np.array(pts), audio=audio, pixel_format="yuv420p")
+
+
+def test_as_fraction_is_exact_and_none_where_nothing_is_set() -> None:
+    assert [as_fraction(unset) for unset in (None, AVRational(0, 1), AVRational(1, 0))] == [None] * 3
+    for ratio in (AVRational(1, 90_000), Fraction(1, 90_000)):
+        assert as_fraction(ratio) == Fraction(1, 90_000) and type(as_fraction(ratio)) is Fraction
+    # Two of FFmpeg's ratios are rounded to 32 bits when multiplied.
+    rate, base = (as_fraction(AVRational(*ratio)) for ratio in ((2**31 - 1, 1001), (1, 2**30 - 1)))
+    assert rate is not None and base is not None and rate * base == Fraction(2**31 - 1, 1001 * (2**30 - 1))
 
 
 def test_start_shift_moves_only_what_players_cannot_follow() -> None:

@@ -15,6 +15,7 @@ from redactkit.media import VideoInfo
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.packetclock import RisingClock
+from redactkit.video.timing import as_fraction
 
 __all__ = ["EncodedTrack", "check_header", "open_encoder"]
 
@@ -41,7 +42,9 @@ class EncodedTrack:
         """Return an encoder for a piece: the stream's own, which is held to the end, for the last one."""
         if last:
             return self._stream.codec_context
-        context = open_encoder(self._info, self._encoding, time_base=self._stream.time_base or self._info.time_base)
+        context = open_encoder(
+            self._info, self._encoding, time_base=as_fraction(self._stream.time_base) or self._info.time_base
+        )
         check_header(context, bytes(self._stream.codec_context.extradata or b""))
         return context
 

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
-from redactkit.video.opening import opened
+from redactkit.video.opening import METADATA, opened
 from redactkit.video.orientation import display_matrix
 from redactkit.video.sound import AudioFeed
 from redactkit.video.timing import movie_timescale, output_time_base
@@ -51,7 +51,9 @@ class Mp4File:
         self.time_base = output_time_base(info)
         scale = self.time_base.denominator
         options = {"movflags": "+faststart", "write_tmcd": "0", "video_track_timescale": str(scale)}
-        self.container: OutputContainer = av.open(str(part.absolute()), "w", format="mp4", container_options=options)
+        self.container: OutputContainer = av.open(
+            str(part.absolute()), "w", format="mp4", container_options=options, **METADATA
+        )
         self.container.flags |= _BITEXACT
         if keep_metadata and info.path is not None:
             with opened(info.path) as source:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
 from redactkit.video.opening import av_errors, opened
+from redactkit.video.timing import as_fraction
 
 __all__ = ["BLOCK", "Muting", "end_of", "first_sound"]
 
@@ -68,7 +69,8 @@ class Muting:
 
 def _times(frame: av.AudioFrame, otherwise: float) -> tuple[float, float]:
     """Return start and end of a frame in seconds; it starts where the one before ended if it does not say."""
-    start = otherwise if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+    base = as_fraction(frame.time_base)
+    start = otherwise if frame.pts is None or base is None else float(frame.pts * base)
     return start, start + frame.samples / frame.sample_rate
 
 

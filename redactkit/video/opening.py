@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from redactkit.errors import RedactkitError, VideoError
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "av_errors", "check_size", "checked_file", "opened", "video_stream"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "METADATA", "av_errors", "check_size", "checked_file", "opened", "video_stream"]
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 1 << 28
@@ -29,6 +29,10 @@ _OPTIONS = {
     "format_whitelist": _FORMATS,
     "max_pixels": str(MAX_PIXELS),
 }
+
+# Tags of a file are text in no known encoding. PyAV 19 always keeps bytes that are not UTF-8 as lone surrogates, and
+# writes these as the same bytes again; PyAV 18 must be told to, as it else refuses the file.
+METADATA: dict[str, str] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 @contextmanager
@@ -85,10 +89,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a video file; the caller closes it."""
+    """Open a video file; the caller closes it.
+
+    Bytes of its tags that are not UTF-8 come as lone surrogates, the byte FC as U+DCFC, with PyAV 18 and 19 alike
+    (`METADATA`). So a copy of the tags has the same bytes; one that is shown must be escaped before.
+    """
     # An absolute path cannot be taken for an address or for another protocol of FFmpeg.
     with av_errors(path, "open it as a video (is it one, and is it whole?)"):
-        return av.open(str(path.absolute()), "r", options=dict(_OPTIONS), metadata_errors="replace")
+        return av.open(str(path.absolute()), "r", options=dict(_OPTIONS), **METADATA)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

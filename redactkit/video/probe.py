@@ -19,6 +19,7 @@ from redactkit.video.decoding import Clock, DecodeLog, decode_packets
 from redactkit.video.opening import av_errors, check_size, checked_file, opened, video_stream
 from redactkit.video.orientation import parse_matrix, read_matrix
 from redactkit.video.packets import PacketTable, doubts, read_packets
+from redactkit.video.timing import as_fraction
 
 __all__ = ["frame_step", "probe", "stream_rate"]
 
@@ -99,12 +100,12 @@ def _decoded(
 
 def frame_step(stream: VideoStream) -> int:
     """Return the usual length of a frame in ticks of the stream's time base, at least 1."""
-    return max(1, round(1 / (stream_rate(stream) * (stream.time_base or Fraction(1, 25)))))
+    return max(1, round(1 / (stream_rate(stream) * (as_fraction(stream.time_base) or Fraction(1, 25)))))
 
 
 def stream_rate(stream: VideoStream) -> Fraction:
     """Return the frame rate that the stream declares, or 25 where it declares none that can be."""
-    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    rates = map(as_fraction, (stream.average_rate, stream.guessed_rate, stream.base_rate))
     return next((rate for rate in rates if rate is not None and 0 < rate <= _MAX_RATE), Fraction(25))
 
 
@@ -114,7 +115,7 @@ def _info(
     check_size(file, first.width, first.height)
     rotation, mirrored = parse_matrix(read_matrix(first))
     width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
-    time_base = stream.time_base or Fraction(1, 90_000)
+    time_base = as_fraction(stream.time_base) or Fraction(1, 90_000)
     return VideoInfo(
         path=file,
         width=width,
@@ -143,8 +144,9 @@ def _measured_rate(pts: list[int], time_base: Fraction) -> Fraction | None:
 
 
 def _aspect(stream: VideoStream) -> Fraction:
-    ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    return Fraction(ratio) if ratio else Fraction(1)
+    return (
+        as_fraction(stream.sample_aspect_ratio) or as_fraction(stream.codec_context.sample_aspect_ratio) or Fraction(1)
+    )
 
 
 def _tags(picture: av.VideoFrame, stream: VideoStream) -> ColorTags:

@@ -22,6 +22,7 @@ from redactkit.video.mp4file import Mp4File
 from redactkit.video.opening import opened, video_stream
 from redactkit.video.packetclock import PacketClock
 from redactkit.video.smartcopy import CopyPlan
+from redactkit.video.timing import as_fraction
 
 __all__ = ["JoinedTrack", "SmartTrack"]
 
@@ -81,7 +82,7 @@ class SmartTrack:
     def encoded(self, packet: Packet[Any]) -> Packet[Any]:
         """Return a piece's next packet as it is written."""
         units = (unit for unit in h264.split_annexb(bytes(packet)) if unit[0] & 31 != h264.SEI)
-        return self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
+        return self._stamped(packet, h264.prefixed(units), packet.pts, as_fraction(packet.time_base) or self._time_base)
 
     def leave_out(self, frames: Iterable[int]) -> None:
         """Do not wait for these frames."""
@@ -155,7 +156,9 @@ class JoinedTrack(SmartTrack):
             yield from self.before(start)
             for packet in islice(self._made, stop - start):
                 units = (unit for unit in h264.split_prefixed(bytes(packet), 4) if unit[0] & 31 != h264.SEI)
-                yield self._stamped(packet, h264.prefixed(units), packet.pts, packet.time_base)
+                yield self._stamped(
+                    packet, h264.prefixed(units), packet.pts, as_fraction(packet.time_base) or self._time_base
+                )
         yield from super().finish()
 
     def _packets_of(self, parts: Sequence[Path]) -> Iterator[Packet[VideoStream]]:

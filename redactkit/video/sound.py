@@ -18,6 +18,7 @@ from av.stream import Discard, Disposition
 from redactkit.clock import Ranges
 from redactkit.video.muting import BLOCK, Muting
 from redactkit.video.opening import open_container
+from redactkit.video.timing import as_fraction
 
 __all__ = ["COPIED", "AudioFeed", "Playing"]
 
@@ -123,7 +124,7 @@ class _Track:
 
     def __init__(self, source: AudioStream, out: AudioStream, shift: Fraction) -> None:
         self.source, self.out, self.shift = source, out, shift
-        self.base = source.time_base or Fraction(1, source.codec_context.sample_rate)
+        self.base = as_fraction(source.time_base) or Fraction(1, source.codec_context.sample_rate)
         self.rate = out.codec_context.sample_rate
         self.broken = 0
         language = source.metadata.get("language")
@@ -271,7 +272,8 @@ class _SampleClock:
     def stamp(self, frame: av.AudioFrame) -> None:
         """Set a frame's time, in samples."""
         tick = Fraction(1, frame.sample_rate)
-        told = self._next if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+        base = as_fraction(frame.time_base)
+        told = self._next if frame.pts is None or base is None else frame.pts * base
         if abs(told - self._next) > 2 * self._tick:
             self._next = told
         frame.pts, frame.time_base = round(self._next / tick), tick

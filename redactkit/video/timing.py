@@ -1,20 +1,49 @@
-"""Time of the output: its time base, and by how much its clock is moved where a player could not follow."""
+"""Time of the output: its time base, and by how much its clock is moved where a player could not follow.
+
+Also the one place where the ratios of PyAV become fractions.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 
 from redactkit.media import VideoInfo
 
-__all__ = ["durations", "movie_timescale", "output_time_base", "start_shift"]
+__all__ = ["as_fraction", "durations", "movie_timescale", "output_time_base", "start_shift"]
 
 _INT32 = 2**31 - 1
 _PRIMING = Fraction(1, 5)
 _CLOCK = 60
+
+
+class _Ratio(Protocol):
+    @property
+    def numerator(self) -> int: ...
+    @property
+    def denominator(self) -> int: ...
+
+
+def as_fraction(ratio: _Ratio | None) -> Fraction | None:
+    """Return a rate, aspect or time base of PyAV as a fraction, None where it is not set.
+
+    PyAV 18 gives fractions, and None for what is not set. PyAV 19 gives ratios of 32 bits, 0/1 for what is not set:
+    a product of two of them that does not fit is rounded, and they cannot be rounded to an integer.
+
+    Examples
+    --------
+    >>> as_fraction(Fraction(1, 12800))
+    Fraction(1, 12800)
+    >>> as_fraction(Fraction(0, 1)) is as_fraction(None) is None
+    True
+    """
+    if ratio is None or not ratio.numerator or not ratio.denominator:
+        return None
+    return Fraction(ratio.numerator, ratio.denominator)
 
 
 def output_time_base(info: VideoInfo) -> Fraction:
