@@ -262,3 +262,13 @@ def test_pixel_layout_tells_chroma_depth_and_range() -> None:
 
 def test_frame_size_is_as_displayed() -> None:
     assert Frame(0, 0, 0.0, av.VideoFrame(7, 5, "yuv420p"), rotation=90).size == (5, 7)
+
+
+def test_side_data_that_pyav_has_no_name_for_stops_no_decode() -> None:
+    from av.sidedata.sidedata import Type
+
+    import redactkit.video.orientation  # noqa: F401  teaches PyAV
+
+    kind = Type(9999)
+    assert kind.value == 9999 and kind.name == "UNKNOWN_9999"
+    assert Type(Type.STEREO3D.value) is Type.STEREO3D

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -13,6 +14,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from redactkit.errors import RedactkitError, VideoError
+from redactkit.video.encryption import refuse_encrypted
 
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "METADATA", "av_errors", "check_size", "checked_file", "opened", "video_stream"]
 
@@ -32,7 +34,7 @@ _OPTIONS = {
 
 # Tags of a file are text in no known encoding. PyAV 19 always keeps bytes that are not UTF-8 as lone surrogates, and
 # writes these as the same bytes again; PyAV 18 must be told to, as it else refuses the file.
-METADATA: dict[str, str] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+METADATA: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 @contextmanager
@@ -94,9 +96,11 @@ def open_container(path: Path) -> InputContainer:
     Bytes of its tags that are not UTF-8 come as lone surrogates, the byte FC as U+DCFC, with PyAV 18 and 19 alike
     (`METADATA`). So a copy of the tags has the same bytes; one that is shown must be escaped before.
     """
+    refuse_encrypted(path)
     # An absolute path cannot be taken for an address or for another protocol of FFmpeg.
     with av_errors(path, "open it as a video (is it one, and is it whole?)"):
-        return av.open(str(path.absolute()), "r", options=dict(_OPTIONS), **METADATA)
+        container: InputContainer = av.open(str(path.absolute()), "r", options=dict(_OPTIONS), **METADATA)
+    return container
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -109,8 +113,9 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not moving:
-        kinds = ", ".join(sorted({s.type for s in container.streams}))
-        raise VideoError(f"{path} has no video stream, only {kinds or 'nothing'}; give a file with moving pictures")
+        kinds = sorted({"a cover image" if s.type == "video" else s.type for s in container.streams})
+        only = " and ".join(kinds) or "nothing"
+        raise VideoError(f"{path} has no video stream, only {only}; give a file with moving pictures")
     best = container.streams.best("video")
     stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])
     if stream.codec_context is None:

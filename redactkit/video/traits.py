@@ -5,14 +5,13 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-import av
-from av.buffer import Buffer
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from redactkit.media import VideoInfo
 from redactkit.video.decoding import DecodeLog, decode_packets
 from redactkit.video.opening import av_errors, opened, video_stream
+from redactkit.video.orientation import side_data
 
 __all__ = ["Traits", "read_traits"]
 
@@ -50,11 +49,11 @@ def read_traits(info: VideoInfo) -> Traits:
         order = stream.codec_context.field_order
     if first is None:
         return Traits(left_out=tuple(left_out))
-    captions = ["closed captions left out"] if _side_data(first, "A53_CC") else []
+    captions = ["closed captions left out"] if side_data(first, "A53_CC") else []
     return Traits(
         fields=("tff" if order in _TOP_FIRST else "bff") if first.interlaced_frame else None,
-        mastering=_mastering(_side_data(first, "MASTERING_DISPLAY_METADATA")),
-        light=_light(_side_data(first, "CONTENT_LIGHT_LEVEL")),
+        mastering=_mastering(side_data(first, "MASTERING_DISPLAY_METADATA")),
+        light=_light(side_data(first, "CONTENT_LIGHT_LEVEL")),
         left_out=(*left_out, *captions),
     )
 
@@ -69,11 +68,6 @@ def _left_out(source: InputContainer) -> list[str]:
 
 def _kind(stream: Stream) -> str:
     return "cover image" if stream.disposition & Disposition.attached_pic else stream.type
-
-
-def _side_data(picture: av.VideoFrame, name: str) -> bytes:
-    data = picture.side_data.get(name)
-    return bytes(data) if isinstance(data, Buffer) else b""
 
 
 def _mastering(data: bytes) -> str:
