@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from redactkit.cli.options import (
     blur_options,
     detector_options,
 )
+from redactkit.progress import is_terminal
 
 __all__ = ["add_batch", "add_watch"]
 
@@ -80,6 +83,10 @@ def _batch(options: argparse.Namespace) -> int:
 def _tell(jobs: Any) -> int:
     """Print what came of the jobs and return the exit code."""
     table = jobs.table()
+    bare = table[(table["state"] == "done") & (table["mode"] != "analyze") & (table["faces"] == 0)]
+    for row in bare.itertuples():
+        text = "NO FACE WAS FOUND AND NOTHING IS HIDDEN; watch it before you give it away"
+        print(f"redactkit: {row.output}: {text}", file=sys.stderr)
     for row in table[table["error"] != ""].itertuples():
         print(f"redactkit: {row.video}: {row.error}", file=sys.stderr)
     broken = table[(table["state"] == "done") & (table["ok"] == False)]  # noqa: E712
@@ -107,34 +114,56 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 class _Bars:
-    """A bar for all jobs and one for each that runs."""
+    """How a batch stands: in a terminal a bar for all jobs and one for each that runs, elsewhere a line a file.
+
+    Bars are made when first needed and never switched on or off: tqdm fails over a bar that was made switched off.
+    """
 
     def __init__(self, jobs: Any, *, quiet: bool) -> None:
-        from tqdm.auto import tqdm
-
-        self._jobs, self._quiet = jobs, quiet
-        self._all = tqdm(total=len(jobs), desc="all", unit="video", disable=quiet)
-        self._bars = [tqdm(total=100, unit="%", leave=False, position=1 + n, disable=True) for n in range(_BARS)]
-        self._forget = jobs.on_change(self._show)
+        self._jobs = jobs
+        self._terminal = not quiet and is_terminal(sys.stderr)
+        self._bars: list[Any] = []
+        self._told: set[int] = set()
+        self._lock = threading.Lock()
+        self._quiet = quiet
+        self._forget = (lambda: None) if quiet else jobs.on_change(self._show if self._terminal else self._tell)
 
     def _show(self, numbers: list[int]) -> None:
-        if self._quiet:
-            return
-        counts = self._jobs.counts()
-        self._all.n = counts["done"] + counts["failed"] + counts["cancelled"]
-        self._all.refresh()
+        from tqdm import tqdm
+
         table = self._jobs.table()
         running = table[table["state"] == "running"].head(_BARS)
-        for bar, row in zip(self._bars, running.itertuples(), strict=False):
-            bar.disable = False
+        while len(self._bars) <= len(running):
+            first = not self._bars
+            unit, form = ("video", None) if first else ("%", "{l_bar}{bar}| {elapsed}")
+            total = len(table) if first else 100
+            place = len(self._bars)
+            self._bars.append(tqdm(total=total, unit=unit, bar_format=form, leave=first, position=place))
+        every, *bars = self._bars
+        every.set_description("all", refresh=False)
+        every.total, every.n = len(table), int(table["state"].isin(["done", "failed", "cancelled"]).sum())
+        every.refresh()
+        for bar, row in zip(bars, running.itertuples(), strict=False):
             bar.n = round(100 * row.progress)
             bar.set_description(f"{Path(row.video).name[:24]} {row.stage}")
+
+    def _tell(self, numbers: list[int]) -> None:
+        """Print one line for each job that has ended since."""
+        with self._lock:
+            table = self._jobs.table()
+            ended = table[table["state"].isin(["done", "failed", "cancelled"])]
+            for row in ended[~ended.index.isin(self._told)].itertuples():
+                self._told.add(row.Index)
+                print(f"{row.video}: {row.state}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> _Bars:
         return self
 
     def __exit__(self, *what: object) -> None:
         self._forget()
-        self._show([])
-        for bar in (*self._bars, self._all):
-            bar.close()
+        if not self._quiet and not self._terminal:
+            self._tell([])  # the last to end, of which nobody was told yet
+        # What cannot be shown any more, as when the terminal is gone, concerns no job.
+        with suppress(Exception):
+            for bar in reversed(self._bars):
+                bar.close()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -387,5 +388,5 @@ class Jobs:
                 listener(news)
             except Exception:
                 _log.exception("a listener for jobs raised; it is not asked to listen again")
-                with self._lock:
+                with self._lock, suppress(ValueError):  # it may have been taken away meanwhile
                     self._listeners.remove(listener)
