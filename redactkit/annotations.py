@@ -17,6 +17,7 @@ from redactkit.tables import (
     BOX,
     DETECTIONS,
     as_decisions,
+    as_face_ids,
     empty_decisions,
     empty_detections,
     selected_ids,
@@ -147,7 +148,7 @@ class Annotations:
         AnnotationError
             If no face has one of the IDs; the message names it.
         """
-        wanted = [int(face) for face in ids]
+        wanted = as_face_ids(ids)
         known = set(self.detections["face_id"].unique().tolist())
         unknown = sorted(set(wanted) - known)
         if unknown:

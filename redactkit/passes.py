@@ -63,7 +63,8 @@ def combined(
         video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
     )
     give_back()  # what the detector took
-    prepared = prepare(video, annotations, info=annotations.video, **{"smart_copy": True, **blurring})
+    options = {"smart_copy": True, "allow_nothing": annotations.detections.empty, **blurring}
+    prepared = prepare(video, annotations, info=annotations.video, **options)
     return write_redacted(prepared, target, overwrite=overwrite, progress=progress)
 
 

@@ -6,6 +6,7 @@ analyst's ``decisions``, never kept beside it as a second truth.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.errors import TableError
+from redactkit.errors import OptionError, TableError
 
 __all__ = [
     "BOX",
@@ -21,6 +22,7 @@ __all__ = [
     "DETECTIONS",
     "SOURCES",
     "TRACKS",
+    "as_face_ids",
     "as_decisions",
     "as_detections",
     "check_detections",
@@ -227,6 +229,34 @@ def as_decisions(data: Any, *, faces: Iterable[int] = ()) -> pd.DataFrame:
     text = {name: given[name].astype("object").where(given[name].notna(), "") for name in ("label", "reason")}
     redact = given["redact"].astype("object").where(given["redact"].notna(), True)
     return pd.DataFrame({"redact": redact.astype(bool), **text}, index=index).astype(DECISIONS)
+
+
+def as_face_ids(ids: Any) -> list[int]:
+    """Return face IDs as a list of int.
+
+    Parameters
+    ----------
+    ids : int, or iterable of int
+        A list, set, NumPy array, pandas Series or Index; a single ID counts as a list of one.
+
+    Raises
+    ------
+    OptionError
+        If something in it is no whole number.
+
+    Examples
+    --------
+    >>> as_face_ids(np.array([0])), as_face_ids(7), as_face_ids(pd.Series([2, 3]))
+    ([0], [7], [2, 3])
+    """
+    values = [ids] if isinstance(ids, numbers.Integral) else ids
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise OptionError(f"face IDs must be whole numbers like [1, 4], got {ids!r}")
+    listed = list(np.ravel(values) if isinstance(values, np.ndarray) else values)
+    for value in listed:
+        if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+            raise OptionError(f"face IDs must be whole numbers, got {value!r}")
+    return [int(value) for value in listed]
 
 
 def selected_ids(detections: pd.DataFrame, decisions: pd.DataFrame) -> list[int]:

@@ -49,7 +49,7 @@ def add_detecting(command: argparse.ArgumentParser) -> None:
 
 def add_hiding(command: argparse.ArgumentParser) -> None:
     """Add the options of the second pass."""
-    command.add_argument("--blur", default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
+    command.add_argument("--blur", type=_blur, default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
     command.add_argument("--margin", type=float, default=0.15, help="share added on each side (default 0.15)")
     command.add_argument("--strength", type=float, default=1.0, help="above 1 hides more (default 1)")
     command.add_argument("--codec", help="encoder, by default libx264 (8 bit) or libx265 (deeper)")
@@ -65,8 +65,18 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
         help="silence the sound from 00:00:05.0-00:00:07.5 or 5-7.5 (seconds); may be repeated",
     )
     command.add_argument(
+        "--allow-nothing", action="store_true", help="write an output also where nothing would be hidden"
+    )
+    command.add_argument(
         "--no-smart-copy", action="store_true", help="encode every frame, also where nothing is hidden"
     )
+
+
+def _blur(text: str) -> str:
+    known = {kind.lower(): kind for kind in BLURS}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(BLURS)}, got {text!r}")
+    return known[text.lower()]
 
 
 def _range(text: str) -> tuple[float, float]:
@@ -89,4 +99,6 @@ def blur_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.redact` takes."""
     names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "mute", "overwrite")
     chosen = {name: getattr(options, name) for name in names}
+    if options.allow_nothing:
+        chosen["allow_nothing"] = True
     return chosen | {"progress": not options.quiet, "smart_copy": not options.no_smart_copy}

@@ -89,6 +89,7 @@ def make_specs(
     audio: str = "keep",
     mute: Iterable[Iterable[float]] = (),
     smart_copy: bool = True,
+    allow_nothing: bool = False,
     threads: int | None = None,
     part_frames: int = PART_FRAMES,
     overwrite: bool = False,
@@ -107,7 +108,7 @@ def make_specs(
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
     detector, detection_size, sensitivity, roll
         As of `redactkit.analyze`.
-    blur, margin, strength, codec, crf, preset, audio, mute, smart_copy
+    blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, allow_nothing
         As of `redactkit.redact`.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
@@ -124,7 +125,7 @@ def make_specs(
     analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "roll": roll}
     hiding = {"blur": blur, "margin": margin, "strength": strength}
     hiding |= {"codec": codec, "crf": crf, "preset": preset, "audio": audio, "smart_copy": smart_copy}
-    hiding |= {"mute": check_ranges(mute, end=math.inf)}
+    hiding |= {"mute": check_ranges(mute, end=math.inf), "allow_nothing": allow_nothing}
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(

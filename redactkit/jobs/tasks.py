@@ -197,7 +197,9 @@ def _analysis_options(spec: Spec) -> dict[str, Any]:
 
 def _hiding_options(spec: Spec, annotations: Path) -> dict[str, Any]:
     ids = None if spec.analyzes else id_list_of(annotations, spec)
-    return {**spec.hiding, "ids": ids}
+    # Both passes in one go write an output also where no face was found, and say so.
+    nothing_found = spec.analyzes and read_annotations(annotations).detections.empty
+    return {**spec.hiding, "ids": ids, "allow_nothing": spec.hiding.get("allow_nothing", False) or nothing_found}
 
 
 def _analyze(spec: Spec, source: Path, task: str) -> None:

@@ -47,8 +47,8 @@ def redact(
     *,
     output: str | Path | None = None,
     ids: IdsLike | None = None,
-    include: Iterable[int] | None = None,
-    exclude: Iterable[int] | None = None,
+    include: int | Iterable[int] | None = None,
+    exclude: int | Iterable[int] | None = None,
     blur: str = "Med",
     margin: float = 0.15,
     strength: float = 1.0,
@@ -59,6 +59,7 @@ def redact(
     mute: Iterable[Iterable[float]] = (),
     smart_copy: bool = True,
     force: bool = False,
+    allow_nothing: bool = False,
     overwrite: bool = False,
     progress: ProgressLike = True,
 ) -> RedactionReport:
@@ -92,6 +93,9 @@ def redact(
         doubt that this is right; the rest is encoded. The report says which frames were copied.
     force : bool
         Take annotations of another video all the same.
+    allow_nothing : bool
+        Write an output also where it would hide nothing: the annotations have no face, every face is left
+        visible, or no box lies inside the frame. Otherwise each of these is an error.
     overwrite : bool
         Replace an output that is there.
     progress : bool or callable
@@ -105,7 +109,10 @@ def redact(
     Raises
     ------
     OptionError
-        For an unknown blur kind, a face ID that is of no face, or a value or time range out of range.
+        For an unknown blur kind, a face ID that is of no face, a value or time range out of range, or where
+        every face is left visible and ``allow_nothing`` is false.
+    AnnotationError
+        If the annotations have no face, or no box inside the frame, and ``allow_nothing`` is false.
     MismatchError
         If the annotations are of another video and ``force`` is false.
     OutputExistsError
@@ -135,6 +142,7 @@ def redact(
         mute=mute,
         smart_copy=smart_copy,
         force=force,
+        allow_nothing=allow_nothing,
     )
     return write_redacted(prepared, target, overwrite=overwrite, progress=progress)
 

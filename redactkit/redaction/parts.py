@@ -32,7 +32,7 @@ __all__ = ["join_parts", "part_files", "prepare_parts", "write_part"]
 
 Span = tuple[int, int]
 _ENCODER = ("codec", "crf", "preset")
-_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "smart_copy", "force")
+_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "smart_copy", "force", "allow_nothing")
 
 
 def prepare_parts(prepared: Preparation, folder: str | Path) -> Path:

@@ -15,11 +15,16 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import align, read_ids
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX, frame_rows
+from redactkit.tables import BOX, as_face_ids, frame_rows
 
-__all__ = ["Plan", "check_same_video", "make_plan", "noise_seed", "select_faces"]
+__all__ = ["Plan", "check_same_video", "make_plan", "noise_seed", "require_hidden", "select_faces"]
 
-IdsLike = str | Path | Iterable[int]
+IdsLike = str | Path | int | Iterable[int]
+
+_SHARES_REACH = 2.0
+"""Pixels: where every box ends within so many of the frame's corner, shares were taken for pixels."""
+_LATE_SHARE, _LATE_BY = 0.1, 0.5
+"""More than this share of boxes later than the video's end by so many seconds: the times are not this video's."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +65,19 @@ def select_faces(
     annotations: Annotations,
     *,
     ids: IdsLike | None = None,
-    include: Iterable[int] | None = None,
-    exclude: Iterable[int] | None = None,
+    include: int | Iterable[int] | None = None,
+    exclude: int | Iterable[int] | None = None,
 ) -> list[int]:
     """Return the faces to redact.
 
     Parameters
     ----------
     annotations : Annotations
-    ids : path of an ID list, or iterable of int, optional
+    ids : path of an ID list, int, or iterable of int, optional
         The faces to redact; an empty list redacts all.
-    include : iterable of int, optional
+    include : int or iterable of int, optional
         The faces to redact; must not be empty.
-    exclude : iterable of int, optional
+    exclude : int or iterable of int, optional
         Every face but these. At most one of the three may be given; with none the analyst's
         decisions in ``annotations`` hold, by which an undecided face is redacted.
 
@@ -98,7 +103,7 @@ def select_faces(
 def _as_ids(ids: IdsLike | None) -> list[int]:
     if isinstance(ids, str | Path):
         return read_ids(ids)
-    return [int(face) for face in ids or ()]
+    return as_face_ids(() if ids is None else ids)
 
 
 def _known(chosen: Iterable[int], everyone: list[int]) -> set[int]:
@@ -131,8 +136,24 @@ def check_same_video(info: VideoInfo, annotations: Annotations, *, force: bool =
             f"the annotations were not made from {info.path}: {'; '.join(faults)}; "
             "name the right video, analyze this one, or pass force=True (--force)"
         )
+    if not force:
+        _refuse_late(annotations, info)
     annotations = _scaled(annotations, info)
     return annotations.replace(video=info) if _same_frames(annotations.video, info) else align(annotations, info)
+
+
+def _refuse_late(annotations: Annotations, info: VideoInfo) -> None:
+    """Refuse annotations that speak of much later times than the video has, such as milliseconds read as seconds."""
+    times = annotations.detections["time"].to_numpy()
+    if not len(times) or not info.frame_count:
+        return
+    late = np.isfinite(times) & (times > info.times[-1] + _LATE_BY)
+    if late.mean() > _LATE_SHARE:
+        raise MismatchError(
+            f"{int(late.sum())} of {len(times)} boxes are later than the end of {info.path} ({info.times[-1]:.3f} s),"
+            f" the last at {times[late].max():.3f} s; name the right video, mend the times (are they milliseconds?),"
+            " or pass force=True (--force)"
+        )
 
 
 def _same_frames(first: VideoInfo, second: VideoInfo) -> bool:
@@ -192,6 +213,45 @@ def make_plan(detections: pd.DataFrame, info: VideoInfo, *, faces: Iterable[int]
     inside = bx.clip(coded, width=info.coded_width, height=info.coded_height)
     seen = (inside[:, 2:] > 0).all(axis=1)
     return Plan(info.frame_count, frames[seen], rows["face_id"].to_numpy(np.int64)[seen], coded[seen])
+
+
+def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int]) -> None:
+    """Refuse a redaction that would hide nothing, or hide it in the wrong place.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        On the frames of the video.
+    plan : Plan
+    faces : list of int
+        The faces that were chosen.
+
+    Raises
+    ------
+    AnnotationError
+        If there is no face, no chosen face has a box inside the frame, or boxes are shares taken for pixels.
+    OptionError
+        If every face is left visible.
+    """
+    mean_it = "or pass allow_nothing=True (--allow-nothing) if that is what you mean"
+    rows = annotations.detections
+    if rows.empty:
+        raise AnnotationError(f"the annotations have no face, so nothing would be hidden; name others, {mean_it}")
+    if not faces:
+        raise OptionError(f"every face is left visible, so nothing would be hidden; choose a face, {mean_it}")
+    chosen = rows.loc[rows["face_id"].isin(faces), BOX].to_numpy()
+    width, height = annotations.video.width, annotations.video.height
+    ends = chosen[:, :2] + chosen[:, 2:]
+    if min(width, height) > 4 * _SHARES_REACH and len(ends) and float(np.nanmax(ends)) <= _SHARES_REACH:
+        raise AnnotationError(
+            f"every box lies within {_SHARES_REACH:g} pixels of the frame's corner: they seem to be shares of the"
+            f" frame and not pixels; multiply them by its size, {width}x{height}, {mean_it}"
+        )
+    if not len(plan.frames):
+        raise AnnotationError(
+            f"no box of the {len(faces)} chosen face(s) lies inside the frame of {width}x{height}, so nothing would be"
+            f" hidden; check size and units of the annotations, {mean_it}"
+        )
 
 
 def noise_seed(info: VideoInfo) -> int:

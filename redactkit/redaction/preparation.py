@@ -17,7 +17,7 @@ from redactkit.annotations import Annotations
 from redactkit.clock import check_ranges
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
-from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
+from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, require_hidden, select_faces
 from redactkit.redaction.report import RedactionReport, count_faces, make_record, stamp_record
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
@@ -54,8 +54,8 @@ def prepare(
     *,
     info: VideoInfo | None = None,
     ids: IdsLike | None = None,
-    include: Iterable[int] | None = None,
-    exclude: Iterable[int] | None = None,
+    include: int | Iterable[int] | None = None,
+    exclude: int | Iterable[int] | None = None,
     blur: str = "Med",
     margin: float = 0.15,
     strength: float = 1.0,
@@ -66,6 +66,7 @@ def prepare(
     mute: Iterable[Iterable[float]] = (),
     smart_copy: bool = False,
     force: bool = False,
+    allow_nothing: bool = False,
 ) -> Preparation:
     """Check everything that can be checked before a frame is decoded; parameters and errors as of `redactkit.redact`.
 
@@ -81,6 +82,8 @@ def prepare(
     laid = check_same_video(info, given, force=force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=margin)
+    if not allow_nothing:
+        require_hidden(laid, plan, faces=faces)
     settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
     settings |= {
         "mute": [list(span) for span in silent],
@@ -90,6 +93,7 @@ def prepare(
         "faces": faces,
         "cosmetic": kind.cosmetic,
         "smart_copy": smart_copy,
+        "allow_nothing": allow_nothing,
     }
     return Preparation(info, laid, plan, settings)
 

@@ -27,6 +27,8 @@ from redactkit.redaction.plan import Plan
 
 __all__ = ["RedactionReport", "count_faces", "read_report", "software_versions", "sound_settings"]
 
+OUTLINE = "Box"
+"""The kind that draws outlines and hides nothing."""
 _DIGEST = 64  # figures of a SHA-256
 
 _PARTS = ["av", "numpy", "opencv-python", "openvino", "pandas", "scipy"]
@@ -62,8 +64,21 @@ class RedactionReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the output keeps the source's frames, time, size and sound."""
-        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0
+        """Whether the output keeps the source's frames, time, size and sound, and every chosen face is hidden."""
+        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0 and not self.bare_faces
+
+    @property
+    def bare_faces(self) -> list[int]:
+        """The faces that were to be hidden and are not, since no box of theirs lies inside the frame."""
+        if self.settings.get("allow_nothing"):
+            return []
+        return [int(face) for face in self.faces.index[self.faces["redact"] & (self.faces["frames"] == 0)]]
+
+    @property
+    def nothing_hidden(self) -> bool:
+        """Whether no pixel of the output is hidden: there was no face, all are left visible, or outlines were drawn."""
+        hidden = self.faces["redact"] & (self.faces["frames"] > 0)
+        return not hidden.any() or self.settings.get("blur") == OUTLINE
 
     @property
     def path(self) -> Path:
@@ -74,6 +89,7 @@ class RedactionReport:
         """Return the report as plain JSON-able data."""
         return {
             "ok": self.ok,
+            "nothing_hidden": self.nothing_hidden,
             "source": str(self.source),
             "output": str(self.output),
             **self.record,
@@ -89,12 +105,25 @@ class RedactionReport:
         return self.path
 
     def __str__(self) -> str:
-        hidden = self.faces[self.faces["redact"]]
-        verdict = "fidelity holds" if self.ok else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
+        hidden = self.faces[self.faces["redact"] & (self.faces["frames"] > 0)]
+        whole = bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0
+        verdict = "fidelity holds" if whole else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
+        if self.bare_faces:
+            faces = ", ".join(map(str, self.bare_faces[:20]))
+            verdict = f"FACES NOT HIDDEN, no box inside the frame: {faces}; {verdict}"
+        if self.nothing_hidden:
+            return f"{self.output}: {self._why_nothing()}; {verdict}"
         return (
             f"{self.output}: {len(hidden)} of {len(self.faces)} faces hidden, "
             f"{int(hidden['frames'].sum())} boxes, blur {self.settings.get('blur')}, {verdict}"
         )
+
+    def _why_nothing(self) -> str:
+        if self.faces.empty:
+            return "NO FACE WAS FOUND AND NOTHING IS HIDDEN, watch it before you give it away"
+        if self.settings.get("blur") == OUTLINE:
+            return f"ONLY OUTLINES OF {len(self.faces)} FACES ARE DRAWN, NOTHING IS HIDDEN"
+        return f"NOTHING IS HIDDEN, all {len(self.faces)} faces can be seen"
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
