@@ -133,7 +133,9 @@ def test_parts_beside_copied_groups_with_reordered_frames_keep_one_clock(tmp_pat
 
 def test_parts_of_a_video_without_faces_are_all_copied(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [])
-    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True)
+    report = redact_by_parts(
+        clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True, allow_nothing=True
+    )
     assert report.ok
     assert report.record["copied_frames"] == [[0, 90]]
     assert all(np.array_equal(*pair) for pair in zip(pictures(clip), pictures(report.output), strict=True))
@@ -154,14 +156,18 @@ def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp
 
 def test_parts_of_a_damaged_video_copy_nothing(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [50]).replace(settings={"decode_errors": ["x"]})
-    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True)
+    report = redact_by_parts(
+        clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True, allow_nothing=True
+    )
     assert report.record["copied_frames"] == []
 
 
 def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
     annotations = faces_of(probe(clip))
     everyone_visible = annotations.replace(decisions=annotations.decisions.assign(redact=False))
-    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=everyone_visible)
+    report = redact_by_parts(
+        clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=everyone_visible, allow_nothing=True
+    )
     assert report.settings["faces"] == []
     assert not report.faces["redact"].any()
 
