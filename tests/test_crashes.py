@@ -102,7 +102,7 @@ def test_a_signal_ends_a_pass_with_one_line_and_no_output(tmp_path, number):
     info = probe(clip)
     empty = read_annotations_of(info, tmp_path)
     command = [sys.executable, "-m", "redactkit.cli", "redact", str(clip), "--annotations", str(empty)]
-    options = ["--preset", "veryslow", "--no-smart-copy", "--quiet"]
+    options = ["--preset", "veryslow", "--no-smart-copy", "--allow-nothing", "--quiet"]
     heed = functools.partial(signal.signal, number, signal.SIG_DFL)  # what runs in the background ignores SIGINT
     process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     wait_until(lambda: parts(tmp_path), 60)
