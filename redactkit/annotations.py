@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError, TableError
+from redactkit.files import fit_name
 from redactkit.media import VideoInfo
 from redactkit.tables import (
     BOX,
@@ -24,9 +26,21 @@ from redactkit.tables import (
     summarize_tracks,
 )
 
-__all__ = ["Annotations", "thumbnail_name"]
+__all__ = ["Annotations", "annotations_name", "find_thumbnails", "thumbnail_name"]
 
+_THUMBNAIL = re.compile(r"(?P<stem>.*)_thumb(?P<face>[0-9]{6})\.jpe?g", re.DOTALL | re.IGNORECASE)
 UNCOMPARED = {"path", "digest", "pts", "keyframes"}
+
+
+def annotations_name(stem: str) -> str:
+    """Return the name of the annotations of a video.
+
+    Examples
+    --------
+    >>> annotations_name("foo")
+    'foo_annotations.json'
+    """
+    return fit_name(stem, "_annotations.json")
 
 
 def thumbnail_name(stem: str, face_id: int) -> str:
@@ -44,7 +58,7 @@ def thumbnail_name(stem: str, face_id: int) -> str:
     """
     if not 0 <= face_id <= 999_999:
         raise AnnotationError(f"a thumbnail's name has room for IDs 0 to 999999, got {face_id}; renumber the faces")
-    return f"{stem}_thumb{face_id:06d}.jpg"
+    return fit_name(stem, f"_thumb{face_id:06d}.jpg")
 
 
 def _as_cuts(cuts: Any) -> NDArray[np.int64]:
@@ -80,7 +94,8 @@ class Annotations:
     settings : mapping
         How the boxes were made; what JSON can hold.
     thumbnails : Path or None
-        Folder of the ``*_thumb000001.jpg`` files.
+        Folder of the ``foo_thumb000001.jpg`` files of the video ``foo``. Where ``video`` has no path, those
+        in it are taken only if they are of one stem.
 
     Raises
     ------
@@ -110,7 +125,8 @@ class Annotations:
         tracks = summarize_tracks(self.detections, self.decisions)
         if self.thumbnails is None:
             return tracks
-        paths = _find_thumbnails(Path(self.thumbnails))
+        stem = None if self.video.path is None else self.video.path.stem
+        paths = find_thumbnails(Path(self.thumbnails), stem)
         tracks["thumbnail"] = pd.Series([paths.get(face) for face in tracks.index], tracks.index, dtype="object")
         return tracks
 
@@ -204,9 +220,20 @@ def _listed(ids: list[int], most: int = 20) -> str:
     return f"{text} and {len(ids) - most} more" if len(ids) > most else text or "none"
 
 
-def _find_thumbnails(folder: Path) -> dict[int, Path]:
-    found = sorted(folder.glob("*_thumb*.jpg"))
-    return {int(path.stem[-6:]): path for path in found if path.stem[-6:].isdecimal()}
+def find_thumbnails(folder: str | Path, stem: str | None = None) -> dict[int, Path]:
+    """Return the thumbnails in a folder of the video ``stem``, by face ID; of no stem, those of the only video.
+
+    The stem is compared as a whole, since those of two videos may begin or end alike; the ending in any case.
+    """
+    home = Path(folder)
+    names = sorted(path.name for path in home.iterdir()) if home.is_dir() else []
+    matches = [match for match in map(_THUMBNAIL.fullmatch, names) if match]
+    stems = {match["stem"] for match in matches}
+    if stem is None:
+        wanted = stems if len(stems) == 1 else set()
+    else:
+        wanted = {thumbnail_name(stem, 0).removesuffix("_thumb000000.jpg")}
+    return {int(match["face"]): home / match[0] for match in matches if match["stem"] in wanted}
 
 
 def _same_video(a: VideoInfo, b: VideoInfo) -> bool:

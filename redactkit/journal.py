@@ -1,7 +1,8 @@
 """The autosave of a review: one line of JSON for each edit, added to a file as the edit is made.
 
 A crash loses at most the edit that was being written: a last line that is not whole is dropped when the
-file is next opened. The file belongs to the tables from which the session began, known by their hash.
+file is next opened. The file belongs to the tables from which the session began, known by their hash; or,
+where a crash came while the session was being saved, to the tables that were being saved.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from redactkit.errors import AnnotationError, TableError
-from redactkit.files import write_text
+from redactkit.files import open_to_append, sweep_parts, write_text
 from redactkit.history import Change, Delta, History, State
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, as_decisions, as_detections
 
@@ -45,6 +46,7 @@ class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     decisions: dict[str, list[Any]] | None = None
     discarded: _Rows | None = None
     move: int = 0
+    saving: str = ""
 
 
 def fingerprint(state: State) -> str:
@@ -89,8 +91,7 @@ class Journal:
         if not self.path.exists():
             return state, history
         lines = self._whole_lines()
-        self._check_header(lines[0] if lines else b"")
-        for number, line in enumerate(lines[1:], start=2):
+        for number, line in self._edits(lines):
             try:
                 state, history = _replay(msgspec.json.decode(line, type=_Line), state, history)
             except (msgspec.MsgspecError, TableError, ValueError, LookupError, TypeError) as err:
@@ -109,6 +110,12 @@ class Journal:
         else:
             self._append(_Line(move=step))
 
+    def announce(self, state: State) -> None:
+        """Write that ``state`` is about to be saved elsewhere; `restart` follows when it is."""
+        if self.path.exists():
+            self._append(_Line(saving=fingerprint(state)))
+            self._restarted = True  # what follows may be read without the edits before
+
     def restart(self, base: State) -> None:
         """Drop what is saved elsewhere by now; from here on the file belongs to the tables ``base``."""
         self._base, self._fingerprint, self._restarted = base, fingerprint(base), True
@@ -117,12 +124,13 @@ class Journal:
     def _append(self, line: _Line) -> None:
         if not self.path.exists():
             self._write_header()
-        with self.path.open("ab") as file:
+        with open_to_append(self.path) as file:
             file.write(msgspec.json.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def _write_header(self) -> None:
+        sweep_parts(self.path.parent)
         header = msgspec.json.encode(_Header(VERSION, self._fingerprint))
         write_text(self.path, header.decode() + "\n", overwrite=True)
 
@@ -134,15 +142,22 @@ class Journal:
                 file.truncate(whole)
         return data[:whole].splitlines()
 
-    def _check_header(self, line: bytes) -> None:
+    def _edits(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
+        """Return the edits that were made after the tables of the beginning, each with the number of its line."""
         try:
-            header = msgspec.json.decode(line, type=_Header)
+            header = msgspec.json.decode(lines[0] if lines else b"", type=_Header)
         except msgspec.MsgspecError as err:
             raise AnnotationError(f"{self.path} is not an autosave of a review ({err}); name another file") from err
-        if (header.journal, header.base) != (VERSION, self._fingerprint):
+        numbered = list(enumerate(lines, start=1))[1:]
+        if (header.journal, header.base) == (VERSION, self._fingerprint):
+            return numbered
+        saving = msgspec.json.encode(_Line(saving=self._fingerprint))
+        saved = [number for number, line in numbered if line == saving]
+        if header.journal != VERSION or not saved:
             raise AnnotationError(
                 f"{self.path} was begun from other annotations than these; open those, or name another file"
             )
+        return numbered[saved[-1] - 1 :]
 
 
 def _encode(change: Change) -> _Line:
@@ -166,6 +181,8 @@ def _decision_columns(decisions: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _replay(line: _Line, state: State, history: History) -> tuple[State, History]:
+    if line.saving:
+        return state, history
     if line.move < 0:
         change = history.changes[: history.position][-1]
         return change.inverse.apply(state), history.moved(-1)

@@ -11,11 +11,11 @@ from typing import Any
 from redactkit.analysis import analyze, find_annotations
 from redactkit.detectors import Detector
 from redactkit.errors import OptionError
-from redactkit.files import check_output
+from redactkit.files import check_video_output, make_private
 from redactkit.formats import Preset, read_preset
 from redactkit.memory import give_back
 from redactkit.progress import ProgressLike
-from redactkit.redaction import RedactionReport, default_output, prepare, redact, write_redacted
+from redactkit.redaction import RedactionReport, check_report, default_output, prepare, redact, write_redacted
 from redactkit.resources import sample_path
 
 __all__ = ["combined", "demo", "run_preset", "start_lab"]
@@ -58,7 +58,8 @@ def combined(
     --------
     >>> combined("lobby.mp4", blur="High")  # doctest: +SKIP
     """
-    target = check_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
+    target = check_video_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
+    check_report(target, overwrite=overwrite)
     annotations = analyze(
         video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
     )
@@ -103,8 +104,7 @@ def run_preset(
         If the preset means nothing.
     """
     job = preset if isinstance(preset, Preset) else read_preset(preset)
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_private(output)
     size = _STANDARD_DEFINITION if job.resolution == "StandardDefinition" else None
     shared: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
     target = folder / default_output(video).name
@@ -119,7 +119,7 @@ def run_preset(
 
 def demo(folder: Path, *, progress: ProgressLike = True) -> RedactionReport:
     """Run both passes on the sample clip; replaces what an earlier demo left in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     clip = sample_path()
     annotations = analyze(clip, output=folder, overwrite=True, progress=progress)
     target = folder / default_output(clip).name

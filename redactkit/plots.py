@@ -7,6 +7,7 @@ global state; a notebook shows them all the same.
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import clip, to_corners
 from redactkit.errors import OptionError
+from redactkit.files import writing
+from redactkit.marks import MARK
 from redactkit.tables import BOX, SOURCES, as_decisions, check_detections
 
 __all__ = [
+    "FaceSheet",
     "confidence_histogram",
     "face_history",
     "faces_per_second",
@@ -36,6 +40,11 @@ __all__ = [
 REDACTED, VISIBLE, NEUTRAL = "#0072B2", "#E69F00", "#5B6770"
 SOURCE_COLORS = dict(zip(SOURCES, ["#0072B2", "#56B4E9", "#CC79A7", "#E69F00", "#5B6770"], strict=True))
 UNSURE = 0.5
+_SHEETS: dict[str, Any] = {
+    "png": {"metadata": {"Software": MARK}},
+    "jpg": {"pil_kwargs": {"comment": MARK}},
+    "jpeg": {"pil_kwargs": {"comment": MARK}},
+}
 
 
 class _Figure(Figure):
@@ -45,6 +54,30 @@ class _Figure(Figure):
         picture = io.BytesIO()
         self.savefig(picture, format="png", dpi=100)
         return picture.getvalue()
+
+
+class FaceSheet(_Figure):
+    """A figure that shows faces: saved for its owner alone, whole or not at all, and so that `purge` finds it."""
+
+    def savefig(self, fname: Any, *, overwrite: bool = True, **options: Any) -> None:
+        """Save as matplotlib does, to a file as PNG or JPEG, by its ending.
+
+        Raises
+        ------
+        OptionError
+            For another format.
+        OutputExistsError
+            If the file exists and ``overwrite`` is false.
+        """
+        if not isinstance(fname, str | os.PathLike):
+            super().savefig(fname, **options)
+            return
+        target = Path(fname) if Path(fname).suffix else Path(f"{os.fspath(fname)}.png")
+        kind = str(options.pop("format", None) or target.suffix[1:]).lower()
+        if kind not in _SHEETS:
+            raise OptionError(f"a sheet of faces is saved as {' or '.join(_SHEETS)}, got {target.name}")
+        with writing(target, overwrite=overwrite) as file:
+            super().savefig(file, format=kind, **{**_SHEETS[kind], **options})
 
 
 def timeline(detections: pd.DataFrame, *, decisions: pd.DataFrame | None = None, unsure: float = UNSURE) -> Figure:
@@ -252,7 +285,7 @@ def thumbnail_sheet(tracks: pd.DataFrame, *, columns: int = 8) -> Figure:
     if columns <= 0:
         raise OptionError(f"columns must be positive, got {columns}")
     lines = max(1, -(-len(tracks) // columns))
-    figure = _Figure(figsize=(1.25 * columns, 1.5 * lines), layout="constrained")
+    figure = FaceSheet(figsize=(1.25 * columns, 1.5 * lines), layout="constrained")
     squares = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in squares:
         axes.set_axis_off()

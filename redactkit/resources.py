@@ -5,10 +5,10 @@ In a clone they lie beside the package; in an installed wheel inside it.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from redactkit.errors import RedactkitError
+from redactkit.files import make_private, write_bytes
 
 __all__ = ["copy_notebooks", "notebooks_path", "sample_path", "sample_truth_path"]
 
@@ -75,10 +75,10 @@ def copy_notebooks(folder: str | Path) -> Path:
     if (target / _FIRST).is_file():
         return target
     target /= "notebooks"
-    target.mkdir(parents=True, exist_ok=True)
+    make_private(target)
     for notebook in sorted(notebooks_path().glob("*.ipynb")):
         if not (target / notebook.name).exists():
-            shutil.copyfile(notebook, target / notebook.name)
+            write_bytes(target / notebook.name, notebook.read_bytes())
     return target
 
 

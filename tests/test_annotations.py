@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -105,3 +106,39 @@ def test_tracks_find_thumbnails(tmp_path):
 
 def test_repr_counts():
     assert repr(make_annotations()) == "<Annotations: 2 faces, 3 boxes, 10 frames of 100x50>"
+
+
+def test_thumbnails_are_found_by_the_whole_stem_of_the_video(tmp_path):
+    stems = ["foo", "foo_thumb000001", "fo", "foo2", "FOO", "*", "f[o]o", "foo\n"]
+    for stem in stems:
+        (tmp_path / f"{stem}_thumb000001.jpg").write_bytes(b"")
+    for stem in stems:
+        video = replace(make_annotations().video, path=tmp_path / f"{stem}.mp4")
+        tracks = make_annotations(video=video, thumbnails=tmp_path).tracks
+        assert tracks.loc[1, "thumbnail"] == tmp_path / f"{stem}_thumb000001.jpg"
+        assert tracks.loc[4, "thumbnail"] is None
+    video = replace(make_annotations().video, path=tmp_path / "none.mp4")
+    assert make_annotations(video=video, thumbnails=tmp_path).tracks["thumbnail"].isna().all()
+
+
+def test_thumbnails_of_an_unknown_video_are_not_taken_from_several(tmp_path):
+    (tmp_path / "foo_thumb000001.jpg").write_bytes(b"")
+    assert make_annotations(thumbnails=tmp_path).tracks["thumbnail"].notna().sum() == 1
+    (tmp_path / "bar_thumb000004.jpg").write_bytes(b"")
+    assert make_annotations(thumbnails=tmp_path).tracks["thumbnail"].isna().all()
+    assert make_annotations(thumbnails=tmp_path / "none").tracks["thumbnail"].isna().all()
+
+
+@pytest.mark.parametrize("ending", ["_thumb000004.JPG", "_THUMB000004.jpg", "_thumb000004.jpeg"])
+def test_thumbnails_are_found_with_an_ending_in_any_case(tmp_path, ending):
+    (tmp_path / f"foo{ending}").write_bytes(b"")
+    tracks = make_annotations(thumbnails=tmp_path).tracks
+    assert tracks.loc[4, "thumbnail"] == tmp_path / f"foo{ending}"
+
+
+def test_thumbnails_of_long_stems_are_found(tmp_path):
+    for letter in "xy":
+        (tmp_path / thumbnail_name("é" * 124 + letter, 1)).write_bytes(b"")
+    video = replace(make_annotations().video, path=tmp_path / f"{'é' * 124}y.mp4")
+    found = make_annotations(video=video, thumbnails=tmp_path).tracks.loc[1, "thumbnail"]
+    assert found == tmp_path / thumbnail_name("é" * 124 + "y", 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import glob
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from redactkit.analysis.detection import Scan, scan
 from redactkit.analysis.parts import settle_search
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.tracks import find_tracks
-from redactkit.annotations import Annotations
+from redactkit.annotations import Annotations, annotations_name, find_thumbnails
 from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
-from redactkit.files import make_private, sweep_parts
-from redactkit.formats import write_annotations
+from redactkit.files import check_output, fit_name, locked, make_private, sweep_parts
+from redactkit.formats import find_id_lists, write_annotations
+from redactkit.formats.ids import set_aside
 from redactkit.memory import few_arenas, give_back, large_blocks_apart
 from redactkit.progress import ProgressLike
 from redactkit.tables import as_decisions
@@ -35,7 +36,7 @@ PIXELS = 24 * 1920 * 1080
 def default_folder(video: str | Path) -> Path:
     """Return where the first pass writes when nobody says: ``foo_analysis`` beside ``foo``."""
     source = Path(video)
-    return source.with_name(f"{source.stem}_analysis")
+    return source.with_name(fit_name(source.stem, "_analysis"))
 
 
 def find_annotations(video: str | Path, *folders: str | Path) -> Path:
@@ -52,7 +53,7 @@ def find_annotations(video: str | Path, *folders: str | Path) -> Path:
     AnnotationError
         If there are none; the message names the places.
     """
-    name = f"{Path(video).stem}_annotations.json"
+    name = annotations_name(Path(video).stem)
     places = [Path(folder) / name for folder in folders or (default_folder(video), Path(video).parent)]
     for place in places:
         if place.is_file():
@@ -85,7 +86,8 @@ def analyze(
     output : path, optional
         Folder for ``foo_annotations.json`` and one ``foo_thumb000001.jpg`` per face; made readable to
         its owner alone. Without it nothing is written. What is done of a long video is kept there until
-        the rest is, so that an analysis that was stopped goes on.
+        the rest is, so that an analysis that was stopped goes on. An ID list that is there is of other
+        annotations, and is renamed to ``foo_IDList.old.txt``.
     detector : str or Detector
         ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
     detection_size : int, optional
@@ -136,9 +138,11 @@ def analyze(
         if folder is None or keep is None:
             return annotations
         sweep_parts(folder)
-        make_private(keep)
-        saved = _save(reader, annotations, folder, overwrite=overwrite or stopped)
-        drop_checkpoint(keep)
+        # Of two analyses into one folder, the second finds what the first has written, all of it.
+        with locked(keep):
+            _check_not_beaten(source, folder, overwrite=overwrite)
+            saved = _save(reader, annotations, folder, overwrite=overwrite, stopped=stopped)
+            drop_checkpoint(keep)
     return saved
 
 
@@ -158,26 +162,38 @@ def _annotate(reader: VideoReader, found: Scan, *, roll: float, progress: Progre
 
 
 def _check_folder(source: Path, folder: Path, *, overwrite: bool) -> None:
-    target = folder / f"{source.stem}_annotations.json"
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists; name another folder or pass overwrite=True (--overwrite)")
+    """Refuse a folder in which something is that will not be replaced, before the video is searched for nothing."""
+    check_output(folder / annotations_name(source.stem), overwrite=overwrite)
+    ours = overwrite or checkpoint_folder(folder, source.stem).is_dir()
+    for thumbnail in () if ours else find_thumbnails(folder, source.stem).values():
+        check_output(thumbnail)
 
 
-def _save(reader: VideoReader, annotations: Annotations, folder: Path, *, overwrite: bool) -> Annotations:
+def _check_not_beaten(source: Path, folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder to which another analysis has written meanwhile, and leave nothing of this one but its parts."""
+    try:
+        check_output(folder / annotations_name(source.stem), overwrite=overwrite)
+    except OutputExistsError:
+        with suppress(OSError):  # there are parts
+            checkpoint_folder(folder, source.stem).rmdir()
+        raise
+
+
+def _save(
+    reader: VideoReader, annotations: Annotations, folder: Path, *, overwrite: bool, stopped: bool
+) -> Annotations:
     """Write thumbnails, then the annotations that stand for them.
 
     The checkpoint folder stands until both are written, so that a run which finds it knows whose the thumbnails are.
     """
     stem = reader.info.path.stem if reader.info.path else "video"
-    if overwrite:
-        _remove_thumbnails(folder, stem)
-    save_thumbnails(reader, annotations.detections, annotations.tracks, folder=folder, overwrite=overwrite)
+    if overwrite or stopped:
+        # A picture of a face ID that no longer is that face misleads.
+        for old in find_thumbnails(folder, stem).values():
+            old.unlink()
+    save_thumbnails(reader, annotations.detections, annotations.tracks, folder=folder, overwrite=overwrite or stopped)
+    for listed in find_id_lists(folder, stem):
+        set_aside(listed)
     saved = annotations.replace(thumbnails=folder)
-    write_annotations(saved, folder / f"{stem}_annotations.json", overwrite=overwrite)
+    write_annotations(saved, folder / annotations_name(stem), overwrite=overwrite)
     return saved
-
-
-def _remove_thumbnails(folder: Path, stem: str) -> None:
-    """Remove what an earlier analysis left: a picture of a face ID that no longer is that face misleads."""
-    for old in folder.glob(f"{glob.escape(stem)}_thumb*.jpg"):
-        old.unlink()

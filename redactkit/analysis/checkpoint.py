@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import redactkit
 from redactkit.analysis.appearance import Appearance
 from redactkit.boxes import FloatArray
-from redactkit.files import make_private, replacing
+from redactkit.files import CHECKPOINT, fit_name, make_private, writing
 from redactkit.media import VideoInfo
 
 __all__ = ["Checkpoint", "Part", "checkpoint_folder", "drop_checkpoint"]
@@ -63,7 +63,7 @@ class Part:
 
 def checkpoint_folder(folder: str | Path, stem: str) -> Path:
     """Return where the parts of a video are kept whose analysis is written to ``folder``."""
-    return Path(folder) / f".{stem}.redactkit-checkpoint"
+    return Path(folder) / fit_name(f".{stem}", CHECKPOINT)
 
 
 def drop_checkpoint(keep: Path) -> None:
@@ -111,7 +111,7 @@ class Checkpoint:
             return
         make_private(self.folder.parent)
         make_private(self.folder)
-        with replacing(self._file(part.start, part.stop), overwrite=True) as unfinished, unfinished.open("wb") as file:
+        with writing(self._file(part.start, part.stop), overwrite=True) as file:
             np.savez(
                 file,
                 searched=np.int64(part.searched),

@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.files import replacing
+from redactkit.files import write_bytes
 from redactkit.formats import thumbnail_name
+from redactkit.marks import mark_jpeg
 from redactkit.tables import BOX
-from redactkit.video import VideoReader, save_jpeg
+from redactkit.video import VideoReader, as_jpeg
 
 __all__ = ["crop_face", "save_thumbnails"]
 
@@ -38,9 +39,7 @@ def save_thumbnails(
     paths = []
     for face, picture in _best_crops(reader, detections, tracks):
         target = folder / thumbnail_name(stem, face)
-        with replacing(target, overwrite=overwrite) as part:
-            save_jpeg(_shrunk(picture), part)
-        paths.append(target)
+        paths.append(write_bytes(target, mark_jpeg(as_jpeg(_shrunk(picture))), overwrite=overwrite))
     return paths
 
 

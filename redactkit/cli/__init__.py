@@ -7,6 +7,7 @@ an exposed face or broken fidelity.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import warnings
@@ -221,9 +222,9 @@ def _output_for(video: str, options: argparse.Namespace) -> Path | None:
     if options.output is None:
         return None
     target = Path(options.output)
-    if not target.is_dir() and len(options.video) == 1 and target.suffix:
+    named_folder = options.output.endswith(("/", os.sep)) or target.is_dir() or not target.suffix
+    if len(options.video) == 1 and not named_folder:
         return target
-    target.mkdir(parents=True, exist_ok=True)
     return target / default_output(video).name
 
 
@@ -235,19 +236,23 @@ def _add_verify(commands: Any) -> None:
     command.add_argument("--ids", metavar="FILE", help="ID list the video was redacted with")
     command.add_argument("--json", action="store_true", help="print the whole report as JSON")
     command.add_argument("--sheet", metavar="PNG", help="save a picture of the worst frames")
+    command.add_argument("--overwrite", action="store_true", help="replace a sheet that is there")
     command.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _verify(options: argparse.Namespace) -> int:
     from redactkit.analysis import find_annotations
+    from redactkit.files import check_output
     from redactkit.verification import verify
 
+    if options.sheet:
+        check_output(options.sheet, overwrite=options.overwrite)
     annotations = options.annotations or find_annotations(options.video)
     report = verify(options.video, options.redacted, annotations, ids=options.ids, progress=not options.quiet)
     print(report.to_json() if options.json else report)
     report.attach()
     if options.sheet:
-        report.contact_sheet().savefig(options.sheet)
+        report.contact_sheet().savefig(options.sheet, overwrite=options.overwrite)
     return DONE if report.ok else EXPOSED
 
 

@@ -37,10 +37,15 @@ def add_purge(commands: Any) -> None:
 
 
 def _purge(options: argparse.Namespace) -> int:
-    from redactkit.leftovers import purge
+    from redactkit.leftovers import left_behind, purge
 
     removed = purge(options.folder, dry_run=options.dry_run)
     for path in removed:
         print(path)
+    left = left_behind(options.folder)
+    for path, reason in left:
+        print(f"left: {path}: {reason}")
     print(f"{len(removed)} {'would be removed' if options.dry_run else 'removed'}")
+    if left:
+        print(f"{len(left)} left that may show or name faces, beside videos; look at them before you share the folder")
     return DONE

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from redactkit.annotations import Annotations, thumbnail_name
 from redactkit.errors import OptionError
+from redactkit.files import sweep_parts
 from redactkit.formats.alignment import align
 from redactkit.formats.azure import read_azure
 from redactkit.formats.azure_writer import write_azure
@@ -15,7 +16,7 @@ from redactkit.formats.coco import read_coco
 from redactkit.formats.cvat import read_cvat
 from redactkit.formats.cvat_writer import write_cvat
 from redactkit.formats.google import read_google
-from redactkit.formats.ids import read_ids, write_ids
+from redactkit.formats.ids import faces_of_list, find_id_lists, id_list_name, read_ids, write_ids
 from redactkit.formats.mot import read_mot
 from redactkit.formats.plain import read_csv, read_parquet
 from redactkit.formats.preset import Preset, read_preset
@@ -32,6 +33,9 @@ __all__ = [
     "WRITABLE",
     "Preset",
     "align",
+    "faces_of_list",
+    "find_id_lists",
+    "id_list_name",
     "read_annotations",
     "read_ids",
     "read_preset",
@@ -172,4 +176,5 @@ def write_annotations(
     """
     if format not in _WRITERS:
         raise OptionError(f"format must be one of {', '.join(_WRITERS)}, got {format!r}")
+    sweep_parts(Path(path).parent)
     return _WRITERS[format](annotations, path, overwrite=overwrite)

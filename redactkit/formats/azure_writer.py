@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
-from redactkit.files import replacing
+from redactkit.files import write_bytes
 from redactkit.formats.header import Header, as_header, plain
 from redactkit.formats.losses import check_has_boxes
 from redactkit.formats.rows import round_pixels
@@ -83,9 +83,7 @@ def write_azure(annotations: Annotations, path: str | Path, *, overwrite: bool =
     )
     _warn_of_large_ticks(ticks, path)
     text = _encode(document)
-    with replacing(path, overwrite=overwrite) as part:
-        part.write_bytes(text)
-    return Path(path)
+    return write_bytes(path, text, overwrite=overwrite)
 
 
 def _encode(document: _Document) -> bytes:

@@ -17,6 +17,7 @@ from redactkit.errors import AnnotationError
 from redactkit.files import write_text
 from redactkit.formats.losses import check_frames, warn_of_losses
 from redactkit.formats.rows import round_pixels
+from redactkit.marks import XML_MARK
 from redactkit.tables import BOX
 
 __all__ = ["write_cvat"]
@@ -57,6 +58,7 @@ def _head(annotations: Annotations) -> Iterator[str]:
     name = _text(video.path.name if video.path is not None else "annotations")
     last = max(video.frame_count - 1, 0)
     yield '<?xml version="1.0" encoding="utf-8"?>'
+    yield XML_MARK
     yield "<annotations>"
     yield "  <version>1.1</version>"
     yield "  <meta>"

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.files import replacing
+from redactkit.files import write_bytes
 from redactkit.formats.header import VideoHeader, as_video, video_of
 from redactkit.media import VideoInfo
 
@@ -27,9 +27,7 @@ class _Document(Struct):
 def write_video_header(info: VideoInfo, path: str | Path) -> Path:
     """Write a header, whole or not at all, over one that is there."""
     document = _Document(info.width, info.height, info.pts.tolist(), as_video(info))
-    with replacing(path, overwrite=True) as part:
-        part.write_bytes(msgspec.json.encode(document))
-    return Path(path)
+    return write_bytes(path, msgspec.json.encode(document), overwrite=True)
 
 
 def read_video_header(path: str | Path, *, video: str | Path) -> VideoInfo:

@@ -12,14 +12,16 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
-from redactkit.files import replacing
+from redactkit.files import write_bytes, write_text, writing
 from redactkit.formats.header import as_header, plain
 from redactkit.formats.losses import check_frames, warn_of_losses
 from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
+from redactkit.marks import COCO_CONTRIBUTOR, MOT_MARK
 from redactkit.tables import BOX, DECISIONS, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
 
+_NO_WORLD = "-1,-1,-1\n"  # a place in the world, which nobody knows
 _MOT_HOLDS = {"confidence"}
 _COCO_HOLDS = {"times", "frame size", "frames without faces", "confidence", "labels"}
 _CSV_HOLDS = {"times", "confidence", "source", "decisions", "labels", "reasons"}
@@ -34,9 +36,10 @@ def write_mot(annotations: Annotations, path: str | Path, *, overwrite: bool = F
         *((detections[name] + (name in "xy")).round(9).tolist() for name in BOX),
         detections["confidence"].fillna(-1).tolist(),
     ]
-    lines = [f"{','.join(map(_short, row))},-1,-1,-1\n" for row in zip(*columns, strict=True)]
-    with replacing(path, overwrite=overwrite) as part:
-        part.write_text("".join(lines), encoding="ascii", newline="\n")
+    lines = [f"{','.join(map(_short, row))},{_NO_WORLD}" for row in zip(*columns, strict=True)]
+    if lines:
+        lines[-1] = f"{lines[-1].removesuffix(_NO_WORLD)}{MOT_MARK}\n"
+    write_text(path, "".join(lines), overwrite=overwrite)
     warn_of_losses(annotations, path, format="mot", holds=_MOT_HOLDS)
     return Path(path)
 
@@ -53,15 +56,14 @@ def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     if last >= video.frame_count:
         raise AnnotationError(f"{path}: frame {last} has a box, but the video only {video.frame_count} frames")
     document = {
-        "info": {"description": "faces by redactkit", "version": "1.0"},
+        "info": {"description": "faces by redactkit", "version": "1.0", "contributor": COCO_CONTRIBUTOR},
         "licenses": [],
         "videos": [{"id": 1, **_named(annotations), **_sized(annotations), **_rated(annotations)}],
         "images": _images(annotations),
         "annotations": _coco_boxes(detections, _labels(annotations)),
         "categories": [{"id": 1, "name": "face", "supercategory": "person"}],
     }
-    with replacing(path, overwrite=overwrite) as part:
-        part.write_bytes(msgspec.json.encode(document))
+    write_bytes(path, msgspec.json.encode(document), overwrite=overwrite)
     warn_of_losses(annotations, path, format="coco", holds=_COCO_HOLDS)
     return Path(path)
 
@@ -116,8 +118,8 @@ def write_csv(annotations: Annotations, path: str | Path, *, overwrite: bool = F
     # Readers leave out blanks after a comma, unless text is in quotes.
     blanks = any(str(text)[:1].isspace() for name in ("label", "reason") for text in annotations.decisions[name])
     quoted: dict[str, Any] = {"quoting": csv.QUOTE_NONNUMERIC} if blanks else {}
-    with replacing(path, overwrite=overwrite) as part:
-        table.to_csv(part, index=False, encoding="utf-8", lineterminator="\n", **quoted)
+    with writing(path, overwrite=overwrite) as file:
+        table.to_csv(file, index=False, mode="wb", encoding="utf-8", lineterminator="\n", **quoted)
     warn_of_losses(annotations, path, format="csv", holds=_CSV_HOLDS)
     return Path(path)
 
@@ -145,6 +147,6 @@ def write_parquet(annotations: Annotations, path: str | Path, *, overwrite: bool
     rows = rows.assign(source=rows["source"].astype(str))
     table = pyarrow.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata({METADATA: msgspec.json.encode(told, enc_hook=plain)})
-    with replacing(path, overwrite=overwrite) as part:
-        parquet.write_table(table, part)
+    with writing(path, overwrite=overwrite) as file:
+        parquet.write_table(table, file)
     return Path(path)

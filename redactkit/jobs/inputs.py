@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from redactkit.analysis import default_folder, find_annotations
-from redactkit.errors import OptionError, VideoError
-from redactkit.files import make_private, replacing
+from redactkit.errors import AnnotationError, OptionError, VideoError
+from redactkit.files import make_private, report_path, writing
+from redactkit.formats import find_id_lists
 from redactkit.jobs.signals import worker_name
 from redactkit.jobs.spec import Spec
 
@@ -94,7 +95,7 @@ def _matches(name: str, patterns: list[str]) -> bool:
 
 def is_own_output(path: Path) -> bool:
     """Return whether a video is one that redactkit has written, and not a source."""
-    return path.stem.endswith("_redacted") and path.with_suffix(".report.json").is_file()
+    return path.stem.endswith("_redacted") and report_path(path).is_file()
 
 
 def source_of(spec: Spec) -> Path:
@@ -127,7 +128,7 @@ def _fetched(address: str, local: Path) -> Path:
     except ImportError as err:
         raise OptionError(f"{address} needs fsspec and its file system; install redactkit[dask] and that") from err
     try:
-        with fsspec.open(address, "rb") as remote, replacing(local, overwrite=True) as part, part.open("wb") as file:
+        with fsspec.open(address, "rb") as remote, writing(local, overwrite=True) as file:
             shutil.copyfileobj(remote, file, _COPY_AT_ONCE)
     except (ImportError, ValueError) as err:
         raise OptionError(f"{address} cannot be fetched: {err}") from err
@@ -149,10 +150,18 @@ def annotations_of(spec: Spec, source: Path) -> Path:
     if spec.annotations is None:
         return find_annotations(source, spec.folder, default_folder(source), source.parent)
     given = Path(spec.annotations)
-    return find_annotations(source, given, given / f"{spec.stem}_analysis") if given.is_dir() else given
+    return find_annotations(source, given, default_folder(given / spec.name)) if given.is_dir() else given
 
 
 def id_list_of(annotations: Path, spec: Spec) -> Path | None:
-    """Return the analyst's ID list beside annotations, None if there is none."""
-    path = annotations.with_name(f"{spec.stem}_IDList.txt")
-    return path if path.is_file() else None
+    """Return the analyst's ID list beside annotations, its ending in any case; None if there is none.
+
+    Raises
+    ------
+    AnnotationError
+        If there are several.
+    """
+    found = find_id_lists(annotations.parent, spec.stem)
+    if len(found) > 1:
+        raise AnnotationError(f"{found[0]} and {found[1].name} are both ID lists of {spec.name}; keep one of them")
+    return found[0] if found else None

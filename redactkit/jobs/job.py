@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from redactkit.errors import OptionError
-from redactkit.files import replacing
+from redactkit.files import writing
 from redactkit.jobs.course import Course
 from redactkit.jobs.signals import Step
 from redactkit.jobs.spec import Spec
@@ -178,12 +178,12 @@ def save_table(table: pd.DataFrame, path: str | Path, *, overwrite: bool = False
     target = Path(path)
     if target.suffix not in (".csv", ".parquet"):
         raise OptionError(f"a report's name must end in .csv or .parquet, got {target.name}")
-    with replacing(target, overwrite=overwrite) as part:
+    with writing(target, overwrite=overwrite) as file:
         if target.suffix == ".csv":
-            table.to_csv(part)
+            table.to_csv(file, mode="wb")
             return target
         try:
-            table.astype({"state": "object"}).to_parquet(part)
+            table.astype({"state": "object"}).to_parquet(file)
         except ImportError as err:
             raise OptionError(f"{target.name}: Parquet needs the package pyarrow; install it or name a .csv") from err
     return target

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from redactkit.errors import PassCancelled
-from redactkit.files import make_private, write_text
+from redactkit.files import make_private, open_to_append, write_text
 
 __all__ = ["Step", "ask_to_stop", "follow_progress", "let_run", "note_start", "read_progress", "worker_name"]
 
@@ -58,8 +58,8 @@ def note_start(work: Path, task: str) -> int:
     if (work / _CANCEL).exists():
         raise PassCancelled(f"{task} was cancelled before it began")
     log = work / f"{task}.log"
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"{time.time():.3f} {worker_name()}\n")
+    with open_to_append(log) as file:
+        file.write(f"{time.time():.3f} {worker_name()}\n".encode())
     return len(log.read_text(encoding="utf-8").splitlines())
 
 
@@ -91,7 +91,7 @@ def read_progress(work: Path, task: str) -> Step | None:
 def ask_to_stop(work: Path) -> None:
     """Ask the tasks of a job to stop."""
     if work.is_dir():
-        (work / _CANCEL).touch()
+        (work / _CANCEL).touch(mode=0o600)
 
 
 def let_run(work: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from redactkit.analysis import checkpoint_folder
+from redactkit.annotations import annotations_name
 from redactkit.errors import OptionError
+from redactkit.files import JOBS_FOLDER, fit_name, report_path
 from redactkit.redaction import default_output
 
 __all__ = ["JOBS_FOLDER", "MODES", "Spec"]
 
 MODES = ("combined", "analyze", "redact")
-JOBS_FOLDER = ".redactkit-jobs"
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,12 @@ class Spec:
     @property
     def report(self) -> Path:
         """What the redaction says of itself."""
-        return self.output.with_suffix(".report.json")
+        return report_path(self.output)
 
     @property
     def annotation_file(self) -> Path:
         """What the first pass writes."""
-        return Path(self.folder) / f"{self.stem}_annotations.json"
+        return Path(self.folder) / annotations_name(self.stem)
 
     @property
     def outputs(self) -> list[Path]:
@@ -106,12 +107,12 @@ class Spec:
     @property
     def record(self) -> Path:
         """Where it is written down that the job is done."""
-        return Path(self.folder) / JOBS_FOLDER / f"{self.name}.{self.mode}.json"
+        return Path(self.folder) / JOBS_FOLDER / fit_name(self.name, f".{self.mode}.json")
 
     @property
     def work(self) -> Path:
         """Folder of the job while it runs: progress, and parts of a long video."""
-        return Path(self.folder) / JOBS_FOLDER / f"{self.name}.{self.mode}"
+        return Path(self.folder) / JOBS_FOLDER / fit_name(self.name, f".{self.mode}")
 
     @property
     def state(self) -> Path:

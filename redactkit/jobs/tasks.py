@@ -18,6 +18,7 @@ import msgspec
 from redactkit.analysis import analyze
 from redactkit.analysis.parts import analyze_part, prepare_analysis, shared_detector
 from redactkit.errors import MismatchError, OutputExistsError, VideoError
+from redactkit.files import sweep_parts
 from redactkit.formats import read_annotations
 from redactkit.jobs.inputs import annotations_of, id_list_of, source_of
 from redactkit.jobs.records import Input, Record, done_before, job_key, look_at, outputs_stand, read_record, sizes_of
@@ -68,6 +69,8 @@ class Outcome:
 def start_job(spec: Spec) -> Outcome:
     """Look at the video; do the whole job if it is short, else say what its first parts are."""
     starts = note_start(spec.work, "start")
+    for folder in (spec.folder, spec.record.parent, spec.work):
+        sweep_parts(folder)
     source = source_of(spec)
     info = probe(source)
     spans = tuple(split_frames(info, longest=spec.part_frames))

@@ -9,14 +9,14 @@ from typing import Literal
 
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
-from redactkit.files import check_output, sweep_parts
+from redactkit.files import check_video_output, fit_name, report_path, sweep_parts
 from redactkit.memory import few_arenas, large_blocks_apart
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.preview import Preview
-from redactkit.redaction.report import RedactionReport, read_report
+from redactkit.redaction.report import RedactionReport, check_report, read_report
 from redactkit.video import VideoWriter
 
 __all__ = [
@@ -24,12 +24,14 @@ __all__ = [
     "Preparation",
     "Preview",
     "RedactionReport",
+    "check_report",
     "check_same_video",
     "default_output",
     "make_plan",
     "prepare",
     "read_report",
     "redact",
+    "report_path",
     "select_faces",
     "write_redacted",
 ]
@@ -38,7 +40,7 @@ __all__ = [
 def default_output(video: str | Path) -> Path:
     """Return where the redacted video goes when nobody says: ``foo_redacted.mp4`` beside ``foo``."""
     source = Path(video)
-    return source.with_name(f"{source.stem}_redacted.mp4")
+    return source.with_name(fit_name(source.stem, "_redacted.mp4"))
 
 
 def redact(
@@ -72,7 +74,7 @@ def redact(
     annotations : Annotations or path
         The faces; a file in any format that `redactkit.read_annotations` reads.
     output : path, optional
-        Default ``foo_redacted.mp4`` beside the source.
+        Default ``foo_redacted.mp4`` beside the source; must end in ``.mp4``. Its folder is made if missing.
     ids, include, exclude : optional
         Which faces to hide, see `redactkit.redaction.select_faces`; by default what the analyst
         decided in ``annotations``, and every face that nobody decided about.
@@ -109,10 +111,12 @@ def redact(
     Raises
     ------
     OptionError
-        For an unknown blur kind, a face ID that is of no face, a value or time range out of range, or where
-        every face is left visible and ``allow_nothing`` is false.
+        For an unknown blur kind, a face ID that is of no face, a value or time range out of range, an
+        output whose name does not end in ``.mp4``, or where every face is left visible and ``allow_nothing``
+        is false.
     AnnotationError
-        If the annotations have no face, or no box inside the frame, and ``allow_nothing`` is false.
+        If the annotations have no face, or no box inside the frame, and ``allow_nothing`` is false, or an ID
+        list is of other annotations.
     MismatchError
         If the annotations are of another video and ``force`` is false.
     OutputExistsError
@@ -125,7 +129,8 @@ def redact(
     >>> redact("lobby.mp4", "lobby_annotations.json", exclude=[3])  # doctest: +SKIP
     """
     target = Path(output or default_output(video))
-    check_output(target, overwrite=overwrite, sources=(Path(video),))
+    check_video_output(target, overwrite=overwrite, sources=(Path(video),))
+    check_report(target, overwrite=overwrite)
     prepared = prepare(
         video,
         annotations,

@@ -16,7 +16,7 @@ import numpy as np
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
 from redactkit.errors import OptionError
-from redactkit.files import make_private, replacing, write_text
+from redactkit.files import make_private, write_text, writing
 from redactkit.formats import read_annotations
 from redactkit.formats.video import read_video_header, write_video_header
 from redactkit.memory import few_arenas, large_blocks_apart
@@ -39,7 +39,7 @@ def prepare_parts(prepared: Preparation, folder: str | Path) -> Path:
     """Write down in ``folder`` what every part needs, and return the folder."""
     home = make_private(folder)
     write_video_header(prepared.info, home / "video.json")
-    with replacing(home / "plan.npz", overwrite=True) as part, part.open("wb") as file:
+    with writing(home / "plan.npz", overwrite=True) as file:
         np.savez(file, frames=prepared.plan.frames, faces=prepared.plan.faces, boxes=prepared.plan.boxes)
     encoder = {name: prepared.settings[name] for name in _ENCODER}
     writer = VideoWriter(home / "whole.mp4", prepared.info, smart_copy=prepared.redacted, **encoder)

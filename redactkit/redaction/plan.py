@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
-from redactkit.formats import align, read_ids
+from redactkit.formats import align, faces_of_list
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_face_ids, frame_rows
 
@@ -74,7 +74,8 @@ def select_faces(
     ----------
     annotations : Annotations
     ids : path of an ID list, int, or iterable of int, optional
-        The faces to redact; an empty list redacts all.
+        The faces to redact; an empty list redacts all. A file that was written for other annotations is
+        refused, and a face that its writer never saw is redacted (`redactkit.formats.ids.faces_of_list`).
     include : int or iterable of int, optional
         The faces to redact; must not be empty.
     exclude : int or iterable of int, optional
@@ -85,6 +86,8 @@ def select_faces(
     ------
     OptionError
         If more than one selection is given, ``include`` is empty, or an ID is of no face.
+    AnnotationError
+        If an ID list cannot be read or is of other annotations.
     """
     given = [name for name, value in [("ids", ids), ("include", include), ("exclude", exclude)] if value is not None]
     if len(given) > 1:
@@ -92,7 +95,8 @@ def select_faces(
     if not given:
         return annotations.selected_ids
     everyone = [int(face) for face in np.unique(annotations.detections["face_id"])]
-    chosen = _known(_as_ids(ids if ids is not None else include if include is not None else exclude), everyone)
+    named = ids if ids is not None else include if include is not None else exclude
+    chosen = _known(_as_ids(named, annotations), everyone)
     if exclude is not None:
         return [face for face in everyone if face not in chosen]
     if include is not None and not chosen:
@@ -100,9 +104,9 @@ def select_faces(
     return sorted(chosen) or everyone
 
 
-def _as_ids(ids: IdsLike | None) -> list[int]:
+def _as_ids(ids: IdsLike | None, annotations: Annotations) -> list[int]:
     if isinstance(ids, str | Path):
-        return read_ids(ids)
+        return faces_of_list(ids, annotations)
     return as_face_ids(() if ids is None else ids)
 
 

@@ -21,11 +21,11 @@ import pandas as pd
 import redactkit
 from redactkit.annotations import Annotations
 from redactkit.clock import check_ranges
-from redactkit.files import write_text
+from redactkit.files import check_output, report_path, write_text
 from redactkit.media import file_sha256
 from redactkit.redaction.plan import Plan
 
-__all__ = ["RedactionReport", "count_faces", "read_report", "software_versions", "sound_settings"]
+__all__ = ["RedactionReport", "check_report", "count_faces", "read_report", "software_versions", "sound_settings"]
 
 OUTLINE = "Box"
 """The kind that draws outlines and hides nothing."""
@@ -83,7 +83,7 @@ class RedactionReport:
     @property
     def path(self) -> Path:
         """Where the report is saved: ``foo_redacted.report.json`` beside ``foo_redacted.mp4``."""
-        return self.output.with_suffix(".report.json")
+        return report_path(self.output)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON-able data."""
@@ -200,9 +200,25 @@ def read_report(path: str | Path) -> dict[str, Any]:
     return data
 
 
+def check_report(output: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse an output whose report would replace a file that is no report.
+
+    Raises
+    ------
+    OutputExistsError
+        If there is one and ``overwrite`` is false.
+    """
+    path = report_path(output)
+    try:
+        known = read_report(path).keys() >= {"source", "output", "settings"}
+    except (OSError, ValueError, AttributeError):
+        known = False
+    check_output(path, overwrite=overwrite or known)
+
+
 def sound_settings(output: str | Path) -> dict[str, Any]:
     """Return ``audio`` and ``mute`` with which a video was redacted, by its own report; nothing without one."""
-    path = Path(output).with_suffix(".report.json")
+    path = report_path(output)
     try:
         told = read_report(path)
         settings = told["settings"] if told.get("output_sha256") == file_sha256(output) else {}

@@ -11,10 +11,11 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
-from redactkit.annotations import Annotations
+from redactkit.annotations import Annotations, annotations_name
 from redactkit.errors import MismatchError
-from redactkit.files import write_text
-from redactkit.formats import align, read_annotations, write_annotations
+from redactkit.files import check_output, fit_name, make_private, sweep_parts
+from redactkit.formats import align, id_list_name, read_annotations, write_annotations, write_ids
+from redactkit.formats.ids import remove_ids
 from redactkit.media import VideoInfo
 from redactkit.navigation import nearest, stops
 from redactkit.review.commands import Commands
@@ -25,7 +26,6 @@ from redactkit.video import VideoReader
 __all__ = ["Review"]
 
 Picture = NDArray[np.uint8]
-_PRIVATE = 0o700
 
 
 class Review(Commands):
@@ -281,32 +281,40 @@ class Review(Commands):
             If a file is there, is not this session's own, and ``overwrite`` is false.
         """
         home = Path(folder) if folder is not None else self._home()
-        home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        target, ids = self._file(home, "annotations.json"), self._file(home, "IDList.txt")
+        target, ids = files = self._files(make_private(home))
+        sweep_parts(home)
         with self.lock:
             saved = self.annotations
-            write_annotations(saved, target, overwrite=overwrite or target in self._own)
+            may = {file: overwrite or file in self._own for file in files}
+            for file in files if saved.selected_ids else [target]:
+                check_output(file, overwrite=may[file])
+            if self._journal is not None:
+                self._journal.announce(self._state)
+            # The list goes first: stopped between the two, the new list is for the old faces or is refused with
+            # them, but an old list with new annotations would undo what was decided since.
             if saved.selected_ids:
-                write_text(ids, self.ids, overwrite=overwrite or ids in self._own)
-            elif ids in self._own:
-                ids.unlink(missing_ok=True)
-            self._own |= {target, ids}
+                write_ids(ids, saved.selected_ids, annotations=saved, overwrite=may[ids])
+            elif may[ids]:
+                remove_ids(ids)
+            write_annotations(saved, target, overwrite=may[target])
+            self._own |= set(files)
             if self._journal is not None:
                 self._journal.restart(self._state)
         return target
 
     def _home(self) -> Path:
         path = self.video.path or Path("video")
-        return self.folder or path.with_name(f"{path.stem}_analysis")
+        return self.folder or path.with_name(fit_name(path.stem, "_analysis"))
 
-    def _file(self, folder: Path, ending: str) -> Path:
+    def _files(self, folder: Path) -> tuple[Path, Path]:
+        """Return the paths of annotations and ID list in a folder."""
         stem = self.video.path.stem if self.video.path else "video"
-        return (folder / f"{stem}_{ending}").absolute()
+        return (folder / annotations_name(stem)).absolute(), (folder / id_list_name(stem)).absolute()
 
     def _settle(self, folder: Path) -> None:
         """Remember where the annotations came from: those files are this session's to replace."""
         self.folder = folder
-        self._own |= {self._file(folder, "annotations.json"), self._file(folder, "IDList.txt")}
+        self._own |= set(self._files(folder))
 
 
 def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:

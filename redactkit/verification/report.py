@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from redactkit.files import write_text
+from redactkit.files import report_path, write_text
 from redactkit.media import file_sha256
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from redactkit.plots import FaceSheet
 
 __all__ = ["VerificationReport"]
 
@@ -125,7 +125,7 @@ class VerificationReport:
         Path or None
             The report; None where there is none, or it is of another file.
         """
-        path = self.redacted.with_suffix(".report.json")
+        path = report_path(self.redacted)
         if not path.is_file():
             return None
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -166,8 +166,8 @@ class VerificationReport:
         tables = (self.faces, self.exposures.head(20), self.fidelity)
         return f"<p>{lines}</p>" + "".join(table.to_html(escape=True) for table in tables if len(table))
 
-    def contact_sheet(self, *, count: int = 12) -> Figure:
-        """Return a picture of the worst frames of the output, each exposed face outlined."""
+    def contact_sheet(self, *, count: int = 12) -> FaceSheet:
+        """Return a picture of the worst frames of the output, each exposed face outlined; ``savefig`` saves it."""
         from redactkit.verification.sheet import contact_sheet
 
         return contact_sheet(self, count=count)

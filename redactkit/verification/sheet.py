@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from redactkit.video import VideoReader
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from redactkit.plots import FaceSheet
     from redactkit.verification.report import VerificationReport
 
 __all__ = ["contact_sheet"]
@@ -17,13 +16,13 @@ _COLUMNS = 4
 _COLORS = {"bare": "#d62728", "leak": "#ff7f0e"}
 
 
-def contact_sheet(report: VerificationReport, *, count: int = 12) -> Figure:
+def contact_sheet(report: VerificationReport, *, count: int = 12) -> FaceSheet:
     """Draw the ``count`` worst frames of a report with the exposed boxes outlined."""
-    from matplotlib.figure import Figure
+    from redactkit.plots import FaceSheet
 
     frames = report.exposures["frame"].drop_duplicates().head(count).to_list()
     rows = max(1, -(-len(frames) // _COLUMNS))
-    figure = Figure(figsize=(3.2 * _COLUMNS, 2.2 * rows), layout="constrained")
+    figure = FaceSheet(figsize=(3.2 * _COLUMNS, 2.2 * rows), layout="constrained")
     figure.suptitle(f"{report.redacted.name}: {report.verdict}")
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axis in axes:

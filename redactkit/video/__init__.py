@@ -3,7 +3,7 @@
 from redactkit.files import sweep_parts
 from redactkit.video.fidelity import compare_files
 from redactkit.video.frames import Frame
-from redactkit.video.pictures import Pictures, save_jpeg
+from redactkit.video.pictures import Pictures, as_jpeg
 from redactkit.video.planes import pixel_layout, plane_views
 from redactkit.video.probe import probe
 from redactkit.video.reader import VideoReader
@@ -14,10 +14,10 @@ __all__ = [
     "Pictures",
     "VideoReader",
     "VideoWriter",
+    "as_jpeg",
     "compare_files",
     "pixel_layout",
     "plane_views",
     "probe",
-    "save_jpeg",
     "sweep_parts",
 ]

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from redactkit.clock import Ranges
 from redactkit.errors import VideoError
-from redactkit.files import check_output, replacing
+from redactkit.files import check_video_output, replacing
 from redactkit.media import VideoInfo
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
@@ -66,9 +66,9 @@ def join_videos(
     OutputExistsError
         If the output exists and ``overwrite`` is false.
     """
-    check_output(path, overwrite=overwrite, sources=() if info.path is None else (info.path,))
+    check_video_output(path, overwrite=overwrite, sources=() if info.path is None else (info.path,))
     shift = start_shift(info)
-    with replacing(path, overwrite=overwrite) as part, av_errors(Path(path), "join it"):
+    with replacing(path, overwrite=overwrite, public=True) as part, av_errors(Path(path), "join it"):
         file = Mp4File(part, info, audio=audio == "keep", shift=shift, keep_metadata=keep_metadata, mute=mute)
         try:
             made = [Path(name) for name in parts]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -16,7 +15,7 @@ from redactkit.video.encoding import Encoding, choose_encoding
 from redactkit.video.opening import av_errors
 from redactkit.video.planes import plane_views
 
-__all__ = ["Pictures", "save_jpeg"]
+__all__ = ["Pictures", "as_jpeg"]
 
 
 class Pictures:
@@ -76,12 +75,12 @@ def _copy(picture: av.VideoFrame, copy: av.VideoFrame) -> av.VideoFrame:
     return copy
 
 
-def save_jpeg(image: NDArray[np.uint8], path: str | Path) -> None:
-    """Write an RGB image, shape (H, W, 3), as a JPEG file."""
+def as_jpeg(image: NDArray[np.uint8]) -> bytes:
+    """Return an RGB image, shape (H, W, 3), as the bytes of a JPEG file."""
     context: Any = av.VideoCodecContext.create("mjpeg", "w")
     context.width, context.height = image.shape[1], image.shape[0]
     context.pix_fmt, context.time_base, context.color_range = "yuvj444p", Fraction(1, 25), 2
     context.options = {"qmin": "2", "qmax": "4"}
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
     packets = [*context.encode(frame.reformat(format="yuvj444p", dst_color_range=2)), *context.encode(None)]
-    Path(path).write_bytes(b"".join(bytes(packet) for packet in packets))
+    return b"".join(bytes(packet) for packet in packets)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from redactkit.clock import check_ranges
 from redactkit.errors import OptionError, VideoError
-from redactkit.files import check_output, replacing
+from redactkit.files import check_video_output, replacing
 from redactkit.media import VideoInfo
 from redactkit.video.encoder import EncodedTrack
 from redactkit.video.encoding import choose_encoding
@@ -85,7 +85,7 @@ class VideoWriter:
     OutputExistsError
         If ``path`` exists and may not be replaced, or is the source.
     OptionError
-        If an option has no such value.
+        If an option has no such value, or ``path`` does not end in ``.mp4``.
     VideoError
         If the output cannot be written.
 
@@ -115,8 +115,8 @@ class VideoWriter:
         if audio not in ("keep", "drop"):
             raise OptionError(f"audio must be 'keep' or 'drop', got {audio!r}")
         sources = () if info.path is None else (info.path,)
-        self.path = check_output(path, overwrite=overwrite, sources=sources)
-        self._info, self._audio, self._overwrite = info, audio == "keep", overwrite
+        self.path = check_video_output(path, overwrite=overwrite, sources=sources)
+        self._info, self._audio, self._overwrite, self._span = info, audio == "keep", overwrite, span
         self._keep_metadata = keep_metadata
         self._mute = check_ranges(mute, end=end_of(info))
         traits = read_traits(info)
@@ -144,9 +144,9 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            part = stack.enter_context(replacing(self.path, overwrite=self._overwrite))
             with av_errors(self.path, "create it"):
-                self._open(part)
+                public = self._span is None  # a part of a video is of nobody else's concern
+                self._open(stack.enter_context(replacing(self.path, overwrite=self._overwrite, public=public)))
             self._stack = stack.pop_all()
         return self
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipywidgets
 
 from redactkit.errors import OptionError
-from redactkit.files import write_text
-from redactkit.formats import read_ids
+from redactkit.formats import faces_of_list, id_list_name, write_ids
 from redactkit.review import Review
 from redactkit.widgets.markup import escape
 from redactkit.widgets.view import View, button, row
@@ -59,7 +58,7 @@ class IdList(View):
 
     def _default_path(self) -> object:
         video = self.review.video.path
-        return "" if video is None else (self.review.folder or video.parent) / f"{video.stem}_IDList.txt"
+        return "" if video is None else (self.review.folder or video.parent) / id_list_name(video.stem)
 
     def refresh(self) -> None:
         """Show the list as the review is now."""
@@ -70,14 +69,15 @@ class IdList(View):
 
     def save(self) -> None:
         """Write the list to the file named."""
-        if not self.review.ids:
+        annotations = self.review.annotations
+        if not annotations.selected_ids:
             raise OptionError(_NONE)
-        write_text(self._path(), self.review.ids, overwrite=self.overwrite.value)
+        write_ids(self._path(), annotations.selected_ids, annotations=annotations, overwrite=self.overwrite.value)
         self.say(f"saved {self._path()}")
 
     def load(self) -> None:
-        """Redact the faces that the file named lists, and only those."""
-        ids = read_ids(self._path())
+        """Redact the faces that the file named lists, and only those; a list of other annotations is refused."""
+        ids = faces_of_list(self._path(), self.review.annotations)
         self.review.select(ids)
         self.say(f"loaded {len(ids)} IDs" if ids else "the list is blank: every face is redacted")
 

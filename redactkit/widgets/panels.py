@@ -155,7 +155,6 @@ class RedactPanel(View):
         }
 
         def work(progress: ProgressLike) -> tuple[RedactionReport, Any]:
-            target.parent.mkdir(parents=True, exist_ok=True)
             report = redact(source, annotations, output=target, progress=progress, **settings)
             return report, verify(source, report.output, annotations, progress=progress) if check else None
 
