@@ -13,7 +13,7 @@ from av.rational import AVRational
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redactkit.errors import OptionError, OutputExistsError, RedactkitError, VideoError
+from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.media import AudioInfo, VideoInfo
 from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
 from redactkit.video.encoding import choose_encoding
