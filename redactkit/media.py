@@ -29,13 +29,17 @@ class ColorTags:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """One audio stream of a video file. ``start`` is in seconds, None where the file does not say."""
+    """One audio stream of a video file. ``start`` is in seconds, None where the file does not say.
+
+    ``encryption`` says how it is encrypted, empty where it is not.
+    """
 
     index: int
     codec: str
     sample_rate: int
     channels: int
     start: Fraction | None = None
+    encryption: str = ""
 
 
 def _read_only(pts: NDArray[np.int64]) -> NDArray[np.int64]:

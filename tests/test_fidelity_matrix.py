@@ -217,7 +217,7 @@ def _sound_alone(path: Path) -> None:
 REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no frame": ("ts", _start_of_a_stream, "no frame|no video|could not"),
     "no bytes": ("mp4", lambda path: path.touch(), "is empty"),
-    "no video stream": ("mp4", _sound_alone, "has no video stream, only audio"),
+    "no video stream": ("mp4", _sound_alone, "has no video stream, only sound"),
     "text": ("mp4", lambda path: path.write_text("no video"), "could not open it as a video"),
     "folder": ("mp4", lambda path: path.mkdir(), "is a folder"),
     "absent": ("mp4", lambda path: None, "does not exist"),

@@ -145,7 +145,7 @@ def test_probe_gives_fractions_and_not_the_ratios_of_the_decoding_library(tmp_pa
 
 def test_probe_refuses_sound_alone(tmp_path: Path) -> None:
     path = _sound_only(tmp_path / "sound.mp4")
-    with pytest.raises(VideoError, match="no video stream, only audio;"):
+    with pytest.raises(VideoError, match="no video stream, only sound;"):
         probe(path)
 
 

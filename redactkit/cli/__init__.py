@@ -133,16 +133,21 @@ def _add_analyze(commands: Any) -> None:
 
 def _analyze(options: argparse.Namespace) -> int:
     from redactkit.analysis import analyze, default_folder
+    from redactkit.redaction.report import MOST_DAMAGE
 
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
         annotations = analyze(video, output=folder, **detector_options(options))
+        damage = annotations.settings.get("decode_errors", ())
+        broken = len(damage) > MOST_DAMAGE
+        if broken:
+            print(f"{video}: DAMAGED SOURCE, {len(damage)} packets or frames of it did not decode whole")
         print(
             f"{video}: {len(annotations.tracks)} faces, {len(annotations.detections)} boxes "
             f"in {annotations.video.frame_count} frames"
         )
         print(f"  annotations and thumbnails are in {folder}")
-        return DONE
+        return EXPOSED if broken else DONE
 
     return _each(options.video, one)
 
@@ -191,10 +196,15 @@ def _redact(options: argparse.Namespace) -> int:
     return _tell(report)
 
 
+_NOTES = 10  # a broken file has hundreds
+
+
 def _tell(report: Any) -> int:
     print(report)
-    for note in report.notes:
+    for note in report.notes[:_NOTES]:
         print(f"  note: {note}")
+    if len(report.notes) > _NOTES:
+        print(f"  note: {len(report.notes) - _NOTES} more are in the report")
     print(f"  report: {report.path}")
     return DONE if report.ok else EXPOSED
 

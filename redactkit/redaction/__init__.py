@@ -179,4 +179,4 @@ def write_redacted(
         look = {"kind": settings["blur"], "strength": settings["strength"]}
         odd = write_frames(info, plan, writer, progress=progress, **look)
     # What became of the sound is known only once the file is closed.
-    return report_of(prepared, target, notes=(*odd, *writer.notes), copied=writer.copied_ranges)
+    return report_of(prepared, target, notes=writer.notes, damage=odd, copied=writer.copied_ranges)

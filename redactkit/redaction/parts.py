@@ -130,7 +130,9 @@ def join_parts(
     parts = [path for span in spans for path in part_files(folder, span).values()]
     sound = join_videos(parts, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
     odd = dict.fromkeys(note for part in parts for note in json.loads(part.with_suffix(".json").read_text("utf-8")))
-    return report_of(prepared, Path(output), notes=(*odd, *writer.notes, *sound), copied=writer.copied_ranges)
+    return report_of(
+        prepared, Path(output), notes=(*writer.notes, *sound), damage=list(odd), copied=writer.copied_ranges
+    )
 
 
 def _read_plan(folder: Path, frame_count: int) -> Plan:

@@ -99,23 +99,30 @@ def prepare(
 
 
 def report_of(
-    prepared: Preparation, output: Path, *, notes: tuple[str, ...], copied: Sequence[tuple[int, int]] = ()
+    prepared: Preparation,
+    output: Path,
+    *,
+    notes: Sequence[str],
+    damage: Sequence[str] = (),
+    copied: Sequence[tuple[int, int]] = (),
 ) -> RedactionReport:
     """Check what was written against its source, and save and return the report.
 
+    ``damage`` says what of the source did not decode whole, beside what the analysis met.
     ``copied`` has start and stop (not included) of every range of frames that was copied and not encoded.
     """
     info, settings = prepared.info, prepared.settings
     assert info.path is not None
     faces, record = prepared.facts
+    broken = list(dict.fromkeys([*prepared.annotations.settings.get("decode_errors", ()), *damage]))
     report = RedactionReport(
         source=info.path,
         output=output,
         settings=settings,
         faces=faces,
         fidelity=compare_files(info, output, audio=settings["audio"], mute=settings["mute"]),
-        notes=(*_warnings(settings), *notes),
-        record=record | stamp_record(output) | {"copied_frames": [list(span) for span in copied]},
+        notes=(*_warnings(settings), *broken, *notes),
+        record=record | stamp_record(output) | {"copied_frames": [list(span) for span in copied], "damage": broken},
     )
     report.save()
     return report

@@ -27,6 +27,8 @@ from redactkit.redaction.plan import Plan
 
 __all__ = ["RedactionReport", "check_report", "count_faces", "read_report", "software_versions", "sound_settings"]
 
+MOST_DAMAGE = 5
+"""Packets and frames that may fail to decode whole before the verdict is broken; a higher number trusts worse files."""
 OUTLINE = "Box"
 """The kind that draws outlines and hides nothing."""
 _DIGEST = 64  # figures of a SHA-256
@@ -64,8 +66,13 @@ class RedactionReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the output keeps the source's frames, time, size and sound, and every chosen face is hidden."""
-        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0 and not self.bare_faces
+        """Whether the output keeps frames, time, size and sound of a whole source, and every chosen face is hidden."""
+        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0 and not self.bare_faces and not self.damaged
+
+    @property
+    def damaged(self) -> bool:
+        """Whether so much of the source did not decode whole that no face in it means little."""
+        return len(self.record.get("damage", ())) > MOST_DAMAGE
 
     @property
     def bare_faces(self) -> list[int]:
@@ -111,10 +118,13 @@ class RedactionReport:
         if self.bare_faces:
             faces = ", ".join(map(str, self.bare_faces[:20]))
             verdict = f"FACES NOT HIDDEN, no box inside the frame: {faces}; {verdict}"
+        told = f"{self.output}: "
+        if self.damaged:
+            told += f"DAMAGED SOURCE, {len(self.record['damage'])} packets or frames of it did not decode whole; "
         if self.nothing_hidden:
-            return f"{self.output}: {self._why_nothing()}; {verdict}"
+            return f"{told}{self._why_nothing()}; {verdict}"
         return (
-            f"{self.output}: {len(hidden)} of {len(self.faces)} faces hidden, "
+            f"{told}{len(hidden)} of {len(self.faces)} faces hidden, "
             f"{int(hidden['frames'].sum())} boxes, blur {self.settings.get('blur')}, {verdict}"
         )
 

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
-from redactkit.video.decoding import Clock, DecodeLog, decode_packets
+from redactkit.video.decoding import FAULTS, Clock, DecodeLog, decode_packets
 from redactkit.video.frames import Frame
 from redactkit.video.opening import av_errors, open_container, video_stream
 from redactkit.video.probe import frame_step
@@ -26,6 +26,9 @@ class Cursor:
 
     Where a seek does not land on a frame that the header knows (timestamps that are missing or
     repeated in the file), it decodes from the start instead, counting.
+
+    Where a packet does not decode, or frames are missing, it goes on with one thread: a decoder that has several
+    frames under way at once loses some that come after a fault (see `redactkit.video.decoding.decode_packets`).
     """
 
     def __init__(self, file: Path, info: VideoInfo, log: DecodeLog, *, threads: int = 0) -> None:
@@ -45,9 +48,15 @@ class Cursor:
     def _start(self, position: int) -> None:
         self._clock = Clock(frame_step(self._stream))
         self._skip_before: int | None = None
-        self._frames = decode_packets(self._stream, self._packets(), self._log)
+        self._frames = decode_packets(self._stream, self._packets(), self._log, strict=self._threads != 1)
         self._pending: Frame | None = None
+        self._failed = False
         self.position = position
+
+    def restart(self) -> None:
+        """Go back to the first frame, and on from there with one thread: what is damaged decodes best in order."""
+        self._threads = 1
+        self._open()
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Read packets; those before `skip_to` are decoded only where others refer to them."""
@@ -70,6 +79,11 @@ class Cursor:
             earlier = self._info.keyframes[self._info.keyframes <= index]
             if any(self._seek(int(keyframe), index) for keyframe in (*earlier[::-1][:2], 0)):
                 return
+            if self._failed:
+                self._threads = 1
+                self._open()
+                self.go_to(index)
+                return
             self._seekable = False
         self._open()
 
@@ -86,10 +100,12 @@ class Cursor:
             self._container.seek(int(self._info.pts[keyframe]), stream=self._stream)
         except (av.error.FFmpegError, OSError, ValueError):
             return False
+        failed = self._failed
         # Seeking makes the decoder forget how far frames are reordered, and lose some until it has learnt again.
         self._stream.codec_context.reorder_depth = depth
         self._start(keyframe)
         self._pending = self._first_known(keyframe)
+        self._failed |= failed
         return self._pending is not None and self._pending.index <= index
 
     def _first_known(self, keyframe: int) -> Frame | None:
@@ -113,7 +129,27 @@ class Cursor:
         """
         frame = self._pending or self._next()
         self._pending = None
+        if self._threads != 1 and (self._failed or self._leaves_out(frame)):
+            frame = self._read_alone()
         self.position = self._info.frame_count if frame is None else frame.index + 1
+        return frame
+
+    def _leaves_out(self, frame: Frame | None) -> bool:
+        """Whether frames that should have come before this one did not."""
+        wanted = self.position
+        if self._skip_before is not None:
+            wanted = max(wanted, int(np.searchsorted(self._info.pts, self._skip_before)))
+        return wanted < (self._info.frame_count if frame is None else frame.index)
+
+    def _read_alone(self) -> Frame | None:
+        """Go on with one thread from where this decoder stands."""
+        position, self._threads = self.position, 1
+        self._open()
+        self.go_to(position)
+        frame = self._pending or self._next()
+        self._pending = None
+        while frame is not None and frame.index < position:
+            frame = self._next()
         return frame
 
     def _next(self) -> Frame | None:
@@ -131,7 +167,13 @@ class Cursor:
 
     def _decode(self) -> av.VideoFrame | None:
         with av_errors(self._file, "decode it"):
-            return next(self._frames, None)
+            try:
+                return next(self._frames, None)
+            except FAULTS:
+                if self._threads == 1:
+                    raise
+                self._failed = True
+                return None
 
     def _index_of(self, pts: int | None) -> int | None:
         if pts is None:

@@ -15,7 +15,7 @@ from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
 from redactkit.video.opening import METADATA, opened
 from redactkit.video.orientation import display_matrix
-from redactkit.video.sound import AudioFeed
+from redactkit.video.sound import AudioFeed, check_sound
 from redactkit.video.timing import movie_timescale, output_time_base
 
 __all__ = ["Mp4File"]
@@ -47,6 +47,8 @@ class Mp4File:
     ) -> None:
         self._part, self._info, self._shift, self._mute = part, info, shift, mute
         self._audio = audio and bool(info.audio) and info.path is not None
+        if self._audio:
+            check_sound(info)
         self._sound: AudioFeed | None = None
         self.time_base = output_time_base(info)
         scale = self.time_base.denominator

@@ -14,7 +14,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from redactkit.errors import RedactkitError, VideoError
-from redactkit.video.encryption import refuse_encrypted
+from redactkit.video.encryption import looks_encrypted
 
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "METADATA", "av_errors", "check_size", "checked_file", "opened", "video_stream"]
 
@@ -96,9 +96,10 @@ def open_container(path: Path) -> InputContainer:
     Bytes of its tags that are not UTF-8 come as lone surrogates, the byte FC as U+DCFC, with PyAV 18 and 19 alike
     (`METADATA`). So a copy of the tags has the same bytes; one that is shown must be escaped before.
     """
-    refuse_encrypted(path)
+    # Where nothing says how it is encrypted, even bytes do: an HLS segment under AES-128, say.
+    sealed = ", or is it encrypted" if looks_encrypted(path) else ""
     # An absolute path cannot be taken for an address or for another protocol of FFmpeg.
-    with av_errors(path, "open it as a video (is it one, and is it whole?)"):
+    with av_errors(path, f"open it as a video (is it one, and is it whole{sealed}?)"):
         container: InputContainer = av.open(str(path.absolute()), "r", options=dict(_OPTIONS), **METADATA)
     return container
 
@@ -113,9 +114,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not moving:
-        kinds = sorted({"a cover image" if s.type == "video" else s.type for s in container.streams})
-        only = " and ".join(kinds) or "nothing"
-        raise VideoError(f"{path} has no video stream, only {only}; give a file with moving pictures")
+        raise VideoError(f"{path} has no video stream, only {_kinds(container)}; give a file with moving pictures")
     best = container.streams.best("video")
     stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])
     if stream.codec_context is None:
@@ -126,6 +125,13 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             other.discard = av.stream.Discard.all
     stream.thread_type = "AUTO"
     return stream
+
+
+def _kinds(container: InputContainer) -> str:
+    """Say what a file without moving pictures has."""
+    words = {"audio": "sound", "video": "a cover image", "subtitle": "subtitles", "attachment": "attached files"}
+    kinds = [words.get(kind, kind) for kind in sorted({stream.type for stream in container.streams})]
+    return " and ".join(filter(None, (", ".join(kinds[:-1]), *kinds[-1:]))) or "nothing"
 
 
 def check_size(path: Path | None, width: int, height: int) -> None:

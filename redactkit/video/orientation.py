@@ -8,33 +8,16 @@ from typing import Any
 
 import av
 import numpy as np
-from av.buffer import Buffer
-from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-__all__ = ["UPRIGHT", "display_matrix", "orient", "parse_matrix", "read_matrix", "side_data"]
+from redactkit.video.sidedata import side_data
+
+__all__ = ["UPRIGHT", "display_matrix", "orient", "parse_matrix", "read_matrix"]
 
 _ONE, _W = 1 << 16, 1 << 30
 UPRIGHT = (_ONE, 0, 0, 0, _ONE, 0, 0, 0, _W)
 
 Matrix = tuple[int, ...]
-
-
-def _unknown_kind(cls: type[Any], value: int) -> Any:
-    """Return a kind of side data that PyAV has no name for, instead of a ValueError."""
-    kind = object.__new__(cls)
-    kind._name_, kind._value_ = f"UNKNOWN_{value}", value
-    return kind
-
-
-# FFmpeg has more kinds of side data than PyAV names. PyAV fails over any other one as soon as side data is asked for.
-setattr(Type, "_missing_", classmethod(_unknown_kind))  # noqa: B010
-
-
-def side_data(picture: av.VideoFrame, name: str) -> bytes:
-    """Return one kind of side data of a decoded frame, empty where it has none."""
-    data = picture.side_data.get(name)
-    return bytes(data) if isinstance(data, Buffer) else b""
 
 
 def read_matrix(picture: av.VideoFrame) -> Matrix | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -15,13 +16,18 @@ _CONTAINERS = {"mov", "mp4", "matroska", "webm"}
 
 @dataclass
 class PacketTable:
-    """Columns of a stream's packets in decoding order; ``whole`` says if each holds exactly one shown frame."""
+    """Columns of a stream's packets in decoding order.
+
+    ``whole`` says if each holds exactly one shown frame, ``changes`` if the decoder is set up anew midway, ``broken``
+    if the file could not be read to its end.
+    """
 
     pts: list[int | None] = field(default_factory=list)
     keyframe: list[bool] = field(default_factory=list)
     discard: list[bool] = field(default_factory=list)
     whole: list[bool] = field(default_factory=list)
     changes: bool = False
+    broken: bool = False
 
     def presented(self) -> list[tuple[int, bool]]:
         """Return pts and keyframe flag of the packets that are shown, in presentation order."""
@@ -32,14 +38,17 @@ class PacketTable:
 def read_packets(stream: VideoStream, packets: Iterable[Packet[VideoStream]]) -> PacketTable:
     """Read every packet of ``stream`` once, decoding none."""
     table, is_whole = PacketTable(), _frame_check(stream)
-    for packet in packets:
-        if not packet.size:
-            continue
-        table.pts.append(packet.pts)
-        table.keyframe.append(packet.is_keyframe)
-        table.discard.append(packet.is_discard)
-        table.whole.append(not packet.is_corrupt and is_whole(memoryview(packet)))
-        table.changes |= packet.has_sidedata("new_extradata") or packet.has_sidedata("param_change")
+    try:
+        for packet in packets:
+            if not packet.size:
+                continue
+            table.pts.append(packet.pts)
+            table.keyframe.append(packet.is_keyframe)
+            table.discard.append(packet.is_discard)
+            table.whole.append(not packet.is_corrupt and is_whole(memoryview(packet)))
+            table.changes |= packet.has_sidedata("new_extradata") or packet.has_sidedata("param_change")
+    except (av.error.FFmpegError, OSError):
+        table.broken = True
     return table
 
 
@@ -52,6 +61,8 @@ def doubts(stream: VideoStream, container: str, table: PacketTable) -> str | Non
     """
     codec = stream.codec_context.name
     pts = [time for time, gone in zip(table.pts, table.discard, strict=True) if not gone]
+    if table.broken:
+        return "the file cannot be read to its end"
     if not _CONTAINERS & set(container.split(",")):
         return f"container {container} does not give every frame its time"
     if codec not in _CHECKS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,8 @@ from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
 from redactkit.media import AudioInfo, ColorTags, VideoInfo
-from redactkit.video.decoding import Clock, DecodeLog, decode_packets
+from redactkit.video.decoding import FAULTS, Clock, DecodeLog, decode_packets
+from redactkit.video.encryption import Encryption, find_encryption
 from redactkit.video.opening import av_errors, check_size, checked_file, opened, video_stream
 from redactkit.video.orientation import parse_matrix, read_matrix
 from redactkit.video.packets import PacketTable, doubts, read_packets
@@ -24,6 +26,7 @@ from redactkit.video.timing import as_fraction
 __all__ = ["frame_step", "probe", "stream_rate"]
 
 _MAX_RATE = 1000
+_LOOKED_AT, _TOO_FEW = 100, 4  # frames for one that is whole; fewer say nothing
 
 
 @dataclass
@@ -51,8 +54,8 @@ def probe(path: str | Path, *, exact: bool = False) -> VideoInfo:
     Raises
     ------
     VideoError
-        If there is no such file, it may not be read, it is no video, its frame size is absurd, it
-        has no frame that decodes, or no decoder is known.
+        If there is no such file, it may not be read, it is no video, its frame size is absurd, its video
+        is encrypted, it has no frame that decodes, all its first frames are damaged, or no decoder is known.
 
     Notes
     -----
@@ -66,36 +69,83 @@ def probe(path: str | Path, *, exact: bool = False) -> VideoInfo:
     500
     """
     file = checked_file(path)
+    sealed = find_encryption(file)
+    if sealed.video:
+        raise VideoError(f"{file}: the video is encrypted ({sealed.video}); decrypt it first")
     with av_errors(file, "read its packets"), opened(file) as container:
         stream = video_stream(container, file)
         table = None if exact else read_packets(stream, container.demux(stream))
         if table is not None and doubts(stream, container.format.name, table) is not None:
             table = None
-    with av_errors(file, "decode it"), opened(file) as container:
+    with av_errors(file, "decode it"):
+        info = None
+        with suppress(*FAULTS):
+            info = _decoded(file, sealed, table, alone=False)
+        info = info or _decoded(file, sealed, table, alone=True)
+    assert info is not None
+    return info
+
+
+def _decoded(file: Path, sealed: Encryption, table: PacketTable | None, *, alone: bool) -> VideoInfo | None:
+    """Decode the first frame, or all frames if there is no table, and return the header.
+
+    None if frames were lost that a decoder with one thread, ``alone``, may give: see `decode_packets`.
+    """
+    with opened(file) as container:
         stream = video_stream(container, file)
-        first, timeline = _decoded(file, stream, container.demux(stream), table)
-        return _info(file, container, stream, first=first, timeline=timeline)
+        if alone:
+            stream.thread_count = 1
+        log, sent = DecodeLog(), list[int | None]()
+        packets = _noting(container.demux(stream), sent)
+        frames = _readable(file, decode_packets(stream, packets, log, strict=not alone))
+        first = next(frames, None)
+        if first is None:
+            if not alone:
+                return None
+            fault = f" ({log.errors[0]})" if log.errors else ""
+            raise VideoError(f"{file} has no frame that decodes{fault}; it is damaged, was cut off or is encrypted")
+        if table is not None and not first.interlaced_frame:
+            if first.is_corrupt:
+                next((frame for frame in frames if not frame.is_corrupt), None)
+            rows = table.presented()
+            timeline = _Timeline([pts for pts, _ in rows], [key for _, key in rows])
+        else:
+            timeline = _timeline(frames, first, step=frame_step(stream))
+            lost = sum(pts is None or pts >= (first.pts or 0) for pts in sent) > len(timeline.pts)
+            if lost and not alone:
+                return None
+        return _info(file, container, stream, sealed, first=first, timeline=timeline)
 
 
-def _decoded(
-    file: Path, stream: VideoStream, packets: Iterator[Packet[VideoStream]], table: PacketTable | None
-) -> tuple[av.VideoFrame, _Timeline]:
-    """Return the first frame and the timeline, decoding all frames if there is no table."""
-    log = DecodeLog()
-    frames = decode_packets(stream, packets, log)
-    first = next(frames, None)
-    if first is None:
-        fault = f" ({log.errors[0]})" if log.errors else ""
-        raise VideoError(f"{file} has no frame that decodes{fault}; it is damaged or was cut off")
-    if table is not None and not first.interlaced_frame:
-        rows = table.presented()
-        return first, _Timeline([pts for pts, _ in rows], [key for _, key in rows])
-    clock = Clock(frame_step(stream))
+def _noting(packets: Iterator[Packet[VideoStream]], sent: list[int | None]) -> Iterator[Packet[VideoStream]]:
+    for packet in packets:
+        if packet.size and not packet.is_discard:
+            sent.append(packet.pts)
+        yield packet
+
+
+def _readable(file: Path, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Pass frames on; refuse a file in which the first hundred, or all, had to be concealed."""
+    seen, whole = 0, False
+    for frame in frames:
+        seen, whole = seen + 1, whole or not frame.is_corrupt
+        if seen == _LOOKED_AT and not whole:
+            break
+        yield frame
+    if seen >= _TOO_FEW and not whole:
+        raise VideoError(
+            f"{file}: none of its first {seen} frames decodes without damage; the video is encrypted,"
+            " though the file does not say so, or broken; decrypt it or copy it again from its source"
+        )
+
+
+def _timeline(frames: Iterator[av.VideoFrame], first: av.VideoFrame, *, step: int) -> _Timeline:
+    clock = Clock(step)
     timeline = _Timeline([clock.stamp(first.pts)], [bool(first.key_frame)])
     for frame in frames:
         timeline.pts.append(clock.stamp(frame.pts))
         timeline.keyframe.append(bool(frame.key_frame))
-    return first, timeline
+    return timeline
 
 
 def frame_step(stream: VideoStream) -> int:
@@ -110,7 +160,13 @@ def stream_rate(stream: VideoStream) -> Fraction:
 
 
 def _info(
-    file: Path, container: InputContainer, stream: VideoStream, *, first: av.VideoFrame, timeline: _Timeline
+    file: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    sealed: Encryption,
+    *,
+    first: av.VideoFrame,
+    timeline: _Timeline,
 ) -> VideoInfo:
     check_size(file, first.width, first.height)
     rotation, mirrored = parse_matrix(read_matrix(first))
@@ -130,7 +186,7 @@ def _info(
         bit_depth=max(component.bits for component in first.format.components),
         sample_aspect_ratio=_aspect(stream),
         color=_tags(first, stream),
-        audio=tuple(_audio(container)),
+        audio=tuple(_audio(container, sealed)),
         container=container.format.name,
         keyframes=np.flatnonzero(timeline.keyframe).astype(np.int64),
     )
@@ -165,7 +221,7 @@ def _known(*values: int) -> int:
     return next((int(value) for value in values if value != 2), 2)
 
 
-def _audio(container: InputContainer) -> list[AudioInfo]:
+def _audio(container: InputContainer, sealed: Encryption) -> list[AudioInfo]:
     return [
         AudioInfo(
             index=stream.index,
@@ -173,6 +229,7 @@ def _audio(container: InputContainer) -> list[AudioInfo]:
             sample_rate=stream.codec_context.sample_rate if stream.codec_context else 0,
             channels=stream.codec_context.channels if stream.codec_context else 0,
             start=None if stream.start_time is None else Fraction(stream.start_time * (stream.time_base or 0)),
+            encryption=sealed.audio,
         )
         for stream in container.streams.audio
     ]

@@ -45,7 +45,7 @@ class VideoReader:
     ----------
     info : VideoInfo
     decode_errors : list of str
-        Packets that did not decode and were left out, so far.
+        Packets that did not decode and were left out, and frames of which parts were concealed, so far.
 
     Raises
     ------
@@ -67,12 +67,13 @@ class VideoReader:
         self._cache = _FrameCache(self.info, cache)
         self._cursor: Cursor | None = None
         self._sought, self._behind = -1, _BEHIND
+        self._lost: set[int] = set()
         self._closed = False
 
     @property
     def decode_errors(self) -> list[str]:
-        """Packets that did not decode and were left out, so far; at most a hundred are named."""
-        return list(self._log.errors)
+        """Packets that did not decode and frames that are damaged, so far; at most a thousand are named."""
+        return self._log.errors
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """Yield frames ``start`` to ``stop`` (not included) in presentation order.
@@ -158,13 +159,22 @@ class VideoReader:
             cursor.go_on_to(index)
         if not 0 <= ahead <= _BEHIND:
             cursor.skip_to(index - self._keep_behind(index))
+        frame = self._read_up_to(cursor, index)
+        if frame is None and index not in self._lost:
+            # Frames that lack what they refer to come only after one that is whole, which may be far before.
+            cursor.restart()
+            frame = self._read_up_to(cursor, index)
+        if frame is not None:
+            return frame
+        self._lost.add(index)
+        raise VideoError(f"{self._file}: frame {index} does not decode; the file is damaged there")
+
+    def _read_up_to(self, cursor: Cursor, index: int) -> Frame | None:
         while (frame := cursor.read()) is not None:
             self._cache.put(frame)
-            if frame.index == index:
-                return frame
-            if frame.index > index:
-                break
-        raise VideoError(f"{self._file}: frame {index} does not decode; the file is damaged there")
+            if frame.index >= index:
+                return frame if frame.index == index else None
+        return None
 
     def _keep_behind(self, index: int) -> int:
         """Return how many frames before a sought one to keep: more with each that goes on stepping back."""

@@ -16,17 +16,35 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 
 from redactkit.clock import Ranges
+from redactkit.errors import VideoError
+from redactkit.media import VideoInfo
 from redactkit.video.muting import BLOCK, Muting
 from redactkit.video.opening import open_container
 from redactkit.video.timing import as_fraction
 
-__all__ = ["COPIED", "AudioFeed", "Playing"]
+__all__ = ["COPIED", "AudioFeed", "Playing", "check_sound"]
 
 COPIED = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_BITS_PER_CHANNEL = 96_000
 _PREROLL = Fraction(1, 10)  # seconds; Opus asks for 80 ms, the most of all (RFC 7845, 4.6)
 _PREROLL_PACKETS = 64
+
+
+def check_sound(info: VideoInfo) -> None:
+    """Refuse sound that is encrypted: its packets, copied without what decrypts them, are noise.
+
+    Raises
+    ------
+    VideoError
+        If it is.
+    """
+    sealed = next((audio.encryption for audio in info.audio if audio.encryption), "")
+    if sealed:
+        raise VideoError(
+            f'{info.path}: the sound is encrypted ({sealed}); decrypt it first, or leave it out with audio="drop"'
+            " (--audio drop)"
+        )
 
 
 class AudioFeed:

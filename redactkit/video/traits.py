@@ -11,7 +11,7 @@ from av.stream import Disposition, Stream
 from redactkit.media import VideoInfo
 from redactkit.video.decoding import DecodeLog, decode_packets
 from redactkit.video.opening import av_errors, opened, video_stream
-from redactkit.video.orientation import side_data
+from redactkit.video.sidedata import side_data
 
 __all__ = ["Traits", "read_traits"]
 
