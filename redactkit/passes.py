@@ -14,7 +14,7 @@ from redactkit.errors import OptionError
 from redactkit.files import check_video_output, make_private
 from redactkit.formats import Preset, read_preset
 from redactkit.memory import give_back
-from redactkit.progress import ProgressLike
+from redactkit.progress import ProgressLike, shown
 from redactkit.redaction import RedactionReport, check_report, default_output, prepare, redact, write_redacted
 from redactkit.resources import sample_path
 
@@ -60,6 +60,7 @@ def combined(
     """
     target = check_video_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
     check_report(target, overwrite=overwrite)
+    progress = shown(progress)
     annotations = analyze(
         video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
     )
@@ -106,7 +107,7 @@ def run_preset(
     job = preset if isinstance(preset, Preset) else read_preset(preset)
     folder = make_private(output)
     size = _STANDARD_DEFINITION if job.resolution == "StandardDefinition" else None
-    shared: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
+    shared: dict[str, Any] = {"overwrite": overwrite, "progress": shown(progress)}
     target = folder / default_output(video).name
     if job.mode == "analyze":
         analyze(video, output=folder, detection_size=size, **shared)
@@ -121,6 +122,7 @@ def demo(folder: Path, *, progress: ProgressLike = True) -> RedactionReport:
     """Run both passes on the sample clip; replaces what an earlier demo left in ``folder``."""
     make_private(folder)
     clip = sample_path()
+    progress = shown(progress)
     annotations = analyze(clip, output=folder, overwrite=True, progress=progress)
     target = folder / default_output(clip).name
     return redact(clip, annotations, output=target, overwrite=True, progress=progress)

@@ -16,7 +16,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError
 from redactkit.formats import read_annotations
 from redactkit.media import file_sha256
-from redactkit.progress import ProgressLike
+from redactkit.progress import ProgressLike, shown
 from redactkit.redaction import read_report, redact
 from redactkit.video import VideoReader
 
@@ -102,6 +102,7 @@ def reproduce(
     for file, name in ((source, "source_sha256"), (output, "output_sha256")):
         if file_sha256(file) != told[name]:
             raise MismatchError(f"{file} is not the file of {path}: its SHA-256 is another one")
+    progress = shown(progress)
     given = _annotations(source, path.parent, annotations, told, progress)
     faces = set(told["settings"]["faces"])
     visible = [face for face in given.detections["face_id"].unique().tolist() if face not in faces]

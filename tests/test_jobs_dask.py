@@ -1,11 +1,7 @@
 """Jobs on a real Dask scheduler with real worker processes, started as docs/scaling.md says."""
 
-import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,7 @@ from redactkit.jobs import submit
 from redactkit.jobs.executors import open_engine
 from redactkit.redaction import redact
 from redactkit.reproduction import compare_frames
+from tests.dask_cluster import connect, open_cluster
 from tests.sample_clips import cut_sample
 from tests.waiting import stop_at_work, wait_until
 
@@ -24,54 +21,10 @@ PATIENCE = 240
 CLIPS = 12
 
 
-def start(*arguments):
-    script = "import sys; from dask.__main__ import main; sys.argv[0] = 'dask'; main()"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-c", script, *arguments], start_new_session=True, **quiet)
-
-
-def end(process):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 @pytest.fixture
 def cluster(tmp_path):
-    """Address of a scheduler, and a function that starts one more worker."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
-    started = [start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")]
-
-    def add_worker():
-        local = ["--local-directory", str(tmp_path / "dask"), "--no-dashboard", "--no-nanny"]
-        started.append(start("worker", address, "--nthreads", "1", "--nworkers", "1", *local))
-        return started[-1]
-
-    try:
-        yield address, add_worker
-    finally:
-        for process in started:
-            end(process)
-
-
-def connect(address):
-    from distributed import Client
-
-    client = None
-
-    def answers():
-        nonlocal client
-        try:
-            client = Client(address, timeout=5, set_as_default=False)
-        except OSError:
-            return False
-        return True
-
-    wait_until(answers, 60)
-    return client
+    with open_cluster(tmp_path) as opened:
+        yield opened
 
 
 @pytest.mark.filterwarnings("default")

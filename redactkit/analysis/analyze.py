@@ -21,7 +21,7 @@ from redactkit.files import check_output, fit_name, locked, make_private, sweep_
 from redactkit.formats import find_id_lists, write_annotations
 from redactkit.formats.ids import set_aside
 from redactkit.memory import few_arenas, give_back, large_blocks_apart
-from redactkit.progress import ProgressLike
+from redactkit.progress import ProgressLike, shown
 from redactkit.tables import as_decisions
 from redactkit.video import VideoReader, probe
 from redactkit.video.parts import PART_FRAMES
@@ -121,7 +121,7 @@ def analyze(
     >>> analyze("lobby.mp4", output="lobby_analysis").tracks  # doctest: +SKIP
     """
     few_arenas()
-    source = Path(video)
+    source, progress = Path(video), shown(progress)
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)

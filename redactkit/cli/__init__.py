@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from redactkit import __version__
+from redactkit.cli.ending import INTERRUPTED
 from redactkit.cli.jobs import add_batch, add_watch
 from redactkit.cli.options import (
     DONE,
@@ -32,6 +33,7 @@ from redactkit.cli.options import (
 )
 from redactkit.cli.upkeep import add_purge, add_reproduce
 from redactkit.errors import AnnotationWarning
+from redactkit.progress import is_terminal
 
 __all__ = ["main"]
 
@@ -48,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", AnnotationWarning)
             return int(options.run(options))
     except KeyboardInterrupt:
-        return _fail("interrupted; no unfinished output was left")
+        print(INTERRUPTED, file=sys.stderr)
+        return FAILED
     except BrokenPipeError:
         return FAILED
     except Exception as error:
@@ -149,14 +152,22 @@ def _analyze(options: argparse.Namespace) -> int:
         print(f"  annotations and thumbnails are in {folder}")
         return EXPOSED if broken else DONE
 
-    return _each(options.video, one)
+    return _each(options, one)
 
 
-def _each(videos: Sequence[str], one: Callable[[str], int]) -> int:
-    """Run ``one`` on every video; a video that fails does not stop the rest."""
-    if len(videos) == 1:
-        return one(videos[0])
-    return max(_guarded(one, video) for video in videos)
+def _each(options: argparse.Namespace, one: Callable[[str], int]) -> int:
+    """Run ``one`` on every video; a video that fails does not stop the rest.
+
+    Of several videos a line says when each has ended, where no bar does.
+    """
+    if len(options.video) == 1:
+        return one(options.video[0])
+    codes = []
+    for video in options.video:
+        codes.append(_guarded(one, video))
+        if not (options.quiet or is_terminal(sys.stderr)):
+            print(f"{video}: {'failed' if codes[-1] == FAILED else 'done'}", file=sys.stderr, flush=True)
+    return max(codes)
 
 
 def _guarded(one: Callable[[str], int], video: str) -> int:
@@ -222,7 +233,7 @@ def _combined(options: argparse.Namespace) -> int:
     from redactkit.passes import combined
 
     shared = detector_options(options) | blur_options(options)
-    return _each(options.video, lambda video: _tell(combined(video, output=_output_for(video, options), **shared)))
+    return _each(options, lambda video: _tell(combined(video, output=_output_for(video, options), **shared)))
 
 
 def _output_for(video: str, options: argparse.Namespace) -> Path | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from redactkit.cli.display import Display
+from redactkit.cli.ending import ending_soon
 from redactkit.cli.options import (
     DONE,
     EXPOSED,
@@ -20,11 +22,8 @@ from redactkit.cli.options import (
     blur_options,
     detector_options,
 )
-from redactkit.progress import is_terminal
 
 __all__ = ["add_batch", "add_watch"]
-
-_BARS = 8
 
 
 def add_batch(commands: Any) -> None:
@@ -69,11 +68,12 @@ def _running_options(options: argparse.Namespace) -> dict[str, Any]:
 def _batch(options: argparse.Namespace) -> int:
     from redactkit.jobs import submit
 
-    with submit(options.inputs, priority=options.priority, **_running_options(options)) as jobs:
+    with ending_soon(), submit(options.inputs, priority=options.priority, **_running_options(options)) as jobs:
         if not len(jobs):
             print("redactkit: no video found; name files, or patterns with --glob", file=sys.stderr)
             return FAILED
-        with _Bars(jobs, quiet=options.quiet):
+        with _display(options, bars=True) as follow:
+            follow(jobs)
             jobs.wait()
         if options.report:
             print(f"report: {jobs.save_report(options.report, overwrite=options.overwrite)}")
@@ -83,10 +83,9 @@ def _batch(options: argparse.Namespace) -> int:
 def _tell(jobs: Any) -> int:
     """Print what came of the jobs and return the exit code."""
     table = jobs.table()
-    bare = table[(table["state"] == "done") & (table["mode"] != "analyze") & (table["faces"] == 0)]
+    bare = table[(table["state"] == "done") & (table["nothing_hidden"] | (table["faces"] == 0))]
     for row in bare.itertuples():
-        text = "NO FACE WAS FOUND AND NOTHING IS HIDDEN; watch it before you give it away"
-        print(f"redactkit: {row.output}: {text}", file=sys.stderr)
+        print(f"redactkit: {row.output}: {_why_nothing(row)}", file=sys.stderr)
     for row in table[table["error"] != ""].itertuples():
         print(f"redactkit: {row.video}: {row.error}", file=sys.stderr)
     broken = table[(table["state"] == "done") & (table["ok"] == False)]  # noqa: E712
@@ -102,68 +101,33 @@ def _tell(jobs: Any) -> int:
     return EXPOSED if len(broken) else DONE
 
 
+def _why_nothing(row: Any) -> str:
+    if row.faces:
+        return "NOTHING IS HIDDEN; see its report"
+    if row.mode == "analyze":
+        return "NO FACE WAS FOUND"
+    return "NO FACE WAS FOUND AND NOTHING IS HIDDEN; watch it before you give it away"
+
+
 def _watch(options: argparse.Namespace) -> int:
     from redactkit.jobs import watch
 
-    def heard(jobs: Any, names: list[str]) -> None:
-        for name in names:
-            print(f"{name}: queued, {jobs.counts()['running']} running", flush=True)
+    with ending_soon(), _display(options, bars=False) as follow:
 
-    watch(Path(options.folder), settle=options.settle, heard=heard, **_running_options(options))
+        def heard(jobs: Any, names: list[str]) -> None:
+            follow(jobs)
+            for name in names:
+                print(f"{name}: queued, {jobs.counts()['running']} running", flush=True)
+
+        watch(Path(options.folder), settle=options.settle, heard=heard, **_running_options(options))
     return DONE
 
 
-class _Bars:
-    """How a batch stands: in a terminal a bar for all jobs and one for each that runs, elsewhere a line a file.
-
-    Bars are made when first needed and never switched on or off: tqdm fails over a bar that was made switched off.
-    """
-
-    def __init__(self, jobs: Any, *, quiet: bool) -> None:
-        self._jobs = jobs
-        self._terminal = not quiet and is_terminal(sys.stderr)
-        self._bars: list[Any] = []
-        self._told: set[int] = set()
-        self._lock = threading.Lock()
-        self._quiet = quiet
-        self._forget = (lambda: None) if quiet else jobs.on_change(self._show if self._terminal else self._tell)
-
-    def _show(self, numbers: list[int]) -> None:
-        from tqdm import tqdm
-
-        table = self._jobs.table()
-        running = table[table["state"] == "running"].head(_BARS)
-        while len(self._bars) <= len(running):
-            first = not self._bars
-            unit, form = ("video", None) if first else ("%", "{l_bar}{bar}| {elapsed}")
-            total = len(table) if first else 100
-            place = len(self._bars)
-            self._bars.append(tqdm(total=total, unit=unit, bar_format=form, leave=first, position=place))
-        every, *bars = self._bars
-        every.set_description("all", refresh=False)
-        every.total, every.n = len(table), int(table["state"].isin(["done", "failed", "cancelled"]).sum())
-        every.refresh()
-        for bar, row in zip(bars, running.itertuples(), strict=False):
-            bar.n = round(100 * row.progress)
-            bar.set_description(f"{Path(row.video).name[:24]} {row.stage}")
-
-    def _tell(self, numbers: list[int]) -> None:
-        """Print one line for each job that has ended since."""
-        with self._lock:
-            table = self._jobs.table()
-            ended = table[table["state"].isin(["done", "failed", "cancelled"])]
-            for row in ended[~ended.index.isin(self._told)].itertuples():
-                self._told.add(row.Index)
-                print(f"{row.video}: {row.state}", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        self._forget()
-        if not self._quiet and not self._terminal:
-            self._tell([])  # the last to end, of which nobody was told yet
-        # What cannot be shown any more, as when the terminal is gone, concerns no job.
-        with suppress(Exception):
-            for bar in reversed(self._bars):
-                bar.close()
+@contextmanager
+def _display(options: argparse.Namespace, *, bars: bool) -> Iterator[Callable[[Any], None]]:
+    """Yield what shows jobs, if they are to be shown."""
+    if options.quiet:
+        yield lambda jobs: None
+        return
+    with Display(bars=bars) as display:
+        yield display.follow

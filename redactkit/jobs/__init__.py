@@ -2,16 +2,16 @@
 
 `submit` starts jobs and returns `Jobs` at once. A view of it, such as a widget, needs no more than:
 
-``jobs.table()``
-    One row per job, as a DataFrame: index ``job``; ``video``, ``mode``, ``state`` (queued, running, done,
-    failed, cancelled), ``stage``, ``progress`` (0 to 1), ``frames``, ``rate`` (frames a second), ``left``
-    (seconds), ``faces``, ``ok``, ``priority``, ``tries``, ``worker``, ``started``, ``ended`` (UTC), ``note``,
-    ``error``, ``output``.
+``jobs.table()``, ``jobs.table(numbers)``
+    One row per job, or for some, as a DataFrame: index ``job``; ``video``, ``mode``, ``state`` (queued, running,
+    done, failed, cancelled), ``stage``, ``progress`` (0 to 1), ``frames``, ``rate`` (frames a second), ``left``
+    (seconds), ``faces``, ``ok``, ``nothing_hidden`` (the output hides no face), ``priority``, ``tries``,
+    ``worker``, ``started``, ``ended`` (UTC), ``note``, ``error``, ``output``.
 ``jobs.counts()``, ``jobs.time_left()``
     Jobs in each state, and seconds until all is done.
 ``forget = jobs.on_change(listener)``
     Calls ``listener(numbers)`` with the jobs that changed, at most twice a second, on a thread of its own;
-    ``forget()`` ends that.
+    ``forget()`` ends that. A listener that takes long or raises holds up nobody.
 ``jobs.cancel(job)``, ``jobs.resubmit(job)``, ``jobs.set_priority(job, priority)``
     Without a number, cancel is for all jobs, and resubmit for those that failed or were cancelled.
 ``jobs.dashboard``

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
+from contextlib import suppress
 from typing import Any, Protocol
 
 from redactkit.cores import count_cores
@@ -18,6 +20,7 @@ MOST_LOSSES = 3
 """A task over which so many workers were lost is given up: it may be what kills them."""
 
 _AHEAD = 2
+_ASK_EVERY, _ASK_FOR = 1.0, 2.0
 
 
 class Engine(Protocol):
@@ -71,11 +74,17 @@ class _Dask:
     def __init__(self, client: Any, *, own: bool) -> None:
         self._client, self._own = client, own
         self._count = itertools.count()
+        self._slots, self._asked = _AHEAD, -_ASK_EVERY
         self.dashboard: str | None = client.dashboard_link
 
     def slots(self) -> int:
-        threads: dict[str, int] = self._client.nthreads()
-        return _AHEAD * max(1, sum(threads.values()))
+        """Ask the scheduler now and then, and not for long: jobs wait meanwhile, also to be cancelled."""
+        if time.monotonic() - self._asked >= _ASK_EVERY:
+            with suppress(TimeoutError):
+                threads: dict[str, int] = self._client.nthreads(callback_timeout=_ASK_FOR)
+                self._slots = _AHEAD * max(1, sum(threads.values()))
+            self._asked = time.monotonic()
+        return self._slots
 
     def submit(self, task: Task, *, priority: int) -> Any:
         video = getattr(task.arguments[0], "name", "")
@@ -91,7 +100,8 @@ class _Dask:
 
     def close(self) -> None:
         if self._own:
-            self._client.close()
+            with suppress(TimeoutError):  # of a scheduler that does not answer; it sees itself that we are gone
+                self._client.close(timeout=_ASK_FOR)
 
 
 def open_engine(executor: Any = None, *, workers: int | None = None) -> Engine:

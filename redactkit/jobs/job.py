@@ -33,6 +33,7 @@ TABLE: dict[str, Any] = {
     "left": "float64",
     "faces": "int64",
     "ok": "object",
+    "nothing_hidden": "bool",
     "priority": "int64",
     "tries": "int64",
     "worker": "object",
@@ -57,6 +58,7 @@ class Job:
     finished: int = 0
     faces: int = 0
     ok: bool | None = None
+    nothing_hidden: bool = False
     tries: int = 0
     worker: str = ""
     began: float = 0.0
@@ -79,9 +81,16 @@ class Job:
         self.course, self.stage, self.stopping = None, "", False
         self.live.clear()
 
+    def learn(self, what: Any) -> None:
+        """Take in what is known of a video once its job is done: a record, or the last task's outcome."""
+        self.frames, self.faces = what.frames or self.frames, what.faces
+        self.ok, self.nothing_hidden = what.ok, what.nothing_hidden
+        if self.spec.redacts and what.nothing_hidden:
+            self.add_note("nothing is hidden" if what.faces else "no face was found and nothing is hidden")
+
     def requeue(self) -> None:
         """Put the job back to where it has not begun."""
-        self.state, self.error, self.note, self.ok = "queued", "", "", None
+        self.state, self.error, self.note, self.ok, self.nothing_hidden = "queued", "", "", None, False
         self.finished, self.ended, self.began = 0, 0.0, 0.0
 
     def add_note(self, text: str) -> None:
@@ -143,6 +152,7 @@ class Job:
             "left": self.left,
             "faces": self.faces,
             "ok": self.ok,
+            "nothing_hidden": self.nothing_hidden,
             "priority": self.priority,
             "tries": self.tries,
             "worker": self.worker,

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from redactkit.errors import OptionError, PassCancelled
+from redactkit.files import sweep_parts
 from redactkit.jobs.course import Task
 from redactkit.jobs.executors import MOST_LOSSES, Engine, error_of, in_words
 from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table
+from redactkit.jobs.listeners import Listener, Listeners
 from redactkit.jobs.ready import ReadyTasks
 from redactkit.jobs.records import done_before
 from redactkit.jobs.signals import ask_to_stop, let_run, read_progress
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Jobs"]
 
 _POLL = 0.5
+_GRACE = 2.5
 _AT_ONCE = 200
 _log = logging.getLogger(__name__)
-Listener = Callable[[list[int]], None]
 
 
 class Jobs:
@@ -54,7 +56,7 @@ class Jobs:
         self._places: dict[tuple[str, str], int] = {}
         self._ready = ReadyTasks()
         self._running: dict[Any, tuple[Job, Task]] = {}
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners(every=_POLL)
         self._changed: set[int] = set()
         self._lock = threading.RLock()
         self._settled = threading.Condition(self._lock)
@@ -94,10 +96,10 @@ class Jobs:
         self._changed.add(job.id)
         return job.id
 
-    def table(self) -> pd.DataFrame:
-        """Return one row per job: index ``job``; columns of `redactkit.jobs.job.TABLE`."""
+    def table(self, jobs: Iterable[int] | None = None) -> pd.DataFrame:
+        """Return one row per job, or for some of them: index ``job``; columns of `redactkit.jobs.job.TABLE`."""
         with self._lock:
-            return as_table(self._jobs)
+            return as_table(self._jobs if jobs is None else [self._get(job) for job in jobs])
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state."""
@@ -125,17 +127,10 @@ class Jobs:
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener(numbers)`` when jobs change, at most twice a second; return what ends that.
 
-        It is called on a thread of its own: a widget must hand over to its kernel's loop.
+        It is called on a thread of its own: a widget must hand over to its kernel's loop. One that takes long
+        hears later of more; one that raises is not called again.
         """
-        with self._lock:
-            self._listeners.append(listener)
-
-        def forget() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return forget
+        return self._listeners.add(listener)
 
     def cancel(self, job: int | None = None) -> None:
         """Cancel a job, or all; one that runs stops at its next frame, and leaves no unfinished output.
@@ -197,21 +192,26 @@ class Jobs:
         return save_table(self.table(), path, overwrite=overwrite)
 
     def close(self) -> None:
-        """Cancel what has not ended, and end the workers if they are our own; safe to call twice."""
+        """Cancel what has not ended, and end the workers if they are our own, in ten seconds; safe to call twice."""
         if self._closed:
             return
         self.cancel()
         with self._settled:
-            self._settled.wait_for(lambda: not self._running, timeout=5)
+            self._settled.wait_for(lambda: not self._running, timeout=_GRACE)
             self._closed = True
         self._wake()
         self._engine.close()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=1)
         with self._settled:
-            for job in self._jobs:
-                if job.state not in ENDED:
-                    job.end("cancelled", error="the worker did not answer")
+            left = [job for job in self._jobs if job.state not in ENDED]
+            for job in left:
+                job.end("cancelled", error="the worker did not answer")
+            self._changed |= {job.id for job in left}
             self._settled.notify_all()
+        for job in left:
+            _sweep(job.spec)
+        self._listeners.tell(self._hear_progress())
+        self._listeners.close()
 
     def __enter__(self) -> Self:
         return self
@@ -253,7 +253,7 @@ class Jobs:
                 self._settled.notify_all()
             if time.monotonic() - heard >= _POLL:
                 heard = time.monotonic()
-                self._tell(self._hear_progress())
+                self._listeners.tell(self._hear_progress())
 
     def _take_events(self, timeout: float | None) -> None:
         """Wait for a task to end or for a change from outside; take in all there are."""
@@ -292,7 +292,7 @@ class Jobs:
             let_run(job.spec.work)
             job.begin()
         else:
-            job.frames, job.faces, job.ok = record.frames, record.faces, record.ok
+            job.learn(record)
             job.add_note("done before")
             job.end("done")
         self._changed.add(job.id)
@@ -333,7 +333,7 @@ class Jobs:
             return
         following = job.course.after(task, outcome)
         if following is None:
-            job.frames, job.faces, job.ok = outcome.frames or job.frames, outcome.faces, outcome.ok
+            job.learn(outcome)
             job.end("done")
             return
         if outcome.stage:
@@ -380,13 +380,9 @@ class Jobs:
         if step is not None and job.hear(task.name, step):
             self._changed.add(job.id)
 
-    def _tell(self, news: list[int]) -> None:
-        with self._lock:
-            listeners = list(self._listeners) if news else []
-        for listener in listeners:
-            try:
-                listener(news)
-            except Exception:
-                _log.exception("a listener for jobs raised; it is not asked to listen again")
-                with self._lock, suppress(ValueError):  # it may have been taken away meanwhile
-                    self._listeners.remove(listener)
+
+def _sweep(spec: Spec) -> None:
+    """Remove the unfinished files of workers that had to be ended, where the outputs of a job go."""
+    for folder in (Path(spec.folder), spec.record.parent, spec.work, *spec.work.glob("*/")):
+        with suppress(OSError):  # what cannot be removed now is removed by a later run
+            sweep_parts(folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from typing import Any
 
 from redactkit.errors import OptionError, RedactkitError
 from redactkit.jobs.machine import Share, plan_workers
-from redactkit.jobs.worker import work
+from redactkit.jobs.worker import BY_SIGNAL, work
 
 __all__ = ["LocalPool", "WorkerLostError"]
 
 _IDLE = 20.0
-_GRACE = 3.0
+_GRACE = 1.5
 
 
 class WorkerLostError(RedactkitError, RuntimeError):
@@ -93,15 +94,27 @@ class LocalPool(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the workers, after their tasks; with ``cancel_futures`` in a few seconds whatever they do."""
+        """End the workers, after their tasks; with ``cancel_futures`` in four seconds whatever they do."""
         with self._lock:
             self._closed = True
             if cancel_futures:
                 self._drop_calls()
             for _ in self._slots:
                 self._calls.put(None)
-        for slot in self._slots if wait or cancel_futures else ():
-            slot.end(timeout=_GRACE if cancel_futures else None)
+        if cancel_futures:
+            self._end_by_force()
+        elif wait:
+            _join(self._slots)
+
+    def _end_by_force(self) -> None:
+        """Ask the processes to stop where they are, so that they can tidy up; then kill them."""
+        busy = _join(self._slots, seconds=_GRACE / 3)
+        for slot in busy:
+            slot.terminate()
+        busy = _join(busy, seconds=_GRACE)
+        for slot in busy:
+            slot.kill()
+        _join(busy, seconds=_GRACE)
 
     def _drop_calls(self) -> None:
         while True:
@@ -153,6 +166,8 @@ class _Slot:
         code = self._process.end() if self._process else None
         if code is None:
             return ""
+        if code > BY_SIGNAL:
+            return f"it was told to end by signal {code - BY_SIGNAL}"
         if code >= 0:
             return f"it ended by itself with code {code}"
         return f"killed by signal {-code}" + (", perhaps for want of memory" if code == -9 else "")
@@ -162,13 +177,28 @@ class _Slot:
             self._process.end()
             self._process = None
 
-    def end(self, *, timeout: float | None) -> None:
-        """Wait for the thread, and kill the process if it takes longer than ``timeout`` seconds."""
-        self._thread.join(timeout)
+    def join(self, seconds: float | None) -> bool:
+        """Wait for the thread, and return whether it has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
         process = self._process
-        if self._thread.is_alive() and process is not None:
+        if process is not None:
+            process.terminate()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        process = self._process
+        if process is not None:
             process.kill()
-            self._thread.join()
+
+
+def _join(slots: list[_Slot], *, seconds: float | None = None) -> list[_Slot]:
+    """Wait for the threads of slots, all together so long at most, and return those that go on."""
+    end = None if seconds is None else time.monotonic() + seconds
+    return [slot for slot in slots if not slot.join(None if end is None else max(0.0, end - time.monotonic()))]
 
 
 class _Process:
@@ -188,6 +218,10 @@ class _Process:
         self._pipe.send((function, arguments))
         done, value = self._pipe.recv()
         return bool(done), value
+
+    def terminate(self) -> None:
+        """Ask the process to end: what it has begun to write is removed."""
+        self._process.terminate()
 
     def kill(self) -> None:
         """End the process at once."""

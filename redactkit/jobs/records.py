@@ -52,6 +52,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     frames: int = 0
     faces: int = 0
     ok: bool = True
+    nothing_hidden: bool = False
     worker: str = ""
     finished: str = ""
 

@@ -11,6 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def follow_progress(work: Path, task: str) -> Callable[[str, int, int], None]:
         last = now
         if (work / _CANCEL).exists():
             raise PassCancelled(f"{stage} was cancelled after {done} of {total} frames")
-        write_text(work / f"{task}.json", json.dumps(asdict(Step(stage, done, total, worker))), overwrite=True)
+        step = json.dumps(asdict(Step(stage, done, total, worker)))
+        with suppress(OSError):  # a full disk stops the work where that writes, not what is told of it
+            write_text(work / f"{task}.json", step, overwrite=True)
 
     return report
 

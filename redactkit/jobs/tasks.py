@@ -49,6 +49,8 @@ class Outcome:
         Of the video.
     ok : bool
         Whether the output keeps the source's frames, time and sound.
+    nothing_hidden : bool
+        Whether the output hides nothing, as where no face was found.
     note : str
         What a person should know.
     worker : str
@@ -61,6 +63,7 @@ class Outcome:
     frames: int = 0
     faces: int = 0
     ok: bool = True
+    nothing_hidden: bool = False
     note: str = ""
     worker: str = ""
     starts: int = 1
@@ -259,6 +262,7 @@ def _finish(spec: Spec) -> Outcome:
         done=True,
         faces=faces,
         ok=bool(report.get("ok", True)),
+        nothing_hidden=bool(report.get("nothing_hidden", False)),
         worker=worker_name(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -268,4 +272,5 @@ def _finish(spec: Spec) -> Outcome:
 def _forget_work(spec: Spec, record: Record, *, note: str = "") -> Outcome:
     record.save(spec.record)
     shutil.rmtree(spec.work, ignore_errors=True)
-    return Outcome(frames=record.frames, faces=record.faces, ok=record.ok, note=note)
+    known = {name: getattr(record, name) for name in ("frames", "faces", "ok", "nothing_hidden")}
+    return Outcome(note=note, **known)

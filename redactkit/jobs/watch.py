@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from redactkit.jobs.executors import open_engine
 from redactkit.jobs.inputs import PATTERNS, find_videos
 from redactkit.jobs.jobs import Jobs
 from redactkit.jobs.submit import make_specs
+from redactkit.progress import Drawing
 
 __all__ = ["Arrivals", "watch"]
 
@@ -94,7 +96,7 @@ def watch(
     stop : threading.Event, optional
         Ends the watch when set; without it a KeyboardInterrupt does.
     heard : callable, optional
-        Called with the jobs and the files just taken.
+        Called with the jobs and the files just taken, on a thread of its own; if it raises it is not called again.
 
     Returns
     -------
@@ -113,26 +115,41 @@ def watch(
     arrivals, ended = Arrivals(home, settle=settle, patterns=patterns), stop or threading.Event()
     make_specs([], output=output, **options)
     jobs = Jobs([], open_engine(executor, workers=workers))
+    tidings = _Tidings(jobs, heard)
     try:
         while not ended.is_set():
-            _take(jobs, arrivals.new(), home, output, options, heard)
+            names = arrivals.new()
+            for name in names:
+                below = Path(name).parent.relative_to(home.absolute())
+                jobs.add(make_specs(name, output=None if output is None else Path(output) / below, **options))
+            tidings.tell(names)
             ended.wait(every)
     except BaseException:
         jobs.close()
         raise
+    finally:
+        tidings.close()
     return jobs
 
 
-def _take(
-    jobs: Jobs,
-    names: list[str],
-    home: Path,
-    output: str | Path | None,
-    options: dict[str, Any],
-    heard: Callable[[Jobs, list[str]], None] | None,
-) -> None:
-    for name in names:
-        below = Path(name).parent.relative_to(home.absolute())
-        jobs.add(make_specs(name, output=None if output is None else Path(output) / below, **options))
-    if names and heard is not None:
-        heard(jobs, names)
+class _Tidings:
+    """Tells of the files just taken on a thread of its own, so that nobody who listens holds the watch up."""
+
+    def __init__(self, jobs: Jobs, heard: Callable[[Jobs, list[str]], None] | None) -> None:
+        self._jobs, self._heard = jobs, heard
+        self._names: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        self._drawing = Drawing(self._draw, every=0, what="files that came")
+
+    def tell(self, names: list[str]) -> None:
+        if names:
+            self._names.put(names)
+            self._drawing.ask()
+
+    def close(self) -> None:
+        self._drawing.close()
+
+    def _draw(self) -> None:
+        while not self._names.empty():
+            names = self._names.get()
+            if self._heard is not None:
+                self._heard(self._jobs, names)

@@ -9,12 +9,16 @@ import signal
 import threading
 import traceback
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import Any
 
 from redactkit.cores import count_cores
 from redactkit.errors import RedactkitError
 
-__all__ = ["work"]
+__all__ = ["BY_SIGNAL", "work"]
+
+BY_SIGNAL = 128
+"""Added to a signal's number it is the exit code of a worker that the signal has ended, as in a shell."""
 
 
 def work(pipe: Connection, number: int, cores: int) -> None:
@@ -27,6 +31,7 @@ def work(pipe: Connection, number: int, cores: int) -> None:
         The worker's number from 0, and how many cores it has.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a key press goes to the whole group; the parent decides
+    signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_parent, name="redactkit-parent", daemon=True).start()
     _stay_on(number, cores)
     while True:
@@ -35,6 +40,12 @@ def work(pipe: Connection, number: int, cores: int) -> None:
         except (EOFError, OSError):
             return
         _send(pipe, *_outcome(function, arguments))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End as by an exception, so that what is being written is removed on the way."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(BY_SIGNAL + number)
 
 
 def _outcome(function: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
