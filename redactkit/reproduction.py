@@ -26,10 +26,9 @@ _BLOCK = 16
 _NOISE = 4.0
 """Mean difference of a block, in grey levels, that encoding explains: x264 is not the same on every processor."""
 
-_OPTIONS = (
-    *("blur", "margin", "strength", "audio", "mute", "codec", "crf", "preset", "force", "smart_copy"),
-    "allow_nothing",
-)
+_HIDING = ("blur", "margin", "strength", "audio", "mute", "force", "allow_nothing")
+_ENCODING = ("codec", "crf", "preset", "smart_copy")
+_OPTIONS = (*_HIDING, *_ENCODING)
 
 
 @dataclass(frozen=True)

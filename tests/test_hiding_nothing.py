@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,7 @@ def moved(x: float, y: float) -> Changed:
 
 def no_size(given: Annotations) -> Annotations:
     """As a file of another tool, which knows neither digest nor frame size."""
-    return given.replace(video=_unknown(given))
-
-
-def _unknown(given: Annotations):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
-    return replace(given.video, path=None, digest=None, width=0, height=0)
+    return given.replace(video=replace(given.video, path=None, digest=None, width=0, height=0))
 
 
 WAYS: dict[str, tuple[Changed, str]] = {
@@ -62,15 +57,9 @@ WAYS: dict[str, tuple[Changed, str]] = {
     "boxes of no size": (boxes(lambda rows: rows.assign(width=0.0, height=0.0)), ""),
     "boxes of negative size": (boxes(lambda rows: rows.assign(width=-5.0)), ""),
     "boxes not known": (boxes(lambda rows: rows.assign(x=np.nan, y=np.nan, width=np.nan, height=np.nan)), ""),
-    "another video": (lambda given: given.replace(video=_other(given)), "not made from"),
+    "another video": (lambda given: given.replace(video=replace(given.video, digest="0" * 64)), "not made from"),
     "frames beyond the end": (boxes(lambda rows: rows.assign(frame=rows["frame"] + 10_000)), ""),
 }
-
-
-def _other(given: Annotations):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
-    return replace(given.video, digest="0" * 64)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -116,7 +105,7 @@ def test_who_means_it_gets_an_output_that_says_so(short_clip: Path, short_truth:
     assert json.loads(report.path.read_text())["nothing_hidden"] is True
 
 
-def test_combined_says_first_that_no_face_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_combined_says_first_that_no_face_was_found(tmp_path: Path) -> None:
     clip = make(tmp_path / "empty.mp4", Clip(frames=5, width=320, height=180))
     report = combined(clip, detector=lambda images: [np.zeros((0, 5))] * len(images), progress=False)
     assert report.nothing_hidden

@@ -8,11 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import Type
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.video import Frame, VideoReader, pixel_layout, plane_views, probe
 from redactkit.video.cursor import Cursor
 from redactkit.video.orientation import display_matrix, orient, parse_matrix
+from redactkit.video.sidedata import side_data
 from tests.clips import Clip, make, number_of, picture
 
 CLIP = Clip(frames=50, options={"g": "12", "bf": "2"})
@@ -266,15 +268,11 @@ def test_frame_size_is_as_displayed() -> None:
 
 
 def test_side_data_that_pyav_has_no_name_for_is_passed_over() -> None:
-    from redactkit.video.sidedata import side_data
-
     class Picture:
         """A frame whose side data PyAV refuses until it is taught the kind."""
 
         @property
         def side_data(self) -> dict[str, object]:
-            from av.sidedata.sidedata import Type
-
             return {Type(9999).name: None}
 
     assert side_data(Picture(), "DISPLAYMATRIX") == b""  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """The command line: the passes and the looks at files, by the same verbs as the functions.
 
-Exit codes: 0 done; 1 could not, with a one-line reason; 2 wrong usage; 3 done, but the check found
-an exposed face or broken fidelity.
+Exit codes: 0 done; 1 could not, with a one-line reason; 2 wrong usage; 3 done, but a face is
+exposed, fidelity is broken, or much of the source is damaged.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="redactkit",
         description="Redact faces in video in two passes: analyze finds and tracks them, redact hides them.",
-        epilog="Exit codes: 0 done, 1 could not, 2 wrong usage, 3 done but a face is exposed or fidelity is broken.",
+        epilog="Exit codes: 0 done, 1 could not, 2 wrong usage, 3 done but exposed, fidelity broken, source damaged.",
     )
     parser.add_argument("--version", action="version", version=f"redactkit {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -17,6 +17,7 @@ import msgspec
 
 from redactkit.analysis import analyze
 from redactkit.analysis.parts import analyze_part, prepare_analysis, shared_detector
+from redactkit.annotations import Annotations
 from redactkit.errors import MismatchError, OutputExistsError, VideoError
 from redactkit.files import sweep_parts
 from redactkit.formats import read_annotations
@@ -187,8 +188,7 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
         prepare_analysis(info, spec.keep, **_analysis_options(spec))
         return Outcome("analyze", spans)
     if spec.redacts and not _stands(spec, [spec.output, spec.report]):
-        annotations = annotations_of(spec, source)
-        options = _hiding_options(spec, annotations)
+        annotations, options = _hiding(spec, source)
         prepare_parts(prepare(source, annotations, info=info, **options), _parts_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
@@ -201,11 +201,15 @@ def _analysis_options(spec: Spec) -> dict[str, Any]:
     return {"detector": detector, **options}
 
 
-def _hiding_options(spec: Spec, annotations: Path) -> dict[str, Any]:
-    ids = None if spec.analyzes else id_list_of(annotations, spec)
+def _hiding(spec: Spec, source: Path) -> tuple[Annotations, dict[str, Any]]:
+    """Return the annotations to redact with, and the options of the redaction."""
+    file = annotations_of(spec, source)
+    annotations = read_annotations(file)
+    ids = None if spec.analyzes else id_list_of(file, spec)
     # Both passes in one go write an output also where no face was found, and say so.
-    nothing_found = spec.analyzes and read_annotations(annotations).detections.empty
-    return {**spec.hiding, "ids": ids, "allow_nothing": spec.hiding.get("allow_nothing", False) or nothing_found}
+    nothing_found = spec.analyzes and annotations.detections.empty
+    allowed = spec.hiding.get("allow_nothing", False) or nothing_found
+    return annotations, {**spec.hiding, "ids": ids, "allow_nothing": allowed}
 
 
 def _analyze(spec: Spec, source: Path, task: str) -> None:
@@ -226,8 +230,7 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
 def _redact(spec: Spec, source: Path, task: str) -> None:
     if _stands(spec, [spec.output, spec.report]):
         return
-    annotations = annotations_of(spec, source)
-    options = _hiding_options(spec, annotations)
+    annotations, options = _hiding(spec, source)
     progress = follow_progress(spec.work, task)
     redact(source, annotations, output=spec.output, overwrite=True, progress=progress, **options)
     _note_outputs(spec, [spec.output, spec.report])

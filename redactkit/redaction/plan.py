@@ -246,7 +246,7 @@ def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int]) ->
     chosen = rows.loc[rows["face_id"].isin(faces), BOX].to_numpy()
     width, height = annotations.video.width, annotations.video.height
     ends = chosen[:, :2] + chosen[:, 2:]
-    if min(width, height) > 4 * _SHARES_REACH and len(ends) and float(np.nanmax(ends)) <= _SHARES_REACH:
+    if min(width, height) > 4 * _SHARES_REACH and len(ends) and float(ends.max()) <= _SHARES_REACH:
         raise AnnotationError(
             f"every box lies within {_SHARES_REACH:g} pixels of the frame's corner: they seem to be shares of the"
             f" frame and not pixels; multiply them by its size, {width}x{height}, {mean_it}"

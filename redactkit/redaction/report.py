@@ -71,14 +71,12 @@ class RedactionReport:
 
     @property
     def damaged(self) -> bool:
-        """Whether so much of the source did not decode whole that no face in it means little."""
+        """Whether more than `MOST_DAMAGE` packets or frames of the source did not decode whole."""
         return len(self.record.get("damage", ())) > MOST_DAMAGE
 
     @property
     def bare_faces(self) -> list[int]:
         """The faces that were to be hidden and are not, since no box of theirs lies inside the frame."""
-        if self.settings.get("allow_nothing"):
-            return []
         return [int(face) for face in self.faces.index[self.faces["redact"] & (self.faces["frames"] == 0)]]
 
     @property
