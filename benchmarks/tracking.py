@@ -149,10 +149,10 @@ def large_table(boxes: int = 100_000, *, faces: int = 10) -> float:
     frames = boxes // faces
     steps = random.normal(0, 1.5, (frames, faces, 2)).cumsum(axis=0)
     place = np.stack(np.meshgrid(np.arange(faces) * 150.0, [300.0]), axis=-1).reshape(1, faces, 2) + steps
-    table = pd.DataFrame({"frame": np.repeat(np.arange(frames), faces), "confidence": 0.8, "source": "detected"})
+    table = pd.DataFrame({"frame": np.repeat(np.arange(frames), faces), "face_id": 0, "confidence": 0.8})
     table[["x", "y"]] = place.reshape(-1, 2)
     table[["width", "height"]] = 60.0, 75.0
-    table = as_detections(table[random.random(len(table)) > 0.15])
+    table = as_detections(table[random.random(len(table)) > 0.15].assign(source="detected"))
     began = time.process_time()
     link(table, frame_rate=25)
     return time.process_time() - began

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from redactkit.media import VideoInfo
 from redactkit.tables import (
     BOX,
     DETECTIONS,
+    NEEDED,
+    FaceIds,
     as_decisions,
+    as_detections,
     as_face_ids,
     empty_decisions,
     empty_detections,
@@ -29,7 +32,7 @@ from redactkit.tables import (
 __all__ = ["Annotations", "annotations_name", "find_thumbnails", "thumbnail_name"]
 
 _THUMBNAIL = re.compile(r"(?P<stem>.*)_thumb(?P<face>[0-9]{6})\.jpe?g", re.DOTALL | re.IGNORECASE)
-UNCOMPARED = {"path", "digest", "pts", "keyframes"}
+UNCOMPARED = {"path", "name", "digest", "pts", "keyframes"}
 
 
 def annotations_name(stem: str) -> str:
@@ -67,10 +70,28 @@ def _as_cuts(cuts: Any) -> NDArray[np.int64]:
     return array
 
 
-def _require_columns(table: pd.DataFrame, name: str) -> None:
-    missing = [column for column in DETECTIONS if column not in table]
+def _completed(table: pd.DataFrame, video: VideoInfo, name: str) -> pd.DataFrame:
+    """Return a table with all columns: times come from the video where its frames are known, nothing else is made up.
+
+    Raises
+    ------
+    TableError
+        If frame, face ID or box are missing, or the times are and the video does not know them.
+    """
+    missing = [column for column in NEEDED if column not in table]
     if missing:
-        raise TableError(f"{name} lacks the columns {missing}; build it with redactkit.tables.as_detections")
+        raise TableError(f"{name} lacks the columns {missing}; add them, for nothing can stand in for them")
+    unknown = "time" in table and len(table) > 0 and bool(pd.isna(table["time"].iloc[0]) and table["time"].isna().all())
+    if "time" not in table or (unknown and video.path is not None):
+        frames = table["frame"].to_numpy()
+        if not len(frames) or (frames.min() >= 0 and frames.max() < video.frame_count):
+            table = table.assign(time=video.times[frames.astype(np.int64)])
+        elif not unknown:
+            raise TableError(
+                f"{name} lacks the column time, and a video of {video.frame_count} frames does not tell the time of "
+                f"frames {frames.min()} to {frames.max()}; add the column, or pass the video that the table is of"
+            )
+    return table if all(column in table for column in DETECTIONS) else as_detections(table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +104,7 @@ class Annotations:
         The video's header; ``path`` is None where it came from an annotation file alone.
     detections : DataFrame
         One row per face per frame, columns of `redactkit.tables.DETECTIONS`. Boxes are NaN where a
-        file says when a face is seen but not where.
+        file says when a face is seen but not where. A missing ``time`` is taken from the video's frames.
     decisions : DataFrame
         Index ``face_id``; columns ``redact``, ``label``, ``reason``. Every face without a row gets
         one, redacted.
@@ -100,7 +121,7 @@ class Annotations:
     Raises
     ------
     TableError
-        If a table lacks columns.
+        If a table lacks frames, face IDs or boxes, or times that the video does not know either.
     """
 
     video: VideoInfo
@@ -112,8 +133,8 @@ class Annotations:
     thumbnails: Path | None = None
 
     def __post_init__(self) -> None:
-        _require_columns(self.detections, "detections")
-        _require_columns(self.discarded, "discarded")
+        for name in ("detections", "discarded"):
+            object.__setattr__(self, name, _completed(getattr(self, name), self.video, name))
         faces = np.unique(self.detections["face_id"].to_numpy()).tolist()
         object.__setattr__(self, "decisions", as_decisions(self.decisions, faces=faces))
         object.__setattr__(self, "cuts", _as_cuts(self.cuts))
@@ -154,7 +175,7 @@ class Annotations:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
-    def select(self, ids: Iterable[int]) -> Annotations:
+    def select(self, ids: FaceIds) -> Annotations:
         """Return a copy in which these faces, and only these, are to be redacted.
 
         An empty list selects every face, as a blank ID list does.
@@ -163,6 +184,8 @@ class Annotations:
         ------
         AnnotationError
             If no face has one of the IDs; the message names it.
+        OptionError
+            If an ID is no whole number.
         """
         wanted = as_face_ids(ids)
         known = set(self.detections["face_id"].unique().tolist())

@@ -7,7 +7,7 @@ has no end on that side. What a merge, a split or a new face creates is redacted
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit import boxes
 from redactkit.errors import TableError
-from redactkit.tables import BOX, as_decisions, as_detections, replace_rows, sort_detections
+from redactkit.tables import BOX, FaceIds, as_decisions, as_detections, as_face_ids, replace_rows, sort_detections
 
 __all__ = [
     "Faces",
@@ -98,7 +98,7 @@ def expand_boxes(
     *,
     share: float = 0.0,
     pixels: float = 0.0,
-    faces: Iterable[int] | None = None,
+    faces: FaceIds | None = None,
     start: int | None = None,
     stop: int | None = None,
 ) -> pd.DataFrame:
@@ -178,7 +178,7 @@ def interpolate_boxes(
 def delete_boxes(
     detections: pd.DataFrame,
     *,
-    faces: Iterable[int] | None = None,
+    faces: FaceIds | None = None,
     start: int | None = None,
     stop: int | None = None,
 ) -> pd.DataFrame:
@@ -222,7 +222,7 @@ def delete_face(detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: i
     return Faces(delete_boxes(detections, faces=[face_id]), decisions.drop(index=face_id, errors="ignore"))
 
 
-def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Iterable[int]) -> Faces:
+def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: FaceIds) -> Faces:
     """Make one face of several, under the lowest of their IDs; it is redacted.
 
     Where two of them have a box in one frame, the merged box holds both, so that no pixel is lost.
@@ -291,7 +291,7 @@ def restore_face(
 def set_decision(
     decisions: pd.DataFrame,
     *,
-    faces: Iterable[int],
+    faces: FaceIds,
     redact: bool | None = None,
     label: str | None = None,
     reason: str | None = None,
@@ -304,7 +304,7 @@ def set_decision(
     >>> set_decision(empty_decisions(), faces=[4], redact=False, reason="consented").loc[4].to_dict()
     {'redact': False, 'label': '', 'reason': 'consented'}
     """
-    ids = [int(face) for face in faces]
+    ids = as_face_ids(faces, name="faces")
     table = as_decisions(decisions, faces=ids)
     given = {"redact": redact, "label": label, "reason": reason}
     for name, value in given.items():
@@ -317,8 +317,8 @@ def _redacted(decisions: pd.DataFrame, faces: list[int], *, label: str) -> pd.Da
     return set_decision(decisions, faces=faces, redact=True, label=label, reason="")
 
 
-def _known(detections: pd.DataFrame, faces: Iterable[int]) -> NDArray[np.int64]:
-    ids = np.array([int(face) for face in faces], dtype=np.int64)
+def _known(detections: pd.DataFrame, faces: FaceIds) -> NDArray[np.int64]:
+    ids = np.array(as_face_ids(faces, name="faces"), dtype=np.int64)
     unknown = np.setdiff1d(ids, detections["face_id"].to_numpy())
     if unknown.size:
         raise TableError(f"no face has the ID {', '.join(map(str, unknown))}; see tracks.index for those there are")

@@ -6,8 +6,8 @@ analyst's ``decisions``, never kept beside it as a second truth.
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,13 @@ __all__ = [
     "BOX",
     "DECISIONS",
     "DETECTIONS",
+    "NEEDED",
     "SOURCES",
     "TRACKS",
-    "as_face_ids",
+    "FaceIds",
     "as_decisions",
     "as_detections",
+    "as_face_ids",
     "check_detections",
     "empty_decisions",
     "empty_detections",
@@ -36,7 +38,11 @@ __all__ = [
     "summarize_tracks",
 ]
 
+FaceIds = int | Iterable[int]
+"""One face ID, or any number of them: a list, a set, a NumPy array, a pandas Series or Index."""
+
 BOX = ["x", "y", "width", "height"]
+NEEDED = ["frame", "face_id", *BOX]
 SOURCES = ["detected", "tracked", "interpolated", "manual", "imported"]
 SOURCE_DTYPE = pd.CategoricalDtype(SOURCES)
 
@@ -79,28 +85,64 @@ def empty_detections() -> pd.DataFrame:
     return as_detections({})
 
 
+def as_face_ids(given: FaceIds, *, name: str = "ids") -> list[int]:
+    """Return face IDs as a list of plain integers, in the order given.
+
+    Parameters
+    ----------
+    given : int or iterable of int
+        One ID, or any iterable of them: list, set, range, generator, NumPy array, pandas Series or Index.
+    name : str
+        How an error calls it.
+
+    Raises
+    ------
+    OptionError
+        For anything that is no whole number: a text, a truth value, a number with a fraction.
+
+    Examples
+    --------
+    >>> as_face_ids(np.array([0])), as_face_ids(pd.Index([3, 1])), as_face_ids(7)
+    ([0], [3, 1], [7])
+    """
+    single = isinstance(given, Integral) or (isinstance(given, np.ndarray) and not given.ndim)
+    whole: Any = [np.asarray(given)[()]] if single else given
+    if isinstance(whole, str | bytes | Mapping | pd.DataFrame) or not isinstance(whole, Iterable):
+        raise OptionError(f"{name} must be whole numbers, such as [1, 4], got {given!r:.80}")
+    items: list[Any] = list(whole)
+    for item in items:
+        # A mask of true and false is no list of IDs, and 1.5 is no face.
+        if isinstance(item, bool) or not isinstance(item, Integral):
+            raise OptionError(f"{name} must be whole numbers, got {item!r:.80}; take them from tracks.index")
+    return [int(item) for item in items]
+
+
 def as_detections(data: Any) -> pd.DataFrame:
-    """Build a detections table: named columns, missing ones filled, the right dtypes, a fresh index.
+    """Build a detections table: named columns, those that may be missing filled, the right dtypes, a fresh index.
 
     Parameters
     ----------
     data : mapping of columns, or DataFrame
-        Missing ``confidence`` becomes NaN, missing ``source`` ``"imported"``, missing ``face_id``
-        and ``time`` 0.
+        Missing ``time`` and ``confidence`` become NaN, unknown; missing ``source`` ``"imported"``. Which
+        frame, which face and where are never made up.
 
     Raises
     ------
     TableError
-        If a column cannot take its dtype or a source is unknown.
+        If there are rows without frame, face ID or box, a column cannot take its dtype, or a source is unknown.
 
     Examples
     --------
-    >>> as_detections({"frame": [3], "x": [1], "y": [2], "width": [5], "height": [6]}).iloc[0].to_dict()["source"]
-    'imported'
+    >>> row = as_detections({"frame": [3], "face_id": 1, "x": 1, "y": 2, "width": 5, "height": 6}).iloc[0]
+    >>> row["source"], float(row["time"])
+    ('imported', nan)
     """
     frame = pd.DataFrame(data)
     rows = len(frame)
-    fill: dict[str, Any] = {"confidence": np.nan, "source": "imported"}
+    missing = [name for name in NEEDED if name not in frame]
+    if rows and missing:
+        raise TableError(f"a detections table needs the columns {NEEDED}, but {missing} are missing; add them")
+    fill: dict[str, Any] = {"time": np.nan, "confidence": np.nan, "source": "imported"}
     columns = {
         name: frame[name].to_numpy() if name in frame else np.full(rows, fill.get(name, 0)) for name in DETECTIONS
     }
@@ -210,53 +252,25 @@ def empty_decisions() -> pd.DataFrame:
     return as_decisions({})
 
 
-def as_decisions(data: Any, *, faces: Iterable[int] = ()) -> pd.DataFrame:
+def as_decisions(data: Any, *, faces: FaceIds = ()) -> pd.DataFrame:
     """Build a decisions table; every face of ``faces`` gets a row, redacted unless ``data`` says otherwise.
 
     Parameters
     ----------
     data : DataFrame indexed by face_id, or mapping of face_id to a mapping
         Columns ``redact`` (default True), ``label`` and ``reason`` (default "").
-    faces : iterable of int
+    faces : int or iterable of int
         Faces that must have a row.
     """
     given = data if isinstance(data, pd.DataFrame) else pd.DataFrame.from_dict(data, orient="index")
     given = given.reindex(columns=list(DECISIONS))
     index = pd.Index(
-        sorted({int(face) for face in faces} | {int(face) for face in given.index}), dtype="int64", name="face_id"
+        sorted({*as_face_ids(faces, name="faces"), *(int(face) for face in given.index)}), dtype="int64", name="face_id"
     )
     given = given.reindex(index)
     text = {name: given[name].astype("object").where(given[name].notna(), "") for name in ("label", "reason")}
     redact = given["redact"].astype("object").where(given["redact"].notna(), True)
     return pd.DataFrame({"redact": redact.astype(bool), **text}, index=index).astype(DECISIONS)
-
-
-def as_face_ids(ids: Any) -> list[int]:
-    """Return face IDs as a list of int.
-
-    Parameters
-    ----------
-    ids : int, or iterable of int
-        A list, set, NumPy array, pandas Series or Index; a single ID counts as a list of one.
-
-    Raises
-    ------
-    OptionError
-        If something in it is no whole number.
-
-    Examples
-    --------
-    >>> as_face_ids(np.array([0])), as_face_ids(7), as_face_ids(pd.Series([2, 3]))
-    ([0], [7], [2, 3])
-    """
-    values = [ids] if isinstance(ids, numbers.Integral) else ids
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise OptionError(f"face IDs must be whole numbers like [1, 4], got {ids!r}")
-    listed = list(np.ravel(values) if isinstance(values, np.ndarray) else values)
-    for value in listed:
-        if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-            raise OptionError(f"face IDs must be whole numbers, got {value!r}")
-    return [int(value) for value in listed]
 
 
 def selected_ids(detections: pd.DataFrame, decisions: pd.DataFrame) -> list[int]:

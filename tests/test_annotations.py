@@ -42,6 +42,37 @@ def test_annotations_refuses_a_table_without_columns():
         Annotations(make_video(), pd.DataFrame({"frame": [1]}))
 
 
+ROWS = {"frame": [0, 2], "face_id": [1, 1], "x": [5, 6], "y": [5, 6], "width": [7, 7], "height": [8, 8]}
+
+
+@pytest.mark.parametrize("missing", ["frame", "face_id", "width"])
+def test_annotations_makes_up_neither_frame_nor_face_nor_box(missing):
+    rows = pd.DataFrame({name: values for name, values in ROWS.items() if name != missing})
+    with pytest.raises(TableError, match=missing):
+        Annotations(make_video(), rows)
+
+
+def test_annotations_takes_missing_times_from_the_video():
+    annotations = Annotations(make_video(), pd.DataFrame(ROWS))
+    assert annotations.detections["time"].tolist() == [0, 0.08]
+    assert annotations.detections["source"].tolist() == ["imported"] * 2
+
+
+def test_annotations_refuses_missing_times_that_the_video_does_not_know():
+    with pytest.raises(TableError, match="lacks the column time"):
+        Annotations(make_video(2), pd.DataFrame(ROWS))
+
+
+def test_annotations_leaves_times_unknown_where_the_frames_are_only_numbered():
+    assert not Annotations(make_video(), as_detections(ROWS)).has_times
+    assert Annotations(make_video(path=Path("a.mp4")), as_detections(ROWS)).has_times
+
+
+@pytest.mark.parametrize("ids", [4, np.array([4]), pd.Index([4]), {4}])
+def test_select_takes_one_id_or_any_iterable_of_them(ids):
+    assert make_annotations().select(ids).selected_ids == [4]
+
+
 def test_annotations_gives_every_face_a_decision_to_redact():
     annotations = make_annotations()
     assert annotations.decisions["redact"].to_dict() == {1: True, 4: True}

@@ -79,7 +79,9 @@ def test_faces_per_second_counts_different_faces_and_empty_seconds():
 
 
 def test_heat_map_counts_boxes_over_a_place_and_ignores_what_is_outside():
-    table = as_detections({"frame": [0, 1], "x": [0, -50], "y": [0, 0], "width": [20, 60], "height": [10, 10]})
+    table = as_detections(
+        {"frame": [0, 1], "face_id": 1, "x": [0, -50], "y": [0, 0], "width": [20, 60], "height": [10, 10]}
+    )
     counts = plots.heat_map(table, width=40, height=20, cells=4).axes[0].images[0].get_array()
     assert counts.tolist() == [[2, 1, 0, 0], [0, 0, 0, 0]]
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redactkit.errors import TableError
+from redactkit.errors import OptionError, TableError
 from redactkit.tables import (
     DETECTIONS,
     TRACKS,
     as_decisions,
     as_detections,
+    as_face_ids,
     check_detections,
     empty_detections,
     selected_ids,
@@ -54,7 +55,53 @@ def test_check_refuses_a_broken_row_by_its_number(change, fault):
 
 def test_as_detections_refuses_an_unknown_source():
     with pytest.raises(TableError, match="guessed"):
-        as_detections({"frame": [0], "source": ["guessed"]})
+        as_detections({"frame": [0], "face_id": 1, "x": 0, "y": 0, "width": 1, "height": 1, "source": ["guessed"]})
+
+
+@pytest.mark.parametrize("missing", ["frame", "face_id", "x", "height"])
+def test_as_detections_makes_up_neither_frame_nor_face_nor_box(missing):
+    columns = {"frame": [0], "face_id": [1], "x": [0], "y": [0], "width": [1], "height": [1]}
+    with pytest.raises(TableError, match=missing):
+        as_detections({name: value for name, value in columns.items() if name != missing})
+
+
+def test_as_detections_leaves_unknown_times_unknown():
+    table = as_detections({"frame": [3], "face_id": 1, "x": 0, "y": 0, "width": 1, "height": 1})
+    assert table["time"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [0, 3],
+        (0, 3),
+        range(0, 4, 3),
+        np.array([0, 3], np.int8),
+        pd.Series([0, 3]),
+        pd.Index([0, 3]),
+        pd.Series([0, 3], dtype="Int64"),
+        (face for face in (0, 3)),
+        {0: "a", 3: "b"}.keys(),
+    ],
+)
+def test_as_face_ids_takes_any_iterable_of_whole_numbers(ids):
+    found = as_face_ids(ids)
+    assert found == [0, 3]
+    assert all(type(face) is int for face in found)
+
+
+@pytest.mark.parametrize("ids", [0, np.int64(0), np.array(0), np.array([0]), pd.Series([0])])
+def test_as_face_ids_keeps_a_single_zero(ids):
+    assert as_face_ids(ids) == [0]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    ["1,4", "14", b"14", True, [True], np.array([True, False]), 1.0, [1.5], np.array([1.0]), [None], None, {1: 2}],
+)
+def test_as_face_ids_refuses_what_is_no_face_id(ids):
+    with pytest.raises(OptionError, match="include must be"):
+        as_face_ids(ids, name="include")
 
 
 def test_summarize_counts_frames_gaps_and_coverage():

@@ -194,7 +194,7 @@ boxes_strategy = st.lists(
 @given(boxes_strategy, st.lists(st.integers(1, 30), max_size=3))
 def test_link_gives_a_valid_table_for_any_boxes(rows, cuts):
     columns = dict(zip(["frame", "x", "y", "width", "height"], np.array(rows).reshape(-1, 5).T, strict=True))
-    linked = link(as_detections(columns), frame_rate=25, cuts=cuts)
+    linked = link(as_detections({"face_id": 0, **columns}), frame_rate=25, cuts=cuts)
     check_detections(linked)
     assert sorted(linked["face_id"].unique()) == list(range(1, linked["face_id"].nunique() + 1))
     for cut in cuts:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,7 +20,7 @@ from redactkit.errors import AnnotationError
 from redactkit.files import check_output, fit_name, write_bytes, write_text
 from redactkit.formats.source import load_bytes, to_utf8
 from redactkit.marks import ID_LIST_MARK
-from redactkit.tables import BOX
+from redactkit.tables import BOX, FaceIds, as_face_ids
 
 __all__ = [
     "binding_path",
@@ -138,7 +137,7 @@ def read_ids(path: str | Path) -> list[int]:
 
 
 def write_ids(
-    path: str | Path, ids: Iterable[int], *, annotations: Annotations | None = None, overwrite: bool = False
+    path: str | Path, ids: FaceIds, *, annotations: Annotations | None = None, overwrite: bool = False
 ) -> Path:
     """Write an ID list in plain ASCII, one ID a line.
 
@@ -157,7 +156,7 @@ def write_ids(
     OutputExistsError
         If the file exists and ``overwrite`` is false.
     """
-    lines = [f"{int(face)}\n" for face in ids]
+    lines = [f"{face}\n" for face in as_face_ids(ids)]
     if not lines:
         raise AnnotationError(f"{path}: an ID list of no faces would mean every face; write none, or name the faces")
     target = check_output(path, overwrite=overwrite)

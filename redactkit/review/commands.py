@@ -5,7 +5,7 @@ A face or frame left out is the current one. A range of frames is ``start`` up t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import traitlets
@@ -15,6 +15,7 @@ from redactkit import editing
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
 from redactkit.review.session import Session
+from redactkit.tables import FaceIds, as_face_ids
 
 __all__ = ["Commands"]
 
@@ -68,12 +69,12 @@ class Commands(Session):
         *,
         share: float = 0.0,
         pixels: float = 0.0,
-        faces: Iterable[int] | None = None,
+        faces: FaceIds | None = None,
         start: int | None = None,
         stop: int | None = None,
     ) -> None:
         """Grow the boxes of some faces (all where left out); see `redactkit.editing.expand_boxes`."""
-        ids = None if faces is None else list(faces)
+        ids = None if faces is None else as_face_ids(faces, name="faces")
         with self.lock:
             table = editing.expand_boxes(self.detections, share=share, pixels=pixels, faces=ids, start=start, stop=stop)
             self.edit(f"boxes of {_named(ids)} grown{_span(start, stop)}", detections=table)
@@ -101,11 +102,9 @@ class Commands(Session):
             table = editing.interpolate_boxes(self.detections, face_id=face, times=self.times, start=start, stop=stop)
             self.edit(f"face {face} interpolated{_span(start, stop)}", detections=table)
 
-    def delete_boxes(
-        self, *, faces: Iterable[int] | None = None, start: int | None = None, stop: int | None = None
-    ) -> None:
+    def delete_boxes(self, *, faces: FaceIds | None = None, start: int | None = None, stop: int | None = None) -> None:
         """Remove the boxes of some faces (all where left out); see `redactkit.editing.delete_boxes`."""
-        ids = None if faces is None else list(faces)
+        ids = None if faces is None else as_face_ids(faces, name="faces")
         with self.lock:
             table = editing.delete_boxes(self.detections, faces=ids, start=start, stop=stop)
             self.edit(f"boxes of {_named(ids)} deleted{_span(start, stop)}", detections=table)
@@ -128,9 +127,9 @@ class Commands(Session):
             done = editing.delete_face(self.detections, self.decisions, face_id=face)
             self.edit(f"face {face} deleted", **done._asdict())
 
-    def merge_faces(self, faces: Iterable[int]) -> int:
+    def merge_faces(self, faces: FaceIds) -> int:
         """Make one face of several, make it the current one and return its ID; it is redacted."""
-        ids = sorted({int(face) for face in faces})
+        ids = sorted(set(as_face_ids(faces, name="faces")))
         with self.lock:
             done = editing.merge_faces(self.detections, self.decisions, faces=ids)
             self.edit(f"{_named(ids)} merged", **done._asdict())
@@ -155,7 +154,7 @@ class Commands(Session):
 
     def decide(
         self,
-        faces: Iterable[int],
+        faces: FaceIds,
         *,
         redact: bool | None = None,
         label: str | None = None,
@@ -168,7 +167,7 @@ class Commands(Session):
         OptionError
             If no face has one of the IDs.
         """
-        ids = [int(face) for face in faces]
+        ids = as_face_ids(faces, name="faces")
         unknown = sorted(set(ids) - set(self.decisions.index))
         if unknown:
             raise OptionError(

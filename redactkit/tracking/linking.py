@@ -96,7 +96,7 @@ def link(
     --------
     >>> from redactkit.tables import as_detections
     >>> boxes = {"frame": [0, 0, 1, 1], "x": [10, 90, 92, 11], "y": 5, "width": 20, "height": 25, "confidence": 0.9}
-    >>> link(as_detections(boxes), frame_rate=25)["face_id"].tolist()
+    >>> link(as_detections({"face_id": 0, **boxes}), frame_rate=25)["face_id"].tolist()
     [1, 2, 2, 1]
     """
     options = options or LinkOptions()

@@ -108,7 +108,7 @@ def judge_leaks(rows: pd.DataFrame, *, frame_rate: float) -> pd.DataFrame:
     """
     if not len(rows):
         return _leak_table(rows)
-    linked = link(as_detections(rows), frame_rate=frame_rate)
+    linked = link(as_detections(rows.assign(face_id=0)), frame_rate=frame_rate)
     runs = linked.groupby("face_id")["confidence"].agg(["max", "mean", "size"])
     sure = (runs["max"] >= SURE) | ((runs["size"] >= SURE_RUN) & (runs["mean"] >= SURE_RUN_MEAN))
     return _leak_table(linked.assign(sure=linked["face_id"].map(sure).astype(bool)))
