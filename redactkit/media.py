@@ -73,6 +73,8 @@ class VideoInfo:
         Frame numbers at which decoding can start.
     digest : str or None
         SHA-256 of the file where it is known without reading it.
+    name : str
+        Of the file, also where only an annotation file tells of it; by default that of ``path``.
     """
 
     path: Path | None
@@ -92,10 +94,13 @@ class VideoInfo:
     container: str = ""
     keyframes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     digest: str | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pts", _read_only(self.pts))
         object.__setattr__(self, "keyframes", _read_only(self.keyframes))
+        if not self.name and self.path is not None:
+            object.__setattr__(self, "name", self.path.name)
 
     @property
     def frame_count(self) -> int:

@@ -17,6 +17,7 @@ from redactkit.formats.cvat import read_cvat
 from redactkit.formats.cvat_writer import write_cvat
 from redactkit.formats.google import read_google
 from redactkit.formats.ids import faces_of_list, find_id_lists, id_list_name, read_ids, write_ids
+from redactkit.formats.matching import check_same_video
 from redactkit.formats.mot import read_mot
 from redactkit.formats.plain import read_csv, read_parquet
 from redactkit.formats.preset import Preset, read_preset
@@ -33,9 +34,11 @@ __all__ = [
     "WRITABLE",
     "Preset",
     "align",
+    "check_same_video",
     "faces_of_list",
     "find_id_lists",
     "id_list_name",
+    "load",
     "read_annotations",
     "read_ids",
     "read_preset",
@@ -72,7 +75,7 @@ def read_annotations(
     path: Paths,
     *,
     format: str | None = None,
-    video: VideoInfo | None = None,
+    video: VideoInfo | str | Path | None = None,
     frame_size: tuple[int, int] | None = None,
     frame_rate: Fraction | float | None = None,
 ) -> Annotations:
@@ -84,8 +87,9 @@ def read_annotations(
         Several files are the pages of one Rekognition result, in order.
     format : str, optional
         One of `READABLE`; default: recognised by content.
-    video : VideoInfo, optional
-        The video that the file is about: boxes are laid on its frames.
+    video : VideoInfo or path, optional
+        The video that the file is about: its size, rate and times stand in where the file has none, and boxes
+        are laid on its frames.
     frame_size : (int, int), optional
         Width and height in pixels, where the file has none.
     frame_rate : Fraction or float, optional
@@ -100,32 +104,44 @@ def read_annotations(
     ------
     AnnotationError
         If the file cannot be read or means nothing, with the place in it.
+    VideoError
+        If the video cannot be read.
 
     Warns
     -----
     AnnotationWarning
         For what is lost or was repaired.
     """
-    reading = load(path, format=format, video=video, frame_size=frame_size, frame_rate=frame_rate)
+    info = _probed(video)
+    reading = load(path, format=format, video=info, frame_size=frame_size, frame_rate=frame_rate)
     tell(reading.remarks, path=path)
-    return reading.annotations if video is None else align(reading.annotations, video)
+    return reading.annotations if info is None else align(reading.annotations, info)
 
 
 def load(
     path: Paths,
     *,
     format: str | None = None,
-    video: VideoInfo | None = None,
+    video: VideoInfo | str | Path | None = None,
     frame_size: tuple[int, int] | None = None,
     frame_rate: Fraction | float | None = None,
 ) -> Reading:
     """Read a file and keep what its reader had to remark."""
     rate = None if frame_rate is None else _as_rate(frame_rate)
-    source = Source(*_load(path), video, frame_size, rate)
+    source = Source(*_load(path), _probed(video), frame_size, rate)
     name = format or recognize(source)
     if name not in _READERS:
         raise OptionError(f"format must be one of {', '.join(_READERS)}, got {name!r}")
     return _READERS[name](source)
+
+
+def _probed(video: VideoInfo | str | Path | None) -> VideoInfo | None:
+    """Return a video's header, read from the file where only its path is given."""
+    if not isinstance(video, str | Path):
+        return video
+    from redactkit.video import probe  # most files are read without a video, and without PyAV
+
+    return probe(video)
 
 
 def _as_rate(rate: Fraction | float) -> Fraction:

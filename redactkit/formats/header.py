@@ -134,7 +134,7 @@ def as_video(video: VideoInfo) -> VideoHeader:
         time_base=_ratio(video.time_base),
         frame_rate=_ratio(video.frame_rate),
         frame_count=video.frame_count,
-        name=video.path.name if video.path is not None else "",
+        name=video.name,
         sha256=_digest(video),
         rotation=video.rotation,
         mirrored=video.mirrored,
@@ -199,6 +199,7 @@ def video_of(header: VideoHeader, *, width: int, height: int, pts: NDArray[np.in
         container=header.container,
         keyframes=np.array(header.keyframes, np.int64),
         digest=header.sha256,
+        name=header.name,
     )
 
 

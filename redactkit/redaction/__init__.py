@@ -10,10 +10,11 @@ from typing import Literal
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
 from redactkit.files import check_video_output, fit_name, report_path, sweep_parts
+from redactkit.formats import check_same_video
 from redactkit.memory import few_arenas, large_blocks_apart
 from redactkit.progress import ProgressLike
 from redactkit.redaction.frames import write_frames
-from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, select_faces
+from redactkit.redaction.plan import IdsLike, Plan, make_plan, select_faces
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.preview import Preview
 from redactkit.redaction.report import RedactionReport, check_report, read_report

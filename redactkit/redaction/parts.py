@@ -17,7 +17,7 @@ from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
 from redactkit.errors import OptionError
 from redactkit.files import make_private, write_text, writing
-from redactkit.formats import read_annotations
+from redactkit.formats import check_same_video
 from redactkit.formats.video import read_video_header, write_video_header
 from redactkit.memory import few_arenas, large_blocks_apart
 from redactkit.progress import ProgressLike
@@ -121,9 +121,9 @@ def join_parts(
     """
     settings = _read_json(Path(folder), "settings.json")
     info = read_video_header(Path(folder) / "video.json", video=video)
-    given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
-    visible = set(given.detections["face_id"]) - set(settings["faces"])
-    prepared = prepare(video, given, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
+    laid = check_same_video(info, annotations, force=settings["force"])
+    visible = set(laid.detections["face_id"]) - set(settings["faces"])
+    prepared = prepare(video, laid, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
     encoder = {name: prepared.settings[name] for name in _ENCODER}
     sounding = {"audio": settings["audio"], "mute": prepared.settings["mute"]}
     writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)

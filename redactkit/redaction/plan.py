@@ -13,18 +13,14 @@ from numpy.typing import NDArray
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
-from redactkit.formats import align, faces_of_list
+from redactkit.formats import faces_of_list
+from redactkit.formats.matching import SMALLEST, doubt_places
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX, as_face_ids, frame_rows
+from redactkit.tables import BOX, FaceIds, as_face_ids, frame_rows
 
-__all__ = ["Plan", "check_same_video", "make_plan", "noise_seed", "require_hidden", "select_faces"]
+__all__ = ["Plan", "make_plan", "noise_seed", "require_hidden", "select_faces"]
 
-IdsLike = str | Path | int | Iterable[int]
-
-_SHARES_REACH = 2.0
-"""Pixels: where every box ends within so many of the frame's corner, shares were taken for pixels."""
-_LATE_SHARE, _LATE_BY = 0.1, 0.5
-"""More than this share of boxes later than the video's end by so many seconds: the times are not this video's."""
+IdsLike = str | Path | FaceIds
 
 
 @dataclass(frozen=True)
@@ -65,8 +61,8 @@ def select_faces(
     annotations: Annotations,
     *,
     ids: IdsLike | None = None,
-    include: int | Iterable[int] | None = None,
-    exclude: int | Iterable[int] | None = None,
+    include: FaceIds | None = None,
+    exclude: FaceIds | None = None,
 ) -> list[int]:
     """Return the faces to redact.
 
@@ -120,73 +116,7 @@ def _known(chosen: Iterable[int], everyone: list[int]) -> set[int]:
     return set(chosen)
 
 
-def check_same_video(info: VideoInfo, annotations: Annotations, *, force: bool = False) -> Annotations:
-    """Return the annotations laid onto the frames of the video, after comparing the two.
-
-    Raises
-    ------
-    MismatchError
-        If hash, displayed size or frame count differ, naming each, unless ``force``. With ``force``
-        boxes are scaled to the video's size and laid onto its frames by time. A file that knows no
-        frame size is taken to mean the video's pixels.
-    AnnotationError
-        If the annotations have faces without boxes.
-    """
-    if not annotations.has_boxes:
-        raise AnnotationError("the annotations say when faces are seen but not where; nothing can be hidden from them")
-    faults = _differences(info, annotations.video)
-    if faults and not force:
-        raise MismatchError(
-            f"the annotations were not made from {info.path}: {'; '.join(faults)}; "
-            "name the right video, analyze this one, or pass force=True (--force)"
-        )
-    if not force:
-        _refuse_late(annotations, info)
-    annotations = _scaled(annotations, info)
-    return annotations.replace(video=info) if _same_frames(annotations.video, info) else align(annotations, info)
-
-
-def _refuse_late(annotations: Annotations, info: VideoInfo) -> None:
-    """Refuse annotations that speak of much later times than the video has, such as milliseconds read as seconds."""
-    times = annotations.detections["time"].to_numpy()
-    if not len(times) or not info.frame_count:
-        return
-    late = np.isfinite(times) & (times > info.times[-1] + _LATE_BY)
-    if late.mean() > _LATE_SHARE:
-        raise MismatchError(
-            f"{int(late.sum())} of {len(times)} boxes are later than the end of {info.path} ({info.times[-1]:.3f} s),"
-            f" the last at {times[late].max():.3f} s; name the right video, mend the times (are they milliseconds?),"
-            " or pass force=True (--force)"
-        )
-
-
-def _same_frames(first: VideoInfo, second: VideoInfo) -> bool:
-    half_tick = float(second.time_base) / 2
-    return first.frame_count == second.frame_count and bool((abs(first.times - second.times) <= half_tick).all())
-
-
-def _differences(info: VideoInfo, other: VideoInfo) -> list[str]:
-    faults = []
-    if other.digest and other.digest != info.sha256:
-        faults.append(f"SHA-256 {info.sha256[:12]}... instead of {other.digest[:12]}...")
-    if other.width > 0 and (other.width, other.height) != (info.width, info.height):
-        faults.append(f"size {info.width}x{info.height} instead of {other.width}x{other.height}")
-    if other.digest and other.frame_count != info.frame_count:
-        faults.append(f"{info.frame_count} frames instead of {other.frame_count}")
-    return faults
-
-
-def _scaled(annotations: Annotations, info: VideoInfo) -> Annotations:
-    size = (annotations.video.width, annotations.video.height)
-    if size == (info.width, info.height) or 0 in size:
-        return annotations
-    factor = np.array([info.width / size[0], info.height / size[1]] * 2)
-    detections = annotations.detections.copy()
-    detections[BOX] = detections[BOX].to_numpy() * factor
-    return annotations.replace(detections=detections)
-
-
-def make_plan(detections: pd.DataFrame, info: VideoInfo, *, faces: Iterable[int], margin: float = 0.15) -> Plan:
+def make_plan(detections: pd.DataFrame, info: VideoInfo, *, faces: FaceIds, margin: float = 0.15) -> Plan:
     """Lay the boxes of the chosen faces out by frame.
 
     Parameters
@@ -208,7 +138,8 @@ def make_plan(detections: pd.DataFrame, info: VideoInfo, *, faces: Iterable[int]
     """
     if not 0 <= margin <= 2:
         raise OptionError(f"margin must be a share from 0 to 2, got {margin}; 0.15 adds 15 % on each side")
-    rows = detections[detections["face_id"].isin(list(faces))].sort_values(["frame", "face_id"], kind="stable")
+    chosen = detections["face_id"].isin(as_face_ids(faces, name="faces"))
+    rows = detections[chosen].sort_values(["frame", "face_id"], kind="stable")
     frames = rows["frame"].to_numpy(np.int64)
     if len(frames) and frames[-1] >= info.frame_count:
         raise MismatchError(f"frame {frames[-1]} has a box, but {info.path} has only {info.frame_count} frames")
@@ -233,7 +164,8 @@ def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int]) ->
     Raises
     ------
     AnnotationError
-        If there is no face, no chosen face has a box inside the frame, or boxes are shares taken for pixels.
+        If there is no face, no chosen face has a box inside the frame, or no box is large enough for a face, as
+        where shares of the frame are taken for pixels.
     OptionError
         If every face is left visible.
     """
@@ -243,19 +175,14 @@ def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int]) ->
         raise AnnotationError(f"the annotations have no face, so nothing would be hidden; name others, {mean_it}")
     if not faces:
         raise OptionError(f"every face is left visible, so nothing would be hidden; choose a face, {mean_it}")
-    chosen = rows.loc[rows["face_id"].isin(faces), BOX].to_numpy()
-    width, height = annotations.video.width, annotations.video.height
-    ends = chosen[:, :2] + chosen[:, 2:]
-    if min(width, height) > 4 * _SHARES_REACH and len(ends) and float(ends.max()) <= _SHARES_REACH:
-        raise AnnotationError(
-            f"every box lies within {_SHARES_REACH:g} pixels of the frame's corner: they seem to be shares of the"
-            f" frame and not pixels; multiply them by its size, {width}x{height}, {mean_it}"
-        )
-    if not len(plan.frames):
-        raise AnnotationError(
-            f"no box of the {len(faces)} chosen face(s) lies inside the frame of {width}x{height}, so nothing would be"
-            f" hidden; check size and units of the annotations, {mean_it}"
-        )
+    hidden = np.unique(plan.faces)
+    chosen = rows[rows["face_id"].isin(hidden if len(hidden) else faces)]
+    if len(hidden) and chosen[["width", "height"]].to_numpy().max() >= SMALLEST:
+        return
+    raise AnnotationError(
+        f"nothing would be hidden: {'; '.join(doubt_places(chosen, annotations.video)) or 'every box is empty'}; "
+        f"check size and units of the annotations, {mean_it}"
+    )
 
 
 def noise_seed(info: VideoInfo) -> int:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from redactkit import effects
 from redactkit.annotations import Annotations
 from redactkit.clock import check_ranges
-from redactkit.formats import read_annotations
+from redactkit.formats import check_same_video
 from redactkit.media import VideoInfo
-from redactkit.redaction.plan import IdsLike, Plan, check_same_video, make_plan, require_hidden, select_faces
+from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
 from redactkit.redaction.report import RedactionReport, count_faces, make_record, stamp_record
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
@@ -78,8 +78,7 @@ def prepare(
     kind = effects.get_kind(blur)
     info = info or probe(video)
     silent = check_ranges(mute, end=end_of(info))
-    given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
-    laid = check_same_video(info, given, force=force)
+    laid = check_same_video(info, annotations, force=force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=margin)
     if not allow_nothing:

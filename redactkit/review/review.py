@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,14 +12,12 @@ import traitlets
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations, annotations_name
-from redactkit.errors import MismatchError
 from redactkit.files import check_output, fit_name, make_private, sweep_parts
-from redactkit.formats import align, id_list_name, read_annotations, write_annotations, write_ids
+from redactkit.formats import check_same_video, id_list_name, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
-from redactkit.media import VideoInfo
 from redactkit.navigation import nearest, stops
 from redactkit.review.commands import Commands
-from redactkit.tables import BOX, empty_detections, frame_rows
+from redactkit.tables import BOX, FaceIds, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
 
@@ -67,8 +65,8 @@ class Review(Commands):
 
     Examples
     --------
-    >>> from redactkit.tables import as_detections
     >>> from fractions import Fraction
+    >>> from redactkit.media import VideoInfo
     >>> video = VideoInfo(None, 64, 48, Fraction(25), Fraction(1, 25), range(10))
     >>> review = Review(Annotations(video, empty_detections()))
     >>> face = review.add_face([10, 10, 8, 8], frame=3)
@@ -117,7 +115,7 @@ class Review(Commands):
         autosave : path, optional
             See `Review`.
         force : bool
-            Take annotations that were made from another video.
+            Take annotations that were made from another video; boxes are scaled to this one's size.
 
         Raises
         ------
@@ -128,8 +126,8 @@ class Review(Commands):
         """
         reader = VideoReader(video)
         try:
-            read = read_annotations(annotations) if isinstance(annotations, str | Path) else annotations
-            fitted = _fitted(read or Annotations(reader.info, empty_detections()), reader.info, force=force)
+            given = Annotations(reader.info, empty_detections()) if annotations is None else annotations
+            fitted = check_same_video(reader.info, given, force=force)
             review = cls(fitted, frames=reader.frame_at, autosave=autosave)
         except BaseException:
             reader.close()
@@ -252,7 +250,7 @@ class Review(Commands):
         if frames.size:
             self.current_frame = int(frames[0])
 
-    def select(self, ids: Iterable[int]) -> None:
+    def select(self, ids: FaceIds) -> None:
         """Redact these faces and only these; an empty list selects every face, as a blank ID list does.
 
         Raises
@@ -324,19 +322,3 @@ def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:
 
     size = (width or picture.shape[1], height or picture.shape[0])
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _fitted(annotations: Annotations, info: VideoInfo, *, force: bool) -> Annotations:
-    """Lay annotations onto the frames of the video, if it is theirs."""
-    theirs = annotations.video
-    faults = []
-    if (theirs.width, theirs.height) != (info.width, info.height):
-        faults.append(f"size {info.width}x{info.height} instead of {theirs.width}x{theirs.height}")
-    if theirs.digest and theirs.digest != info.sha256:
-        faults.append(f"SHA-256 {info.sha256[:12]}... instead of {theirs.digest[:12]}...")
-    if faults and not force:
-        raise MismatchError(
-            f"the annotations were not made from {info.path}: {'; '.join(faults)}; name its video or pass force=True"
-        )
-    same = np.array_equal(theirs.pts, info.pts) and theirs.time_base == info.time_base
-    return annotations.replace(video=info) if same else align(annotations, info)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector
-from redactkit.formats import read_annotations
+from redactkit.formats import check_same_video
 from redactkit.media import VideoInfo
 from redactkit.progress import ProgressLike, track
-from redactkit.redaction import check_same_video, select_faces
+from redactkit.redaction import select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
-from redactkit.tables import BOX
+from redactkit.tables import BOX, FaceIds
 from redactkit.verification.coverage import shared_detail
 from redactkit.verification.leaks import Search, find_strangers, judge_leaks, plan_searches
 from redactkit.verification.report import VerificationReport, longest_run
@@ -49,8 +49,8 @@ def verify(
     annotations: Annotations | str | Path,
     *,
     ids: IdsLike | None = None,
-    include: Iterable[int] | None = None,
-    exclude: Iterable[int] | None = None,
+    include: FaceIds | None = None,
+    exclude: FaceIds | None = None,
     detector: str | Detector = "centerface",
     second: str | Detector | None = None,
     detection_size: int | None = None,
@@ -98,8 +98,7 @@ def verify(
     'clean'
     """
     info = probe(video)
-    given = annotations if isinstance(annotations, Annotations) else read_annotations(annotations)
-    laid = check_same_video(info, given, force=force)
+    laid = check_same_video(info, annotations, force=force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     other = None if second is None else resolve_detector(second)
     searches = plan_searches(info, resolve_detector(detector), size=detection_size, second=other)
