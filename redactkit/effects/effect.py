@@ -64,6 +64,7 @@ class Effect:
     --------
     >>> luma = np.full((90, 160), 200, dtype=np.uint8)
     >>> Effect("Black", PixelLayout()).apply([luma], [[40, 20, 30, 40]], faces=[1], frame=0)
+    [1]
     >>> int(luma[30, 50]), int(luma[0, 0])
     (16, 200)
     """
@@ -101,8 +102,8 @@ class Effect:
 
     def apply(
         self, planes: Sequence[Plane], boxes: ArrayLike, *, faces: ArrayLike, frame: int, paint: bool = True
-    ) -> None:
-        """Hide ``boxes`` in ``planes``, in place.
+    ) -> list[int]:
+        """Hide ``boxes`` in ``planes``, in place, and return the face of each box that was painted.
 
         Parameters
         ----------
@@ -119,6 +120,11 @@ class Effect:
         paint : bool
             False only takes the cells that the window's later frames need.
 
+        Returns
+        -------
+        list of int
+            Once for every box; none for a box that covers no pixel, and none at all without ``paint``.
+
         Raises
         ------
         OptionError
@@ -131,9 +137,11 @@ class Effect:
         regions = find_regions(boxes, faces, layout=self.layout, height=height, width=width, frame=frame)
         self._enter(frame)
         values = self._values(planes[:3], regions)
-        if paint:
-            for region, cells in zip(regions, values, strict=True):
-                self._paint(planes[:3], region, cells)
+        painted = []
+        for region, cells in zip(regions, values, strict=True) if paint else ():
+            self._paint(planes[:3], region, cells)
+            painted.append(region.face)
+        return painted
 
     def _enter(self, frame: int) -> None:
         """Forget what was held for another window, or when frames go back."""

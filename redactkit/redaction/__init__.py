@@ -18,6 +18,7 @@ from redactkit.redaction.plan import IdsLike, Plan, make_plan, select_faces
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.preview import Preview
 from redactkit.redaction.report import RedactionReport, check_report, read_report
+from redactkit.tables import FaceIds
 from redactkit.video import VideoWriter
 
 __all__ = [
@@ -50,8 +51,8 @@ def redact(
     *,
     output: str | Path | None = None,
     ids: IdsLike | None = None,
-    include: int | Iterable[int] | None = None,
-    exclude: int | Iterable[int] | None = None,
+    include: FaceIds | None = None,
+    exclude: FaceIds | None = None,
     blur: str = "Med",
     margin: float = 0.15,
     strength: float = 1.0,
@@ -178,6 +179,6 @@ def write_redacted(
     ):
         other.submit(lambda: prepared.facts)  # put together beside the first frames
         look = {"kind": settings["blur"], "strength": settings["strength"]}
-        odd = write_frames(info, plan, writer, progress=progress, **look)
+        written = write_frames(info, plan, writer, progress=progress, **look)
     # What became of the sound is known only once the file is closed.
-    return report_of(prepared, target, notes=writer.notes, damage=odd, copied=writer.copied_ranges)
+    return report_of(prepared, target, written, notes=writer.notes, copied=writer.copied_ranges)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from redactkit.redaction.plan import Plan, noise_seed
 from redactkit.streams import side_by_side
 from redactkit.video import Frame, VideoReader, VideoWriter, pixel_layout, plane_views
 
-__all__ = ["write_frames"]
+__all__ = ["Written", "write_frames"]
 
 TOLD = 4
 """Frames written between two notes of it: each wakes the thread that counts them."""
@@ -27,6 +28,41 @@ TOLD = 4
 AT_ONCE = (2, 8)
 PIXELS = 4 * 1920 * 1080
 """Of all frames that are painted at one time: each has a decoder and an encoder, which hold some thirty more."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of frames that were to be written.
+
+    Parameters
+    ----------
+    painted : mapping of int to int
+        Boxes painted, by face: counted when the picture that was painted on is written, not when that was planned.
+    frames : mapping of int to int
+        Frames in which a box was painted, by face.
+    left_out : tuple of int
+        Frames that did not decode and are not in the output.
+    odd : tuple of str
+        What was odd about the source: packets that did not decode, and how many frames that cost.
+    """
+
+    painted: Mapping[int, int] = field(default_factory=dict)
+    frames: Mapping[int, int] = field(default_factory=dict)
+    left_out: tuple[int, ...] = ()
+    odd: tuple[str, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[Written]) -> Written:
+        """Return what became of the frames of several parts."""
+        every = list(parts)
+        painted: Counter[int] = Counter()
+        frames: Counter[int] = Counter()
+        for part in every:
+            painted.update(part.painted)
+            frames.update(part.frames)
+        left_out = sorted({frame for part in every for frame in part.left_out})
+        odd = dict.fromkeys(text for part in every for text in part.odd)
+        return cls(dict(painted), dict(frames), tuple(left_out), tuple(odd))
 
 
 def write_frames(
@@ -37,7 +73,7 @@ def write_frames(
     kind: str,
     strength: float,
     progress: ProgressLike,
-) -> list[str]:
+) -> Written:
     """Hide the faces of a video's frames and write them: those of the writer's pieces, several at once.
 
     Frames look as they would if one went after the other, whatever part of the video the writer wants.
@@ -55,8 +91,7 @@ def write_frames(
 
     Returns
     -------
-    list of str
-        What was odd about the source: packets that did not decode, and how many frames that cost.
+    Written
 
     Raises
     ------
@@ -75,11 +110,15 @@ def write_frames(
         track(progress, "redact", total=expected) as update,
         closing(side_by_side([worker.written() for worker in workers])) as frames,
     ):
-        for done in frames:
-            written.update(done)
-            update(len(done))
-    odd = list(dict.fromkeys(error for worker in workers for error in worker.errors))
-    return odd + _left_out(written, writer, odd=odd)
+        for numbers in frames:
+            written.update(numbers)
+            update(len(numbers))
+    done = Written.joined(Written(worker.painted, worker.frames, odd=worker.errors) for worker in workers)
+    missing = _left_out(written, writer, odd=done.odd)
+    if not missing:
+        return done
+    lost = f"{len(missing)} frame(s) that do not decode are not in the output, the first of them {missing[0]}"
+    return replace(done, left_out=tuple(missing), odd=(*done.odd, lost))
 
 
 def _count_workers(info: VideoInfo, writer: VideoWriter) -> int:
@@ -101,6 +140,8 @@ class _Worker:
     left: Iterator[tuple[int, int]]
     painting: threading.Lock
     effect: effects.Effect | None = None
+    painted: Counter[int] = field(default_factory=Counter)
+    frames: Counter[int] = field(default_factory=Counter)
     errors: tuple[str, ...] = ()
     start: int = 0
 
@@ -111,10 +152,12 @@ class _Worker:
         with VideoReader(self.info.path, info=self.info, threads=1) as reader:
             try:
                 for frame in reader.ranges(self._ranges()):
-                    picture = self._painted(frame)
+                    picture, painted = self._hide(frame)
                     if frame.index < self.start:
                         continue
                     self.writer.write(picture, frame.pts)
+                    self.painted.update(painted)
+                    self.frames.update(set(painted))
                     done.append(frame.index)
                     if len(done) == TOLD:
                         yield done
@@ -123,11 +166,14 @@ class _Worker:
             finally:
                 self.errors = tuple(reader.decode_errors)
 
-    def _painted(self, frame: Frame) -> Any:
-        """Return the frame's picture with its faces hidden; one before the piece is only shown to the effect."""
+    def _hide(self, frame: Frame) -> tuple[Any, list[int]]:
+        """Return the frame's picture with its faces hidden, and those faces.
+
+        A frame before the piece is only shown to the effect.
+        """
         boxes, faces = self.plan.at(frame.index)
         if not len(boxes):
-            return frame.picture
+            return frame.picture, []
         paint = frame.index >= self.start
         with self.painting:
             # Frames before the piece are shown to the effect in the piece's own place.
@@ -135,8 +181,8 @@ class _Worker:
             kind, strength, seed = self.look
             if self.effect is None:
                 self.effect = effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
-            self.effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=paint)
-        return picture
+            done = self.effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=paint)
+        return picture, done
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Yield the next piece, with the frames before it of which its effects hold something."""
@@ -146,8 +192,8 @@ class _Worker:
             yield (window if self.plan.touched[window:start].any() else start), stop
 
 
-def _left_out(written: set[int], writer: VideoWriter, *, odd: list[str]) -> list[str]:
-    """Tell the writer which frames did not come, and say so; without a broken packet that explains it, refuse."""
+def _left_out(written: set[int], writer: VideoWriter, *, odd: tuple[str, ...]) -> list[int]:
+    """Tell the writer which frames did not come; without a broken packet that explains it, refuse."""
     wanted = {frame for start, stop in writer.pieces for frame in range(start, stop)}
     missing = sorted(wanted - written)
     if not missing:
@@ -155,4 +201,4 @@ def _left_out(written: set[int], writer: VideoWriter, *, odd: list[str]) -> list
     if not odd:
         raise MismatchError(f"frames {missing[:10]} of the source did not come; nothing was written")
     writer.leave_out(missing)
-    return [f"{len(missing)} frame(s) that do not decode are not in the output, the first of them {missing[0]}"]
+    return missing

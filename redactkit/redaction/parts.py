@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ import numpy as np
 
 from redactkit.annotations import Annotations
 from redactkit.cores import opencv_in_one_thread
-from redactkit.errors import OptionError
+from redactkit.errors import OptionError, VideoError
 from redactkit.files import make_private, write_text, writing
 from redactkit.formats import check_same_video
 from redactkit.formats.video import read_video_header, write_video_header
 from redactkit.memory import few_arenas, large_blocks_apart
 from redactkit.progress import ProgressLike
-from redactkit.redaction.frames import write_frames
+from redactkit.redaction.frames import Written, write_frames
 from redactkit.redaction.plan import Plan
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.report import RedactionReport
@@ -96,8 +97,8 @@ def write_part(video: str | Path, folder: str | Path, span: Span, *, progress: P
     look = {"kind": settings["blur"], "strength": settings["strength"]}
     for run, target in missing.items():
         with VideoWriter(target, info, audio="drop", overwrite=True, span=run, **encoder) as writer:
-            odd = write_frames(info, plan, writer, progress=progress, **look)
-            write_text(target.with_suffix(".json"), json.dumps(odd), overwrite=True)
+            done = write_frames(info, plan, writer, progress=progress, **look)
+            write_text(target.with_suffix(".json"), json.dumps(asdict(done)), overwrite=True)
     return list(files.values())
 
 
@@ -128,16 +129,30 @@ def join_parts(
     sounding = {"audio": settings["audio"], "mute": prepared.settings["mute"]}
     writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
     parts = [path for span in spans for path in part_files(folder, span).values()]
+    written = Written.joined(_read_written(part) for part in parts)
     sound = join_videos(parts, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
-    odd = dict.fromkeys(note for part in parts for note in json.loads(part.with_suffix(".json").read_text("utf-8")))
-    return report_of(
-        prepared, Path(output), notes=(*writer.notes, *sound), damage=list(odd), copied=writer.copied_ranges
-    )
+    return report_of(prepared, Path(output), written, notes=(*writer.notes, *sound), copied=writer.copied_ranges)
 
 
 def _read_plan(folder: Path, frame_count: int) -> Plan:
     with (folder / "plan.npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
         return Plan(frame_count, data["frames"], data["faces"], data["boxes"])
+
+
+def _read_written(part: Path) -> Written:
+    """Return what was noted beside a part.
+
+    Raises
+    ------
+    VideoError
+        If nothing was, or not by this version: then nobody knows what of it was painted.
+    """
+    try:
+        told = json.loads(part.with_suffix(".json").read_text("utf-8"))
+        painted, frames = ({int(face): int(n) for face, n in told[name].items()} for name in ("painted", "frames"))
+        return Written(painted, frames, tuple(map(int, told["left_out"])), tuple(map(str, told["odd"])))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as err:
+        raise VideoError(f"{part} has no record of what was painted in it ({err}); write the part again") from err
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:

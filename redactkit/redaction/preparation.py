@@ -17,8 +17,10 @@ from redactkit.annotations import Annotations
 from redactkit.clock import check_ranges
 from redactkit.formats import check_same_video
 from redactkit.media import VideoInfo
+from redactkit.redaction.frames import Written
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
-from redactkit.redaction.report import RedactionReport, count_faces, make_record, stamp_record
+from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
+from redactkit.tables import FaceIds
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
 
@@ -54,8 +56,8 @@ def prepare(
     *,
     info: VideoInfo | None = None,
     ids: IdsLike | None = None,
-    include: int | Iterable[int] | None = None,
-    exclude: int | Iterable[int] | None = None,
+    include: FaceIds | None = None,
+    exclude: FaceIds | None = None,
     blur: str = "Med",
     margin: float = 0.15,
     strength: float = 1.0,
@@ -100,34 +102,42 @@ def prepare(
 def report_of(
     prepared: Preparation,
     output: Path,
+    written: Written,
     *,
-    notes: Sequence[str],
-    damage: Sequence[str] = (),
+    notes: Sequence[str] = (),
     copied: Sequence[tuple[int, int]] = (),
 ) -> RedactionReport:
     """Check what was written against its source, and save and return the report.
 
-    ``damage`` says what of the source did not decode whole, beside what the analysis met.
+    ``written`` says what was painted and what of the source did not decode whole, beside what the analysis met;
+    ``notes`` what was odd about the rest.
     ``copied`` has start and stop (not included) of every range of frames that was copied and not encoded.
     """
     info, settings = prepared.info, prepared.settings
     assert info.path is not None
     faces, record = prepared.facts
-    broken = list(dict.fromkeys([*prepared.annotations.settings.get("decode_errors", ()), *damage]))
+    broken = list(dict.fromkeys([*prepared.annotations.settings.get("decode_errors", ()), *written.odd]))
     report = RedactionReport(
         source=info.path,
         output=output,
         settings=settings,
-        faces=faces,
+        faces=add_painted(faces, prepared.plan, written),
         fidelity=compare_files(info, output, audio=settings["audio"], mute=settings["mute"]),
-        notes=(*_warnings(settings), *broken, *notes),
+        notes=(*_warnings(prepared), *broken, *notes),
         record=record | stamp_record(output) | {"copied_frames": [list(span) for span in copied], "damage": broken},
     )
     report.save()
     return report
 
 
-def _warnings(settings: dict[str, Any]) -> list[str]:
-    if not settings["cosmetic"]:
-        return []
-    return [f"{settings['blur']} is cosmetic: it does not keep a network from telling who somebody is"]
+def _warnings(prepared: Preparation) -> list[str]:
+    settings, rows = prepared.settings, prepared.annotations.detections
+    told = []
+    if settings["cosmetic"]:
+        told.append(f"{settings['blur']} is cosmetic: it does not keep a network from telling who somebody is")
+    sizeless = (rows["width"] <= 0) | (rows["height"] <= 0)
+    empty = rows[sizeless & rows["face_id"].isin(settings["faces"])]
+    if len(empty):
+        faces = ", ".join(map(str, sorted(empty["face_id"].unique())[:20]))
+        told.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
+    return told

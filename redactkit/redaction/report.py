@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import redactkit
@@ -23,9 +25,18 @@ from redactkit.annotations import Annotations
 from redactkit.clock import check_ranges
 from redactkit.files import check_output, report_path, write_text
 from redactkit.media import file_sha256
+from redactkit.redaction.frames import Written
 from redactkit.redaction.plan import Plan
 
-__all__ = ["RedactionReport", "check_report", "count_faces", "read_report", "software_versions", "sound_settings"]
+__all__ = [
+    "RedactionReport",
+    "add_painted",
+    "check_report",
+    "count_faces",
+    "read_report",
+    "software_versions",
+    "sound_settings",
+]
 
 MOST_DAMAGE = 5
 """Packets and frames that may fail to decode whole before the verdict is broken; a higher number trusts worse files."""
@@ -46,8 +57,9 @@ class RedactionReport:
     settings : mapping
         Every option with which the pass ran.
     faces : DataFrame
-        Index ``face_id``; ``redact``, ``label``, ``reason``, ``frames`` (hidden in so many frames),
-        ``first_time``, ``last_time`` (s).
+        Index ``face_id``; ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that reach
+        into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
+        ``last_time`` (s).
     fidelity : DataFrame
         One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
     notes : tuple of str
@@ -67,7 +79,7 @@ class RedactionReport:
     @property
     def ok(self) -> bool:
         """Whether the output keeps frames, time, size and sound of a whole source, and every chosen face is hidden."""
-        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0 and not self.bare_faces and not self.damaged
+        return self._keeps_source and not self.bare_faces and not self.damaged
 
     @property
     def damaged(self) -> bool:
@@ -76,14 +88,25 @@ class RedactionReport:
 
     @property
     def bare_faces(self) -> list[int]:
-        """The faces that were to be hidden and are not, since no box of theirs lies inside the frame."""
-        return [int(face) for face in self.faces.index[self.faces["redact"] & (self.faces["frames"] == 0)]]
+        """The faces that were to be hidden and can be seen: a box was not painted, or not one reaches into the frame.
+
+        With outlines these are all, unless ``allow_nothing`` says that this is what is wanted.
+        """
+        faces = self.faces
+        bare = (faces["painted"] != faces["boxes"]) | (faces["painted"] == 0)
+        if not self.settings.get("allow_nothing"):
+            bare |= self.settings.get("blur") == OUTLINE
+        return [int(face) for face in faces.index[faces["redact"] & bare]]
 
     @property
     def nothing_hidden(self) -> bool:
         """Whether no pixel of the output is hidden: there was no face, all are left visible, or outlines were drawn."""
-        hidden = self.faces["redact"] & (self.faces["frames"] > 0)
+        hidden = self.faces["redact"] & (self.faces["painted"] > 0)
         return not hidden.any() or self.settings.get("blur") == OUTLINE
+
+    @property
+    def _keeps_source(self) -> bool:
+        return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0
 
     @property
     def path(self) -> Path:
@@ -110,28 +133,32 @@ class RedactionReport:
         return self.path
 
     def __str__(self) -> str:
-        hidden = self.faces[self.faces["redact"] & (self.faces["frames"] > 0)]
-        whole = bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0
-        verdict = "fidelity holds" if whole else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
-        if self.bare_faces:
-            faces = ", ".join(map(str, self.bare_faces[:20]))
-            verdict = f"FACES NOT HIDDEN, no box inside the frame: {faces}; {verdict}"
+        whole = "fidelity holds" if self._keeps_source else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
         told = f"{self.output}: "
         if self.damaged:
             told += f"DAMAGED SOURCE, {len(self.record['damage'])} packets or frames of it did not decode whole; "
         if self.nothing_hidden:
-            return f"{told}{self._why_nothing()}; {verdict}"
-        return (
-            f"{told}{len(hidden)} of {len(self.faces)} faces hidden, "
-            f"{int(hidden['frames'].sum())} boxes, blur {self.settings.get('blur')}, {verdict}"
-        )
+            return f"{told}{self._why_nothing()}; {whole}"
+        hidden = self.faces[self.faces["redact"] & (self.faces["painted"] > 0)]
+        counts = f"{len(hidden)} of {len(self.faces)} faces hidden, {int(hidden['painted'].sum())} boxes"
+        return f"{told}{self._bare_words()}{counts}, blur {self.settings.get('blur')}, {whole}"
 
     def _why_nothing(self) -> str:
         if self.faces.empty:
             return "NO FACE WAS FOUND AND NOTHING IS HIDDEN, watch it before you give it away"
         if self.settings.get("blur") == OUTLINE:
-            return f"ONLY OUTLINES OF {len(self.faces)} FACES ARE DRAWN, NOTHING IS HIDDEN"
+            return f"ONLY OUTLINES OF {int(self.faces['redact'].sum())} FACES ARE DRAWN, EVERYBODY CAN BE SEEN"
         return f"NOTHING IS HIDDEN, all {len(self.faces)} faces can be seen"
+
+    def _bare_words(self) -> str:
+        """Return which faces can be seen that should not be, and why; nothing where there are none."""
+        bare = self.faces.loc[self.bare_faces]
+        away, unpainted = bare[bare["boxes"] == 0], bare[bare["boxes"] > 0]
+        told = "FACES NOT HIDDEN, no box inside the frame: " + _listed(away.index) + "; " if len(away) else ""
+        if len(unpainted):
+            done, wanted = int(unpainted["painted"].sum()), int(unpainted["boxes"].sum())
+            told += f"FACES NOT WHOLLY HIDDEN, {done} of {wanted} boxes painted: {_listed(unpainted.index)}; "
+        return told
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
@@ -145,6 +172,10 @@ def _shortened(value: object) -> object:
     return f"{value[:12]}..." if isinstance(value, str) and len(value) == _DIGEST else value
 
 
+def _listed(faces: pd.Index[int]) -> str:
+    return ", ".join(map(str, faces[:20])) + (", ..." if len(faces) > 20 else "")
+
+
 def _failed(fidelity: pd.DataFrame) -> list[str]:
     return [str(name) for name in fidelity.loc[~fidelity["ok"].astype(bool), "check"]] or ["no check ran"]
 
@@ -155,13 +186,31 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int]) -> pd.DataFrame:
-    """Return for every face whether it was hidden, in how many frames, and between which times."""
+    """Return for every face whether it is to be hidden, and between which times."""
     hidden = pd.DataFrame({"face_id": plan.faces, "time": annotations.video.times[plan.frames]})
-    spans = hidden.groupby("face_id")["time"].agg(frames="size", first_time="min", last_time="max")
+    spans = hidden.groupby("face_id")["time"].agg(first_time="min", last_time="max")
     decided = annotations.tracks[["redact", "label", "reason"]].copy()
     decided["redact"] = decided.index.isin(faces)
-    table = decided.join(spans)
-    return table.assign(frames=table["frames"].fillna(0).astype("int64"))
+    return decided.join(spans)
+
+
+def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFrame:
+    """Return the faces with ``boxes`` that were to be hidden in the output, those ``painted``, and their ``frames``.
+
+    Parameters
+    ----------
+    faces : DataFrame
+        As of `count_faces`.
+    plan : Plan
+    written : Written
+        What the painter reports.
+    """
+    there = ~np.isin(plan.frames, np.asarray(written.left_out, np.int64))
+    wanted = Counter(plan.faces[there].tolist())
+    counts = {"boxes": wanted, "painted": written.painted, "frames": written.frames}
+    columns = {name: [of.get(face, 0) for face in faces.index.tolist()] for name, of in counts.items()}
+    table = faces.assign(**{name: np.array(column, np.int64) for name, column in columns.items()})
+    return table[["redact", "label", "reason", *counts, "first_time", "last_time"]]
 
 
 def software_versions() -> dict[str, str]:
