@@ -177,7 +177,7 @@ def _doubt_times(info: VideoInfo, annotations: Annotations) -> list[str]:
     early = min(start - times.min(), -times.min())
     if max(late, early) <= slack:
         return []
-    hint = "; are these milliseconds taken for seconds?" if late > 20 * max(info.duration, 1.0) else ""
+    hint = "; are these milliseconds taken for seconds?" if late > 100 * max(info.duration, 1.0) else ""
     return [f"boxes from {times.min():.3f} to {times.max():.3f} s, but frames from {start:.3f} to {end:.3f} s{hint}"]
 
 

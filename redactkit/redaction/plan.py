@@ -169,7 +169,7 @@ def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int]) ->
     OptionError
         If every face is left visible.
     """
-    mean_it = "or pass allow_nothing=True (--allow-nothing) if that is what you mean"
+    mean_it = "or pass allow_nothing=True (--allow-nothing, 'allow nothing' in a panel) if you mean it"
     rows = annotations.detections
     if rows.empty:
         raise AnnotationError(f"the annotations have no face, so nothing would be hidden; name others, {mean_it}")
