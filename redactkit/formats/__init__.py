@@ -39,6 +39,7 @@ __all__ = [
     "find_id_lists",
     "id_list_name",
     "load",
+    "probed",
     "read_annotations",
     "read_ids",
     "read_preset",
@@ -112,7 +113,7 @@ def read_annotations(
     AnnotationWarning
         For what is lost or was repaired.
     """
-    info = _probed(video)
+    info = probed(video)
     reading = load(path, format=format, video=info, frame_size=frame_size, frame_rate=frame_rate)
     tell(reading.remarks, path=path)
     return reading.annotations if info is None else align(reading.annotations, info)
@@ -128,14 +129,14 @@ def load(
 ) -> Reading:
     """Read a file and keep what its reader had to remark."""
     rate = None if frame_rate is None else _as_rate(frame_rate)
-    source = Source(*_load(path), _probed(video), frame_size, rate)
+    source = Source(*_load(path), probed(video), frame_size, rate)
     name = format or recognize(source)
     if name not in _READERS:
         raise OptionError(f"format must be one of {', '.join(_READERS)}, got {name!r}")
     return _READERS[name](source)
 
 
-def _probed(video: VideoInfo | str | Path | None) -> VideoInfo | None:
+def probed(video: VideoInfo | str | Path | None) -> VideoInfo | None:
     """Return a video's header, read from the file where only its path is given."""
     if not isinstance(video, str | Path):
         return video

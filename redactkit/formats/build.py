@@ -22,6 +22,8 @@ __all__ = ["MOST_ROWS", "Found", "RowPlaces", "by_frame", "by_time"]
 
 MOST_ROWS = 5_000_000
 _NANO = 10**9
+_SAME_RATE = 0.01
+"""Share by which two frame rates may differ and still be one, rounded: 29.97 and 30."""
 _LARGEST_TICK = 2**53
 _LONGEST = 1e9
 Clock = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -83,7 +85,7 @@ def by_frame(
 
     Times are those of ``clock``, which has frame numbers and their times in seconds, or follow from the
     frame rate. They are NaN where neither the file nor the caller says either, or where the video is
-    given, on whose frames the boxes are then laid by number.
+    given and has that rate: on its frames the boxes are then laid by number.
     """
     told = list(remarks)
     check_boxes(_as_array(found), where=lambda row: found.places[row])
@@ -93,11 +95,11 @@ def by_frame(
     count = max(frame_count, last + 1)
     frames = np.array(found.at, np.int64)
     rate = source.frame_rate or frame_rate
-    if source.video is None and clock is not None and np.isfinite(clock[1]).all() and len(clock[1]):
+    if clock is not None and np.isfinite(clock[1]).all() and len(clock[1]):
         numbers, seconds = _check_clock(clock)
         info = _timed(numbers, seconds, count, size, rate)
         times = seconds[np.searchsorted(numbers, frames)]
-    elif source.video is None and rate is not None:
+    elif rate is not None and not _counts_as(rate, source.video):
         info = _numbered(count, size, rate)
         times = info.times[frames]
     else:
@@ -107,6 +109,11 @@ def by_frame(
             text = "the file has no frame rate, so times are NaN; pass frame_rate or video"
             told.append(Remark("no frame rate", text))
     return _finish(found, info, frames, times, format=format, decisions=decisions or {}, remarks=told)
+
+
+def _counts_as(rate: Fraction, video: VideoInfo | None) -> bool:
+    """Return whether a file of some frames per second numbers the frames of a video; rates are rounded, numbers not."""
+    return video is not None and abs(float(rate / video.frame_rate) - 1) <= _SAME_RATE
 
 
 def _numbered(count: int, size: tuple[int, int], rate: Fraction) -> VideoInfo:

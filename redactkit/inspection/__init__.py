@@ -14,7 +14,7 @@ import msgspec
 import pandas as pd
 
 from redactkit.annotations import Annotations
-from redactkit.formats import load
+from redactkit.formats import align, load, probed
 from redactkit.formats.rows import Remark
 from redactkit.inspection.suspicions import FINDINGS, as_findings, find_gaps, find_suspicious
 from redactkit.media import VideoInfo
@@ -117,7 +117,7 @@ def inspect(
     source: str | Path | Annotations,
     *,
     format: str | None = None,
-    video: VideoInfo | None = None,
+    video: VideoInfo | str | Path | None = None,
     frame_size: tuple[int, int] | None = None,
     frame_rate: Fraction | float | None = None,
 ) -> Inspection:
@@ -127,7 +127,8 @@ def inspect(
     ----------
     source : path or Annotations
     format, video, frame_size, frame_rate
-        As in `redactkit.formats.read_annotations`; ``video`` only lends its size.
+        As in `redactkit.formats.read_annotations`; ``video`` lends its size, rate and times where the file has
+        none, and boxes stay at the file's own instants otherwise.
 
     Returns
     -------
@@ -145,8 +146,17 @@ def inspect(
     """
     if isinstance(source, Annotations):
         return _inspect(source, "annotations", "redactkit", [])
-    reading = load(source, format=format, video=video, frame_size=frame_size, frame_rate=frame_rate)
-    return _inspect(reading.annotations, str(source), reading.format, reading.remarks)
+    info = probed(video)
+    reading = load(source, format=format, video=info, frame_size=frame_size, frame_rate=frame_rate)
+    return _inspect(_with_times(reading.annotations, info), str(source), reading.format, reading.remarks)
+
+
+def _with_times(annotations: Annotations, video: VideoInfo | None) -> Annotations:
+    """Return annotations that only number frames with the times of a video's, where it has as many."""
+    frames = annotations.detections["frame"]
+    if video is None or annotations.has_times or (len(frames) and frames.max() >= video.frame_count):
+        return annotations
+    return align(annotations, video)
 
 
 def _inspect(annotations: Annotations, name: str, format: str, remarks: Sequence[Remark]) -> Inspection:
