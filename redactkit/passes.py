@@ -16,6 +16,7 @@ from redactkit.formats import Preset, read_preset
 from redactkit.memory import give_back
 from redactkit.progress import ProgressLike, shown
 from redactkit.redaction import RedactionReport, check_report, default_output, prepare, redact, write_redacted
+from redactkit.redaction.plan import IdsLike
 from redactkit.resources import sample_path
 
 __all__ = ["combined", "demo", "run_preset", "start_lab"]
@@ -28,6 +29,7 @@ def combined(
     *,
     output: str | Path | None = None,
     detector: str | Detector = "centerface",
+    model: str | Path | None = None,
     detection_size: int | None = None,
     sensitivity: str = "normal",
     overwrite: bool = False,
@@ -41,7 +43,7 @@ def combined(
     video : path
     output : path, optional
         Default ``foo_redacted.mp4`` beside the source.
-    detector, detection_size, sensitivity
+    detector, model, detection_size, sensitivity
         As in `redactkit.analyze`.
     overwrite : bool
         Replace an output that is there.
@@ -61,9 +63,8 @@ def combined(
     target = check_video_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
     check_report(target, overwrite=overwrite)
     progress = shown(progress)
-    annotations = analyze(
-        video, detector=detector, detection_size=detection_size, sensitivity=sensitivity, progress=progress
-    )
+    how = {"detector": detector, "model": model, "sensitivity": sensitivity}
+    annotations = analyze(video, detection_size=detection_size, progress=progress, **how)  # type: ignore[arg-type]
     give_back()  # what the detector took
     options = {"smart_copy": True, "allow_nothing": annotations.detections.empty, **blurring}
     prepared = prepare(video, annotations, info=annotations.video, **options)
@@ -76,7 +77,11 @@ def run_preset(
     *,
     output: str | Path,
     annotations: str | Path | None = None,
-    ids: str | Path | None = None,
+    ids: IdsLike | None = None,
+    detector: str | Detector = "centerface",
+    model: str | Path | None = None,
+    sensitivity: str = "normal",
+    allow_nothing: bool = False,
     overwrite: bool = False,
     progress: ProgressLike = True,
 ) -> RedactionReport | None:
@@ -89,8 +94,13 @@ def run_preset(
         ``{"version": "1.0", "options": {"mode": "analyze"}}`` with keys in any case.
     output : path
         Folder for everything the pass writes.
-    annotations, ids : path, optional
-        For mode ``redact``: the annotations file (default: what analyze wrote in ``output``) and the ID list.
+    annotations, ids : optional
+        For mode ``redact``: the annotations file (default: what analyze wrote in ``output``), and the faces to hide
+        as a path of an ID list, one ID or an iterable of them.
+    detector, model, sensitivity
+        For the other modes, as in `redactkit.analyze`.
+    allow_nothing : bool
+        As in `redactkit.redact`.
     overwrite, progress
         As in `redactkit.redact`.
 
@@ -107,15 +117,19 @@ def run_preset(
     job = preset if isinstance(preset, Preset) else read_preset(preset)
     folder = make_private(output)
     size = _STANDARD_DEFINITION if job.resolution == "StandardDefinition" else None
+    search: dict[str, Any] = {"detector": detector, "model": model, "sensitivity": sensitivity}
+    search["detection_size"] = size
     shared: dict[str, Any] = {"overwrite": overwrite, "progress": shown(progress)}
+    # Both passes in one go write an output also where no face was found, and say so; only a wish changes more.
+    hiding: dict[str, Any] = {"blur": job.blur} | ({"allow_nothing": True} if allow_nothing else {})
     target = folder / default_output(video).name
     if job.mode == "analyze":
-        analyze(video, output=folder, detection_size=size, **shared)
+        analyze(video, output=folder, **search, **shared)
         return None
     if job.mode == "combined":
-        return combined(video, output=target, detection_size=size, blur=job.blur, **shared)
+        return combined(video, output=target, **search, **hiding, **shared)
     found = annotations or find_annotations(video, folder)
-    return redact(video, found, output=target, ids=ids, blur=job.blur, **shared)
+    return redact(video, found, output=target, ids=ids, **hiding, **shared)
 
 
 def demo(folder: Path, *, progress: ProgressLike = True) -> RedactionReport:

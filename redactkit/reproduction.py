@@ -70,6 +70,7 @@ def reproduce(
     *,
     video: str | Path | None = None,
     annotations: Annotations | str | Path | None = None,
+    model: str | Path | None = None,
     progress: ProgressLike = True,
 ) -> Reproduction:
     """Run a redaction again with the settings of its report, and compare the decoded frames.
@@ -82,6 +83,8 @@ def reproduce(
         The source, if it is no longer where it was.
     annotations : Annotations or path, optional
         By default those that the first pass left; where there are none the video is analyzed again.
+    model : path, optional
+        Model file of the detector, for analyzing again, as in `redactkit.analyze`.
     progress : bool or callable
 
     Returns
@@ -102,7 +105,7 @@ def reproduce(
         if file_sha256(file) != told[name]:
             raise MismatchError(f"{file} is not the file of {path}: its SHA-256 is another one")
     progress = shown(progress)
-    given = _annotations(source, path.parent, annotations, told, progress)
+    given = _annotations(source, path.parent, annotations, told, model, progress)
     faces = set(told["settings"]["faces"])
     visible = [face for face in given.detections["face_id"].unique().tolist() if face not in faces]
     options = {name: told["settings"][name] for name in _OPTIONS if name in told["settings"]}
@@ -131,20 +134,21 @@ def _annotations(
     folder: Path,
     given: Annotations | str | Path | None,
     told: dict[str, Any],
+    model: str | Path | None,
     progress: ProgressLike,
 ) -> Annotations:
     if isinstance(given, Annotations):
         return given
     if given is not None:
-        return read_annotations(given)
+        return read_annotations(given, video=source)
     try:
-        return read_annotations(find_annotations(source, folder, default_folder(source), source.parent))
+        return read_annotations(find_annotations(source, folder, default_folder(source), source.parent), video=source)
     except AnnotationError:
         then = told.get("analysis", {})
         options = {"sensitivity": then.get("sensitivity", "normal"), "roll": then.get("roll", 0.0)}
         size = max(then["detection_size"]) if then.get("detection_size") else None
         detector = then.get("detector", "centerface")
-        return analyze(source, detector=detector, detection_size=size, progress=progress, **options)
+        return analyze(source, detector=detector, model=model, detection_size=size, progress=progress, **options)
 
 
 def compare_frames(first: Path, second: Path) -> tuple[int, tuple[int, ...]]:

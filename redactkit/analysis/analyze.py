@@ -71,6 +71,7 @@ def analyze(
     *,
     output: str | Path | None = None,
     detector: str | Detector = "centerface",
+    model: str | Path | None = None,
     detection_size: int | None = None,
     sensitivity: str = "normal",
     roll: float = 0.0,
@@ -90,6 +91,8 @@ def analyze(
         annotations, and is renamed to ``foo_IDList.old.txt``.
     detector : str or Detector
         ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
+    model : path, optional
+        Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
     detection_size : int, optional
         Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
     sensitivity : {"normal", "high", "low"}
@@ -112,7 +115,9 @@ def analyze(
     VideoError
         If the video cannot be read.
     OptionError
-        For an unknown detector or sensitivity.
+        For an unknown detector or sensitivity, or a model for a detector that is not given by name.
+    DetectorError
+        If the detector's model is missing or altered.
     OutputExistsError
         If annotations are there and ``overwrite`` is false.
 
@@ -128,7 +133,7 @@ def analyze(
     info = probe(source)
     cache = int(np.clip(PIXELS // max(1, info.width * info.height), *CACHE))
     with VideoReader(source, info=info, cache=cache) as reader:
-        search = settle_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
+        search = settle_search(reader, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
         give_back()  # what the network took while it was compiled
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()

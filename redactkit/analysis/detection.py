@@ -67,6 +67,7 @@ def detect(
     reader: VideoReader,
     *,
     detector: str | Detector = "centerface",
+    model: str | Path | None = None,
     size: int | None = None,
     sensitivity: str = "normal",
     keep: Path | None = None,
@@ -81,6 +82,8 @@ def detect(
     reader : VideoReader
     detector : str or Detector
         ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
+    model : path, optional
+        Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
     size : int, optional
         Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
     sensitivity : {"normal", "high", "low"}
@@ -97,7 +100,7 @@ def detect(
     DetectorError, VideoError
         If the model or the video fails.
     """
-    search = plan_search(reader.info, detector=detector, size=size, sensitivity=sensitivity)
+    search = plan_search(reader.info, detector=detector, model=model, size=size, sensitivity=sensitivity)
     return scan(reader, search, keep=keep, progress=progress)
 
 

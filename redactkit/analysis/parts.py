@@ -30,20 +30,21 @@ _HEADER, _TURNS = "video.json", "turns.json"
 
 
 @lru_cache(maxsize=2)
-def shared_detector(name: str, sensitivity: str, *, threads: int | None = None) -> Detector:
+def shared_detector(name: str, sensitivity: str, *, model: str | None = None, threads: int | None = None) -> Detector:
     """Return a detector for every video that this process analyzes with it, since loading one takes time."""
-    return load_searcher(name, sensitivity=sensitivity, threads=threads)
+    return load_searcher(name, model=model, sensitivity=sensitivity, threads=threads)
 
 
 def settle_search(
     reader: VideoReader,
     *,
     detector: str | Detector = "centerface",
+    model: str | Path | None = None,
     size: int | None = None,
     sensitivity: str = "normal",
 ) -> Search:
     """Settle how a video is searched, after a look at some of its frames; errors as of `redactkit.analyze`."""
-    search = plan_search(reader.info, detector=detector, size=size, sensitivity=sensitivity)
+    search = plan_search(reader.info, detector=detector, model=model, size=size, sensitivity=sensitivity)
     look = search.looks[0]
     with ThreadPoolExecutor(1) as other:
         other.submit(prepare, search.detector, width=look.width, height=look.height)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,12 @@ class Search:
 
 
 def plan_search(
-    info: VideoInfo, *, detector: str | Detector = "centerface", size: int | None = None, sensitivity: str = "normal"
+    info: VideoInfo,
+    *,
+    detector: str | Detector = "centerface",
+    model: str | Path | None = None,
+    size: int | None = None,
+    sensitivity: str = "normal",
 ) -> Search:
     """Settle how a video is searched.
 
@@ -150,6 +156,8 @@ def plan_search(
     info : VideoInfo
     detector : str or Detector
         ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
+    model : path, optional
+        Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
     size : int, optional
         Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
     sensitivity : {"normal", "high", "low"}
@@ -157,32 +165,46 @@ def plan_search(
     Raises
     ------
     OptionError
-        For an unknown detector or sensitivity, or a size too small to search.
+        For an unknown detector or sensitivity, a size too small to search, or a model for no named detector.
     DetectorError
         If the detector's model is missing.
     """
     thresholds = _thresholds(detector, sensitivity)
-    found = load_searcher(detector, sensitivity=sensitivity) if isinstance(detector, str) else detector
+    _refuse_model(detector, model)
+    found = load_searcher(detector, model=model, sensitivity=sensitivity) if isinstance(detector, str) else detector
     looks = plan_looks(info.width, info.height, size=size)
     return Search(found, looks, sensitivity, thresholds, every=0.0 if sensitivity == "high" else EVERY)
 
 
-def load_searcher(name: str, *, sensitivity: str = "normal", threads: int | None = None) -> Detector:
+def load_searcher(
+    name: str, *, model: str | Path | None = None, sensitivity: str = "normal", threads: int | None = None
+) -> Detector:
     """Load a detector that sees all that a search of a sensitivity looks at; errors as of `plan_search`."""
     thresholds = _thresholds(name, sensitivity)
-    return load_detector(name, threshold=min(thresholds.floor, thresholds.walk), threads=threads)
+    return load_detector(name, model=model, threshold=min(thresholds.floor, thresholds.walk), threads=threads)
 
 
-def resolve_detector(detector: str | Detector, *, sensitivity: str = "normal") -> Detector:
+def resolve_detector(
+    detector: str | Detector, *, model: str | Path | None = None, sensitivity: str = "normal"
+) -> Detector:
     """Load a detector by name with the floor of a sensitivity; one that is given is used as it is.
 
     Raises
     ------
     OptionError
-        If the name or the sensitivity is unknown.
+        If the name or the sensitivity is unknown, or a model is given for a detector that is not named.
     """
     thresholds = _thresholds(detector, sensitivity)
-    return load_detector(detector, threshold=thresholds.floor) if isinstance(detector, str) else detector
+    _refuse_model(detector, model)
+    return load_detector(detector, model=model, threshold=thresholds.floor) if isinstance(detector, str) else detector
+
+
+def _refuse_model(detector: str | Detector, model: str | Path | None) -> None:
+    if model is not None and not isinstance(detector, str):
+        raise OptionError(
+            f"model is for a detector given by name, such as 'yunet', and {type(detector).__name__} has its own; "
+            "leave model out"
+        )
 
 
 def _thresholds(detector: str | Detector, sensitivity: str) -> Thresholds:

@@ -15,6 +15,7 @@ __all__ = [
     "add_command",
     "add_detecting",
     "add_hiding",
+    "add_model",
     "add_writing",
     "blur_options",
     "detector_options",
@@ -43,8 +44,14 @@ def add_writing(command: argparse.ArgumentParser) -> None:
 def add_detecting(command: argparse.ArgumentParser) -> None:
     """Add the options of the first pass."""
     command.add_argument("--detector", default="centerface", help="centerface (default) or yunet")
+    add_model(command)
     command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
     command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Add the option for the detector's model file."""
+    command.add_argument("--model", metavar="FILE", help="the detector's model file, which yunet needs")
 
 
 def add_hiding(command: argparse.ArgumentParser) -> None:
@@ -91,7 +98,7 @@ def _range(text: str) -> tuple[float, float]:
 
 def detector_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.analyze` takes."""
-    names = ("detector", "detection_size", "sensitivity", "overwrite")
+    names = ("detector", "model", "detection_size", "sensitivity", "overwrite")
     return {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
 
 

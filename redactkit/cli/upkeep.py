@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from redactkit.cli.options import DONE, EXPOSED, add_command
+from redactkit.cli.options import DONE, EXPOSED, add_command, add_model
 
 __all__ = ["add_purge", "add_reproduce"]
 
@@ -16,13 +16,15 @@ def add_reproduce(commands: Any) -> None:
     command.add_argument("report", help="foo_redacted.report.json")
     command.add_argument("--video", help="the source, if it has moved")
     command.add_argument("--annotations", metavar="FILE", help="default: those beside, else analyzed anew")
+    add_model(command)
     command.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _reproduce(options: argparse.Namespace) -> int:
     from redactkit.reproduction import reproduce
 
-    result = reproduce(options.report, video=options.video, annotations=options.annotations, progress=not options.quiet)
+    named = {name: getattr(options, name) for name in ("video", "annotations", "model")}
+    result = reproduce(options.report, **named, progress=not options.quiet)
     print(result)
     return DONE if result.ok else EXPOSED
 

@@ -40,6 +40,9 @@ class Spec:
         Frames of one part of a long video.
     threads : int, optional
         Threads of the detector; by default as many as the worker has cores.
+    model : str, optional
+        Model file of the detector, as workers see it. It is known by its hash, so that what comes out does not
+        depend on it.
     overwrite : bool
         Replace outputs that another job or somebody else has made.
     fetch : bool
@@ -54,6 +57,7 @@ class Spec:
     annotations: str | None = None
     part_frames: int = 3000
     threads: int | None = None
+    model: str | None = None
     overwrite: bool = False
     fetch: bool = False
 

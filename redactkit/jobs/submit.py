@@ -77,6 +77,7 @@ def make_specs(
     patterns: Iterable[str] = PATTERNS,
     annotations: str | Path | None = None,
     detector: str = "centerface",
+    model: str | Path | None = None,
     detection_size: int | None = None,
     sensitivity: str = "normal",
     roll: float = 0.0,
@@ -106,8 +107,8 @@ def make_specs(
     annotations : path, optional
         For mode redact: the folder in which they are, or one file; by default looked for in ``output``,
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
-    detector, detection_size, sensitivity, roll
-        As of `redactkit.analyze`.
+    detector, model, detection_size, sensitivity, roll
+        As of `redactkit.analyze`; a model is a file that every worker sees.
     blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, allow_nothing
         As of `redactkit.redact`.
     threads : int, optional
@@ -137,6 +138,7 @@ def make_specs(
             None if annotations is None else str(Path(annotations).absolute()),
             part_frames,
             threads,
+            None if model is None else str(Path(model).absolute()),
             overwrite,
             fetch,
         )

@@ -20,7 +20,7 @@ from redactkit.analysis.parts import analyze_part, prepare_analysis, shared_dete
 from redactkit.annotations import Annotations
 from redactkit.errors import MismatchError, OutputExistsError, VideoError
 from redactkit.files import sweep_parts
-from redactkit.formats import read_annotations
+from redactkit.formats import check_same_video, read_annotations
 from redactkit.jobs.inputs import annotations_of, id_list_of, source_of
 from redactkit.jobs.records import Input, Record, done_before, job_key, look_at, outputs_stand, read_record, sizes_of
 from redactkit.jobs.signals import follow_progress, note_start, worker_name
@@ -188,7 +188,7 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
         prepare_analysis(info, spec.keep, **_analysis_options(spec))
         return Outcome("analyze", spans)
     if spec.redacts and not _stands(spec, [spec.output, spec.report]):
-        annotations, options = _hiding(spec, source)
+        annotations, options = _hiding(spec, source, info)
         prepare_parts(prepare(source, annotations, info=info, **options), _parts_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
@@ -197,14 +197,15 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
 def _analysis_options(spec: Spec) -> dict[str, Any]:
     """Return how frames are searched, with a detector that this process has loaded once."""
     options = {name: spec.analysis[name] for name in ("detection_size", "sensitivity")}
-    detector = shared_detector(spec.analysis["detector"], options["sensitivity"], threads=spec.threads)
+    how = {"model": spec.model, "threads": spec.threads}
+    detector = shared_detector(spec.analysis["detector"], options["sensitivity"], **how)
     return {"detector": detector, **options}
 
 
-def _hiding(spec: Spec, source: Path) -> tuple[Annotations, dict[str, Any]]:
-    """Return the annotations to redact with, and the options of the redaction."""
+def _hiding(spec: Spec, source: Path, info: VideoInfo) -> tuple[Annotations, dict[str, Any]]:
+    """Return the annotations to redact with, on the frames of the video, and the options of the redaction."""
     file = annotations_of(spec, source)
-    annotations = read_annotations(file)
+    annotations = check_same_video(info, file)
     ids = None if spec.analyzes else id_list_of(file, spec)
     # Both passes in one go write an output also where no face was found, and say so.
     nothing_found = spec.analyzes and annotations.detections.empty
@@ -230,7 +231,7 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
 def _redact(spec: Spec, source: Path, task: str) -> None:
     if _stands(spec, [spec.output, spec.report]):
         return
-    annotations, options = _hiding(spec, source)
+    annotations, options = _hiding(spec, source, probe(source))
     progress = follow_progress(spec.work, task)
     redact(source, annotations, output=spec.output, overwrite=True, progress=progress, **options)
     _note_outputs(spec, [spec.output, spec.report])

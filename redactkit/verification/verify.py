@@ -52,7 +52,9 @@ def verify(
     include: FaceIds | None = None,
     exclude: FaceIds | None = None,
     detector: str | Detector = "centerface",
+    model: str | Path | None = None,
     second: str | Detector | None = None,
+    second_model: str | Path | None = None,
     detection_size: int | None = None,
     force: bool = False,
     progress: ProgressLike = True,
@@ -72,8 +74,12 @@ def verify(
         The selection the video was redacted with, as in `redactkit.redact`.
     detector : str or Detector
         Of the search.
+    model : path, optional
+        Its model file, where it is given by name.
     second : str or Detector, optional
         A second detector, such as ``"yunet"``.
+    second_model : path, optional
+        Its model file, where it is given by name.
     detection_size : int, optional
         Longer side of the picture searched.
     force : bool
@@ -100,8 +106,9 @@ def verify(
     info = probe(video)
     laid = check_same_video(info, annotations, force=force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
-    other = None if second is None else resolve_detector(second)
-    searches = plan_searches(info, resolve_detector(detector), size=detection_size, second=other)
+    other = None if second is None else resolve_detector(second, model=second_model)
+    first = resolve_detector(detector, model=model)
+    searches = plan_searches(info, first, size=detection_size, second=other)
     findings = _compare(info, Path(redacted), laid, faces, searches, progress=progress)
     bare = _bare_table(findings.bare)
     return VerificationReport(

@@ -33,6 +33,17 @@ PRESET = '{"version": "1.0", "options": {"mode": "analyze"}}'
 _SMALL = 640
 
 
+def allowing_nothing() -> ipywidgets.Checkbox:
+    """Return the box to tick for an output that hides nothing, which is refused otherwise."""
+    box = ipywidgets.Checkbox(
+        description="allow nothing: write it also where nothing would be hidden",
+        indent=False,
+        layout={"width": "400px"},
+    )
+    box.add_class("rk-allow-nothing")
+    return box
+
+
 class RedactPanel(View):
     """The second pass: how faces are hidden, with a picture of each kind; run, progress, report, check, player.
 
@@ -79,6 +90,7 @@ class RedactPanel(View):
             True, description="look for leaks after", indent=False, layout={"width": "160px"}
         )
         self.check.add_class("rk-check")
+        self.allow_nothing = allowing_nothing()
         self.run_button = button("play", "write the redacted video", text="Redact", css="rk-run")
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.run))
@@ -93,7 +105,7 @@ class RedactPanel(View):
             row(self.margin, self.audio, self.try_button),
             row(self.mute),
             row(self.output, self.overwrite),
-            row(self.run_button, self.check),
+            row(self.run_button, self.check, self.allow_nothing),
             self.bar,
             self.player,
             self.report,
@@ -152,6 +164,7 @@ class RedactPanel(View):
             "audio": self.audio.value,
             "mute": parse_ranges(self.mute.value),
             "overwrite": self.overwrite.value,
+            "allow_nothing": self.allow_nothing.value,
         }
 
         def work(progress: ProgressLike) -> tuple[RedactionReport, Any]:
@@ -204,6 +217,8 @@ class AnalyzePanel(View):
         self.detector = ipywidgets.Dropdown(
             options=["centerface", "yunet"], description="detector", layout={"width": "180px"}
         )
+        self.model = ipywidgets.Text(placeholder="model file, which yunet needs", layout={"width": "240px"})
+        self.model.add_class("rk-model")
         self.sensitivity = ipywidgets.Dropdown(
             options=["normal", "high", "low"], description="sensitivity", layout={"width": "170px"}
         )
@@ -219,6 +234,7 @@ class AnalyzePanel(View):
             description="replace what is there", indent=False, layout={"width": "160px"}
         )
         self.overwrite.add_class("rk-overwrite")
+        self.allow_nothing = allowing_nothing()
         self.run_button = button("search", "find every face", text="Run", css="rk-run")
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.run))
@@ -234,9 +250,9 @@ class AnalyzePanel(View):
             label,
             self.preset,
             self.fault,
-            row(self.detector, self.sensitivity),
+            row(self.detector, self.model, self.sensitivity),
             row(self.output, self.overwrite),
-            row(self.run_button, self.bar),
+            row(self.run_button, self.allow_nothing, self.bar),
             self.jobs,
         )
 
@@ -279,13 +295,15 @@ class AnalyzePanel(View):
         folder = Path(given) if given and alone else default_folder(video)
         overwrite = self.overwrite.value
         search: dict[str, Any] = {"detector": self.detector.value, "sensitivity": self.sensitivity.value}
-        if preset.resolution == "StandardDefinition":
-            search["detection_size"] = _SMALL
+        search["model"] = self.model.value.strip() or None
+        allow_nothing = self.allow_nothing.value
 
         def work(progress: ProgressLike) -> Any:
+            shared: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
             if preset.mode == "analyze":
-                return analyze(video, output=folder, overwrite=overwrite, progress=progress, **search)
-            return run_preset(video, preset, output=folder, overwrite=overwrite, progress=progress)
+                size = _SMALL if preset.resolution == "StandardDefinition" else None
+                return analyze(video, output=folder, detection_size=size, **search, **shared)
+            return run_preset(video, preset, output=folder, allow_nothing=allow_nothing, **search, **shared)
 
         finished = self.guard(lambda job: self._finished(job, video, folder, preset))
         return self.runner.submit(f"{preset.mode} {video.name}", work, finished=finished)
