@@ -91,19 +91,21 @@ def select_faces(
     if not given:
         return annotations.selected_ids
     everyone = [int(face) for face in np.unique(annotations.detections["face_id"])]
-    named = ids if ids is not None else include if include is not None else exclude
-    chosen = _known(_as_ids(named, annotations), everyone)
+    # Only ids may be a list's path: a list gains the faces that its writer never saw, which must not be left visible.
+    if isinstance(ids, str | Path):
+        named = faces_of_list(ids, annotations)
+    elif ids is not None:
+        named = as_face_ids(ids)
+    elif include is not None:
+        named = as_face_ids(include, name="include")
+    else:
+        named = as_face_ids(exclude if exclude is not None else (), name="exclude")
+    chosen = _known(named, everyone)
     if exclude is not None:
         return [face for face in everyone if face not in chosen]
     if include is not None and not chosen:
         raise OptionError("include names no face; name at least one, or use exclude to leave faces visible")
     return sorted(chosen) or everyone
-
-
-def _as_ids(ids: IdsLike | None, annotations: Annotations) -> list[int]:
-    if isinstance(ids, str | Path):
-        return faces_of_list(ids, annotations)
-    return as_face_ids(() if ids is None else ids)
 
 
 def _known(chosen: Iterable[int], everyone: list[int]) -> set[int]:

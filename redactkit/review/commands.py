@@ -6,6 +6,7 @@ A face or frame left out is the current one. A range of frames is ``start`` up t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import traitlets
@@ -22,11 +23,18 @@ __all__ = ["Commands"]
 Box = Sequence[float]
 
 
+class _CurrentFace(traitlets.Int):  # type: ignore[type-arg]
+    """A face ID, also as NumPy and pandas hand it out, or None."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return super().validate(obj, int(value) if isinstance(value, np.integer) else value)
+
+
 class Commands(Session):
     """A session with a current frame and face, and the edits that start from them."""
 
     current_frame = traitlets.Int(0)
-    current_face = traitlets.Int(None, allow_none=True)
+    current_face = _CurrentFace(None, allow_none=True)
 
     @property
     def video(self) -> VideoInfo:

@@ -17,13 +17,20 @@ from redactkit.formats import check_same_video, id_list_name, write_annotations,
 from redactkit.formats.ids import remove_ids
 from redactkit.navigation import nearest, stops
 from redactkit.review.commands import Commands
-from redactkit.tables import BOX, FaceIds, empty_detections, frame_rows
+from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
 
 __all__ = ["Review"]
 
 Picture = NDArray[np.uint8]
+
+
+class _Marked(traitlets.Tuple):
+    """Face IDs in any form, kept as a tuple."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return super().validate(obj, tuple(as_face_ids(value, name="marked")))
 
 
 class Review(Commands):
@@ -77,7 +84,7 @@ class Review(Commands):
     0
     """
 
-    marked = traitlets.Tuple()
+    marked = _Marked()
     queue = traitlets.Instance(pd.DataFrame, allow_none=True)
     blur = traitlets.Unicode("Med")
     margin = traitlets.Float(0.15, min=0.0, max=2.0)
