@@ -63,7 +63,7 @@ def check_same_video(
         raise AnnotationError("the annotations say when faces are seen but not where; nothing can be hidden from them")
     other = _with_digest(given.video, info)
     faults = _differences(info, other)
-    if not faults and not other.digest:
+    if not faults and not other.digest and not _is_same_file(info, other):
         faults = [*_doubt_length(info, given), *_doubt_times(info, given), *_doubt_squeezed(info, given)]
         faults += doubt_places(given.detections, info)
     if faults and not force:
@@ -115,11 +115,16 @@ def _read(paths: str | Path | Sequence[str | Path], info: VideoInfo) -> Annotati
 
 def _with_digest(other: VideoInfo, info: VideoInfo) -> VideoInfo:
     """Return a header with the SHA-256 of its file, where it names one that is there and is not the video itself."""
-    if other.digest is not None or other.path is None:
+    if other.digest is not None or other.path is None or _is_same_file(info, other):
         return other
-    if other.path.absolute() == (info.path or Path()).absolute():
-        return replace(other, digest=info.sha256)
     return replace(other, digest=other.sha256 if other.path.is_file() else "")
+
+
+def _is_same_file(info: VideoInfo, other: VideoInfo) -> bool:
+    """Return whether both are headers of one file, which need not be hashed to know that."""
+    if info.path is None or other.path is None:
+        return False
+    return info.path.absolute() == other.path.absolute()
 
 
 def _tell_name(info: VideoInfo, other: VideoInfo) -> None:
