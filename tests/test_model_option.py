@@ -79,7 +79,16 @@ PASSES = {
     "command combined": lambda clip, folder, **how: main(
         ["combined", str(clip), *as_options(how), "-o", str(folder / "a.mp4"), "--quiet"]
     ),
+    "command run": lambda clip, folder, **how: main(
+        ["run", str(clip), "--config", configuration(folder), *as_options(how), "-o", str(folder), "--quiet"]
+    ),
 }
+
+
+def configuration(folder: Path) -> str:
+    path = folder / "preset.json"
+    path.write_text('{"version": "1.0", "options": {"mode": "combined"}}')
+    return str(path)
 
 
 def as_options(how: dict[str, Any]) -> list[str]:

@@ -273,3 +273,4 @@ def test_a_preset_with_annotations_of_no_face_does_not_end_with_0(scene: Scene, 
     given = ["--config", preset, "--annotations", empty, "-o", str(tmp_path / "out"), "--quiet"]
     assert main(["run", str(scene.clip), *given]) == 1
     assert not list((tmp_path / "out").glob("*.mp4"))
+    assert main(["run", str(scene.clip), *given, "--allow-nothing"]) == 0

@@ -24,8 +24,10 @@ from redactkit.cli.options import (
     DONE,
     EXPOSED,
     FAILED,
+    add_allowing,
     add_command,
     add_detecting,
+    add_detector,
     add_hiding,
     add_writing,
     blur_options,
@@ -284,6 +286,8 @@ def _add_run(commands: Any) -> None:
     command.add_argument("--annotations", metavar="FILE", help="for mode redact")
     command.add_argument("--ids", metavar="FILE", help="for mode redact")
     command.add_argument("-o", "--output", metavar="DIR", help="default: the video's folder")
+    add_detector(command)
+    add_allowing(command)
     add_writing(command)
 
 
@@ -291,15 +295,9 @@ def _run(options: argparse.Namespace) -> int:
     from redactkit.passes import run_preset
 
     folder = Path(options.output) if options.output else Path(options.video).parent
-    result = run_preset(
-        options.video,
-        options.config,
-        output=folder,
-        annotations=options.annotations,
-        ids=options.ids,
-        overwrite=options.overwrite,
-        progress=not options.quiet,
-    )
+    names = ("annotations", "ids", "detector", "model", "sensitivity", "allow_nothing", "overwrite")
+    given = {name: getattr(options, name) for name in names}
+    result = run_preset(options.video, options.config, output=folder, progress=not options.quiet, **given)
     if result is None:
         print(f"{options.video}: annotations and thumbnails are in {folder}")
         return DONE

@@ -12,8 +12,10 @@ __all__ = [
     "EXPOSED",
     "FAILED",
     "USAGE",
+    "add_allowing",
     "add_command",
     "add_detecting",
+    "add_detector",
     "add_hiding",
     "add_model",
     "add_writing",
@@ -43,9 +45,14 @@ def add_writing(command: argparse.ArgumentParser) -> None:
 
 def add_detecting(command: argparse.ArgumentParser) -> None:
     """Add the options of the first pass."""
+    add_detector(command)
+    command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
+
+
+def add_detector(command: argparse.ArgumentParser) -> None:
+    """Add which detector searches, from what file, and how doubtful a find may be."""
     command.add_argument("--detector", default="centerface", help="centerface (default) or yunet")
     add_model(command)
-    command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
     command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
 
 
@@ -71,11 +78,16 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
         metavar="START-END",
         help="silence the sound from 00:00:05.0-00:00:07.5 or 5-7.5 (seconds); may be repeated",
     )
-    command.add_argument(
-        "--allow-nothing", action="store_true", help="write an output also where nothing would be hidden"
-    )
+    add_allowing(command)
     command.add_argument(
         "--no-smart-copy", action="store_true", help="encode every frame, also where nothing is hidden"
+    )
+
+
+def add_allowing(command: argparse.ArgumentParser) -> None:
+    """Add the option for who means to hide nothing."""
+    command.add_argument(
+        "--allow-nothing", action="store_true", help="write an output also where nothing would be hidden"
     )
 
 
