@@ -174,13 +174,15 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
         rng.integers(0, 255, (3, LENGTH), np.uint8),
         np.array([5]),
         ("packet at pts 3: ärger",),
+        mixed=np.array([4]),
+        jumps=np.array([4, 5]),
     )
     Checkpoint(tmp_path / "keep" / "key").save(part)
     loaded = Checkpoint(tmp_path / "keep" / "key").load(3, 9)
     assert (loaded.start, loaded.stop, loaded.searched, loaded.errors) == (3, 9, 6, part.errors)
     assert all(
         np.array_equal(getattr(loaded, name), getattr(part, name))
-        for name in ("frame", "faces", "seen", "appearance", "cuts")
+        for name in ("frame", "faces", "seen", "appearance", "cuts", "mixed", "jumps")
     )
     assert (tmp_path / "keep").stat().st_mode & 0o777 == 0o700
 

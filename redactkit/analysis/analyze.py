@@ -10,6 +10,7 @@ import numpy as np
 
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.detection import Scan, scan
+from redactkit.analysis.harder import search_harder
 from redactkit.analysis.parts import settle_search
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.tracks import find_tracks
@@ -137,7 +138,7 @@ def analyze(
         give_back()  # what the network took while it was compiled
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
-        found = scan(reader, search, keep=keep, part_frames=part_frames, progress=progress)
+        found = search_harder(reader, scan(reader, search, keep=keep, part_frames=part_frames, progress=progress))
         release(search.detector)
         annotations = _annotate(reader, found, roll=roll, progress=progress)
         if folder is None or keep is None:

@@ -11,7 +11,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,6 +48,8 @@ class Part:
         Frames that start a new shot.
     errors : tuple of str
         What did not decode.
+    mixed, jumps : ndarray of int64
+        Frames that are a mixture of others, and those unlike the one before, see `redactkit.analysis.mixing`.
     """
 
     start: int
@@ -59,6 +61,8 @@ class Part:
     appearance: Appearance
     cuts: NDArray[np.int64]
     errors: tuple[str, ...] = ()
+    mixed: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    jumps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def checkpoint_folder(folder: str | Path, stem: str) -> Path:
@@ -100,7 +104,8 @@ class Checkpoint:
             return None
         try:
             with self._file(start, stop).open("rb") as file, np.load(file, allow_pickle=False) as data:
-                arrays = {name: data[name] for name in ("frame", "faces", "seen", "appearance", "cuts")}
+                names = ("frame", "faces", "seen", "appearance", "cuts", "mixed", "jumps")
+                arrays = {name: data[name] for name in names}
                 return Part(start, stop, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
@@ -120,6 +125,8 @@ class Checkpoint:
                 seen=part.seen,
                 appearance=part.appearance,
                 cuts=part.cuts,
+                mixed=part.mixed,
+                jumps=part.jumps,
                 errors=np.array(part.errors, dtype=np.str_),
             )
 

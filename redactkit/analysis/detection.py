@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from redactkit.analysis.appearance import Appearance
 from redactkit.analysis.checkpoint import Checkpoint, Part
 from redactkit.analysis.looks import choose_detection_size
+from redactkit.analysis.mixing import brief_stretches, mixed_stretches
 from redactkit.analysis.search import Search, plan_search
 from redactkit.analysis.sections import scan_alone, scan_part
 from redactkit.detectors import Detector
@@ -49,6 +50,8 @@ class Scan:
         How it was searched.
     errors : tuple of str
         What did not decode.
+    mixed, brief : ndarray of shape (K, 2), int64
+        First and last frames of mixtures of two shots, and of what shows for a frame or two only.
     """
 
     detections: pd.DataFrame
@@ -56,6 +59,8 @@ class Scan:
     appearance: Appearance
     search: Search
     errors: tuple[str, ...] = ()
+    mixed: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    brief: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -158,4 +163,6 @@ def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:
     errors = dict.fromkeys(error for part in parts for error in part.errors)
     cuts = np.concatenate([part.cuts for part in parts])
     appearance = np.concatenate([part.appearance for part in parts])
-    return Scan(table, cuts, appearance, search, tuple(errors)[:_ERRORS_KEPT])
+    mixed = mixed_stretches(np.concatenate([part.mixed for part in parts]), frames=info.frame_count)
+    brief = brief_stretches(np.concatenate([part.jumps for part in parts]), frames=info.frame_count)
+    return Scan(table, cuts, appearance, search, tuple(errors)[:_ERRORS_KEPT], mixed, brief)

@@ -15,6 +15,7 @@ from redactkit.analysis.appearance import LENGTH, Appearance, describe
 from redactkit.analysis.closeup import Cut
 from redactkit.analysis.cuts import THUMBNAIL_SIZE, CutFinder
 from redactkit.analysis.looks import Image, Look, merge
+from redactkit.analysis.mixing import MixFinder
 from redactkit.analysis.places import cut_places, inside
 from redactkit.analysis.sampling import IntArray, fill_between, foretold, foretold_halfway, sampled_frames
 from redactkit.analysis.search import Search
@@ -51,20 +52,35 @@ class Found:
     appearance : dict of int to ndarray of shape (N, LENGTH)
         What the faces of those frames look like; zeros for those that were not searched for.
     finder : CutFinder
+    mixes : MixFinder
     numbers : list of int
-        The frames that the cut finder saw.
+        The frames that both finders saw.
     """
 
     faces: dict[int, FloatArray] = field(default_factory=dict)
     searched: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     appearance: dict[int, Appearance] = field(default_factory=dict)
     finder: CutFinder = field(default_factory=CutFinder)
+    mixes: MixFinder = field(default_factory=MixFinder)
     numbers: list[int] = field(default_factory=list)
 
     @property
     def cuts(self) -> NDArray[np.int64]:
         """Frames that start a new shot."""
-        return np.asarray(np.array(self.numbers, np.int64)[self.finder.cuts()])
+        return self._frames(self.finder.cuts())
+
+    @property
+    def mixed(self) -> NDArray[np.int64]:
+        """Frames that are a mixture of two others."""
+        return self._frames(self.mixes.mixed())
+
+    @property
+    def jumps(self) -> NDArray[np.int64]:
+        """Frames unlike the one before, cuts or not."""
+        return self._frames(self.mixes.jumps())
+
+    def _frames(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(np.array(self.numbers, np.int64)[places])
 
 
 @dataclass(frozen=True)
@@ -161,7 +177,9 @@ def _shots(
     first = True
     with closing(frames):
         for frame in frames:
-            jump = found.finder.add(frame.rgb(width=width, height=height))
+            small = frame.rgb(width=width, height=height)
+            jump = found.finder.add(small)
+            found.mixes.add(small)
             found.numbers.append(frame.index)
             if not span[0] <= frame.index < span[1]:
                 continue

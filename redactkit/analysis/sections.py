@@ -56,11 +56,10 @@ class _Section:
         """Whether all frames came."""
         return len(self.found.faces) == self.span[1] - self.span[0]
 
-    @property
-    def cuts(self) -> NDArray[np.int64]:
-        """Frames that start a new shot."""
-        cuts = self.found.cuts
-        return cuts[(cuts >= self.span[0]) & (cuts < self.span[1])]
+    def marked(self, name: str) -> NDArray[np.int64]:
+        """Return the frames of this section alone that are ``cuts``, ``mixed`` or ``jumps``."""
+        frames: NDArray[np.int64] = getattr(self.found, name)
+        return frames[(frames >= self.span[0]) & (frames < self.span[1])]
 
 
 def scan_part(reader: VideoReader, search: Search, span: Span, *, update: Update) -> Part:
@@ -145,7 +144,7 @@ def _part(sections: Sequence[_Section], start: int, stop: int) -> Part:
     numbers = [number for number in sorted(faces) if start <= number < stop]
     counts = [len(faces[number]) for number in numbers]
     unseen = [np.zeros((each, LENGTH), np.uint8) for each in counts]
-    cuts = np.concatenate([section.cuts for section in sections])
+    marks = {name: _marked(sections, name, start, stop) for name in ("cuts", "mixed", "jumps")}
     return Part(
         start=start,
         stop=stop,
@@ -160,6 +159,11 @@ def _part(sections: Sequence[_Section], start: int, stop: int) -> Part:
             [np.zeros((0, LENGTH), np.uint8)]
             + [looks.get(number, none) for number, none in zip(numbers, unseen, strict=True)]
         ),
-        cuts=cuts[(cuts >= start) & (cuts < stop)],
+        **marks,
         errors=tuple(error for section in sections for error in section.errors),
     )
+
+
+def _marked(sections: Sequence[_Section], name: str, start: int, stop: int) -> NDArray[np.int64]:
+    frames = np.concatenate([section.marked(name) for section in sections])
+    return np.asarray(frames[(frames >= start) & (frames < stop)])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from redactkit.analysis.detection import Scan
+from redactkit.analysis.harder import unsettled_frames
 from redactkit.analysis.opinion import second_opinion
 from redactkit.analysis.refine import refine
 from redactkit.analysis.walks import WalkOptions
 from redactkit.progress import ProgressLike
 from redactkit.tables import sort_detections
-from redactkit.tracking import extend, fill_gaps, hold_behind, link, renumber, smooth, split_weak
+from redactkit.tracking import (
+    carry,
+    extend,
+    fill_gaps,
+    hold_behind,
+    join_carried,
+    link,
+    renumber,
+    smooth,
+    split_weak,
+)
 from redactkit.video import VideoReader
 
 __all__ = ["find_tracks"]
@@ -32,7 +44,8 @@ def find_tracks(
 
     Boxes are linked; tracks too weak to be a face are set aside, doubtful ones after a closer look; the others
     are followed into their gaps and beyond their ends, what gaps remain are interpolated when short, and a
-    face that goes behind another is held until that one hides it.
+    face that goes behind another is held until that one hides it. Into mixed frames and brief shots the boxes of
+    both sides are carried.
 
     Parameters
     ----------
@@ -52,9 +65,11 @@ def find_tracks(
     info, cuts = reader.info, scan.cuts
     rate = float(info.frame_rate)
     detector, thresholds = scan.search.detector, scan.search.thresholds
-    kept, weak = _split_weak(link(scan.detections, frame_rate=rate, cuts=cuts, appearance=scan.appearance))
+    linked = link(scan.detections, frame_rate=rate, cuts=cuts, appearance=scan.appearance)
+    brief = _brief_faces(linked, scan)
+    kept, weak = _split_weak(linked, besides=brief)
     support = second_opinion(reader, kept, detector=detector, sure=thresholds.sure, progress=progress)
-    borne_out = kept["face_id"].isin(support.index[support >= thresholds.support])
+    borne_out = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief])
     discarded = pd.concat([weak, kept[~borne_out]], ignore_index=True)
     walked = refine(
         reader,
@@ -68,14 +83,23 @@ def find_tracks(
     behind = hold_behind(filled, times=info.times, cuts=cuts, longest=round(BEHIND * rate))
     held = round(roll * rate)
     rolled = extend(behind, before=held, after=held, times=info.times, cuts=cuts)
-    numbered = sort_detections(renumber(smooth(rolled, cuts=cuts, dip=round(PASSING * rate / 2))))
+    carried = carry(rolled, stretches=np.concatenate([scan.mixed, scan.brief]), times=info.times)
+    joined = join_carried(rolled, carried, mixed=scan.mixed)
+    numbered = sort_detections(renumber(smooth(joined, cuts=cuts, dip=round(PASSING * rate / 2))))
     return numbered, _numbered_after(numbered, discarded)
 
 
-def _split_weak(linked: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _brief_faces(linked: pd.DataFrame, scan: Scan) -> list[int]:
+    """Return the faces that are sure enough for a track that cannot last: nothing else would bear them out."""
+    settled = linked.loc[~linked["frame"].isin(unsettled_frames(scan)), "face_id"]
+    brief = linked[~linked["face_id"].isin(settled) & (linked["confidence"] >= scan.search.thresholds.see)]
+    return [int(face) for face in brief["face_id"].unique()]
+
+
+def _split_weak(linked: pd.DataFrame, *, besides: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Set weak tracks aside; a box between two searched frames counts as one that was seen."""
     kept, _ = split_weak(linked.assign(source=linked["source"].where(linked["source"] != "interpolated", "detected")))
-    strong = linked["face_id"].isin(kept["face_id"])
+    strong = linked["face_id"].isin([*kept["face_id"], *besides])
     return linked[strong].reset_index(drop=True), linked[~strong].reset_index(drop=True)
 
 

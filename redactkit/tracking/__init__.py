@@ -8,6 +8,7 @@ Followers on pixels are in `redactkit.tracking.follow`.
 from __future__ import annotations
 
 from redactkit.tracking.behind import hold_behind
+from redactkit.tracking.carrying import carry, join_carried
 from redactkit.tracking.ends import extend
 from redactkit.tracking.evidence import WeakOptions, split_weak
 from redactkit.tracking.gaps import fill_gaps, long_gaps
@@ -18,9 +19,11 @@ from redactkit.tracking.smoothing import smooth
 __all__ = [
     "LinkOptions",
     "WeakOptions",
+    "carry",
     "extend",
     "fill_gaps",
     "hold_behind",
+    "join_carried",
     "link",
     "long_gaps",
     "renumber",
