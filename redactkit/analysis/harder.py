@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from redactkit.analysis.appearance import describe
 from redactkit.analysis.detection import Scan
 from redactkit.analysis.looks import STRIDE, merge
+from redactkit.analysis.mixing import show_two_shots
 from redactkit.boxes import FloatArray, clip, to_coded
 from redactkit.detectors import run_detector
 from redactkit.errors import VideoError
@@ -97,6 +98,7 @@ def search_harder(reader: VideoReader, scan: Scan) -> Scan:
     scan : Scan
         Of the whole video, so that the outcome does not depend on how it was divided.
     """
+    scan = replace(scan, cuts=np.union1d(scan.cuts, _hidden_cuts(reader, scan)))
     numbers = _searched(np.concatenate([scan.mixed, scan.brief]))
     if not numbers:
         return scan
@@ -120,6 +122,19 @@ def search_harder(reader: VideoReader, scan: Scan) -> Scan:
     order = np.argsort(table["frame"].to_numpy(), kind="stable")
     appearance = np.concatenate([looks[kept], *described])[order]
     return replace(scan, detections=table.iloc[order].reset_index(drop=True), appearance=appearance)
+
+
+def _hidden_cuts(reader: VideoReader, scan: Scan) -> IntArray:
+    """Return the middles of dissolves: no frame there is sudden, but a face after it is not the one before it."""
+    found = []
+    for first, last in scan.mixed.tolist():
+        outside = [first - 1, last + 1]
+        if first < 1 or last + 1 >= reader.info.frame_count or np.isin(np.arange(first, last + 2), scan.cuts).any():
+            continue
+        images = [image for _, image in _images(reader, scan, outside)]
+        if len(images) == len(outside) and show_two_shots(*images):
+            found.append((first + last + 1) // 2)
+    return np.array(found, np.int64)
 
 
 def _images(reader: VideoReader, scan: Scan, numbers: Iterable[int]) -> Iterator[tuple[int, Image]]:

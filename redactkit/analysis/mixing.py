@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from redactkit.analysis.cuts import THUMBNAIL_SIZE, likeness
 
-__all__ = ["MixFinder", "brief_stretches", "mixed_stretches"]
+__all__ = ["MixFinder", "brief_stretches", "mixed_stretches", "show_two_shots"]
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -161,7 +161,7 @@ def mixed_stretches(mixed: IntArray, *, frames: int) -> IntArray:
         return np.zeros((0, 2), np.int64)
     breaks = np.flatnonzero(np.diff(mixed) > BRIDGED + 1)
     first, last = mixed[np.r_[0, breaks + 1]], mixed[np.r_[breaks, len(mixed) - 1]]
-    more = np.where(last > first, 1 + (last - first + 1) // 3, 0)
+    more = np.where(last > first, (last - first + 2) // 2, 0)
     return np.stack([np.maximum(first - more, 0), np.minimum(last + more, frames - 1)], axis=1)
 
 
@@ -180,3 +180,10 @@ def brief_stretches(jumps: IntArray, *, frames: int) -> IntArray:
     edges = np.concatenate([[0], jumps, [frames]]).astype(np.int64)
     brief = np.flatnonzero((np.diff(edges) > 0) & (np.diff(edges) <= BRIEF))
     return np.stack([edges[brief], edges[brief + 1] - 1], axis=1)
+
+
+def show_two_shots(earlier: Image, later: Image) -> bool:
+    """Tell whether the frames on both sides of a stretch of mixtures show two shots, shape (H, W, 3) each."""
+    before, after = _Small(earlier), _Small(later)
+    change, alike = JUMPS[0]
+    return float(np.abs(after.values - before.values).mean()) >= change and _likeness(before, after) < alike

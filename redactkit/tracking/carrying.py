@@ -139,7 +139,8 @@ def join_carried(detections: pd.DataFrame, carried: pd.DataFrame, *, mixed: Arra
     >>> table[["frame", "face_id"]].to_numpy().tolist()
     [[3, 1], [4, 1]]
     """
-    same = _same_faces(detections, carried, np.asarray(mixed, np.int64).reshape(-1, 2))
+    stretches = np.asarray(mixed, np.int64).reshape(-1, 2)
+    same = _same_faces(detections, carried, stretches)
     merged = detections.assign(face_id=detections["face_id"].replace(same))
     rest = carried[~carried["face_id"].isin(list(same))]
     # Where a box was both found and carried, the found row stays and covers both.
@@ -148,7 +149,25 @@ def join_carried(detections: pd.DataFrame, carried: pd.DataFrame, *, mixed: Arra
     boxes = merged[BOX].to_numpy(copy=True)
     boxes[places] = hull(boxes[places], rest[BOX].to_numpy()[doubles])
     joined = merged.assign(**{name: boxes[:, column] for column, name in enumerate(BOX)})
-    return sort_detections(pd.concat([joined, rest.drop(rest.index[doubles])], ignore_index=True))
+    whole = sort_detections(pd.concat([joined, rest.drop(rest.index[doubles])], ignore_index=True))
+    return _widened(whole, stretches)
+
+
+def _widened(rows: pd.DataFrame, stretches: IntArray) -> pd.DataFrame:
+    """Let the boxes in mixed frames also cover those which their faces have just before and after.
+
+    Where two faces show in one place, a box found there may be of the other one, or lie between both.
+    """
+    frames, faces, boxes = rows["frame"].to_numpy(), rows["face_id"].to_numpy(), rows[BOX].to_numpy(copy=True)
+    for first, last in stretches.tolist():
+        near = np.arange(*np.searchsorted(frames, [first - NEAR, last + NEAR + 1]))
+        for face in np.unique(faces[near]):
+            own = near[faces[near] == face]
+            inside = (frames[own] >= first) & (frames[own] <= last)
+            for side in (own[frames[own] < first][-1:], own[frames[own] > last][:1]):
+                reached = own[inside & (np.abs(frames[own] - frames[side]) <= MOST)] if len(side) else side[:0]
+                boxes[reached] = hull(boxes[reached], np.repeat(rows[BOX].to_numpy()[side], len(reached), axis=0))
+    return rows.assign(**{name: boxes[:, column] for column, name in enumerate(BOX)})
 
 
 def _same_faces(detections: pd.DataFrame, carried: pd.DataFrame, mixed: IntArray) -> dict[int, int]:
