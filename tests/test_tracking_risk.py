@@ -45,6 +45,15 @@ def test_review_queue_lets_a_track_end_at_a_cut():
     assert reasons(face(range(10, 50)), cuts=[10, 50]) == []
 
 
+def test_review_queue_lets_a_track_end_where_it_was_carried_over_a_cut():
+    parts = [face([9], source="interpolated"), face(range(10, 50)), face([50], source="interpolated")]
+    assert reasons(*parts, cuts=[10, 50]) == []
+    assert reasons(face(range(9, 51)), cuts=[10, 50]) == [
+        (1, 50, "track ends inside the frame"),
+        (1, 9, "track starts inside the frame"),
+    ]
+
+
 def test_review_queue_lets_a_track_leave_through_the_edge():
     found = reasons(face(range(10, 50), x=-1.0))
     assert found == [(1, 10, "touches the edge")]

@@ -10,8 +10,9 @@ from redactkit.analysis.harder import unsettled_frames
 from redactkit.analysis.opinion import second_opinion
 from redactkit.analysis.refine import refine
 from redactkit.analysis.walks import WalkOptions
+from redactkit.boxes import expand
 from redactkit.progress import ProgressLike
-from redactkit.tables import sort_detections
+from redactkit.tables import BOX, sort_detections
 from redactkit.tracking import (
     carry,
     extend,
@@ -35,6 +36,9 @@ BEHIND = 0.5
 
 PASSING = 0.8
 """Seconds for which something that passes before a face may make its box smaller."""
+
+ROOM = 0.15
+"""Share of its size by which a box grows on each side where nothing bears its size out."""
 
 
 def find_tracks(
@@ -85,8 +89,21 @@ def find_tracks(
     rolled = extend(behind, before=held, after=held, times=info.times, cuts=cuts)
     carried = carry(rolled, stretches=np.concatenate([scan.mixed, scan.brief]), times=info.times)
     joined = join_carried(rolled, carried, mixed=scan.mixed)
-    numbered = sort_detections(renumber(smooth(joined, cuts=cuts, dip=round(PASSING * rate / 2))))
+    roomy = _with_room(joined, scan)
+    numbered = sort_detections(renumber(smooth(roomy, cuts=cuts, dip=round(PASSING * rate / 2))))
     return numbered, _numbered_after(numbered, discarded)
+
+
+def _with_room(rows: pd.DataFrame, scan: Scan) -> pd.DataFrame:
+    """Enlarge the boxes of faces that show in mixed frames and brief shots alone: no other box bears their size out."""
+    frames = unsettled_frames(scan)
+    if not len(frames):
+        return rows
+    settled = rows.loc[~rows["frame"].isin(frames), "face_id"]
+    boxes = rows[BOX].to_numpy(copy=True)
+    brief = ~rows["face_id"].isin(settled).to_numpy()
+    boxes[brief] = expand(boxes[brief], share=ROOM)
+    return rows.assign(**{name: boxes[:, column] for column, name in enumerate(BOX)})
 
 
 def _brief_faces(linked: pd.DataFrame, scan: Scan) -> list[int]:

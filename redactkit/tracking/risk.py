@@ -127,12 +127,24 @@ def _ends(rows: pd.DataFrame, video_size: tuple[int, int], frame_count: int, cut
     frame = rows["frame"].to_numpy()
     start, stop = shot_bounds(frame, cuts=cuts, frame_count=frame_count)
     inside = ~_at_edge(rows[BOX].to_numpy(), video_size)
-    begins = first[(inside & (frame > start))[first]]
-    ends = last[(inside & (frame < stop - 1))[last]]
+    # A track whose ends were carried over a cut ends there: nothing was seen beyond it.
+    seen_first, seen_last = _seen_ends(rows, first, last)
+    begins = first[(inside & (frame > start))[first] & (start[seen_first] == start[first])]
+    ends = last[(inside & (frame < stop - 1))[last] & (stop[seen_last] == stop[last])]
     return (
         _entries(rows, begins, "track starts inside the frame", 1),
         _entries(rows, ends, "track ends inside the frame", 1),
     )
+
+
+def _seen_ends(rows: pd.DataFrame, first: IntArray, last: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the first and last row of every face that was not filled in; its very first and last where all were."""
+    seen = np.flatnonzero((rows["source"] != "interpolated").to_numpy())
+    seen = np.append(seen, len(rows))
+    early = seen[np.searchsorted(seen[:-1], first)]
+    late = seen[np.searchsorted(seen[:-1], last, side="right") - 1]
+    none = early > last
+    return np.where(none, first, early), np.where(none, last, late)
 
 
 def _gaps(rows: pd.DataFrame, cuts: ArrayLike) -> pd.DataFrame:
