@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.filter
 import numpy as np
 
 BITS = 8
@@ -38,6 +39,7 @@ class Clip:
     color: tuple[int, int, int, int] = (1, 1, 1, 1)  # range, space, primaries, transfer
     options: dict[str, str] = field(default_factory=dict)
     flags: int = 0
+    fields: str = ""  # "tff" or "bff": what every frame says of itself
     metadata: dict[str, str] = field(default_factory=dict)
     container_options: dict[str, str] = field(default_factory=dict)
     format: str | None = None
@@ -123,7 +125,17 @@ def _frame(clip: Clip, number: int, pts: int) -> av.VideoFrame:
     full = clip.color[0] == 2 or clip.pixel_format.startswith("yuvj")
     frame = frame.reformat(format=clip.pixel_format, dst_colorspace=1, dst_color_range=2 if full else 1)
     frame.pts, frame.time_base, frame.pict_type = pts, clip.clock, 0
-    return frame
+    return _interlaced(frame, clip.fields) if clip.fields else frame
+
+
+def _interlaced(frame: av.VideoFrame, order: str) -> av.VideoFrame:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
+    graph.push(frame)
+    marked = graph.pull()
+    marked.pict_type = 0
+    return marked
 
 
 def picture(number: int, *, width: int, height: int) -> np.ndarray:
@@ -149,6 +161,8 @@ def number_of(image: np.ndarray) -> int:
 def _audio_stream(container: Any, codec: str, rate: int) -> Any:
     stream = container.add_stream(codec, rate=rate)
     stream.codec_context.layout = "stereo"
+    if codec.startswith("wma"):
+        stream.codec_context.bit_rate = 128_000  # which these have no default of
     return stream
 
 

@@ -17,6 +17,7 @@ from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.media import AudioInfo, VideoInfo
 from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
 from redactkit.video.encoding import choose_encoding
+from redactkit.video.fields import count_orders
 from redactkit.video.opening import opened
 from redactkit.video.pieces import LONGEST, split_runs
 from redactkit.video.timing import as_fraction, movie_timescale, output_time_base, start_shift
@@ -184,12 +185,35 @@ def test_writer_keeps_brightness_of_odd_sizes_exactly_before_encoding(tmp_path: 
         writer.write(picture, frame.pts)
 
 
-def test_writer_keeps_field_order_of_interlaced_video(tmp_path: Path) -> None:
-    for order in ("tff", "bff"):
-        clip = Clip(flags=(1 << 18) | (1 << 29), options={"x264-params": f"{order}=1"})
-        source = make(tmp_path / f"{order}.mp4", clip)
-        copy_video(source, tmp_path / f"{order}_out.mp4")
-        assert read_traits(probe(tmp_path / f"{order}_out.mp4")).fields == order
+INTERLACED = (1 << 18) | (1 << 29)
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("declared", ["tff", "bff"])
+def test_writer_keeps_the_field_order_of_the_frames_whatever_the_header_says(
+    tmp_path: Path, order: str, declared: str
+) -> None:
+    clip = Clip(flags=INTERLACED, fields=order, options={"x264-params": f"{declared}=1"})
+    source = make(tmp_path / "a.mp4", clip)
+    assert read_traits(probe(source)).fields == order
+    with VideoReader(source) as reader, VideoWriter(tmp_path / "b.mp4", reader.info) as writer:
+        for frame in reader.frames():
+            painted = frame.index % 2
+            writer.write(writer.prepare(frame.picture, frame.pts) if painted else frame.picture, frame.pts)
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.field_order == {"tff": 2, "bff": 3}[order]
+        assert count_orders(container.decode(stream)) == {order: 12}
+    assert failed(source, tmp_path / "b.mp4") == []
+
+
+def test_fields_that_are_woven_are_not_marked_as_fields(tmp_path: Path) -> None:
+    source = make(tmp_path / "a.ts", Clip(codec="mpeg2video", height=90, flags=INTERLACED, fields="tff"))
+    writer = copy_video(source, tmp_path / "b.mp4")
+    assert "interlaced frames stored as progressive ones, fields woven" in writer.notes
+    assert failed(source, tmp_path / "b.mp4") == []
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        assert count_orders(container.decode(video=0)) == {"progressive": 12}
 
 
 def test_writer_keeps_hdr_tags_and_light_levels(tmp_path: Path) -> None:

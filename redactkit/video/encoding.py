@@ -47,20 +47,28 @@ _NO_TRAITS = Traits()
 
 @dataclass(frozen=True)
 class Encoding:
-    """How frames are encoded; ``notes`` names everything that is not kept as the source has it."""
+    """How frames are encoded; ``notes`` names everything that is not kept as the source has it.
+
+    ``fields`` is how frames are marked, as of `redactkit.video.fields.FieldMark`, empty where they stay as they are.
+    """
 
     codec: str
     pixel_format: str
     color: ColorTags
     options: dict[str, str]
     tag: str
-    interlaced: bool = False
+    fields: str = ""
     notes: tuple[str, ...] = ()
 
     @property
     def encoder(self) -> str:
         """Name of the encoder in FFmpeg."""
         return CODECS[self.codec]
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether frames are encoded as two fields."""
+        return self.fields in ("tff", "bff")
 
     def numbered(self, number: int) -> Encoding:
         """Return the encoding with h264 parameter sets of another number."""
@@ -118,7 +126,7 @@ def choose_encoding(
         color=_rgb_tags(info) if source.is_rgb else info.color,
         options=_options(info, name, traits if interlaced or name == "hevc" else _NO_TRAITS, crf=crf, preset=preset),
         tag="hvc1" if name == "hevc" else "avc1",
-        interlaced=interlaced,
+        fields=(traits.fields if interlaced else "prog") if traits.fields else "",
         notes=tuple(notes),
     )
 

@@ -16,6 +16,7 @@ from redactkit.effects import HOLD
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.video.encoding import Encoding
+from redactkit.video.fields import FieldMark
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.pictures import Pictures
 
@@ -74,6 +75,7 @@ class Piece:
         self.span = span
         self._info, self._path, self._is_last = info, path, last
         self._pictures = Pictures(info, encoding)
+        self._fields = FieldMark(encoding.fields) if encoding.fields else None
         self._encoder: av.VideoCodecContext | None = None
         self._spare: av.VideoFrame | None = None
         self._last: int | None = None
@@ -101,6 +103,7 @@ class Piece:
         self._check(picture, pts)
         self._last = pts
         frame = self._pictures.convert(picture)
+        frame = frame if self._fields is None else self._fields.marked(frame)
         frame.time_base = self._info.time_base
         frame.pts, frame.duration, frame.pict_type = tick, length or picture.duration, 0
         self._encoder = self._encoder or track.new_encoder(last=self._is_last)

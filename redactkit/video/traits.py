@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
+import av
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from redactkit.media import VideoInfo
 from redactkit.video.decoding import DecodeLog, decode_packets
+from redactkit.video.fields import field_order
 from redactkit.video.opening import av_errors, opened, video_stream
 from redactkit.video.sidedata import side_data
 
 __all__ = ["Traits", "read_traits"]
 
-_TOP_FIRST = {0, 1, 2, 5}  # AVFieldOrder: of the two fields of a frame the top one is shown first
+_PROGRESSIVE = {0, 1}  # AVFieldOrder: unknown, and progressive
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,25 @@ def read_traits(info: VideoInfo) -> Traits:
     with av_errors(info.path, "read its streams"), opened(info.path) as source:
         left_out = _left_out(source)
         stream = video_stream(source, info.path)
-        first = next(decode_packets(stream, source.demux(stream), DecodeLog()), None)
-        order = stream.codec_context.field_order
+        frames = decode_packets(stream, source.demux(stream), DecodeLog())
+        first = next(frames, None)
+        fields = None if first is None else _fields(first, frames, stream.codec_context.field_order)
     if first is None:
         return Traits(left_out=tuple(left_out))
     captions = ["closed captions left out"] if side_data(first, "A53_CC") else []
     return Traits(
-        fields=("tff" if order in _TOP_FIRST else "bff") if first.interlaced_frame else None,
+        fields=fields,
         mastering=_mastering(side_data(first, "MASTERING_DISPLAY_METADATA")),
         light=_light(side_data(first, "CONTENT_LIGHT_LEVEL")),
         left_out=(*left_out, *captions),
     )
+
+
+def _fields(first: av.VideoFrame, others: Iterator[av.VideoFrame], declared: int) -> str | None:
+    """Return which field comes first; one frame is enough where neither it nor the header speaks of fields."""
+    if not first.interlaced_frame and declared in _PROGRESSIVE:
+        return None
+    return field_order(chain([first], others))
 
 
 def _left_out(source: InputContainer) -> list[str]:
