@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
+from redactkit.video.aperture import WHOLE, read_aperture, write_aperture
 from redactkit.video.opening import METADATA, opened
 from redactkit.video.orientation import display_matrix
 from redactkit.video.sound import AudioFeed, check_sound
@@ -50,6 +51,7 @@ class Mp4File:
         if self._audio:
             check_sound(info)
         self._sound: AudioFeed | None = None
+        self._crop = WHOLE if info.path is None else read_aperture(info.path)
         self.time_base = output_time_base(info)
         scale = self.time_base.denominator
         options = {"movflags": "+faststart", "write_tmcd": "0", "video_track_timescale": str(scale)}
@@ -93,6 +95,8 @@ class Mp4File:
         if self._sound is not None:
             self._sound.close()
         self.container.close()
+        if self._crop != WHOLE:
+            write_aperture(self._part, self._crop)
 
     def abandon(self) -> None:
         """Let go of the file, which is removed."""

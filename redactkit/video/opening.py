@@ -20,6 +20,7 @@ __all__ = ["MAX_PIXELS", "MAX_SIDE", "METADATA", "av_errors", "check_size", "che
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 1 << 28
+_UNALIGNED = 1 << 0  # AV_CODEC_FLAG_UNALIGNED
 
 # Containers of moving pictures. Playlists (HLS, DASH, concat) are left out: they name other files and addresses.
 _FORMATS = (
@@ -124,6 +125,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         if other.index != stream.index:
             other.discard = av.stream.Discard.all
     stream.thread_type = "AUTO"
+    # Without it, FFmpeg cuts off at the left only as many columns as keep lines aligned in memory.
+    stream.codec_context.flags |= _UNALIGNED
     return stream
 
 
