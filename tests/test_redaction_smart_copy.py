@@ -98,7 +98,9 @@ def test_redact_leaves_out_a_frame_that_does_not_decode_and_says_so(
     assert lost >= 1, "the damage must cost a frame that its packets still announce"
     laid = annotations.replace(video=info)
     report = redact(broken, laid, output=tmp_path / "out.mp4", progress=False)
-    assert not report.ok and report.fidelity.set_index("check").loc["timestamps", "ok"]
+    frames = report.fidelity.set_index("check").loc["frames"]
+    assert report.ok and frames["expected"] == 48 - lost
+    assert frames["note"] == "1 packet(s) of the source do not decode"
     assert f"{lost} frame(s) that do not decode are not in the output" in "; ".join(report.notes)
     assert probe(report.output, exact=True).frame_count == 48 - lost
     seen = redact(broken, laid.replace(settings={"decode_errors": ["x"]}), output=tmp_path / "seen.mp4", progress=False)

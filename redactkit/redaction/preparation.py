@@ -122,7 +122,13 @@ def report_of(
         output=output,
         settings=settings,
         faces=add_painted(faces, prepared.plan, written),
-        fidelity=compare_files(info, output, audio=settings["audio"], mute=settings["mute"]),
+        fidelity=compare_files(
+            info,
+            output,
+            audio=settings["audio"],
+            mute=settings["mute"],
+            hidden=lambda frame: prepared.plan.at(frame)[0],
+        ),
         notes=(*_warnings(prepared), *broken, *notes),
         record=record | stamp_record(output) | {"copied_frames": [list(span) for span in copied], "damage": broken},
     )

@@ -1,7 +1,7 @@
 """Video files at the edge: probe, read, write, compare. The only package that knows PyAV."""
 
 from redactkit.files import sweep_parts
-from redactkit.video.fidelity import compare_files
+from redactkit.video.fidelity import check_container, compare_files
 from redactkit.video.frames import Frame
 from redactkit.video.pictures import Pictures, as_jpeg
 from redactkit.video.planes import pixel_layout, plane_views
@@ -15,6 +15,7 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "as_jpeg",
+    "check_container",
     "compare_files",
     "pixel_layout",
     "plane_views",

@@ -22,12 +22,12 @@ from redactkit.video.muting import BLOCK, Muting
 from redactkit.video.opening import open_container
 from redactkit.video.timing import as_fraction
 
-__all__ = ["COPIED", "AudioFeed", "Playing", "check_sound"]
+__all__ = ["COPIED", "PREROLL", "AudioFeed", "Playing", "check_sound"]
 
 COPIED = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_BITS_PER_CHANNEL = 96_000
-_PREROLL = Fraction(1, 10)  # seconds; Opus asks for 80 ms, the most of all (RFC 7845, 4.6)
+PREROLL = Fraction(1, 10)  # seconds; Opus asks for 80 ms, the most of all (RFC 7845, 4.6)
 _PREROLL_PACKETS = 64
 
 
@@ -217,7 +217,7 @@ class Playing:
             self._hidden.append(packet)
             return []
         start = _seconds(packet)
-        needed = [hidden for hidden in self._hidden if 0 <= start - _seconds(hidden) <= _PREROLL]
+        needed = [hidden for hidden in self._hidden if 0 <= start - _seconds(hidden) <= PREROLL]
         self._hidden.clear()
         return [*needed, packet]
 
@@ -252,7 +252,8 @@ class _Transcode(_Track):
             return said
         return f"{said}; silent up to {1000 * (2 * BLOCK - 1) / context.sample_rate:.0f} ms beyond each range"
 
-    def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
+    def feed(self, packet: Packet[Any] | None) -> list[Packet[Any]]:
+        """Return what to mux for a source packet, or, for None, for what the decoder still holds."""
         try:
             frames = self.source.decode(packet)
         except (av.error.FFmpegError, ValueError):
@@ -275,7 +276,7 @@ class _Transcode(_Track):
         return packets
 
     def finish(self) -> list[Packet[Any]]:
-        return [*self._encode(None), *self.out.encode(None)]
+        return [*self.feed(None), *self._encode(None), *self.out.encode(None)]
 
 
 class _SampleClock:

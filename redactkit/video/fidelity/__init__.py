@@ -1,0 +1,168 @@
+"""Hold a written video against its source: frames, time, size, orientation, colour, pictures, sound, and nothing else.
+
+What the source holds is not taken from the reader that the redaction used: its packets are read anew, and where they
+leave a doubt it is decoded by a plain loop of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from redactkit.clock import Ranges
+from redactkit.media import VideoInfo
+from redactkit.video.aperture import Crop, read_aperture
+from redactkit.video.encoding import choose_encoding
+from redactkit.video.fidelity.container import container_checks
+from redactkit.video.fidelity.rows import CHECKS, Row, equal
+from redactkit.video.fidelity.samples import Boxes, Look, picture_checks, read_frames, sampled_frames, source_frames
+from redactkit.video.fidelity.sounds import read_sounds, sound_checks
+from redactkit.video.fidelity.timeline import (
+    Timeline,
+    decode_timeline,
+    read_timeline,
+    time_checks,
+    true_timeline,
+)
+from redactkit.video.fields import count_orders
+from redactkit.video.opening import av_errors, checked_file, opened, video_stream
+from redactkit.video.probe import probe
+from redactkit.video.traits import read_traits
+
+__all__ = ["CHECKS", "check_container", "compare_files"]
+
+
+def compare_files(
+    source: VideoInfo,
+    output: str | Path,
+    *,
+    audio: Literal["keep", "drop"] = "keep",
+    mute: Ranges = (),
+    hidden: Boxes | None = None,
+    exact: bool = False,
+) -> pd.DataFrame:
+    """Compare a redacted video with the source it must be true to.
+
+    Parameters
+    ----------
+    source : VideoInfo
+    output : path
+    audio : {"keep", "drop"}
+    mute : sequence of (float, float)
+        What the writer was asked for. Where something was muted, the sound is decoded and listened to.
+    hidden : callable, optional
+        Takes a frame's number and returns the boxes hidden in it, shape (N, 4), in pixels of the picture as stored;
+        pictures are compared outside them. Without it, what differs most counts as hidden.
+    exact : bool
+        Decode the output to count its frames, rather than read its packets.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``check``, ``expected``, ``got``, ``ok``, ``note``; true to the source if all of ``ok``.
+
+    Raises
+    ------
+    VideoError
+        If ``output`` is no video.
+    """
+    got = probe(output)
+    assert got.path is not None
+    sounds = [] if source.path is None or audio != "keep" else read_sounds(source.path)
+    rows = [
+        *_frame_checks(source, got, hidden=hidden, exact=exact),
+        *_header_checks(source, got),
+        *sound_checks(source, got.path, sounds, mute=mute),
+        *container_checks(got.path, sounds=len(sounds)),
+    ]
+    return _table(rows)
+
+
+def check_container(path: str | Path, *, sounds: int | None = None) -> pd.DataFrame:
+    """Check that a redacted video holds one video stream, its sound, and nothing that players do not show.
+
+    It needs no source: a second video stream, a cover image, packets kept from players by an edit list, and bytes that
+    belong to no sample are found in the file alone.
+
+    Parameters
+    ----------
+    path : path
+    sounds : int, optional
+        How many audio streams there should be; any number where not given.
+
+    Returns
+    -------
+    DataFrame
+        As of `compare_files`: rows ``streams``, ``hidden packets`` and ``loose bytes``.
+
+    Raises
+    ------
+    VideoError
+        If ``path`` is no video.
+    """
+    return _table(list(container_checks(checked_file(path), sounds=sounds)))
+
+
+def _table(rows: list[Row]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(CHECKS)).astype(CHECKS)
+
+
+def _frame_checks(source: VideoInfo, got: VideoInfo, *, hidden: Boxes | None, exact: bool) -> Iterator[Row]:
+    assert got.path is not None
+    have = decode_timeline(got.path) if exact else read_timeline(got.path)
+    if source.path is None:
+        expected = Timeline(tuple(source.pts.tolist()), source.time_base)
+        yield from time_checks(source, got, expected, have)
+        return
+    frames = sampled_frames(len(have.ticks), source.keyframes.tolist())
+    look = Look(source_frames(frames))
+    expected = true_timeline(source, have, look=look)
+    yield from time_checks(source, got, expected, have)
+    before = look.images
+    if not expected.decoded:
+        before = read_frames(source.path, expected, look.wanted, keyframes=source.keyframes.tolist())
+    if not set(before) >= {number for number in look.wanted if number < len(expected.ticks)}:
+        look.images.clear()
+        decode_timeline(source.path, look=look)
+        before = look.images
+    after = read_frames(got.path, have, frames, keyframes=got.keyframes.tolist())
+    yield from picture_checks(source, before, after, frames, hidden=hidden)
+
+
+def _header_checks(source: VideoInfo, got: VideoInfo) -> Iterator[Row]:
+    encoding = choose_encoding(source)
+    color, have = encoding.color, got.color
+    yield equal("size", f"{source.width}x{source.height}", f"{got.width}x{got.height}")
+    yield equal("shown size", _shown(source), _shown(got))
+    yield equal("rotation", source.rotation, got.rotation)
+    yield equal("mirrored", source.mirrored, got.mirrored)
+    yield equal("aspect", str(source.sample_aspect_ratio), str(got.sample_aspect_ratio))
+    yield _field_check(source, got)
+    yield equal("bit depth", min(source.bit_depth, 10), got.bit_depth, "stored as 10" if source.bit_depth > 10 else "")
+    # A YUV stream that does not say is of limited range.
+    yield equal("colour range", color.range or 1, have.range or 1)
+    for name in ("space", "primaries", "transfer"):
+        yield equal(f"colour {name}", getattr(color, name), getattr(have, name))
+
+
+def _shown(info: VideoInfo) -> str:
+    """Return the part of the stored picture that is shown, and its size as displayed."""
+    crop = Crop() if info.path is None else read_aperture(info.path)
+    width = info.coded_width - crop.left - crop.right
+    height = info.coded_height - crop.top - crop.bottom
+    size = f"{height}x{width}" if info.rotation % 180 else f"{width}x{height}"
+    return f"{size} from {crop.left},{crop.top}" if any(crop) else size
+
+
+def _field_check(source: VideoInfo, got: VideoInfo) -> Row:
+    """Compare which field comes first; frames that h264 cannot interlace are stored as progressive ones."""
+    expected = read_traits(source).fields
+    woven = expected is not None and (got.codec != "h264" or got.coded_height % 4)
+    assert got.path is not None
+    with av_errors(got.path, "decode it"), opened(got.path) as container:
+        orders = count_orders(container.decode(video_stream(container, got.path)))
+    have = " and ".join(sorted(orders))
+    return equal("fields", (None if woven else expected) or "progressive", have, "fields woven" if woven else "")
