@@ -17,13 +17,14 @@ import pytest
 from tests.clips import Clip, make
 from tests.dask_cluster import connect, open_cluster
 from tests.sample_clips import cut_sample
-from tests.waiting import wait_until
+from tests.waiting import is_alive, processes_of, wait_until
 
 pty = pytest.importorskip("pty")
 termios = pytest.importorskip("termios")
 
 TOO_LONG = 180
 SOON = 10
+LONGER = ["watch", "batch on dask"]
 COMMAND = [sys.executable, "-m", "redactkit.cli"]
 DONE = ["blank_redacted.mp4", "clip_redacted.mp4"]
 
@@ -71,7 +72,7 @@ def assert_nothing_unfinished(out: Path) -> None:
     assert [path for path in out.rglob("*") if "redactkit-part" in path.name] == []
 
 
-@pytest.mark.parametrize("executor", ["processes", "dask"])
+@pytest.mark.parametrize("executor", ["processes", pytest.param("dask", marks=pytest.mark.slow)])
 def test_a_batch_ends_in_a_pipe_and_says_one_line_a_file(
     clips: Path, tmp_path: Path, executor: str, request: pytest.FixtureRequest
 ) -> None:
@@ -111,6 +112,7 @@ def read_all(leader: int) -> str:
     return text.decode(errors="replace")
 
 
+@pytest.mark.slow
 def test_a_terminal_that_takes_no_more_holds_no_video_up(clips: Path, tmp_path: Path) -> None:
     """What is left to say waits for the terminal, as with every program; a signal ends that too."""
     leader, follower = pty.openpty()
@@ -138,8 +140,8 @@ def fill(terminal: int) -> None:
     os.set_blocking(terminal, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("verb", ["batch", "watch", "batch on dask"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("verb", ["batch", *(pytest.param(verb, marks=pytest.mark.slow) for verb in LONGER)])
 def test_a_signal_ends_it_soon_and_leaves_nothing_unfinished(
     verb: str, number: signal.Signals, long_clips: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_signal_ends_it_soon_and_leaves_nothing_unfinished(
     assert_nothing_unfinished(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_stopped_is_finished_by_the_next(long_clips: Path, tmp_path: Path) -> None:
     command = [*COMMAND, "batch", str(long_clips / "first.mp4"), "-o", str(tmp_path), "--quiet"]
     process = subprocess.Popen(command)
@@ -180,23 +183,3 @@ def test_a_batch_that_was_stopped_is_finished_by_the_next(long_clips: Path, tmp_
     assert subprocess.run(command, timeout=TOO_LONG, check=False).returncode == 0
     assert [path.name for path in tmp_path.glob("*.mp4")] == ["first_redacted.mp4"]
     assert_nothing_unfinished(tmp_path)
-
-
-def processes_of(session: int) -> list[int]:
-    """Return every process of a session but the one that began it."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and int(folder.name) != session:
-            found.append(int(folder.name))
-    return found
-
-
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -230,6 +230,7 @@ def write_when_all_are_ready(path, number, ready):
         sys.exit(17)
 
 
+@pytest.mark.slow
 def test_of_many_processes_one_wins_whole_and_the_others_are_told(tmp_path):
     context = multiprocessing.get_context("spawn")
     ready = context.Barrier(3)

@@ -54,6 +54,7 @@ def assert_nothing_unfinished(out):
     assert [path.name for path in out.rglob(f"{JOBS_FOLDER}/*") if path.is_dir()] == []
 
 
+@pytest.mark.slow
 def test_a_batch_with_a_killed_worker_is_the_serial_run_and_then_does_only_what_is_missing(clips, tmp_path, capsys):
     out = tmp_path / "out"
     with submit(clips, output=out, workers=2) as jobs:
@@ -121,6 +122,7 @@ def test_outputs_of_others_are_not_replaced(clips, tmp_path):
     assert (tmp_path / "clip00_redacted.mp4").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_long_video_in_parts_is_the_video_in_one_go(tmp_path):
     """Two workers, one of them killed among the parts: one table, one clock, no seam."""
     options = {"g": "10", "preset": "ultrafast", "sc_threshold": "0"}
@@ -142,6 +144,7 @@ def test_a_long_video_in_parts_is_the_video_in_one_go(tmp_path):
     assert_nothing_unfinished(out)
 
 
+@pytest.mark.slow
 def test_two_passes_with_an_id_list_between(clips, tmp_path):
     clip = clips / "clip00.mp4"
     with submit(clip, mode="analyze", output=tmp_path, workers=1) as jobs:

@@ -27,6 +27,7 @@ def cluster(tmp_path):
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_that_loses_a_worker_does_what_the_serial_run_does(cluster, tmp_path):
     address, add_worker = cluster
@@ -60,6 +61,7 @@ def test_a_cluster_that_loses_a_worker_does_what_the_serial_run_does(cluster, tm
         assert compare_frames(out / f"{clip.stem}_redacted.mp4", report.output) == (4, ()), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_scheduler_that_is_not_there_is_named():
     with pytest.raises(OptionError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):

@@ -41,6 +41,7 @@ def pool():
         yield opened
 
 
+@pytest.mark.slow
 def test_calls_run_in_processes_of_their_own(pool):
     found = {future.result(60) for future in [pool.submit(pid) for _ in range(4)]}
     assert os.getpid() not in found
@@ -83,6 +84,7 @@ def test_a_killed_worker_takes_only_its_own_call_with_it(pool, tmp_path):
     assert pool.submit(pid).result(60) != int((tmp_path / "a").read_text())
 
 
+@pytest.mark.slow
 def test_shutdown_ends_what_hangs(tmp_path):
     pool = LocalPool(1)
     hangs, waits = pool.submit(ready_then_sleep, tmp_path / "a", 60), pool.submit(pid)
@@ -97,6 +99,7 @@ def test_shutdown_ends_what_hangs(tmp_path):
         pool.submit(pid)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux to look at processes")
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     script = f"""if True:
@@ -123,6 +126,7 @@ def _alive(process):
     return status.exists() and ") Z " not in status.read_text()
 
 
+@pytest.mark.slow
 def test_a_script_that_starts_jobs_on_import_is_told_what_is_wrong(tmp_path):
     (tmp_path / "script.py").write_text(
         "from redactkit.jobs import LocalPool\n"

@@ -86,6 +86,7 @@ def test_the_guard_holds_for_children():
     assert done.stdout.strip() == str(-signal.SIGSYS)
 
 
+@pytest.mark.slow
 def test_all_passes_work_without_asking_for_the_network(tmp_path):
     done = run(DEMO, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -136,6 +136,7 @@ def test_plots_refuse_a_table_without_the_schema():
         plots.timeline(pd.DataFrame({"frame": [1]}))
 
 
+@pytest.mark.slow
 def test_plots_show_in_a_notebook_without_pyplot():
     script = (
         "import sys; from redactkit import plots, tables;"

@@ -79,6 +79,15 @@ def test_environment_yml_has_what_pyproject_asks_for():
     assert given == wanted | {"python": project["requires-python"]}
 
 
+def test_ci_tries_every_python_that_the_package_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    allowed = re.search(r"^allowed=\((.*)\)$", (ROOT / ".ci" / "pythons").read_text(), re.MULTILINE)
+    assert allowed[1].split() == named
+    assert project["requires-python"] == f">={named[0]}"
+    assert "\n.ci/pythons\n" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_import_redactkit_loads_no_heavy_module():
     heavy = ["av", "cv2", "openvino", "ipywidgets", "ipyevents", "matplotlib", "IPython", "pandas", "scipy"]
     script = f"import sys, redactkit; print([name for name in {heavy} if name in sys.modules])"

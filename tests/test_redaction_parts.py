@@ -270,6 +270,7 @@ def test_parts_look_back_no_further_than_they_can_start_decoding():
     assert HOLD - 1 <= LEAD
 
 
+@pytest.mark.slow
 def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tmp_path):
     import os
     import subprocess

@@ -266,6 +266,7 @@ def keyed_tables(draw: st.DrawFn) -> pd.DataFrame:
     return sort_detections(as_detections(table))
 
 
+@pytest.mark.slow
 @given(keyed_tables(), keyed_tables())
 @settings(deadline=None, max_examples=100)
 def test_difference_leads_from_one_table_to_the_other_and_back(before: pd.DataFrame, after: pd.DataFrame) -> None:

@@ -47,6 +47,7 @@ def _picture(height, width):
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(1280, 736), (736, 1280), (1504, 992), (1024, 544)])
 def test_centerface_gives_the_same_numbers_in_stripes(monkeypatch, width, height):
     def run():

@@ -38,3 +38,24 @@ def stop_at_work(folder: Path, process_of: Callable[[str], int | None]) -> int:
             return process
         os.kill(process, signal.SIGCONT)
     return 0
+
+
+def processes_of(session: int) -> list[int]:
+    """Return every process of a session but the one that began it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and int(folder.name) != session:
+            found.append(int(folder.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process runs: one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

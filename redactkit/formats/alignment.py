@@ -142,7 +142,8 @@ def _at_frames(detections: pd.DataFrame, entries: NDArray[np.float64], video: Vi
     told = rows[~lost]
     exact = _join_boxes(told.assign(frame=frame_of_entry[told["frame"].to_numpy()]))
     between = _between(rows, entries, times, np.setdiff1d(np.arange(len(times)), frame_of_entry[inside]))
-    joined = pd.concat([exact, between], ignore_index=True)
+    # pandas 2 warns of tables without a row, whose types it does not count.
+    joined = pd.concat([part for part in (exact, between) if len(part)] or [exact], ignore_index=True)
     corners = joined[_CORNERS].to_numpy()
     boxes = pd.DataFrame(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]), columns=BOX)
     table = joined.drop(columns=[*_CORNERS, *BOX], errors="ignore").assign(**boxes)
