@@ -58,6 +58,11 @@ def test_confidence_of_another_scale_is_told(read):
     assert rows["confidence"].isna().tolist() == [True, False]
 
 
+def test_confidence_is_read_to_the_last_digit(read):
+    assert read("1,3,5,6,7,8,0.9014274576114835\n").detections["confidence"].tolist() == [0.9014274576114835]
+    assert read("1,3,5,6,7,8,0.13436424411240122\n").detections["confidence"].tolist() == [0.13436424411240122]
+
+
 def test_words_may_be_apart_by_spaces(read):
     assert read("1 3 5 6 7 8\n2 3 5 6 7 8\n").detections["frame"].tolist() == [0, 1]
 

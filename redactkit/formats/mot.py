@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
 from redactkit.formats.build import Found, RowPlaces, by_frame
+from redactkit.formats.plain import EXACT
 from redactkit.formats.rows import Reading, Remark
 from redactkit.formats.source import Source
 
@@ -58,7 +59,9 @@ def read_mot(source: Source) -> Reading:
 def _parse(text: bytes) -> NDArray[np.float64]:
     separator = "," if b"," in text[:10_000] else r"\s+"
     try:
-        table = pd.read_csv(io.BytesIO(text), header=None, sep=separator, dtype=np.float64, encoding="utf-8")
+        table: pd.DataFrame = pd.read_csv(
+            io.BytesIO(text), header=None, sep=separator, dtype=np.float64, encoding="utf-8", **EXACT
+        )
     except pd.errors.EmptyDataError:
         return np.zeros((0, 7))
     except (ValueError, OverflowError) as err:

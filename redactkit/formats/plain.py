@@ -21,7 +21,10 @@ from redactkit.formats.rows import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.tables import BOX, DECISIONS, DETECTIONS, SOURCES, as_detections
 
-__all__ = ["METADATA", "ParquetHeader", "import_pyarrow", "read_csv", "read_parquet"]
+__all__ = ["EXACT", "METADATA", "ParquetHeader", "import_pyarrow", "read_csv", "read_parquet"]
+
+EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+"""Options of pandas' CSV reader: that of pandas 2 gets the last digit of some numbers wrong otherwise."""
 
 METADATA = b"redactkit"
 _NANO = 10**9
@@ -117,6 +120,7 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
     separator = max((b",", b";", b"\t"), key=first.count).decode()
     empty = {name: ["", "nan", "NaN", "null"] for name in (*_NUMBERS, "face_id")}
     options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
+    options |= EXACT
     options["dtype"] = dict.fromkeys(("label", "reason"), object)  # or a label 007 would be read as 7
     try:
         with warnings.catch_warnings():
