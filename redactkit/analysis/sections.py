@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from redactkit.analysis.appearance import LENGTH
 from redactkit.analysis.checkpoint import Part
+from redactkit.analysis.found import Found
 from redactkit.analysis.readers import more_readers
 from redactkit.analysis.sampling import segment_edges
-from redactkit.analysis.scanning import Found, search_frames
+from redactkit.analysis.scanning import search_frames
 from redactkit.analysis.search import Search
 from redactkit.errors import VideoError
 from redactkit.progress import Update
