@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from redactkit.annotations import Annotations
-from redactkit.comparison import compare
 from redactkit.formats import WRITABLE, read_annotations
 from redactkit.inspection import inspect
+from redactkit.inspection.comparison import compare
 from redactkit.media import VideoInfo
 from redactkit.tables import as_detections
 

@@ -22,7 +22,7 @@ import redactkit as rk
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.detectors import load_detector, run_detector
-from redactkit.resources import sample_path
+from redactkit.runtime.resources import sample_path
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
 

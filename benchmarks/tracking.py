@@ -23,7 +23,7 @@ import trackers
 from benchmarks.scenes import LEVELS, Scene, make_scene
 from redactkit.boxes import iou, to_corners
 from redactkit.tables import BOX, as_detections
-from redactkit.tracking import link, split_weak
+from redactkit.tracking import filter_weak, link
 
 Linker = Callable[[Scene], pd.DataFrame]
 
@@ -39,7 +39,7 @@ def link_only(scene: Scene) -> pd.DataFrame:
 def link_and_split(scene: Scene) -> pd.DataFrame:
     """Link, then set weak tracks aside, as the analysis does."""
     linked = link_only(scene)
-    return linked[linked["face_id"].isin(split_weak(linked)[0]["face_id"])]
+    return linked[linked["face_id"].isin(filter_weak(linked)[0]["face_id"])]
 
 
 def true_ids(scene: Scene) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def _as_supervision(rows: pd.DataFrame) -> supervision.Detections:
 LINKERS: dict[str, Linker] = {
     "true IDs": true_ids,
     "link": link_only,
-    "link + split_weak": link_and_split,
+    "link + filter_weak": link_and_split,
     "C-BIoU": partial(online, tracker=trackers.CBIoUTracker),
     "C-BIoU, suited": partial(online, tracker=trackers.CBIoUTracker, seconds=2.0, high_conf_det_threshold=0.3, **EAGER),
     "ByteTrack": partial(online, tracker=trackers.ByteTrackTracker),

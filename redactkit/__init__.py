@@ -24,13 +24,13 @@ _HOMES = {
     "RedactkitError": "redactkit.errors",
     "VideoInfo": "redactkit.media",
     "probe": "redactkit.video",
-    "compare": "redactkit.comparison",
+    "compare": "redactkit.inspection.comparison",
     "inspect": "redactkit.inspection",
     "read_annotations": "redactkit.formats",
     "write_annotations": "redactkit.formats",
-    "sample_path": "redactkit.resources",
+    "sample_path": "redactkit.runtime.resources",
 }
-_MODULES = ["editing", "effects", "formats", "plots", "tables", "tracking", "video", "widgets"]
+_MODULES = ["effects", "formats", "plots", "tables", "tracking", "video", "widgets"]
 
 __all__ = [*_HOMES, *_MODULES]
 

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError, TableError
-from redactkit.files import fit_name
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import fit_name
 from redactkit.tables import (
     BOX,
     DETECTIONS,

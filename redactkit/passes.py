@@ -11,13 +11,13 @@ from typing import Any
 from redactkit.analysis import analyze, find_annotations
 from redactkit.detectors import Detector
 from redactkit.errors import OptionError
-from redactkit.files import check_video_output, make_private
 from redactkit.formats import Preset, read_preset
-from redactkit.memory import give_back
-from redactkit.progress import ProgressLike, shown
 from redactkit.redaction import RedactionReport, check_report, default_output, prepare, redact, write_redacted
 from redactkit.redaction.plan import IdsLike
-from redactkit.resources import sample_path
+from redactkit.runtime.files import check_video_output, make_private
+from redactkit.runtime.memory import trim_heap
+from redactkit.runtime.progress import ProgressLike, shown
+from redactkit.runtime.resources import sample_path
 
 __all__ = ["combined", "demo", "run_preset", "start_lab"]
 
@@ -48,7 +48,7 @@ def combined(
     overwrite : bool
         Replace an output that is there.
     progress : bool or callable
-        See `redactkit.progress.track`.
+        See `redactkit.runtime.progress.track`.
     **blurring
         Further options of `redactkit.redact`, such as ``blur`` and ``margin``.
 
@@ -65,7 +65,7 @@ def combined(
     progress = shown(progress)
     how = {"detector": detector, "model": model, "sensitivity": sensitivity}
     annotations = analyze(video, detection_size=detection_size, progress=progress, **how)  # type: ignore[arg-type]
-    give_back()  # what the detector took
+    trim_heap()  # what the detector took
     options = {"smart_copy": True, "allow_nothing": annotations.detections.empty, **blurring}
     prepared = prepare(video, annotations, info=annotations.video, **options)
     return write_redacted(prepared, target, overwrite=overwrite, progress=progress)

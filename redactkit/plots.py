@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import clip, to_corners
 from redactkit.errors import OptionError
-from redactkit.files import writing
-from redactkit.marks import MARK
+from redactkit.runtime.files import writing
+from redactkit.runtime.marks import MARK
 from redactkit.tables import BOX, SOURCES, as_decisions, check_detections
 
 __all__ = [

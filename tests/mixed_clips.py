@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.formats import read_annotations
-from redactkit.resources import sample_path, sample_truth_path
+from redactkit.runtime.resources import sample_path, sample_truth_path
 from redactkit.tables import BOX
 from redactkit.video import VideoReader
 

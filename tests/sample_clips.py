@@ -9,7 +9,7 @@ import av
 
 from redactkit.annotations import Annotations
 from redactkit.formats import read_annotations
-from redactkit.resources import sample_path, sample_truth_path
+from redactkit.runtime.resources import sample_path, sample_truth_path
 from redactkit.tables import BOX
 from redactkit.video import VideoReader, probe
 

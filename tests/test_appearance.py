@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from redactkit.analysis.appearance import LENGTH, describe, to_lab
+from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, describe, to_lab
 
 
 def picture(color):
@@ -9,7 +9,7 @@ def picture(color):
 
 
 def test_describe_nothing_is_empty():
-    assert describe(picture(0), np.zeros((0, 4))).shape == (0, LENGTH)
+    assert describe(picture(0), np.zeros((0, 4))).shape == (0, DESCRIPTOR_LENGTH)
 
 
 def alike(first, second):

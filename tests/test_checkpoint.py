@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from redactkit.analysis import analyze, detection, readers, sampling, scanning
-from redactkit.analysis.appearance import LENGTH
-from redactkit.analysis.checkpoint import Checkpoint, Part, checkpoint_folder
-from redactkit.analysis.cuts import CutFinder
+from redactkit.analysis.appearance import DESCRIPTOR_LENGTH
+from redactkit.analysis.checkpoint import Checkpoint, ChunkResult, checkpoint_folder
 from redactkit.analysis.detection import detect
 from redactkit.analysis.sampling import segment_edges
 from redactkit.analysis.search import plan_search
+from redactkit.analysis.shot_boundaries import ShotBoundaryFinder
 from redactkit.errors import DetectorError, OptionError, PassCancelled, VideoError
 from redactkit.media import VideoInfo
 from redactkit.video import VideoReader, probe
-from redactkit.video.parts import LEAD, SEGMENT, split_frames
+from redactkit.video.chunks import LEAD_FRAMES, SECTION_FRAMES, split_frames
 from tests.clips import Clip, make
 
 PART = 24
@@ -42,7 +42,7 @@ class Brightest:
 class Threaded(Brightest):
     """The same for several threads, which waits until as many as are expected have been in it at once."""
 
-    bears_threads = True
+    is_thread_safe = True
 
     def __init__(self, expected=1, last=10**9):
         super().__init__()
@@ -73,12 +73,14 @@ def clip(tmp_path_factory):
 @pytest.fixture
 def short_parts(monkeypatch):
     monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
-    monkeypatch.setattr(sampling, "SEGMENT", PART)
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
 
 
 def empty_part():
     nothing = np.zeros(0, np.int64)
-    return Part(0, 1, 1, nothing, np.zeros((0, 5)), np.zeros(0, bool), np.zeros((0, LENGTH), np.uint8), nothing)
+    return ChunkResult(
+        0, 1, 1, nothing, np.zeros((0, 5)), np.zeros(0, bool), np.zeros((0, DESCRIPTOR_LENGTH), np.uint8), nothing
+    )
 
 
 def header(frames, keyframes):
@@ -118,7 +120,7 @@ def test_split_parts_follow_each_other_and_start_after_a_keyframe(every):
     assert parts[0][0] == 0
     assert parts[-1][1] == 10_000
     assert all(before[1] == after[0] for before, after in pairwise(parts))
-    assert all(start - LEAD in info.keyframes for start, _ in parts[1:])
+    assert all(start - LEAD_FRAMES in info.keyframes for start, _ in parts[1:])
     assert all(stop - start >= 500 for start, stop in parts)
 
 
@@ -126,7 +128,7 @@ def test_split_parts_follow_each_other_and_start_after_a_keyframe(every):
 def test_split_long_parts_start_where_sampling_does(every):
     info = header(10_000, range(0, 10_000, every))
     edges = segment_edges(info)
-    assert all(later - sooner >= SEGMENT for sooner, later in pairwise(edges[:-1]))
+    assert all(later - sooner >= SECTION_FRAMES for sooner, later in pairwise(edges[:-1]))
     assert {start for start, _ in split_frames(info)} <= {*edges.tolist()}
 
 
@@ -143,14 +145,14 @@ def test_cuts_of_a_part_are_the_cuts_of_the_whole():
     rng = np.random.default_rng(3)
     shots = rng.integers(0, 255, (6, 36, 64, 3), np.uint8)
     frames = [shots[number] for number in rng.integers(0, 6, 160).repeat(rng.integers(1, 5, 160))[:160]]
-    whole = CutFinder()
+    whole = ShotBoundaryFinder()
     for frame in frames:
         whole.add(frame)
-    for start in range(LEAD, 120, 5):
-        part, stop = CutFinder(), start + 30
-        for frame in frames[start - LEAD : stop + LEAD]:
+    for start in range(LEAD_FRAMES, 120, 5):
+        part, stop = ShotBoundaryFinder(), start + 30
+        for frame in frames[start - LEAD_FRAMES : stop + LEAD_FRAMES]:
             part.add(frame)
-        found = part.cuts() + start - LEAD
+        found = part.cuts() + start - LEAD_FRAMES
         assert found[(found >= start) & (found < stop)].tolist() == [
             cut for cut in whole.cuts().tolist() if start <= cut < stop
         ]
@@ -164,14 +166,14 @@ def test_checkpoint_of_no_folder_keeps_nothing(tmp_path):
 
 def test_checkpoint_gives_back_what_was_kept(tmp_path):
     rng = np.random.default_rng(0)
-    part = Part(
+    part = ChunkResult(
         3,
         9,
         6,
         np.array([3, 3, 8]),
         rng.random((3, 5)),
         np.array([1, 1, 0], bool),
-        rng.integers(0, 255, (3, LENGTH), np.uint8),
+        rng.integers(0, 255, (3, DESCRIPTOR_LENGTH), np.uint8),
         np.array([5]),
         ("packet at pts 3: ärger",),
         mixed=np.array([4]),
@@ -206,7 +208,7 @@ def test_checkpoint_belongs_to_one_video_and_one_search(tmp_path, clip):
 
 @pytest.mark.parametrize("segment", [PART, 240])
 def test_detect_by_parts_gives_the_table_of_one_go(clip, tmp_path, monkeypatch, segment):
-    monkeypatch.setattr(sampling, "SEGMENT", segment)
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", segment)
     with VideoReader(clip) as reader:
         whole = detect(reader, detector=Brightest(), progress=False)
         monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
@@ -248,7 +250,7 @@ def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path,
 @pytest.mark.parametrize("workers", [2, 3])
 def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch, workers):
     with VideoReader(clip) as reader:
-        monkeypatch.setattr(sampling, "SEGMENT", PART)
+        monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
         monkeypatch.setattr(readers, "count_cores", lambda: 1)
         whole = detect(reader, detector=Threaded(), progress=False)
         monkeypatch.setattr(readers, "count_cores", lambda: workers)
@@ -263,14 +265,16 @@ def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch,
 @pytest.mark.parametrize("part", [40, 50])
 def test_blocks_of_a_part_are_those_of_the_whole(clip, monkeypatch, part):
     """Which frames are searched lightly depends on those beside them in a block."""
-    monkeypatch.setattr(sampling, "SEGMENT", part)
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", part)
     with VideoReader(clip) as reader:
         search = replace(plan_search(reader.info, detector=Brightest()), every=0.12)
         edges = segment_edges(reader.info)
 
         def blocks(start, stop):
-            frames = reader.frames(max(start - LEAD, 0), stop + LEAD)
-            shots = scanning._shots(frames, reader.info, search, scanning.Found(), span=(start, stop), edges=edges)
+            frames = reader.frames(max(start - LEAD_FRAMES, 0), stop + LEAD_FRAMES)
+            shots = scanning._scanned_frames(
+                frames, reader.info, search, scanning.Found(), span=(start, stop), edges=edges
+            )
             return [[shot.frame.index for shot in block] for block in scanning._blocks(shots, reader.info)]
 
         whole = blocks(0, reader.info.frame_count)
@@ -280,7 +284,7 @@ def test_blocks_of_a_part_are_those_of_the_whole(clip, monkeypatch, part):
 
 
 def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypatch):
-    monkeypatch.setattr(sampling, "SEGMENT", PART)
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
     with VideoReader(clip) as reader:
         monkeypatch.setattr(readers, "count_cores", lambda: 1)
         whole = detect(reader, detector=Threaded(), progress=False)
@@ -298,7 +302,7 @@ def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypa
 
 
 def test_detect_in_sections_at_once_can_be_cancelled_and_fails_with_the_detector(clip, monkeypatch):
-    monkeypatch.setattr(sampling, "SEGMENT", PART)
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
     monkeypatch.setattr(readers, "count_cores", lambda: 2)
     with VideoReader(clip) as reader:
         with pytest.raises(PassCancelled):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redactkit.clock import check_ranges, parse_range, parse_ranges
 from redactkit.errors import OptionError
+from redactkit.runtime.timecode import check_ranges, parse_range, parse_ranges
 
 TIMES = st.floats(0, 100)
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redactkit.annotations import Annotations
-from redactkit.comparison import compare
 from redactkit.errors import AnnotationError, MismatchError, OptionError
+from redactkit.inspection.comparison import compare
 from redactkit.media import VideoInfo
 from redactkit.tables import as_detections, empty_detections
 

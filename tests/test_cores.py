@@ -7,8 +7,8 @@ import os
 import cv2
 import pytest
 
-from redactkit import cores
-from redactkit.cores import count_cores, opencv_in_one_thread
+from redactkit.runtime import cores
+from redactkit.runtime.cores import count_cores, opencv_in_one_thread
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from redactkit.analysis import analyze
 from redactkit.errors import VideoError
 from redactkit.formats import read_annotations, write_annotations
 from redactkit.redaction import redact
-from redactkit.reproduction import compare_frames
+from redactkit.verification.reproduction import compare_frames
 from redactkit.video import VideoReader, probe
 from tests.clips import Clip, make
 from tests.crashing import Brightest, assert_whole, run_on_a_full_disk, run_passes
@@ -140,9 +140,9 @@ def test_a_decoder_that_fails_in_the_middle_leaves_no_output(clip, uninterrupted
 
 
 def test_an_encoder_that_fails_in_the_middle_leaves_no_output(clip, uninterrupted, tmp_path, monkeypatch):
-    from redactkit.video.pieces import Piece
+    from redactkit.video.segments import Segment
 
-    whole, fed = Piece.encode, []
+    whole, fed = Segment.encode, []
 
     def failing(self, picture, pts, **times):
         fed.append(pts)
@@ -150,7 +150,7 @@ def test_an_encoder_that_fails_in_the_middle_leaves_no_output(clip, uninterrupte
             raise OSError(28, "No space left on device")
         return whole(self, picture, pts, **times)
 
-    monkeypatch.setattr(Piece, "encode", failing)
+    monkeypatch.setattr(Segment, "encode", failing)
     options = {"output": tmp_path / "out.mp4", "smart_copy": False, "progress": False}
     with pytest.raises(VideoError, match="No space left"):
         redact(clip, uninterrupted / "clip_annotations.json", **options)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from redactkit.analysis.cuts import CutFinder
+from redactkit.analysis.shot_boundaries import ShotBoundaryFinder
 from redactkit.errors import OptionError
 
 
 def find(frames):
-    finder = CutFinder()
+    finder = ShotBoundaryFinder()
     for frame in frames:
         finder.add(frame)
     return finder.cuts().tolist()
@@ -24,7 +24,7 @@ def pan(image, steps, speed):
 
 
 def test_cuts_of_no_frames_are_none():
-    cuts = CutFinder().cuts()
+    cuts = ShotBoundaryFinder().cuts()
     assert cuts.dtype == np.int64
     assert cuts.tolist() == []
 
@@ -64,7 +64,7 @@ def test_cuts_need_no_texture():
 
 def test_cuts_refuse_what_is_no_frame():
     with pytest.raises(OptionError, match=r"uint8 of shape \(H, W, 3\)"):
-        CutFinder().add(np.zeros((4, 4), np.uint8))
+        ShotBoundaryFinder().add(np.zeros((4, 4), np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from redactkit.analysis.detection import detect
-from redactkit.analysis.looks import Look
+from redactkit.analysis.letterbox import Letterbox
 from redactkit.analysis.search import resolve_detector
 from redactkit.errors import DetectorError, PassCancelled
 from redactkit.tables import BOX, DETECTIONS, check_detections
@@ -154,7 +154,7 @@ def test_detection_size_finds_faces_of_24_pixels(width, height):
     import cv2
     from skimage.data import astronaut, coffee
 
-    from redactkit.analysis.looks import choose_detection_size
+    from redactkit.analysis.letterbox import choose_detection_size
     from redactkit.boxes import iou
 
     frame = cv2.resize(coffee(), (width, height), interpolation=cv2.INTER_AREA)
@@ -164,7 +164,7 @@ def test_detection_size_finds_faces_of_24_pixels(width, height):
         for y in range(30, height - 100, 173):
             frame[y : y + face.shape[0], x : x + face.shape[1]] = face
             boxes.append([x + (181.6 - 100) * 24 / 88, y + 58.6 * 24 / 88, 24, 118.7 * 24 / 88])
-    look = Look(*choose_detection_size(width, height))
+    look = Letterbox(*choose_detection_size(width, height))
     (found,) = resolve_detector("centerface")([look.picture(frame)])
     best = iou(boxes, look.faces(found, width=width, height=height)[:, :4]).max(axis=1)
     assert (best > 0.4).mean() > 0.95

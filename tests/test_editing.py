@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redactkit import boxes, editing
+from redactkit import boxes
 from redactkit.errors import TableError
+from redactkit.review import editing
 from redactkit.tables import (
     BOX,
     as_decisions,

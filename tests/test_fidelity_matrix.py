@@ -28,7 +28,7 @@ C = Clip()
 QUIET = {"x265-params": "log-level=none"}
 INTERLACED = (1 << 18) | (1 << 29)
 FULL = (2, 1, 1, 1)
-TURNS = (0, 90, 180, 270)
+ROTATIONS = (0, 90, 180, 270)
 
 CASES: dict[str, tuple[str, Clip]] = {
     **{f"cfr {rate}": ("mp4", C.but(rate=Fraction(rate), audio=["aac"])) for rate in ("24000/1001", "30000/1001")},
@@ -41,8 +41,8 @@ CASES: dict[str, tuple[str, Clip]] = {
     "broadcast clock": ("mkv", C.but(time_base=MS, pts=[at + 7_200_000 for at in VFR])),
     "b-frames": ("mp4", C.but(frames=40, options={"bf": "3", "g": "12"})),
     "open groups": ("mp4", C.but(frames=40, options={"x264-params": "open-gop=1:keyint=12:bframes=3"})),
-    **{f"rotation {turn}": ("mov", C.but(frames=2, rotation=turn)) for turn in TURNS[1:]},
-    **{f"rotation {turn} mirrored": ("mp4", C.but(frames=2, rotation=turn, mirrored=True)) for turn in TURNS},
+    **{f"rotation {turn}": ("mov", C.but(frames=2, rotation=turn)) for turn in ROTATIONS[1:]},
+    **{f"rotation {turn} mirrored": ("mp4", C.but(frames=2, rotation=turn, mirrored=True)) for turn in ROTATIONS},
     "pixels 4:3": ("mp4", C.but(aspect=Fraction(4, 3))),
     "pixels 4:3 turned": ("mp4", C.but(aspect=Fraction(4, 3), rotation=90)),
     **{
@@ -112,7 +112,7 @@ REAL = [
     "hevc_10bit.mp4",
     "odd_size_vp9.webm",
     "partially_fragmented.mp4",
-    *(f"rotation_{turn}.mov" for turn in TURNS),
+    *(f"rotation_{turn}.mov" for turn in ROTATIONS),
     "sample.mkv",
     "sample.mp4",
     "wrong_rate_rotated.mp4",

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from redactkit import files
 from redactkit.errors import OptionError, OutputExistsError
-from redactkit.files import (
+from redactkit.runtime import files
+from redactkit.runtime.files import (
     LONGEST_NAME,
     PART,
     check_output,
@@ -35,7 +35,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="needs the permissions, links
 
 HOLDING = """
 import sys, time
-from redactkit.files import replacing
+from redactkit.runtime.files import replacing
 with replacing(sys.argv[1]) as part:
     part.write_text("half")
     print(part, flush=True)

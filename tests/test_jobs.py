@@ -10,14 +10,14 @@ import pytest
 
 from redactkit.errors import OptionError, OutputExistsError, PassCancelled, VideoError
 from redactkit.jobs import Jobs, submit
-from redactkit.jobs.course import Course
 from redactkit.jobs.executors import open_engine
+from redactkit.jobs.heartbeat import ask_to_stop, follow_progress, read_progress, record_start
 from redactkit.jobs.job import TABLE, as_table, save_table
 from redactkit.jobs.local import WorkerLostError
 from redactkit.jobs.machine import Share, plan_workers
-from redactkit.jobs.signals import ask_to_stop, follow_progress, note_start, read_progress
 from redactkit.jobs.spec import Spec
 from redactkit.jobs.submit import make_specs
+from redactkit.jobs.task_graph import TaskGraph
 from redactkit.jobs.tasks import Outcome
 from tests.waiting import wait_until
 
@@ -187,12 +187,12 @@ def test_a_fault_of_one_job_leaves_the_others_alone(start, engine):
 def test_a_part_that_fails_stops_the_parts_beside_it(start, engine, tmp_path):
     jobs = start(1)
     engine.wait_for(1)
-    note_start(jobs._jobs[0].spec.work, "start")
+    record_start(jobs._jobs[0].spec.work, "start")
     engine.futures[0].set_result(Outcome("analyze", PARTS))
     engine.wait_for(3)
     engine.futures[1].set_exception(OSError(28, "No space left on device"))
     with pytest.raises(PassCancelled):
-        wait_until(lambda: note_start(jobs._jobs[0].spec.work, "analyze-40") < 0)
+        wait_until(lambda: record_start(jobs._jobs[0].spec.work, "analyze-40") < 0)
     assert states(jobs) == ["running"]
     engine.futures[2].set_exception(PassCancelled("stopped"))
     assert jobs.wait(5)
@@ -216,7 +216,7 @@ def test_a_running_job_is_asked_to_stop(start, engine):
     jobs = start(1)
     engine.wait_for(1)
     work = jobs._jobs[0].spec.work
-    note_start(work, "start")
+    record_start(work, "start")
     jobs.cancel(0)
     with pytest.raises(PassCancelled, match="after 5 of 10 frames"):
         follow_progress(work, "start")("analyze", 5, 10)
@@ -319,18 +319,18 @@ def test_ten_thousand_queued_videos_take_little_memory(engine, tmp_path):
 def test_table_tells_rate_and_time_left(tmp_path):
     import time
 
+    from redactkit.jobs.heartbeat import ProgressStep
     from redactkit.jobs.job import Job
-    from redactkit.jobs.signals import Step
 
     job = Job(0, specs(tmp_path, 1)[0])
     job.begin()
     job.began = time.time() - 10
-    assert job.hear("start", Step("analyze", 50, 100, "w"))
-    assert not job.hear("start", Step("analyze", 50, 100, "w"))
+    assert job.hear("start", ProgressStep("analyze", 50, 100, "w"))
+    assert not job.hear("start", ProgressStep("analyze", 50, 100, "w"))
     row = as_table([job]).loc[0]
     assert row["progress"] == 0.25
     np.testing.assert_allclose([row["rate"], row["left"]], [5, 30], rtol=0.1)
-    job.hear("start", Step("redact", 50, 100, "w"))
+    job.hear("start", ProgressStep("redact", 50, 100, "w"))
     assert as_table([job]).loc[0, "progress"] == 0.75
     assert isinstance(row["started"], pd.Timestamp)
 
@@ -368,12 +368,12 @@ def test_asking_a_job_without_a_folder_to_stop_does_nothing(tmp_path):
 
 
 def test_starts_are_counted(tmp_path):
-    assert [note_start(tmp_path / "jobs" / "clip", "start") for _ in range(3)] == [1, 2, 3]
+    assert [record_start(tmp_path / "jobs" / "clip", "start") for _ in range(3)] == [1, 2, 3]
     assert (tmp_path / "jobs").stat().st_mode & 0o777 == 0o700
 
 
 def test_course_of_a_short_video_is_one_task(tmp_path):
-    course = Course(specs(tmp_path, 1)[0])
+    course = TaskGraph(specs(tmp_path, 1)[0])
     assert course.after(course.first(), Outcome()) is None
 
 

@@ -14,7 +14,7 @@ from redactkit.jobs import submit
 from redactkit.jobs.inputs import find_videos, source_of
 from redactkit.jobs.spec import JOBS_FOLDER, Spec
 from redactkit.redaction import redact
-from redactkit.reproduction import compare_frames
+from redactkit.verification.reproduction import compare_frames
 from redactkit.video import compare_files, probe
 from tests.clips import Clip, make
 from tests.sample_clips import cut_sample

@@ -11,7 +11,7 @@ from redactkit.errors import OptionError
 from redactkit.jobs import submit
 from redactkit.jobs.executors import open_engine
 from redactkit.redaction import redact
-from redactkit.reproduction import compare_frames
+from redactkit.verification.reproduction import compare_frames
 from tests.dask_cluster import connect, open_cluster
 from tests.sample_clips import cut_sample
 from tests.waiting import stop_at_work, wait_until

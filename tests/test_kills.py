@@ -18,8 +18,8 @@ import pytest
 
 from redactkit.formats import read_annotations, read_ids, write_annotations
 from redactkit.formats.ids import id_list_name
-from redactkit.reproduction import compare_frames
 from redactkit.review import Review
+from redactkit.verification.reproduction import compare_frames
 from tests.clips import Clip, make
 from tests.crashing import Faces, assert_whole, review_on
 from tests.sample_clips import cut_sample

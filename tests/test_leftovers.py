@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from redactkit.cli import main
 from redactkit.errors import OptionError
-from redactkit.files import replacing
 from redactkit.formats import WRITABLE, write_annotations, write_ids
-from redactkit.leftovers import left_behind, purge
-from redactkit.marks import is_marked_jpeg, mark_jpeg
 from redactkit.plots import thumbnail_sheet
 from redactkit.review import Review
+from redactkit.runtime.files import replacing
+from redactkit.runtime.marks import is_marked_jpeg, mark_jpeg
+from redactkit.runtime.purge import files_left, purge
 from redactkit.video import as_jpeg
 from tests.annotation_files import make_annotations
 
@@ -68,7 +68,7 @@ def names(folder):
 
 def test_purge_of_an_empty_folder_removes_nothing(tmp_path):
     assert purge(tmp_path) == []
-    assert left_behind(tmp_path) == []
+    assert files_left(tmp_path) == []
 
 
 def test_purge_leaves_what_others_wrote_whatever_its_name_is(tmp_path, theirs):
@@ -145,12 +145,12 @@ def test_purge_removes_unfinished_work_but_not_what_is_being_written(tmp_path):
     for name in (".redactkit-jobs/foo.mp4.combined", ".foo.redactkit-checkpoint/0123"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "inside.npz").touch()
-    code = "import sys, pathlib, redactkit.files as files; files._make_part(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, redactkit.runtime.files as files; files._make_part(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     with replacing(tmp_path / "foo.mp4") as part:
         assert len(purge(tmp_path)) == 3
         assert names(tmp_path) == {part.name}
-        assert left_behind(tmp_path) == [(part, "unfinished file that is still written, or of another machine")]
+        assert files_left(tmp_path) == [(part, "unfinished file that is still written, or of another machine")]
     assert names(tmp_path) == {"foo.mp4"}
 
 

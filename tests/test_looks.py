@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redactkit.analysis.looks import Look, choose_detection_size, merge, plan_looks
+from redactkit.analysis.letterbox import Letterbox, choose_detection_size, merge, plan_letterboxes
 from redactkit.errors import OptionError
 
 sides = st.integers(16, 4096)
@@ -32,20 +32,20 @@ def test_merge_of_nothing_is_empty():
 @pytest.mark.parametrize("canvas", [None, (320, 256)])
 def test_look_finds_its_way_back_to_the_frame(turn, canvas):
     image, box = mark(400, 240)
-    look = Look(200, 120, canvas=canvas, turn=turn)
+    look = Letterbox(200, 120, canvas=canvas, turn=turn)
     picture = look.picture(image)
     assert picture.flags.c_contiguous
     np.testing.assert_allclose(look.faces(white_box(picture), width=400, height=240), [[*box, 0.5]], atol=2)
 
 
 def test_look_is_made_from_any_scaled_copy():
-    look = Look(64, 48)
+    look = Letterbox(64, 48)
     image, _ = mark(640, 480)
     np.testing.assert_allclose(look.picture(image), look.picture(image[::2, ::2]), atol=40)
 
 
 def test_look_leaves_small_boxes_and_boxes_outside_to_others():
-    look = Look(100, 100, canvas=(160, 160), smallest=16)
+    look = Letterbox(100, 100, canvas=(160, 160), smallest=16)
     found = np.array([[60, 60, 20, 20, 0.9], [60, 60, 20, 12, 0.9], [2, 2, 24, 24, 0.9]], np.float64)
     assert look.faces(found, width=200, height=200).tolist() == [[60.0, 60.0, 40.0, 40.0, 0.9]]
 
@@ -72,7 +72,7 @@ def test_detection_size_refuses_faces_of_no_size():
 
 @given(sides, sides, st.none() | st.integers(32, 2000))
 def test_plan_looks_pictures_fit_the_network(width, height, size):
-    looks = plan_looks(width, height, size=size, turns=(180,))
+    looks = plan_letterboxes(width, height, size=size, turns=(180,))
     assert [look.turn for look in looks] == [0, 0, 180, 180]
     fine, coarse = looks[:2]
     assert fine.width % 32 == fine.height % 32 == 0
@@ -83,6 +83,6 @@ def test_plan_looks_pictures_fit_the_network(width, height, size):
 
 
 def test_plan_looks_takes_the_size_asked_for():
-    assert plan_looks(1920, 1080, size=640)[0] == Look(640, 352)
+    assert plan_letterboxes(1920, 1080, size=640)[0] == Letterbox(640, 352)
     with pytest.raises(OptionError, match="detection_size must be at least 32"):
-        plan_looks(1920, 1080, size=0)
+        plan_letterboxes(1920, 1080, size=0)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 
 SCRIPT = """
 import threading
-from redactkit.memory import few_arenas, give_back
+from redactkit.runtime.memory import limit_arenas, trim_heap
 
 def megabytes():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
@@ -20,7 +20,7 @@ def megabytes():
 def use(small):
     small += [b"x" * 50_000 for _ in range(100)]
 
-assert few_arenas()
+assert limit_arenas()
 kept = [[] for _ in range(8)]
 for small in kept:
     thread = threading.Thread(target=use, args=[small])
@@ -29,7 +29,7 @@ for small in kept:
 for small in kept:
     del small[:-1]  # the last keeps all that lies before it
 before = megabytes()
-give_back()
+trim_heap()
 print(before, megabytes())
 """
 
@@ -43,13 +43,13 @@ def test_give_back_returns_what_lies_between_pieces_in_use():
 LARGE = """
 import sys
 from contextlib import nullcontext
-from redactkit.memory import large_blocks_apart
+from redactkit.runtime.memory import mmap_large_blocks
 
 def megabytes():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
 
 del bytearray(30 << 20)[:]  # from now on glibc keeps blocks of this size among the small ones
-with large_blocks_apart() if sys.argv[1] == "apart" else nullcontext():
+with mmap_large_blocks() if sys.argv[1] == "apart" else nullcontext():
     large, small = [], []
     for _ in range(20):
         large.append(bytearray(b"x") * (4 << 20))

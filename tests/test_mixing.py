@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from redactkit.analysis import analyze
-from redactkit.analysis.mixing import MixFinder, brief_stretches, mixed_stretches
+from redactkit.analysis.mixed_frames import MixFinder, brief_stretches, mixed_stretches
 from redactkit.annotations import Annotations
 from redactkit.boxes import clip, union_cover
 from redactkit.tables import BOX

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from redactkit.analysis import analyze, parts, search
+from redactkit.analysis import analyze, search
+from redactkit.analysis import chunked as parts
 from redactkit.analysis.detection import detect
 from redactkit.annotations import Annotations
 from redactkit.cli import main
@@ -17,9 +18,9 @@ from redactkit.errors import DetectorError, OptionError
 from redactkit.jobs import submit
 from redactkit.jobs.submit import make_specs
 from redactkit.passes import combined, run_preset
-from redactkit.reproduction import reproduce
 from redactkit.review import Review
 from redactkit.verification import verify
+from redactkit.verification.reproduction import reproduce
 from redactkit.video import VideoReader, probe
 from redactkit.widgets import AnalyzePanel, RedactPanel
 from tests.clips import Clip, make

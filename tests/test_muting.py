@@ -11,10 +11,10 @@ import pytest
 from redactkit.cli import main
 from redactkit.errors import OptionError
 from redactkit.redaction import prepare, read_report, redact
-from redactkit.redaction.parts import join_parts, prepare_parts, write_part
+from redactkit.redaction.chunked import join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.report import sound_settings
-from redactkit.reproduction import reproduce
 from redactkit.verification import verify
+from redactkit.verification.reproduction import reproduce
 from redactkit.video import VideoReader, VideoWriter, compare_files, probe
 from redactkit.video.muting import Muting, first_sound
 from tests.clips import Clip, make
@@ -203,10 +203,10 @@ def test_sound_settings_are_those_of_the_report_that_is_about_the_file(tmp_path)
 def test_parts_are_joined_with_the_sound_muted(tmp_path):
     source = make(tmp_path / "a.mp4", Clip(frames=90, audio=["aac"], options={"g": "10", "sc_threshold": "0"}))
     truth = faces_of(probe(source))
-    prepare_parts(prepare(source, truth, mute=[(1, 2)]), tmp_path / "work")
+    prepare_chunks(prepare(source, truth, mute=[(1, 2)]), tmp_path / "work")
     for span in SPANS:
-        write_part(source, tmp_path / "work", span)
-    report = join_parts(source, truth, tmp_path / "work", spans=SPANS, output=tmp_path / "b.mp4")
+        write_chunk(source, tmp_path / "work", span)
+    report = join_chunks(source, truth, tmp_path / "work", spans=SPANS, output=tmp_path / "b.mp4")
     assert report.ok
     assert_muted(source, tmp_path / "b.mp4", [(1, 2)])
 

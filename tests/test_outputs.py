@@ -15,15 +15,15 @@ from redactkit.analysis import analyze, checkpoint_folder, default_folder, find_
 from redactkit.annotations import thumbnail_name
 from redactkit.cli import main
 from redactkit.errors import AnnotationError, OptionError, OutputExistsError
-from redactkit.files import LONGEST_NAME, report_path
 from redactkit.formats import read_annotations, read_ids, write_ids
 from redactkit.jobs import submit
 from redactkit.jobs.inputs import id_list_of, is_own_output
 from redactkit.jobs.spec import Spec
-from redactkit.leftovers import left_behind, purge
 from redactkit.passes import combined, run_preset
 from redactkit.redaction import default_output, redact
 from redactkit.review import Review
+from redactkit.runtime.files import LONGEST_NAME, report_path
+from redactkit.runtime.purge import files_left, purge
 from redactkit.verification import verify
 from redactkit.video import VideoReader, VideoWriter, probe
 from tests.clips import Clip, make
@@ -353,7 +353,7 @@ def test_purge_after_both_passes_leaves_the_video_and_its_report(clip, tmp_path)
     redact(source, saved, progress=False)
     assert len(purge(tmp_path)) == 3 + len(saved.tracks)
     assert names(tmp_path) == ["clip.mp4", "clip_redacted.mp4", "clip_redacted.report.json"]
-    assert [path.name for path, _ in left_behind(tmp_path)] == ["clip_redacted.mp4", "clip_redacted.report.json"]
+    assert [path.name for path, _ in files_left(tmp_path)] == ["clip_redacted.mp4", "clip_redacted.report.json"]
 
 
 def test_thumbnails_are_pictures_of_the_face(clip, tmp_path):

@@ -14,8 +14,9 @@ from redactkit.cli import main
 from redactkit.effects import effect
 from redactkit.errors import VideoError
 from redactkit.formats import write_annotations
-from redactkit.redaction import frames, prepare, read_report, redact
-from redactkit.redaction.parts import join_parts, part_files, prepare_parts, write_part
+from redactkit.redaction import prepare, read_report, redact
+from redactkit.redaction import rendering as frames
+from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.tables import as_detections
 from redactkit.video import probe
 from tests.clips import Clip, make
@@ -51,10 +52,10 @@ def skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def by_parts(clip: Path, annotations: Annotations, folder: Path):
-    prepare_parts(prepare(clip, annotations), folder / "work")
+    prepare_chunks(prepare(clip, annotations), folder / "work")
     for span in SPANS:
-        write_part(clip, folder / "work", span)
-    return join_parts(clip, annotations, folder / "work", spans=SPANS, output=folder / "out.mp4")
+        write_chunk(clip, folder / "work", span)
+    return join_chunks(clip, annotations, folder / "work", spans=SPANS, output=folder / "out.mp4")
 
 
 def counts(report) -> dict[int, tuple[int, int, int]]:
@@ -107,13 +108,13 @@ def test_the_command_line_ends_with_3_where_a_box_was_not_painted(clip, two_face
 
 
 def test_a_part_without_a_record_of_what_was_painted_is_not_joined(clip, two_faces, tmp_path):
-    prepare_parts(prepare(clip, two_faces), tmp_path / "work")
+    prepare_chunks(prepare(clip, two_faces), tmp_path / "work")
     for span in SPANS:
-        write_part(clip, tmp_path / "work", span)
-    part = next(iter(part_files(tmp_path / "work", SPANS[1]).values()))
+        write_chunk(clip, tmp_path / "work", span)
+    part = next(iter(chunk_files(tmp_path / "work", SPANS[1]).values()))
     part.with_suffix(".json").write_text(json.dumps(["a note, as an earlier version wrote it"]))
     with pytest.raises(VideoError, match="no record of what was painted"):
-        join_parts(clip, two_faces, tmp_path / "work", spans=SPANS, output=tmp_path / "out.mp4")
+        join_chunks(clip, two_faces, tmp_path / "work", spans=SPANS, output=tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
 

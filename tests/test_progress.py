@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import pytest
 from tqdm import tqdm
 
-from redactkit import progress as progress_module
 from redactkit.errors import PassCancelled
-from redactkit.progress import Bar, Drawing, TerminalBar, is_terminal, shown, track
+from redactkit.runtime import progress as progress_module
+from redactkit.runtime.progress import Bar, Drawing, TerminalBar, is_terminal, shown, track
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
@@ -216,7 +216,7 @@ def test_bars_without_a_stderr_go_nowhere(monkeypatch):
 
 
 def test_bars_do_not_bring_the_widgets_in():
-    code = "import sys, redactkit.progress; sys.exit('ipywidgets' in sys.modules)"
+    code = "import sys, redactkit.runtime.progress; sys.exit('ipywidgets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

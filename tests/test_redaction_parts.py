@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from redactkit.annotations import Annotations
-from redactkit.effects import HOLD, KINDS
+from redactkit.effects import HOLD_FRAMES, KINDS
 from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.redaction import prepare, redact
-from redactkit.redaction.frames import write_frames
-from redactkit.redaction.parts import join_parts, part_files, prepare_parts, write_part
+from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
+from redactkit.redaction.rendering import write_frames
 from redactkit.tables import as_detections
 from redactkit.video import Pictures, VideoReader, compare_files, plane_views, probe
+from redactkit.video.chunks import LEAD_FRAMES
 from redactkit.video.joining import join_videos
-from redactkit.video.parts import LEAD
 from tests.clips import Clip, make
 
 SPANS = [(0, 28), (28, 48), (48, 78), (78, 90)]
@@ -50,10 +50,10 @@ def pictures(path):
 
 def redact_by_parts(clip, folder, output, *, spans=SPANS, annotations=None, **options):
     annotations = annotations or faces_of(probe(clip))
-    prepare_parts(prepare(clip, annotations, **options), folder)
+    prepare_chunks(prepare(clip, annotations, **options), folder)
     for span in reversed(spans):
-        write_part(clip, folder, span)
-    return join_parts(clip, annotations, folder, spans=spans, output=output)
+        write_chunk(clip, folder, span)
+    return join_chunks(clip, annotations, folder, spans=spans, output=output)
 
 
 def test_parts_join_without_a_seam_in_time_and_sound(clip, tmp_path):
@@ -144,13 +144,13 @@ def test_parts_of_a_video_without_faces_are_all_copied(clip, tmp_path):
 def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [50, 84])
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
-        prepare_parts(prepare(clip, annotations, preset=preset, smart_copy=True), tmp_path / name)
+        prepare_chunks(prepare(clip, annotations, preset=preset, smart_copy=True), tmp_path / name)
         for span in SPANS:
-            write_part(clip, tmp_path / name, span)
-    for span, path in part_files(tmp_path / "b", SPANS[3]).items():
-        path.replace(part_files(tmp_path / "a", SPANS[3])[span])
+            write_chunk(clip, tmp_path / name, span)
+    for span, path in chunk_files(tmp_path / "b", SPANS[3]).items():
+        path.replace(chunk_files(tmp_path / "a", SPANS[3])[span])
     with pytest.raises(VideoError, match="another way"):
-        join_parts(clip, annotations, tmp_path / "a", spans=SPANS, output=tmp_path / "out.mp4")
+        join_chunks(clip, annotations, tmp_path / "a", spans=SPANS, output=tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -173,11 +173,11 @@ def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
 
 
 def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
-    prepare_parts(prepare(clip, faces_of(probe(clip))), tmp_path)
-    (first,) = write_part(clip, tmp_path, SPANS[1])
+    prepare_chunks(prepare(clip, faces_of(probe(clip))), tmp_path)
+    (first,) = write_chunk(clip, tmp_path, SPANS[1])
     before = first.stat().st_mtime_ns
     steps = []
-    assert write_part(clip, tmp_path, SPANS[1], progress=lambda *step: steps.append(step)) == [first]
+    assert write_chunk(clip, tmp_path, SPANS[1], progress=lambda *step: steps.append(step)) == [first]
     assert first.stat().st_mtime_ns == before
     assert steps == []
 
@@ -204,10 +204,10 @@ def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
 )
 def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, message):
     info = probe(clip)
-    prepare_parts(prepare(clip, faces_of(info)), tmp_path / "work")
+    prepare_chunks(prepare(clip, faces_of(info)), tmp_path / "work")
     for span in SPANS:
-        write_part(clip, tmp_path / "work", span)
-    parts = [path for span in spans for path in part_files(tmp_path / "work", span).values()]
+        write_chunk(clip, tmp_path / "work", span)
+    parts = [path for span in spans for path in chunk_files(tmp_path / "work", span).values()]
     with pytest.raises(VideoError, match=message):
         join_videos(parts, tmp_path / "out.mp4", info)
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
@@ -216,8 +216,8 @@ def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, messag
 def test_join_refuses_parts_encoded_in_different_ways(clip, tmp_path):
     info = probe(clip)
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
-        prepare_parts(prepare(clip, faces_of(info), preset=preset), tmp_path / name)
-    parts = [*write_part(clip, tmp_path / "a", (0, 48)), *write_part(clip, tmp_path / "b", (48, 90))]
+        prepare_chunks(prepare(clip, faces_of(info), preset=preset), tmp_path / name)
+    parts = [*write_chunk(clip, tmp_path / "a", (0, 48)), *write_chunk(clip, tmp_path / "b", (48, 90))]
     with pytest.raises(VideoError, match="another way"):
         join_videos(parts, tmp_path / "out.mp4", info)
     assert not (tmp_path / "out.mp4").exists()
@@ -230,10 +230,10 @@ def test_join_does_not_replace_a_file(clip, tmp_path):
 
 
 def test_write_part_needs_a_prepared_folder(clip, tmp_path):
-    prepare_parts(prepare(clip, faces_of(probe(clip))), tmp_path)
+    prepare_chunks(prepare(clip, faces_of(probe(clip))), tmp_path)
     (tmp_path / "settings.json").unlink()
     with pytest.raises(OptionError, match="was not prepared"):
-        write_part(clip, tmp_path, SPANS[0])
+        write_chunk(clip, tmp_path, SPANS[0])
 
 
 class Recorder:
@@ -259,7 +259,7 @@ def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
     whole = Recorder(info)
     write_frames(info, plan, whole, kind=kind, strength=1.0, progress=False)
     assert len(whole.written) == 90
-    for border in range(28, 28 + HOLD):
+    for border in range(28, 28 + HOLD_FRAMES):
         part = Recorder(info, (border, border + 12))
         write_frames(info, plan, part, kind=kind, strength=1.0, progress=False)
         expected = {pts: whole.written[pts] for pts in info.pts[border : border + 12].tolist()}
@@ -267,7 +267,7 @@ def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
 
 
 def test_parts_look_back_no_further_than_they_can_start_decoding():
-    assert HOLD - 1 <= LEAD
+    assert HOLD_FRAMES - 1 <= LEAD_FRAMES
 
 
 @pytest.mark.slow

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redactkit.analysis.closeup import SIDE, look_closer
-from redactkit.analysis.opinion import second_opinion
-from redactkit.analysis.refine import refine
-from redactkit.analysis.walks import WalkOptions
+from redactkit.analysis.crops import CROP_PIXELS, search_crops
+from redactkit.analysis.gap_search import refine
+from redactkit.analysis.propagation import PropagationOptions
+from redactkit.analysis.rescoring import rescore_doubtful
 from redactkit.boxes import iou
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, DETECTIONS, as_detections, empty_detections
@@ -169,7 +169,7 @@ def test_refine_stops_where_something_comes_before_the_face():
 def test_refine_leaves_the_boxes_of_other_faces_alone():
     table = as_detections(rows(range(10))).assign(face_id=1)
     other = as_detections(rows(range(12, 40), face=2))
-    both = refine(film(), sorted_together(table, other), detector=blind, options=WalkOptions(unseen=0.05))
+    both = refine(film(), sorted_together(table, other), detector=blind, options=PropagationOptions(unseen=0.05))
     assert both[both["face_id"] == 1]["frame"].max() <= 11
 
 
@@ -200,7 +200,7 @@ def sorted_together(*tables):
 
 
 def test_look_closer_no_boxes_gives_nothing():
-    assert look_closer(blind, Picture(0, GROUND), np.zeros((0, 4))) == []
+    assert search_crops(blind, Picture(0, GROUND), np.zeros((0, 4))) == []
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -208,7 +208,7 @@ def test_look_closer_no_boxes_gives_nothing():
 def test_look_closer_gives_boxes_of_the_frame(box, mirrored):
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     paste(image, np.full((box[3], box[2], 3), RED, np.uint8), box[0], box[1])
-    (found,) = look_closer(marker, Picture(0, image), np.array([box], float), mirrored=mirrored)
+    (found,) = search_crops(marker, Picture(0, image), np.array([box], float), mirrored=mirrored)
     shown = np.array([[max(box[0], 0), max(box[1], 0), 0, 0]])
     shown[0, 2:] = np.minimum([box[0] + box[2], box[1] + box[3]], [WIDTH, HEIGHT]) - shown[0, :2]
     assert iou(shown, found[:, :4]) > 0.85
@@ -221,19 +221,19 @@ def test_look_closer_shows_pictures_of_one_size():
         shapes.extend(image.shape for image in images)
         return blind(images)
 
-    look_closer(note, Picture(0, GROUND), np.array([[0, 0, 4, 4], [10, 10, 500, 300]], float))
-    assert shapes == [(SIDE, SIDE, 3)] * 2
+    search_crops(note, Picture(0, GROUND), np.array([[0, 0, 4, 4], [10, 10, 500, 300]], float))
+    assert shapes == [(CROP_PIXELS, CROP_PIXELS, 3)] * 2
 
 
 def test_second_opinion_of_no_tracks_is_empty():
-    assert second_opinion(film(2), empty_detections(), detector=blind).empty
+    assert rescore_doubtful(film(2), empty_detections(), detector=blind).empty
 
 
 def test_second_opinion_does_not_look_at_sure_tracks():
     def never(images):
         raise AssertionError
 
-    assert second_opinion(film(), as_detections(rows(range(9))), detector=never).to_dict() == {1: 0.8}
+    assert rescore_doubtful(film(), as_detections(rows(range(9))), detector=never).to_dict() == {1: 0.8}
 
 
 def test_second_opinion_weighs_what_the_closer_look_sees():
@@ -241,8 +241,8 @@ def test_second_opinion_weighs_what_the_closer_look_sees():
         paste(image, np.full((SIZE, SIZE, 3), RED, np.uint8), *place(frame))
 
     table = as_detections({**rows(range(30)), "confidence": 0.4})
-    borne_out = second_opinion(film(draw=red), table, detector=marker)
-    alone = second_opinion(film(), table, detector=blind)
+    borne_out = rescore_doubtful(film(draw=red), table, detector=marker)
+    alone = rescore_doubtful(film(), table, detector=blind)
     assert borne_out.to_dict() == {1: pytest.approx(0.35)}
     assert alone.to_dict() == {1: pytest.approx(0.2)}
 
@@ -256,7 +256,7 @@ def test_second_opinion_needs_few_frames_near_each_other():
             return super().frame_at(number)
 
     table = as_detections({**rows(range(200), at=lambda frame: (20, 20)), "confidence": 0.3})
-    second_opinion(Counting([GROUND] * 200), table, detector=blind)
+    rescore_doubtful(Counting([GROUND] * 200), table, detector=blind)
     assert len(asked) == 5
     assert max(asked) - min(asked) <= 40
 
@@ -277,10 +277,10 @@ def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
     moving.info = replace(moving.info, path=Path("film"))
     moving.another = lambda **how: readers.append((Twin(moving), how)) or readers[-1][0]
     moving.rest = lambda: rests.append(True)
-    found = refine(moving, table, detector=Blind(), options=WalkOptions(unseen=0.1))
+    found = refine(moving, table, detector=Blind(), options=PropagationOptions(unseen=0.1))
     assert [how for _, how in readers] == [{"threads": 1, "share": cores}] * (cores if cores > 1 else 0)
     assert len(rests) == (cores > 1), "the frames it keeps are held for nobody"
-    assert found.equals(refine(film(80), table, detector=blind, options=WalkOptions(unseen=0.1)))
+    assert found.equals(refine(film(80), table, detector=blind, options=PropagationOptions(unseen=0.1)))
 
 
 @pytest.mark.parametrize(("every", "unseen"), [(20, 0.1), (80, 0.25)])
@@ -294,7 +294,7 @@ def test_refine_decodes_little_with_several_readers(every, unseen, monkeypatch):
     readers = []
     still.another = lambda **_: readers.append(Twin(still)) or readers[-1]
     still.rest = lambda: None
-    refine(still, table, detector=Blind(), options=WalkOptions(unseen=unseen))
+    refine(still, table, detector=Blind(), options=PropagationOptions(unseen=unseen))
     if every == 20:
         groups = [{frame // 20 for frame in reader.asked if frame % 20 not in (0, 1, 18, 19)} for reader in readers]
         assert sorted([*groups[0], *groups[1]]) == list(range(8)), "none is decoded by both"
@@ -306,7 +306,7 @@ def test_refine_decodes_little_with_several_readers(every, unseen, monkeypatch):
 class Blind:
     """A detector that finds nothing, and may be called by several threads at once."""
 
-    bears_threads = True
+    is_thread_safe = True
 
     def __call__(self, images):
         return blind(images)

@@ -5,7 +5,7 @@ import pytest
 from redactkit.cli import main
 from redactkit.errors import AnnotationError, MismatchError
 from redactkit.redaction import redact
-from redactkit.reproduction import reproduce
+from redactkit.verification.reproduction import reproduce
 from tests.sample_clips import cut_sample, sample_truth
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from redactkit import resources
 from redactkit.errors import RedactkitError
+from redactkit.runtime import resources
 
 
 def test_resource_missing_everywhere_is_one_clear_error(monkeypatch, tmp_path):

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError, OutputExistsError, TableError
 from redactkit.formats import read_annotations
-from redactkit.history import State, difference, patch
-from redactkit.journal import Journal
 from redactkit.media import VideoInfo
-from redactkit.navigation import STOPS, stops
 from redactkit.review import Review
+from redactkit.review.history import State, difference, patch
+from redactkit.review.journal import Journal
+from redactkit.review.navigation import STOPS, stops
 from redactkit.tables import BOX, as_decisions, as_detections, empty_detections, sort_detections, summarize_tracks
 
 FRAMES = 30

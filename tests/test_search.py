@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from redactkit.analysis.looks import plan_looks
+from redactkit.analysis.letterbox import plan_letterboxes
+from redactkit.analysis.rotation import find_rotations
 from redactkit.analysis.search import SENSITIVITIES, plan_search, resolve_detector
-from redactkit.analysis.turns import find_turns
 from redactkit.detectors import load_detector
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
@@ -47,13 +47,13 @@ def portrait():
 
 
 def test_find_turns_of_no_faces_are_none():
-    assert find_turns(Still(np.zeros((64, 64, 3), np.uint8)), blind, plan_looks(64, 64)[0]) == ()
+    assert find_rotations(Still(np.zeros((64, 64, 3), np.uint8)), blind, plan_letterboxes(64, 64)[0]) == ()
 
 
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
 def test_find_turns_brings_a_face_upright(portrait, turned):
     still = Still(np.ascontiguousarray(np.rot90(portrait, turned // 90)))
-    found = find_turns(still, load_detector(threshold=0.1), plan_looks(*still.image.shape[1::-1])[0])
+    found = find_rotations(still, load_detector(threshold=0.1), plan_letterboxes(*still.image.shape[1::-1])[0])
     assert found in ({0: [()], 90: [(90,), ()], 180: [(180,)], 270: [(270,)]}[turned])
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redactkit.streams import buffered, side_by_side
+from redactkit.runtime.streams import buffered, side_by_side
 
 
 def running():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from redactkit.errors import OptionError, TableError
 from redactkit.tables import BOX, as_detections, check_detections, empty_detections
-from redactkit.tracking import extend, fill_gaps, hold_behind, link, long_gaps, renumber, smooth, split_weak
+from redactkit.tracking import extend, fill_gaps, filter_weak, hold_occluded, link, long_gaps, renumber, smooth
 
 TIMES = np.arange(200) / 25
 
@@ -139,7 +139,7 @@ def test_link_lives_with_looks_that_are_not_known(unknown):
 
 
 def occluded(*, behind: bool = True):
-    """A face that slows down behind a large one and comes out further on than its pace foretold, with their looks."""
+    """A face that slows down behind a large one and comes out further on than its pace predicted, with their looks."""
     front = path(1, range(120), x=300 if behind else 900, size=160)
     into = path(2, range(30), x=459, vx=-1.0, size=80)
     out = path(2, range(55, 90), x=565, vx=-6.0, size=80)
@@ -207,19 +207,19 @@ def test_renumber_of_nothing_is_empty():
 
 
 def test_split_weak_of_nothing_is_two_empty_tables():
-    kept, discarded = split_weak(empty_detections())
+    kept, discarded = filter_weak(empty_detections())
     assert check_detections(kept).empty and check_detections(discarded).empty
 
 
 def test_split_weak_sets_blips_aside_and_keeps_strong_boxes():
     rows = table(path(1, range(5), confidence=0.4), path(2, [3], x=300, confidence=0.3), path(3, [9], confidence=0.8))
-    kept, discarded = split_weak(rows)
+    kept, discarded = filter_weak(rows)
     assert set(kept["face_id"]) == {1, 3} and set(discarded["face_id"]) == {2}
 
 
 @pytest.mark.parametrize("source", ["manual", "imported"])
 def test_split_weak_keeps_what_a_person_drew_or_imported(source):
-    kept, _ = split_weak(path(1, [3], confidence=0.1).assign(source=pd.Categorical([source])).pipe(as_detections))
+    kept, _ = filter_weak(path(1, [3], confidence=0.1).assign(source=pd.Categorical([source])).pipe(as_detections))
     assert len(kept) == 1
 
 
@@ -259,11 +259,11 @@ def going_behind(stop, *, speed=4.0):
 
 
 def test_hold_behind_of_nothing_is_empty():
-    assert hold_behind(empty_detections(), times=[], longest=9).empty
+    assert hold_occluded(empty_detections(), times=[], longest=9).empty
 
 
 def test_hold_behind_holds_a_face_until_the_other_one_hides_it():
-    held = hold_behind(going_behind(15), times=TIMES[:40], longest=12).query("face_id == 2")
+    held = hold_occluded(going_behind(15), times=TIMES[:40], longest=12).query("face_id == 2")
     assert held["frame"].tolist() == list(range(20)), "at frame 20 it is at 100, behind the other one"
     assert held["x"].to_numpy()[15:].tolist() == [80, 84, 88, 92, 96]
     assert set(held["source"][15:]) == {"interpolated"}
@@ -271,7 +271,7 @@ def test_hold_behind_holds_a_face_until_the_other_one_hides_it():
 
 def test_hold_behind_holds_a_face_that_comes_out():
     frames = going_behind(15).assign(frame=lambda rows: 39 - rows["frame"])
-    held = hold_behind(frames, times=TIMES[:40], longest=12).query("face_id == 2")
+    held = hold_occluded(frames, times=TIMES[:40], longest=12).query("face_id == 2")
     assert held["frame"].tolist() == list(range(20, 40))
 
 
@@ -286,33 +286,33 @@ def test_hold_behind_holds_a_face_that_comes_out():
     ids=["ended for itself", "never ended", "at a cut", "not asked"],
 )
 def test_hold_behind_adds_nothing_where_no_face_goes_behind_another(faces, cuts, longest):
-    held = hold_behind(faces, times=TIMES[:40], cuts=cuts, longest=longest)
+    held = hold_occluded(faces, times=TIMES[:40], cuts=cuts, longest=longest)
     assert len(held) == len(faces)
 
 
 def test_hold_behind_leaves_a_face_that_stands_beside_another():
     faces = going_behind(15).assign(x=lambda rows: rows["x"].where(rows["face_id"] == 1, 85.0))
-    assert len(hold_behind(faces, times=TIMES[:40], longest=12)) == len(faces)
+    assert len(hold_occluded(faces, times=TIMES[:40], longest=12)) == len(faces)
 
 
 def test_hold_behind_has_one_box_of_a_face_where_two_ends_of_a_gap_meet():
     faces = going_behind(40, speed=4.0)
     away = faces["face_id"].eq(2) & faces["frame"].between(14, 18)
-    held = hold_behind(faces[~away], times=TIMES[:40], longest=12).query("face_id == 2")
+    held = hold_occluded(faces[~away], times=TIMES[:40], longest=12).query("face_id == 2")
     assert held["frame"].is_unique
     assert {14, 15, 16, 17, 18} <= set(held["frame"])
 
 
 def test_hold_behind_holds_a_face_that_faded_for_a_moment():
     faded = path(1, range(20), vx=2).assign(confidence=lambda rows: rows["confidence"].where(rows["frame"] < 18, 0.2))
-    held = hold_behind(faded, times=TIMES[:40], longest=12)
+    held = hold_occluded(faded, times=TIMES[:40], longest=12)
     assert held["frame"].tolist() == list(range(23)), "a quarter of twelve frames after the last"
     assert held["x"].to_numpy()[20:].tolist() == [140, 142, 144]
 
 
 def test_hold_behind_refuses_times_that_are_too_short():
     with pytest.raises(OptionError, match="times has 3 frames"):
-        hold_behind(going_behind(15), times=[0, 1, 2], longest=9)
+        hold_occluded(going_behind(15), times=[0, 1, 2], longest=9)
 
 
 def test_extend_of_nothing_is_empty():

@@ -8,7 +8,7 @@ import pytest
 
 from redactkit.boxes import iou
 from redactkit.errors import OptionError, TableError
-from redactkit.tracking.follow import follow, window
+from redactkit.tracking.optical_flow import follow, window
 
 BOX = [120.0, 80.0, 60.0, 75.0]
 
@@ -111,7 +111,7 @@ def test_follow_finds_in_a_window_what_it_finds_in_the_whole(monkeypatch):
     boxes = [[100.0, 80, 60, 75], [700.0, 300, 80, 90], [930.0, 500, 60, 70]]
     later = warped(image, scale=1.03, dx=21, dy=-8, about=(480, 270))
     found = follow(image, later, boxes)
-    monkeypatch.setattr("redactkit.tracking.follow.window", lambda picture, boxes, reach: (picture, 0, 0))
+    monkeypatch.setattr("redactkit.tracking.optical_flow.window", lambda picture, boxes, reach: (picture, 0, 0))
     whole = follow(image, later, boxes)
     np.testing.assert_allclose(found[0], whole[0], atol=0.3)
     assert found[1].tolist() == whole[1].tolist()

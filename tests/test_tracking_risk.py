@@ -8,7 +8,7 @@ import pytest
 
 from redactkit.tables import as_detections, empty_detections
 from redactkit.tracking import review_queue
-from redactkit.tracking.risk import REASONS
+from redactkit.tracking.review_queue import REASONS
 
 CLIP = {"video_size": (640, 360), "frame_count": 100}
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redactkit.errors import OptionError, VideoError
-from redactkit.video import VideoReader, VideoWriter, compare_files, h264, plane_views, probe
-from redactkit.video.h264 import AvcConfig, clean_sei, parse_sps, split_annexb, split_prefixed
-from redactkit.video.smartcopy import CopyPlan, plan_copy
+from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
+from redactkit.video.smartcopy import h264
+from redactkit.video.smartcopy.h264 import AvcConfig, clean_sei, parse_sps, split_annexb, split_prefixed
+from redactkit.video.smartcopy.plan import CopyPlan, plan_copy
 from tests.clips import Clip, make
 
 CLIP = Clip(frames=60, options={"g": "12", "bf": "2", "x264-params": "scenecut=0"})

@@ -19,9 +19,9 @@ from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.fields import count_orders
 from redactkit.video.opening import opened
-from redactkit.video.pieces import LONGEST, split_runs
+from redactkit.video.segments import MAX_SEGMENT_FRAMES, split_segments
+from redactkit.video.stream_traits import read_traits
 from redactkit.video.timing import as_fraction, movie_timescale, output_time_base, start_shift
-from redactkit.video.traits import read_traits
 from tests.clips import Clip, make, number_of
 from tests.sample_clips import cut_sample
 
@@ -97,9 +97,9 @@ def test_pieces_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: li
     for length, gap in zip(lengths, gaps, strict=False):
         start = (runs[-1][1] if runs else 0) + gap
         runs.append((start, start + length))
-    pieces = split_runs(runs)
+    pieces = split_segments(runs)
     assert [frame for piece in pieces for frame in range(*piece)] == [frame for run in runs for frame in range(*run)]
-    assert all(0 < stop - start <= LONGEST + 8 for start, stop in pieces)
+    assert all(0 < stop - start <= MAX_SEGMENT_FRAMES + 8 for start, stop in pieces)
     starts = {start for start, _ in runs}
     assert all(start in starts or start % 8 == 0 for start, _ in pieces)
 
@@ -427,7 +427,7 @@ def test_writer_reports_an_encoder_that_fails(tmp_path: Path, monkeypatch: pytes
     def fail(*_: Any, **__: Any) -> None:
         raise av.error.ExternalError(1, "boom")
 
-    monkeypatch.setattr("redactkit.video.pieces.Piece.encode", fail)
+    monkeypatch.setattr("redactkit.video.segments.Piece.encode", fail)
     with pytest.raises(VideoError, match="could not encode it"):
         copy_video(source, tmp_path / "b.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

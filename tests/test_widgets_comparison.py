@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from redactkit.annotations import Annotations
-from redactkit.comparison import compare
 from redactkit.errors import MismatchError, OptionError
 from redactkit.formats import read_annotations
+from redactkit.inspection.comparison import compare
 from redactkit.media import VideoInfo
 from redactkit.tables import as_detections
 from redactkit.widgets import CompareViewer

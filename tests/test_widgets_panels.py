@@ -13,8 +13,8 @@ import pytest
 from redactkit import formats
 from redactkit.annotations import Annotations
 from redactkit.errors import OptionError, PassCancelled
-from redactkit.progress import ProgressLike
 from redactkit.review import Review
+from redactkit.runtime.progress import ProgressLike
 from redactkit.video import probe
 from redactkit.widgets import AnalyzePanel, JobsTable, RedactPanel, Runner, Workbench
 from redactkit.widgets import open as open_workbench

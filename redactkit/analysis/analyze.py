@@ -9,28 +9,28 @@ from typing import Any
 import numpy as np
 
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
+from redactkit.analysis.chunked import configure_search
 from redactkit.analysis.detection import Scan, scan
-from redactkit.analysis.harder import search_harder
-from redactkit.analysis.parts import settle_search
+from redactkit.analysis.thorough_search import search_harder
 from redactkit.analysis.thumbnails import save_thumbnails
-from redactkit.analysis.tracks import find_tracks
+from redactkit.analysis.track_building import find_tracks
 from redactkit.annotations import Annotations, annotations_name, find_thumbnails
-from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
-from redactkit.files import check_output, fit_name, locked, make_private, sweep_parts
 from redactkit.formats import find_id_lists, write_annotations
 from redactkit.formats.ids import set_aside
-from redactkit.memory import few_arenas, give_back, large_blocks_apart
-from redactkit.progress import ProgressLike, shown
+from redactkit.runtime.cores import opencv_in_one_thread
+from redactkit.runtime.files import check_output, fit_name, locked, make_private, sweep_parts
+from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
+from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.tables import as_decisions
 from redactkit.video import VideoReader, probe
-from redactkit.video.parts import PART_FRAMES
+from redactkit.video.chunks import CHUNK_FRAMES
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
-CACHE = (24, 96)
-PIXELS = 24 * 1920 * 1080
+FRAME_CACHE_LIMITS = (24, 96)
+FRAME_CACHE_PIXELS = 24 * 1920 * 1080
 """Frames kept for the walks, which go on or some steps back: the more of them the smaller they are."""
 
 
@@ -66,7 +66,7 @@ def find_annotations(video: str | Path, *folders: str | Path) -> Path:
 
 
 @opencv_in_one_thread()
-@large_blocks_apart()
+@mmap_large_blocks()
 def analyze(
     video: str | Path,
     *,
@@ -76,7 +76,7 @@ def analyze(
     detection_size: int | None = None,
     sensitivity: str = "normal",
     roll: float = 0.0,
-    part_frames: int = PART_FRAMES,
+    part_frames: int = CHUNK_FRAMES,
     overwrite: bool = False,
     progress: ProgressLike = True,
 ) -> Annotations:
@@ -105,7 +105,7 @@ def analyze(
     overwrite : bool
         Replace annotations that are there.
     progress : bool or callable
-        See `redactkit.progress.track`.
+        See `redactkit.runtime.progress.track`.
 
     Returns
     -------
@@ -126,16 +126,16 @@ def analyze(
     --------
     >>> analyze("lobby.mp4", output="lobby_analysis").tracks  # doctest: +SKIP
     """
-    few_arenas()
+    limit_arenas()
     source, progress = Path(video), shown(progress)
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
     info = probe(source)
-    cache = int(np.clip(PIXELS // max(1, info.width * info.height), *CACHE))
+    cache = int(np.clip(FRAME_CACHE_PIXELS // max(1, info.width * info.height), *FRAME_CACHE_LIMITS))
     with VideoReader(source, info=info, cache=cache) as reader:
-        search = settle_search(reader, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
-        give_back()  # what the network took while it was compiled
+        search = configure_search(reader, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
+        trim_heap()  # what the network took while it was compiled
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
         found = search_harder(reader, scan(reader, search, keep=keep, part_frames=part_frames, progress=progress))

@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 import redactkit
 from redactkit.analysis.appearance import Appearance
 from redactkit.boxes import FloatArray
-from redactkit.files import CHECKPOINT, fit_name, make_private, writing
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import CHECKPOINT, fit_name, make_private, writing
 
-__all__ = ["Checkpoint", "Part", "checkpoint_folder", "drop_checkpoint"]
+__all__ = ["Checkpoint", "ChunkResult", "checkpoint_folder", "drop_checkpoint"]
 
 
 @dataclass(frozen=True)
-class Part:
+class ChunkResult:
     """What was seen in the frames from ``start`` to ``stop``, not included.
 
     Parameters
@@ -49,7 +49,7 @@ class Part:
     errors : tuple of str
         What did not decode.
     mixed, jumps : ndarray of int64
-        Frames that are a mixture of others, and those unlike the one before, see `redactkit.analysis.mixing`.
+        Frames that are a mixture of others, and those unlike the one before, see `redactkit.analysis.mixed_frames`.
     """
 
     start: int
@@ -98,7 +98,7 @@ class Checkpoint:
         what = [redactkit.__version__, info.sha256, info.frame_count, dict(settings)]
         return cls(keep / hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:20])
 
-    def load(self, start: int, stop: int) -> Part | None:
+    def load(self, start: int, stop: int) -> ChunkResult | None:
         """Return a part that is there and whole, else None."""
         if self.folder is None:
             return None
@@ -106,11 +106,11 @@ class Checkpoint:
             with self._file(start, stop).open("rb") as file, np.load(file, allow_pickle=False) as data:
                 names = ("frame", "faces", "seen", "appearance", "cuts", "mixed", "jumps")
                 arrays = {name: data[name] for name in names}
-                return Part(start, stop, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
+                return ChunkResult(start, stop, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
-    def save(self, part: Part) -> None:
+    def save(self, part: ChunkResult) -> None:
         """Keep a part, whole or not at all."""
         if self.folder is None:
             return

@@ -11,17 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.analysis.appearance import Appearance
-from redactkit.analysis.checkpoint import Checkpoint, Part
-from redactkit.analysis.looks import choose_detection_size
-from redactkit.analysis.mixing import brief_stretches, mixed_stretches
+from redactkit.analysis.checkpoint import Checkpoint, ChunkResult
+from redactkit.analysis.letterbox import choose_detection_size
+from redactkit.analysis.mixed_frames import brief_stretches, mixed_stretches
+from redactkit.analysis.parallel_search import scan_alone, scan_part
 from redactkit.analysis.search import Search, plan_search
-from redactkit.analysis.sections import scan_alone, scan_part
 from redactkit.detectors import Detector
 from redactkit.media import VideoInfo
-from redactkit.progress import ProgressLike, Update, track
+from redactkit.runtime.progress import ProgressLike, Update, track
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
-from redactkit.video.parts import PART_FRAMES, split_frames
+from redactkit.video.chunks import CHUNK_FRAMES, split_frames
 
 __all__ = [
     "Scan",
@@ -80,7 +80,7 @@ def detect(
 ) -> Scan:
     """Find the faces in every frame of a video, and its scene cuts on the way.
 
-    Frames between two in which all faces moved as foretold are not searched; their boxes lie between.
+    Frames between two in which all faces moved as predicted are not searched; their boxes lie between.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def detect(
     keep : path, optional
         Folder in which the parts of a long video are kept as they are done, and looked for first.
     progress : bool or callable
-        See `redactkit.progress.track`.
+        See `redactkit.runtime.progress.track`.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def scan(
     search: Search,
     *,
     keep: Path | None = None,
-    part_frames: int = PART_FRAMES,
+    part_frames: int = CHUNK_FRAMES,
     progress: ProgressLike = True,
 ) -> Scan:
     """Search every frame of a video; parameters and errors as of `detect`.
@@ -135,8 +135,8 @@ def scan(
 
 def _scan_parts(
     reader: VideoReader, search: Search, spans: list[tuple[int, int]], checkpoint: Checkpoint, update: Update
-) -> list[Part] | None:
-    parts: list[Part] = []
+) -> list[ChunkResult] | None:
+    parts: list[ChunkResult] = []
     if len(spans) == 1:
         return None
     for span in spans:
@@ -152,7 +152,7 @@ def _scan_parts(
     return parts
 
 
-def _joined(parts: list[Part], info: VideoInfo, search: Search) -> Scan:
+def _joined(parts: list[ChunkResult], info: VideoInfo, search: Search) -> Scan:
     frame = np.concatenate([part.frame for part in parts])
     faces = np.vstack([part.faces for part in parts])
     _, first, counts = np.unique(frame, return_index=True, return_counts=True)

@@ -1,6 +1,6 @@
-"""Which frames need no search: those between two in which every face moved as its past or the middle foretells.
+"""Which frames need no search: those between two in which every face moved as its past or the middle predicts.
 
-A face that did not is *astray*, and is looked for where it was.
+A face that did not is *mismatched*, and is looked for where it was.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, centers, hull, iou
 from redactkit.media import VideoInfo
-from redactkit.video.parts import SEGMENT, find_restarts
+from redactkit.video.chunks import SECTION_FRAMES, find_restarts
 
-__all__ = ["fill_between", "foretold", "foretold_halfway", "pair_faces", "sampled_frames", "segment_edges"]
+__all__ = ["fill_between", "predicted", "predicted_halfway", "pair_faces", "sampled_frames", "segment_edges"]
 
 IntArray = NDArray[np.int64]
 
-FAR = 1.5
+MAX_DISTANCE_SIZES = 1.5
 """Distance between the centres of one face in two frames, in its sizes, beyond which it may be another."""
 
-GROWTH = 0.4
+MAX_LOG_GROWTH = 0.4
 """The same for the logarithm of the sizes' ratio."""
 
-AHEAD = 0.5
-HALFWAY = 0.75
-"""Least overlap of a face with the place its past, or its two ends, foretell."""
+MIN_PREDICTED_IOU = 0.5
+MIN_HALFWAY_IOU = 0.75
+"""Least overlap of a face with the place its past, or its two ends, predict."""
 
-STILL = 0.7
+MIN_DOUBTFUL_IOU = 0.7
 """Least overlap of two boxes of which one is doubtful."""
 
-DIP = 0.25
+MAX_CONFIDENCE_CHANGE = 0.25
 """Most by which a face's confidence may change: more, and something comes before it, or it turns away."""
 
 
@@ -46,7 +46,7 @@ def segment_edges(info: VideoInfo) -> IntArray:
 
     They depend on the video's keyframes alone, so that parts of it can be searched by themselves.
     """
-    return np.array([0, *find_restarts(info, apart=SEGMENT), info.frame_count], np.int64)
+    return np.array([0, *find_restarts(info, apart=SECTION_FRAMES), info.frame_count], np.int64)
 
 
 def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
@@ -74,21 +74,21 @@ def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
     mean = (sides[0][:, None] + sides[1][None]) / 2
     growth = np.abs(np.log(sides[0][:, None] / sides[1][None]))
     distance = np.linalg.norm(way, axis=2) / mean + growth
-    distance[growth > GROWTH] = np.inf
+    distance[growth > MAX_LOG_GROWTH] = np.inf
     pairs = []
     while distance.size and (place := int(distance.argmin())) >= 0:
         row, column = divmod(place, distance.shape[1])
-        if distance[row, column] > FAR:
+        if distance[row, column] > MAX_DISTANCE_SIZES:
             break
         pairs.append((row, column))
         distance[row], distance[:, column] = np.inf, np.inf
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def foretold(
+def predicted(
     before: FloatArray, first: FloatArray, last: FloatArray, *, ratio: float, see: float
 ) -> tuple[IntArray, FloatArray]:
-    """Pair the faces of two frames, and tell which are not where their motion until the first foretells.
+    """Pair the faces of two frames, and tell which are not where their motion until the first predicts.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def foretold(
     Returns
     -------
     pairs : ndarray of shape (K, 2)
-    astray : ndarray of shape (L, 4)
+    mismatched : ndarray of shape (L, 4)
         Boxes around where faces that came, went, or moved otherwise are in the two frames: none where the
         frames between need no search.
     """
@@ -111,16 +111,16 @@ def foretold(
     moved[known[:, 1], :4] += ratio * (first[known[:, 1], :4] - before[known[:, 0], :4])
     moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
     pairs = pair_faces(moved, last)
-    agreed = _agreed(moved[pairs[:, 0]], last[pairs[:, 1]], least=AHEAD, see=see)
-    return pairs, _astray(first, last, pairs, agreed, see=see)
+    agreed = _agreed(moved[pairs[:, 0]], last[pairs[:, 1]], least=MIN_PREDICTED_IOU, see=see)
+    return pairs, _mismatched(first, last, pairs, agreed, see=see)
 
 
-def foretold_halfway(
+def predicted_halfway(
     first: FloatArray, middle: FloatArray, last: FloatArray, *, share: float, see: float
 ) -> tuple[tuple[IntArray, FloatArray], tuple[IntArray, FloatArray]]:
-    """Pair the faces of three frames, and tell in which half which are not where the others foretell.
+    """Pair the faces of three frames, and tell in which half which are not where the others predict.
 
-    A face that is in two of the frames only is foretold between those if it stood still.
+    A face that is in two of the frames only is predicted between those if it stood still.
 
     Parameters
     ----------
@@ -128,23 +128,23 @@ def foretold_halfway(
     share : float
         Time from ``first`` to ``middle``, to that from ``first`` to ``last``.
     see : float
-        As of `foretold`.
+        As of `predicted`.
 
     Returns
     -------
-    pair of (pairs, astray)
-        As of `foretold`, of ``first`` with ``middle`` and of ``middle`` with ``last``.
+    pair of (pairs, mismatched)
+        As of `predicted`, of ``first`` with ``middle`` and of ``middle`` with ``last``.
     """
     left, right = pair_faces(first, middle), pair_faces(middle, last)
-    of_left = _agreed(first[left[:, 0]], middle[left[:, 1]], least=STILL, see=see)
-    of_right = _agreed(middle[right[:, 0]], last[right[:, 1]], least=STILL, see=see)
+    of_left = _agreed(first[left[:, 0]], middle[left[:, 1]], least=MIN_DOUBTFUL_IOU, see=see)
+    of_right = _agreed(middle[right[:, 0]], last[right[:, 1]], least=MIN_DOUBTFUL_IOU, see=see)
     a, b = np.nonzero(left[:, 1][:, None] == right[:, 0])
     starts, ends = first[left[a, 0]], last[right[b, 1]]
     between = np.hstack([starts[:, :4] * (1 - share) + ends[:, :4] * share, np.maximum(starts[:, 4:], ends[:, 4:])])
-    of_left[a] = of_right[b] = _agreed(between, middle[left[a, 1]], least=HALFWAY, see=see)
+    of_left[a] = of_right[b] = _agreed(between, middle[left[a, 1]], least=MIN_HALFWAY_IOU, see=see)
     return (
-        (left, _astray(first, middle, left, of_left, see=see)),
-        (right, _astray(middle, last, right, of_right, see=see)),
+        (left, _mismatched(first, middle, left, of_left, see=see)),
+        (right, _mismatched(middle, last, right, of_right, see=see)),
     )
 
 
@@ -162,11 +162,11 @@ def _agreed(expected: FloatArray, found: FloatArray, *, least: float, see: float
     """Tell of each face, row by row, whether it was found close to where it was expected, and as surely."""
     overlap = np.diagonal(iou(expected[:, :4], found[:, :4]))
     sure, doubtful = (pick(expected[:, 4], found[:, 4]) for pick in (np.maximum, np.minimum))
-    needed = np.where(doubtful < see, max(least, STILL), least)
-    return np.asarray((overlap >= needed) & (sure - doubtful <= DIP) | (sure < see))
+    needed = np.where(doubtful < see, max(least, MIN_DOUBTFUL_IOU), least)
+    return np.asarray((overlap >= needed) & (sure - doubtful <= MAX_CONFIDENCE_CHANGE) | (sure < see))
 
 
-def _astray(
+def _mismatched(
     first: FloatArray, last: FloatArray, pairs: IntArray, agreed: NDArray[np.bool_], *, see: float
 ) -> FloatArray:
     """Return the boxes of faces to be seen that are in one frame only, and around those of pairs that do not agree."""

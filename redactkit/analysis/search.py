@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from redactkit.analysis.looks import Look, plan_looks
+from redactkit.analysis.letterbox import Letterbox, plan_letterboxes
 from redactkit.boxes import FloatArray, to_corners
 from redactkit.detectors import Detector, load_detector
 from redactkit.errors import OptionError
@@ -44,13 +44,13 @@ class Thresholds:
     see: float
 
 
-EVERY = 0.24
-LARGE = 20.0
+SAMPLE_SECONDS = 0.24
+MIN_LIGHT_FACE_PIXELS = 20.0
 """Pixels across a face in a light look from which it is as good as the full one."""
-HUGE = 0.25
+MAX_LIGHT_FACE_SHARE = 0.25
 """Share of such a look's width up to which that holds: larger faces want the coarse look too."""
 
-NEAR = 0.25
+EDGE_MARGIN_SHARE = 0.25
 """Share of a face's size within which it is about to leave the frame."""
 
 SENSITIVITIES = {
@@ -75,22 +75,22 @@ class Search:
     ----------
     detector : Detector
         With a threshold that serves all uses.
-    looks : tuple of Look
+    looks : tuple of Letterbox
         The pictures of a frame that it gets.
     sensitivity : str
     thresholds : Thresholds
     turns : tuple of int
         Degrees clockwise by which frames are also searched turned.
     every : float
-        Seconds from one searched frame to the next while all faces move as foretold; 0 searches every frame.
+        Seconds from one searched frame to the next while all faces move as predicted; 0 searches every frame.
     """
 
     detector: Detector
-    looks: tuple[Look, ...]
+    looks: tuple[Letterbox, ...]
     sensitivity: str
     thresholds: Thresholds
     turns: tuple[int, ...] = ()
-    every: float = EVERY
+    every: float = SAMPLE_SECONDS
 
     def turned(self, turns: Iterable[int]) -> Search:
         """Return the same search with every look also taken of the turned frame."""
@@ -99,7 +99,7 @@ class Search:
         return replace(self, looks=looks, turns=more)
 
     @cached_property
-    def light(self) -> tuple[Look, ...]:
+    def light(self) -> tuple[Letterbox, ...]:
         """Looks at half the detail, for frames in which only large faces are expected; none where all are searched."""
         if not self.every or getattr(self.detector, "name", None) not in SENSITIVITIES:
             return ()
@@ -110,10 +110,12 @@ class Search:
         if not self.light:
             return False
         sides = faces[:, 2:4] * (self.light[0].width / info.width)
-        return bool((sides >= LARGE).all() and (sides <= HUGE * self.light[0].width).all())
+        return bool(
+            (sides >= MIN_LIGHT_FACE_PIXELS).all() and (sides <= MAX_LIGHT_FACE_SHARE * self.light[0].width).all()
+        )
 
     @cached_property
-    def fine(self) -> tuple[Look, ...]:
+    def fine(self) -> tuple[Letterbox, ...]:
         """Looks without those for faces that fill the frame or leave it."""
         return tuple(look for look in self.looks if look.canvas is None)
 
@@ -122,9 +124,9 @@ class Search:
         if not self.light:
             return False
         left_top, right_bottom = to_corners(faces[:, :4]).reshape(-1, 2, 2).transpose(1, 0, 2)
-        margin = faces[:, 2:4] * NEAR
+        margin = faces[:, 2:4] * EDGE_MARGIN_SHARE
         inside = (left_top >= margin) & (right_bottom <= np.array([info.width, info.height]) - margin)
-        return bool(inside.all() and (faces[:, 2:4] <= HUGE * info.width).all())
+        return bool(inside.all() and (faces[:, 2:4] <= MAX_LIGHT_FACE_SHARE * info.width).all())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -172,8 +174,8 @@ def plan_search(
     thresholds = _thresholds(detector, sensitivity)
     _refuse_model(detector, model)
     found = load_searcher(detector, model=model, sensitivity=sensitivity) if isinstance(detector, str) else detector
-    looks = plan_looks(info.width, info.height, size=size)
-    return Search(found, looks, sensitivity, thresholds, every=0.0 if sensitivity == "high" else EVERY)
+    looks = plan_letterboxes(info.width, info.height, size=size)
+    return Search(found, looks, sensitivity, thresholds, every=0.0 if sensitivity == "high" else SAMPLE_SECONDS)
 
 
 def load_searcher(

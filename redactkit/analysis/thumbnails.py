@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.files import write_bytes
 from redactkit.formats import thumbnail_name
-from redactkit.marks import mark_jpeg
+from redactkit.runtime.files import write_bytes
+from redactkit.runtime.marks import mark_jpeg
 from redactkit.tables import BOX
 from redactkit.video import VideoReader, as_jpeg
 

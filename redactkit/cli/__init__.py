@@ -35,7 +35,7 @@ from redactkit.cli.options import (
 )
 from redactkit.cli.upkeep import add_purge, add_reproduce
 from redactkit.errors import AnnotationWarning
-from redactkit.progress import is_terminal
+from redactkit.runtime.progress import is_terminal
 
 __all__ = ["main"]
 
@@ -138,13 +138,13 @@ def _add_analyze(commands: Any) -> None:
 
 def _analyze(options: argparse.Namespace) -> int:
     from redactkit.analysis import analyze, default_folder
-    from redactkit.redaction.report import MOST_DAMAGE
+    from redactkit.redaction.report import MAX_DAMAGED_FRAMES
 
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
         annotations = analyze(video, output=folder, **detector_options(options))
         damage = annotations.settings.get("decode_errors", ())
-        broken = len(damage) > MOST_DAMAGE
+        broken = len(damage) > MAX_DAMAGED_FRAMES
         if broken:
             print(f"{video}: DAMAGED SOURCE, {len(damage)} packets or frames of it did not decode whole")
         print(
@@ -265,7 +265,7 @@ def _add_verify(commands: Any) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     from redactkit.analysis import find_annotations
-    from redactkit.files import check_output
+    from redactkit.runtime.files import check_output
     from redactkit.verification import verify
 
     if options.sheet:
@@ -399,7 +399,7 @@ def _add_lab(commands: Any) -> None:
 
 def _lab(options: argparse.Namespace) -> int:
     from redactkit.passes import start_lab
-    from redactkit.resources import copy_notebooks
+    from redactkit.runtime.resources import copy_notebooks
 
     notebooks = copy_notebooks(options.folder)
     print(f"the notebooks are in {notebooks}")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from redactkit.progress import Drawing, TerminalBar, is_terminal, open_stderr
+from redactkit.runtime.progress import Drawing, TerminalBar, is_terminal, open_stderr
 
 __all__ = ["Display"]
 

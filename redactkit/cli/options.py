@@ -99,8 +99,8 @@ def _blur(text: str) -> str:
 
 
 def _range(text: str) -> tuple[float, float]:
-    from redactkit.clock import parse_range
     from redactkit.errors import OptionError
+    from redactkit.runtime.timecode import parse_range
 
     try:
         return parse_range(text)

@@ -21,7 +21,7 @@ def add_reproduce(commands: Any) -> None:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from redactkit.reproduction import reproduce
+    from redactkit.verification.reproduction import reproduce
 
     named = {name: getattr(options, name) for name in ("video", "annotations", "model")}
     result = reproduce(options.report, **named, progress=not options.quiet)
@@ -39,12 +39,12 @@ def add_purge(commands: Any) -> None:
 
 
 def _purge(options: argparse.Namespace) -> int:
-    from redactkit.leftovers import left_behind, purge
+    from redactkit.runtime.purge import files_left, purge
 
     removed = purge(options.folder, dry_run=options.dry_run)
     for path in removed:
         print(path)
-    left = left_behind(options.folder)
+    left = files_left(options.folder)
     for path, reason in left:
         print(f"left: {path}: {reason}")
     print(f"{len(removed)} {'would be removed' if options.dry_run else 'removed'}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["DETECTORS", "Detector", "bears_threads", "load_detector", "prepare", "release", "run_detector"]
+__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "run_detector"]
 
 
 class Detector(Protocol):
@@ -109,9 +109,9 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
     return [_checked(faces, number) for number, faces in enumerate(results)]
 
 
-def bears_threads(detector: Detector) -> bool:
+def is_thread_safe(detector: Detector) -> bool:
     """Tell whether several threads may call a detector at once: one that says so itself."""
-    return bool(getattr(detector, "bears_threads", False))
+    return bool(getattr(detector, "is_thread_safe", False))
 
 
 def prepare(detector: Detector, *, width: int, height: int) -> None:

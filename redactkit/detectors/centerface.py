@@ -16,7 +16,7 @@ from redactkit.errors import DetectorError
 
 __all__ = ["CenterFace", "decode"]
 
-CELL = 4
+HEATMAP_STRIDE_PIXELS = 4
 HEATMAP, SCALE, OFFSET = "537", "538", "539"
 
 
@@ -57,7 +57,7 @@ class CenterFace:
     ) -> None:
         weights = bundled_weights() if model is None else _read(Path(model))
         self.name = "centerface"
-        self.bears_threads = True
+        self.is_thread_safe = True
         self.threshold = threshold
         self.overlap = overlap
         self.digest = hashlib.sha256(weights).hexdigest()
@@ -130,8 +130,8 @@ def decode(
     """
     row, column = np.nonzero(heatmap[0] > threshold)
     cell = (slice(None), row, column)
-    height, width = np.exp(scale[cell].astype(np.float64)) * CELL
+    height, width = np.exp(scale[cell].astype(np.float64)) * HEATMAP_STRIDE_PIXELS
     down, right = offset[cell].astype(np.float64)
-    center_x, center_y = (column + right + 0.5) * CELL, (row + down + 0.5) * CELL
+    center_x, center_y = (column + right + 0.5) * HEATMAP_STRIDE_PIXELS, (row + down + 0.5) * HEATMAP_STRIDE_PIXELS
     confidence = np.clip(heatmap[0][row, column].astype(np.float64), 0, 1)
     return np.stack([center_x - width / 2, center_y - height / 2, width, height, confidence], axis=1)

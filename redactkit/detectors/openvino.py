@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.cores import count_cores
 from redactkit.detectors.runtime import ov
 from redactkit.detectors.stripes import run_in_stripes
 from redactkit.errors import DetectorError
+from redactkit.runtime.cores import count_cores
 
 __all__ = ["Image", "Network", "Outputs"]
 
@@ -26,14 +26,14 @@ Result = TypeVar("Result")
 Size = tuple[int, int]
 Reader = Callable[[Outputs, Size], Result]
 
-STRIDE = 32
-LARGE = 512 * 1024
+NETWORK_STRIDE_PIXELS = 32
+LARGE_IMAGE_PIXELS = 512 * 1024
 """Pixels from which a size has a network of its own, and one picture all cores."""
 
-CORES_EACH = 2
+CORES_PER_REQUEST = 2
 """Cores that a smaller picture has: with one each an analysis is no quicker, and every one takes memory."""
 
-SMALL = 256 * 1024
+SMALL_IMAGE_PIXELS = 256 * 1024
 """Pixels up to which it has only one where all pictures are so small, which is quicker and takes little memory."""
 
 
@@ -94,7 +94,7 @@ class Network:
         self.device = device
         self._config = _configuration(threads, precision)
         self._cores = threads or count_cores()
-        self._streams = max(1, self._cores // CORES_EACH)
+        self._streams = max(1, self._cores // CORES_PER_REQUEST)
         self._reverse = reverse_channels
         self._core = ov.Core()
         self._compiled: dict[Size | None, _Compiled] = {}
@@ -133,7 +133,7 @@ class Network:
         """Get ready for images up to a size ahead of the first; the network may run on others meanwhile."""
         size = _padded(height, width)
         key = _key(size)
-        if size[0] * size[1] <= SMALL:
+        if size[0] * size[1] <= SMALL_IMAGE_PIXELS:
             self._streams = self._cores
         if key is not None and key not in self._compiled:
             compiled = self._compile(key)
@@ -160,7 +160,7 @@ class Network:
                 yield _finish(running.popleft(), read)
         finally:
             for other in running:
-                other.give_back()
+                other.trim_heap()
 
     def _for(self, size: Size) -> _Compiled:
         """Return the network for a size: large ones have one each, all others share one that takes any size.
@@ -201,7 +201,7 @@ class _Running:
     request: Any
     size: Size
 
-    def give_back(self) -> None:
+    def trim_heap(self) -> None:
         """Wait for its end, however it ends, and let others have it."""
         try:
             with suppress(RuntimeError):
@@ -227,11 +227,11 @@ def _check_image(image: Image, number: int) -> None:
 
 
 def _padded(height: int, width: int) -> Size:
-    return height + -height % STRIDE, width + -width % STRIDE
+    return height + -height % NETWORK_STRIDE_PIXELS, width + -width % NETWORK_STRIDE_PIXELS
 
 
 def _key(size: Size) -> Size | None:
-    return size if size[0] * size[1] >= LARGE else None
+    return size if size[0] * size[1] >= LARGE_IMAGE_PIXELS else None
 
 
 def _fill(tensor: Any, image: Image, size: Size) -> None:
@@ -250,7 +250,7 @@ def _finish(running: _Running, read: Reader[Result]) -> Result:
         outputs = {name: running.request.get_output_tensor(k).data for k, names in named for name in names}
         return read(outputs, running.size)
     finally:
-        running.give_back()
+        running.trim_heap()
 
 
 def _first_line(err: Exception) -> str:

@@ -17,10 +17,10 @@ from redactkit.detectors.runtime import ov
 
 __all__ = ["run_in_stripes"]
 
-PIXELS = 256 * 1024
+STRIPE_PIXELS = 256 * 1024
 """Of a picture, in one stripe."""
 
-SHRUNK = 4
+MAX_DOWNSAMPLING = 4
 """The layers split are those whose output has at least this part of the picture's height."""
 
 CONVOLUTIONS = {"Convolution": ov.opset8.convolution, "GroupConvolution": ov.opset8.group_convolution}
@@ -45,7 +45,7 @@ def run_in_stripes(model: Any) -> None:
     layers = _first_layers(model)
     (source,) = model.get_parameters()
     height, width = source.output(0).shape[2:]
-    count = round(height * width / PIXELS)
+    count = round(height * width / STRIPE_PIXELS)
     if not layers or count < 2:
         return
     last = layers[-1].output(0)
@@ -78,7 +78,7 @@ def _first_layers(model: Any) -> list[Any]:
         pictures = _pictures(node)
         if not _splits(node) or not known.issuperset(map(_name, pictures)):
             continue
-        if node.output(0).shape[2] * SHRUNK < source.output(0).shape[2]:
+        if node.output(0).shape[2] * MAX_DOWNSAMPLING < source.output(0).shape[2]:
             continue
         known.add(_name(node))
         layers.append(node)

@@ -59,7 +59,7 @@ class YuNet:
     ) -> None:
         weights = read_model(model)
         self.name = "yunet"
-        self.bears_threads = True
+        self.is_thread_safe = True
         self.threshold = threshold
         self.overlap = overlap
         self.digest = MODEL_SHA256

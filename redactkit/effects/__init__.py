@@ -1,8 +1,8 @@
 """Paint over faces in the planes of decoded pictures: array in, same array changed inside the boxes."""
 
-from redactkit.effects.effect import HOLD, Effect
+from redactkit.effects.effect import HOLD_FRAMES, Effect
 from redactkit.effects.kinds import KINDS, BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout
 from redactkit.effects.swatches import swatches
 
-__all__ = ["HOLD", "KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind", "swatches"]
+__all__ = ["HOLD_FRAMES", "KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind", "swatches"]

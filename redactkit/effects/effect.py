@@ -22,12 +22,12 @@ from redactkit.effects.kinds import BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
 from redactkit.effects.outline import draw_outline
 from redactkit.effects.regions import Region, find_regions
-from redactkit.effects.surroundings import NODES, Strip, blend_into, find_rims, membranes, side_means
+from redactkit.effects.surroundings import MEMBRANE_NODES, Strip, blend_into, find_rims, membranes, side_means
 from redactkit.errors import OptionError
 
-__all__ = ["HOLD", "Effect"]
+__all__ = ["HOLD_FRAMES", "Effect"]
 
-HOLD = 8
+HOLD_FRAMES = 8
 """Frames for which the cells of a face are held."""
 
 _HELD_LOOKS = ("blocks", "smooth")
@@ -75,7 +75,7 @@ class Effect:
         layout: PixelLayout,
         *,
         strength: float = 1.0,
-        hold: int = HOLD,
+        hold: int = HOLD_FRAMES,
         seed: int = 0,
     ) -> None:
         if not 1 <= strength <= 10:
@@ -157,7 +157,11 @@ class Effect:
             return [[] for _ in regions]
         fresh = [region for region in regions if region.key not in self._held]
         asked = fresh if look == "blocks" else regions
-        around = self._membranes(planes, asked, regions) if asked else np.zeros((0, 0, NODES, NODES), np.float32)
+        around = (
+            self._membranes(planes, asked, regions)
+            if asked
+            else np.zeros((0, 0, MEMBRANE_NODES, MEMBRANE_NODES), np.float32)
+        )
         if look == "membrane":
             return [[*each] for each in refine_nodes(around, planes[0].dtype)]
         for region, nodes in zip(asked, around, strict=True):
@@ -169,7 +173,7 @@ class Effect:
         inside = np.empty_like(around)
         for place, region, each in zip(inside, regions, held, strict=True):
             for number, cells in enumerate(each):
-                place[number] = cells_at_nodes(cells, region, nodes=NODES)
+                place[number] = cells_at_nodes(cells, region, nodes=MEMBRANE_NODES)
         return [[*each] for each in refine_nodes(blend_into(around, inside), planes[0].dtype)]
 
     def _cells(self, planes: Sequence[Plane], region: Region, around: Cells) -> list[Cells]:
@@ -181,7 +185,7 @@ class Effect:
     def _membranes(self, planes: Sequence[Plane], regions: Sequence[Region], hidden: Sequence[Region]) -> Cells:
         """Return the membranes over regions in every plane, made of no pixel of a hidden one.
 
-        The result has shape (regions, planes, NODES, NODES).
+        The result has shape (regions, planes, MEMBRANE_NODES, MEMBRANE_NODES).
         """
         strips: list[list[Strip]] = []
         for number in range(min(2, len(planes))):
@@ -190,10 +194,14 @@ class Effect:
             boxes, taken = (np.array([region.edges(*shift) for region in each]) for each in (regions, hidden))
             rims = find_rims(boxes, hidden=taken, height=height, width=width)
             strips += [rims] * (len(planes) - 1 if number else 1)
-        sides = side_means(planes, strips).reshape(-1, 4, NODES)
+        sides = side_means(planes, strips).reshape(-1, 4, MEMBRANE_NODES)
         gray = (self.layout.black + self.layout.white) / 2
         empty = np.repeat([gray, *[self.layout.neutral] * (len(planes) - 1)], len(regions))
-        return membranes(sides, empty=empty).reshape(len(planes), len(regions), NODES, NODES).swapaxes(0, 1)
+        return (
+            membranes(sides, empty=empty)
+            .reshape(len(planes), len(regions), MEMBRANE_NODES, MEMBRANE_NODES)
+            .swapaxes(0, 1)
+        )
 
     def _sample(self, plane: Plane, number: int, region: Region) -> Cells:
         shape = self._grid_shape(region.box, number)

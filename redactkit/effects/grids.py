@@ -37,8 +37,8 @@ Cells = NDArray[np.float32]
 
 Box = tuple[float, float, float, float]
 
-_SMALLEST_CELL = 4.0
-_FINE = 48
+_MIN_CELL_PIXELS = 4.0
+_FINE_CELLS = 48
 
 
 def grid_shape(box: Box, cells: float) -> tuple[int, int]:
@@ -54,7 +54,7 @@ def grid_shape(box: Box, cells: float) -> tuple[int, int]:
     (2, 2)
     """
     size = max(box[2], box[3]) / cells
-    cell = max(size, _SMALLEST_CELL)
+    cell = max(size, _MIN_CELL_PIXELS)
     return max(1, round(box[3] / cell)), max(1, round(box[2] / cell))
 
 
@@ -70,7 +70,7 @@ def sample_cells(plane: Plane, region: Region, *, shape: tuple[int, int], shift:
     shift : tuple of int
         Base-2 logarithm of the plane's subsampling, across and down.
     """
-    pixels = _shrink(plane[region.slices(*shift)], (_FINE, _FINE)).astype(np.float32)
+    pixels = _shrink(plane[region.slices(*shift)], (_FINE_CELLS, _FINE_CELLS)).astype(np.float32)
     down, across = _visible_weights(region, pixels.shape, shape)
     weight = np.outer(down.sum(axis=0), across.sum(axis=0))
     total = down.T @ pixels @ across
@@ -185,7 +185,7 @@ def _weights(places: Cells, *, origin: float, size: float, cells: int) -> Cells:
 @lru_cache(maxsize=4)
 def _node_weights(nodes: int) -> Cells:
     """Return how much each node counts at each of the fine values that are stretched over a box."""
-    return _weights(_shares(_FINE), origin=0, size=1, cells=nodes)
+    return _weights(_shares(_FINE_CELLS), origin=0, size=1, cells=nodes)
 
 
 def _spline(distance: Cells) -> Cells:

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from redactkit.effects.grids import Cells
 from redactkit.effects.layout import Plane
 
-__all__ = ["NODES", "Strip", "blend_into", "find_rims", "membranes", "side_means"]
+__all__ = ["MEMBRANE_NODES", "Strip", "blend_into", "find_rims", "membranes", "side_means"]
 
 IntArray = NDArray[np.int64]
 
-NODES = 12
+MEMBRANE_NODES = 12
 """Nodes of the membrane along each side of a box."""
 
 _RIM_SHARE = 0.04
-_LEAST = 1e-3
-_FEW = 1024
+_MIN_WEIGHT = 1e-3
+_FEW_PIXELS = 1024
 """Pixels up to which NumPy takes means quicker than OpenCV, which also hands the interpreter to other threads."""
 
-_PARTS = np.arange(NODES)
+_PARTS = np.arange(MEMBRANE_NODES)
 
 
 class Strip(NamedTuple):
@@ -42,7 +42,7 @@ class Strip(NamedTuple):
 
 
 def side_means(planes: Sequence[Plane], strips: Sequence[Sequence[Strip]]) -> NDArray[np.float64]:
-    """Return the mean of each of NODES parts along strips.
+    """Return the mean of each of MEMBRANE_NODES parts along strips.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def side_means(planes: Sequence[Plane], strips: Sequence[Sequence[Strip]]) -> ND
 
     Returns
     -------
-    ndarray of shape (strips of all planes, NODES)
+    ndarray of shape (strips of all planes, MEMBRANE_NODES)
         NaN for parts without pixels.
     """
     each = [(plane, strip) for plane, own in zip(planes, strips, strict=True) for strip in own]
     lengths = np.array([strip.length for _, strip in each], np.int64)
-    means = np.full((len(each), NODES), np.nan)
+    means = np.full((len(each), MEMBRANE_NODES), np.nan)
     if not lengths.any():
         return means
     profiles = np.concatenate([_profile(plane, strip) for plane, strip in each if strip.length])
@@ -66,7 +66,7 @@ def side_means(planes: Sequence[Plane], strips: Sequence[Sequence[Strip]]) -> ND
     if cut:
         allowed = [_across(strip.allowed, strip.axis) for _, strip in each if strip.allowed is not None]
         share = _part_means(np.concatenate(allowed), lengths[cut])
-        means[cut] = np.where(share > _LEAST, means[cut] / np.maximum(share, _LEAST), np.nan)
+        means[cut] = np.where(share > _MIN_WEIGHT, means[cut] / np.maximum(share, _MIN_WEIGHT), np.nan)
     return means
 
 
@@ -77,7 +77,7 @@ def _profile(plane: Plane, strip: Strip) -> NDArray[np.float32]:
 
 
 def _across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
-    if pixels.size <= _FEW:
+    if pixels.size <= _FEW_PIXELS:
         return np.asarray(np.add.reduce(pixels, axis=axis, dtype=np.float32) / np.float32(pixels.shape[axis]))
     import cv2  # costs a tenth of a second to import
 
@@ -85,17 +85,17 @@ def _across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
 
 
 def _part_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the means of NODES equal parts of each of the stretches that follow one another in a row of values.
+    """Return the means of MEMBRANE_NODES equal parts of each of the stretches that follow one another in a row of values.
 
-    A value that lies in two parts counts in both by its shares. The result has shape (stretches, NODES).
+    A value that lies in two parts counts in both by its shares. The result has shape (stretches, MEMBRANE_NODES).
     """
     sums = np.zeros(len(profiles) + 1)
     np.cumsum(profiles, dtype=np.float64, out=sums[1:])
     ends = np.cumsum(lengths)
-    edges = (ends - lengths)[:, None] + lengths[:, None] * (np.arange(NODES + 1) / NODES)
+    edges = (ends - lengths)[:, None] + lengths[:, None] * (np.arange(MEMBRANE_NODES + 1) / MEMBRANE_NODES)
     whole = np.minimum(edges.astype(np.int64), len(profiles) - 1)
     until = sums[whole] + (edges - whole) * profiles[whole]
-    return np.asarray(np.diff(until, axis=1) * (NODES / lengths[:, None]))
+    return np.asarray(np.diff(until, axis=1) * (MEMBRANE_NODES / lengths[:, None]))
 
 
 def find_rims(boxes: IntArray, *, hidden: IntArray, height: int, width: int) -> list[Strip]:
@@ -150,23 +150,23 @@ def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cell
 
     Parameters
     ----------
-    sides : ndarray of shape (N, 4, NODES)
+    sides : ndarray of shape (N, 4, MEMBRANE_NODES)
         The means of the four strips of each rim.
     empty : ndarray of shape (N,)
         What is returned where a rim has no pixels.
 
     Returns
     -------
-    ndarray of shape (N, NODES, NODES)
+    ndarray of shape (N, MEMBRANE_NODES, MEMBRANE_NODES)
     """
     clockwise = np.concatenate([sides[:, :2], sides[:, 2:, ::-1]], axis=1)
     clockwise[:, :, 0] = _mean_of_known(clockwise[:, :, 0], clockwise[:, [3, 0, 1, 2], -1])
-    borders = clockwise[:, :, :-1].reshape(len(sides), 4 * (NODES - 1))
+    borders = clockwise[:, :, :-1].reshape(len(sides), 4 * (MEMBRANE_NODES - 1))
     holes = ~np.isfinite(borders).all(axis=1)
     if holes.any():
         borders[holes] = _without_holes(borders[holes], empty[holes])
     nodes = borders.astype(np.float32) @ _membrane_weights().T
-    return np.asarray(nodes.reshape(-1, NODES, NODES), np.float32)
+    return np.asarray(nodes.reshape(-1, MEMBRANE_NODES, MEMBRANE_NODES), np.float32)
 
 
 def blend_into(surroundings: Cells, inside: Cells) -> Cells:
@@ -207,12 +207,12 @@ def _membrane_weights() -> NDArray[np.float32]:
     tenth of a second.
     """
     border = _border_nodes()
-    nodes = np.zeros((len(border), NODES * NODES))
+    nodes = np.zeros((len(border), MEMBRANE_NODES * MEMBRANE_NODES))
     nodes[np.arange(len(border)), border] = 1
-    grids = nodes.reshape(-1, NODES, NODES)
+    grids = nodes.reshape(-1, MEMBRANE_NODES, MEMBRANE_NODES)
     beside = grids[:, :-2, 1:-1] + grids[:, 2:, 1:-1] + grids[:, 1:-1, :-2] + grids[:, 1:-1, 2:]
-    waves = np.pi * np.arange(1, NODES - 1) / (NODES - 1)
-    sines = np.sin(np.outer(waves, np.arange(1, NODES - 1))) * np.sqrt(2 / (NODES - 1))
+    waves = np.pi * np.arange(1, MEMBRANE_NODES - 1) / (MEMBRANE_NODES - 1)
+    sines = np.sin(np.outer(waves, np.arange(1, MEMBRANE_NODES - 1))) * np.sqrt(2 / (MEMBRANE_NODES - 1))
     grids[:, 1:-1, 1:-1] = (
         sines @ ((sines @ beside @ sines) / (4 - 2 * np.add.outer(np.cos(waves), np.cos(waves)))) @ sines
     )
@@ -221,6 +221,6 @@ def _membrane_weights() -> NDArray[np.float32]:
 
 def _border_nodes() -> list[int]:
     """Return the border's node numbers, clockwise from the top left."""
-    grid = np.arange(NODES * NODES).reshape(NODES, NODES)
+    grid = np.arange(MEMBRANE_NODES * MEMBRANE_NODES).reshape(MEMBRANE_NODES, MEMBRANE_NODES)
     sides = [grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0]]
     return [int(node) for side in sides for node in side]

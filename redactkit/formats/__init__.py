@@ -8,26 +8,26 @@ from pathlib import Path
 
 from redactkit.annotations import Annotations, thumbnail_name
 from redactkit.errors import OptionError
-from redactkit.files import sweep_parts
 from redactkit.formats.alignment import align
-from redactkit.formats.azure import read_azure
-from redactkit.formats.azure_writer import write_azure
+from redactkit.formats.azure.reader import read_azure
+from redactkit.formats.azure.writer import write_azure
 from redactkit.formats.coco import read_coco
 from redactkit.formats.cvat import read_cvat
 from redactkit.formats.cvat_writer import write_cvat
+from redactkit.formats.detect_format import recognize
 from redactkit.formats.google import read_google
 from redactkit.formats.ids import faces_of_list, find_id_lists, id_list_name, read_ids, write_ids
-from redactkit.formats.matching import check_same_video
 from redactkit.formats.mot import read_mot
+from redactkit.formats.normalize import Reading, warn
 from redactkit.formats.plain import read_csv, read_parquet
 from redactkit.formats.preset import Preset, read_preset
-from redactkit.formats.recognition import recognize
 from redactkit.formats.rekognition import read_rekognition
-from redactkit.formats.rows import Reading, tell
+from redactkit.formats.same_video import check_same_video
 from redactkit.formats.source import MOST_RATE, Source, load_bytes, to_utf8
 from redactkit.formats.videoindexer import read_videoindexer
 from redactkit.formats.writers import write_coco, write_csv, write_mot, write_parquet
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import sweep_parts
 
 __all__ = [
     "READABLE",
@@ -115,7 +115,7 @@ def read_annotations(
     """
     info = probed(video)
     reading = load(path, format=format, video=info, frame_size=frame_size, frame_rate=frame_rate)
-    tell(reading.remarks, path=path)
+    warn(reading.remarks, path=path)
     return reading.annotations if info is None else align(reading.annotations, info)
 
 

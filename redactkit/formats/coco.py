@@ -12,8 +12,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import Found, by_frame
-from redactkit.formats.rows import Reading, Remark
+from redactkit.formats.assemble import ParsedBoxes, by_frame
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 
 __all__ = ["read_coco"]
@@ -80,7 +80,7 @@ def read_coco(source: Source) -> Reading:
     document = _decode(source)
     try:
         video = _one_video(document)
-        found = Found()
+        found = ParsedBoxes()
         if any(item.bboxes is not None for item in document.annotations or []):
             _add_tracks(found, document)
         else:
@@ -146,7 +146,7 @@ def _face(item: _Annotation) -> int | str | None:
     return None
 
 
-def _add_boxes(found: Found, document: _Document) -> None:
+def _add_boxes(found: ParsedBoxes, document: _Document) -> None:
     numbers = _frame_numbers(document)
     for place, item in enumerate(document.annotations or []):
         where = f"$.annotations[{place}]"
@@ -165,7 +165,7 @@ def _frame_of(item: _Annotation, numbers: dict[int | str, int], where: str) -> i
     return image
 
 
-def _add_tracks(found: Found, document: _Document) -> None:
+def _add_tracks(found: ParsedBoxes, document: _Document) -> None:
     """Add annotations that hold one box for every frame of the video, null where the object is not seen."""
     for place, item in enumerate(document.annotations or []):
         face = _face(item) if _face(item) is not None else item.id

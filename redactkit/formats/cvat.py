@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import MOST_ROWS, Found, by_frame
-from redactkit.formats.rows import Reading, Remark
+from redactkit.formats.assemble import MAX_ROWS, ParsedBoxes, by_frame
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.formats.xmlfile import Element, parse_xml
 
@@ -30,7 +30,7 @@ class _Knot:
 
 @dataclass
 class _Collected:
-    found: Found = field(default_factory=Found)
+    found: ParsedBoxes = field(default_factory=ParsedBoxes)
     tracks: list[tuple[int, str, list[_Knot], int]] = field(default_factory=list)
     meta: dict[str, str] = field(default_factory=dict)
     sizes: set[tuple[int, int]] = field(default_factory=set)
@@ -210,13 +210,13 @@ def _lay_out(collected: _Collected) -> None:
         if knot is not None and not knot.outside
     ]
     rows = sum(until - knot.frame for _, knot, _, until, _ in visible)
-    if rows > MOST_ROWS:
-        raise AnnotationError(f"the tracks span {rows} boxes, more than the {MOST_ROWS} this reader takes")
+    if rows > MAX_ROWS:
+        raise AnnotationError(f"the tracks span {rows} boxes, more than the {MAX_ROWS} this reader takes")
     for face, knot, after, until, place in visible:
         _lay_between(collected.found, face, knot, after, until, place)
 
 
-def _lay_between(found: Found, face: int, knot: _Knot, after: _Knot | None, until: int, place: str) -> None:
+def _lay_between(found: ParsedBoxes, face: int, knot: _Knot, after: _Knot | None, until: int, place: str) -> None:
     if until == knot.frame + 1:
         left, top, right, bottom = knot.box
         found.add(knot.frame, face, (left, top, right - left, bottom - top), place=place)

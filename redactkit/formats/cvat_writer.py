@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
-from redactkit.files import write_text
-from redactkit.formats.losses import check_frames, warn_of_losses
-from redactkit.formats.rows import round_pixels
-from redactkit.marks import XML_MARK
+from redactkit.formats.capabilities import check_frames, warn_of_losses
+from redactkit.formats.normalize import round_pixels
+from redactkit.runtime.files import write_text
+from redactkit.runtime.marks import XML_MARK
 from redactkit.tables import BOX
 
 __all__ = ["write_cvat"]

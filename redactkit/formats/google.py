@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import Found, by_time
-from redactkit.formats.rows import Reading, Remark
+from redactkit.formats.assemble import ParsedBoxes, by_time
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 
 __all__ = ["read_google"]
@@ -78,7 +78,7 @@ def read_google(source: Source) -> Reading:
     results = operation.annotation_results or (operation.response and operation.response.annotation_results) or []
     try:
         size = source.find_size()
-        found = Found()
+        found = ParsedBoxes()
         for place, result in enumerate(results):
             _add_result(found, result, f"$.annotationResults[{place}]", size)
         return by_time(
@@ -109,7 +109,7 @@ def _camel(value: Any) -> Any:
     return {_SNAKE.sub(lambda match: match[1].upper(), key): _camel(item) for key, item in value.items()}
 
 
-def _add_result(found: Found, result: _Result, where: str, size: tuple[int, int]) -> None:
+def _add_result(found: ParsedBoxes, result: _Result, where: str, size: tuple[int, int]) -> None:
     face = max((number for number in found.faces if isinstance(number, int)), default=0)
     for annotation, detected in enumerate(result.face_detection_annotations or []):
         for number, track in enumerate(detected.tracks or []):

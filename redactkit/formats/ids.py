@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
-from redactkit.files import check_output, fit_name, write_bytes, write_text
 from redactkit.formats.source import load_bytes, to_utf8
-from redactkit.marks import ID_LIST_MARK
+from redactkit.runtime.files import check_output, fit_name, write_bytes, write_text
+from redactkit.runtime.marks import ID_LIST_MARK
 from redactkit.tables import BOX, FaceIds, as_face_ids
 
 __all__ = [

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import Found, RowPlaces, by_frame
+from redactkit.formats.assemble import ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.plain import EXACT
-from redactkit.formats.rows import Reading, Remark
 from redactkit.formats.source import Source
 
 __all__ = ["read_mot"]
@@ -42,7 +42,7 @@ def read_mot(source: Source) -> Reading:
         truth = table.shape[1] == _TRUTH_COLUMNS
         confidence, remarks = _confidence(table, truth=truth)
         whole = _whole(table)
-        found = Found(
+        found = ParsedBoxes(
             at=(whole[:, 0] - 1).tolist(),
             faces=[None if face == -1 else face for face in whole[:, 1].tolist()],
             boxes=(table[:, 2:6] - [1, 1, 0, 0]).tolist(),

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
-from redactkit.formats.build import MOST_ROWS, Found, RowPlaces, by_frame, by_time
+from redactkit.formats.assemble import MAX_ROWS, ParsedBoxes, RowPlaces, by_frame, by_time
 from redactkit.formats.header import Header, decisions_of, discarded_of, video_of
-from redactkit.formats.rows import Reading, Remark
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.tables import BOX, DECISIONS, DETECTIONS, SOURCES, as_detections
 
@@ -89,8 +89,8 @@ def read_parquet(source: Source) -> Reading:
     parquet = import_pyarrow()
     try:
         file = parquet.ParquetFile(io.BytesIO(source.data))
-        if file.metadata.num_rows > MOST_ROWS:
-            raise AnnotationError(f"{file.metadata.num_rows} rows are more than the {MOST_ROWS} this reader takes")
+        if file.metadata.num_rows > MAX_ROWS:
+            raise AnnotationError(f"{file.metadata.num_rows} rows are more than the {MAX_ROWS} this reader takes")
         table = file.read()
         told = (table.schema.metadata or {}).get(METADATA)
         rows = _rename(table.to_pandas(ignore_metadata=True))
@@ -150,7 +150,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         raise AnnotationError(f"expected a column frame or time, got {', '.join(map(str, table.columns))[:200]}")
     given = _faces(table)
     confidence = numbers.get("confidence", np.full(len(table), np.nan))
-    found = Found(
+    found = ParsedBoxes(
         at=_instants(numbers),
         faces=given,
         boxes=_boxes(numbers).tolist(),

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import Found, by_time
-from redactkit.formats.rows import Reading, Remark
+from redactkit.formats.assemble import ParsedBoxes, by_time
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 
 __all__ = ["read_rekognition"]
@@ -56,7 +56,7 @@ def read_rekognition(source: Source) -> Reading:
     metadata = next((page.video_metadata for page in pages if page.video_metadata is not None), _Metadata())
     try:
         width, height = source.find_size((metadata.frame_width, metadata.frame_height))
-        found = Found()
+        found = ParsedBoxes()
         for number, page in enumerate(pages):
             _add_page(found, page, number, width, height)
         return by_time(
@@ -96,7 +96,7 @@ def _split(text: bytes) -> list[bytes]:
     return pages
 
 
-def _add_page(found: Found, page: _Page, number: int, width: int, height: int) -> None:
+def _add_page(found: ParsedBoxes, page: _Page, number: int, width: int, height: int) -> None:
     for place, item in enumerate(page.faces or []):
         box = item.face.bounding_box
         pixels = [box.left * width, box.top * height, box.width * width, box.height * height]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.places import byte_of_path, path_of_byte
+from redactkit.formats.json_paths import byte_at_json_path, json_path_at
 from redactkit.media import VideoInfo
 
 __all__ = ["MAX_BYTES", "Source", "decode_json", "line_of", "load_bytes", "lower_keys", "to_utf8"]
@@ -234,12 +234,12 @@ def _explain(message: str, data: bytes) -> str:
     found = _BYTE.search(message)
     if found is None:
         line = data.count(LINE_END) + 1
-        place = path_of_byte(data, len(data))
+        place = json_path_at(data, len(data))
         return f"{_as_clause(message)}: the file ends at byte {len(data)}, line {line}, inside `{place}`"
     byte = int(found[1])
     line = data.count(LINE_END, 0, byte) + 1
     rest = data[byte : byte + 20].split(LINE_END)[0].decode("utf-8", "replace")
-    place = path_of_byte(data, byte)
+    place = json_path_at(data, byte)
     fault = message.removesuffix(found[0]).strip()
     return f"{fault} at byte {byte}, line {line}: {rest!r}" + (f" - at `{place}`" if place else "")
 
@@ -247,7 +247,7 @@ def _explain(message: str, data: bytes) -> str:
 def line_of(message: str, data: bytes) -> str:
     """Return the line and byte of the JSON path that a message names."""
     found = _PATH.search(message)
-    byte = byte_of_path(data, found[1]) if found else None
+    byte = byte_at_json_path(data, found[1]) if found else None
     if byte is None:
         return ""
     return f" (byte {byte}, line {data.count(LINE_END, 0, byte) + 1})"

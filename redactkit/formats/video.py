@@ -10,9 +10,9 @@ import numpy as np
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.files import write_bytes
 from redactkit.formats.header import VideoHeader, as_video, video_of
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import write_bytes
 
 __all__ = ["read_video_header", "write_video_header"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.build import Found, by_time
-from redactkit.formats.rows import Reading, Remark
+from redactkit.formats.assemble import ParsedBoxes, by_time
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 
 __all__ = ["read_videoindexer"]
@@ -56,7 +56,7 @@ def read_videoindexer(source: Source) -> Reading:
     index = decode_json(source.text, _Index, path=source.path)
     try:
         faces = _faces(index)
-        found = Found()
+        found = ParsedBoxes()
         for place, face in enumerate(faces):
             _add_face(found, face, place)
         decisions = {_name(face, place): {"label": face.name} for place, face in enumerate(faces) if face.name}
@@ -88,7 +88,7 @@ def _name(face: _Face, place: int) -> int | str:
     return f"face {place + 1}" if face.id is None else face.id
 
 
-def _add_face(found: Found, face: _Face, place: int) -> None:
+def _add_face(found: ParsedBoxes, face: _Face, place: int) -> None:
     for number, seen in enumerate(chain(face.instances or [], face.appearances or [])):
         where = f"$.faces[{place}].instances[{number}]"
         for clock in (seen.start or seen.start_time, seen.end or seen.end_time):

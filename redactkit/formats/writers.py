@@ -12,11 +12,11 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
-from redactkit.files import write_bytes, write_text, writing
+from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.header import as_header, plain
-from redactkit.formats.losses import check_frames, warn_of_losses
 from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
-from redactkit.marks import COCO_CONTRIBUTOR, MOT_MARK
+from redactkit.runtime.files import write_bytes, write_text, writing
+from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK
 from redactkit.tables import BOX, DECISIONS, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]

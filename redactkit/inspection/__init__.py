@@ -15,7 +15,7 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.formats import align, load, probed
-from redactkit.formats.rows import Remark
+from redactkit.formats.normalize import Remark
 from redactkit.inspection.suspicions import FINDINGS, as_findings, find_gaps, find_suspicious
 from redactkit.media import VideoInfo
 

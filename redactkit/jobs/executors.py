@@ -9,10 +9,10 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import suppress
 from typing import Any, Protocol
 
-from redactkit.cores import count_cores
 from redactkit.errors import OptionError, RedactkitError
-from redactkit.jobs.course import Task
 from redactkit.jobs.local import LocalPool, WorkerLostError
+from redactkit.jobs.task_graph import Task
+from redactkit.runtime.cores import count_cores
 
 __all__ = ["MOST_LOSSES", "Engine", "error_of", "in_words", "open_engine"]
 

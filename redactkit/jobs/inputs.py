@@ -10,10 +10,10 @@ from pathlib import Path
 
 from redactkit.analysis import default_folder, find_annotations
 from redactkit.errors import AnnotationError, OptionError, VideoError
-from redactkit.files import make_private, report_path, writing
 from redactkit.formats import find_id_lists
-from redactkit.jobs.signals import worker_name
+from redactkit.jobs.heartbeat import worker_name
 from redactkit.jobs.spec import Spec
+from redactkit.runtime.files import make_private, report_path, writing
 
 __all__ = ["PATTERNS", "annotations_of", "find_videos", "id_list_of", "is_address", "is_own_output", "source_of"]
 

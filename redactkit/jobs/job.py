@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from redactkit.errors import OptionError
-from redactkit.files import writing
-from redactkit.jobs.course import Course
-from redactkit.jobs.signals import Step
+from redactkit.jobs.heartbeat import ProgressStep
 from redactkit.jobs.spec import Spec
+from redactkit.jobs.task_graph import TaskGraph
+from redactkit.runtime.files import writing
 
 __all__ = ["ENDED", "STATES", "TABLE", "Job", "as_table", "save_table"]
 
@@ -66,14 +66,14 @@ class Job:
     note: str = ""
     error: str = ""
     stopping: bool = False
-    course: Course | None = None
-    live: dict[str, Step] = field(default_factory=dict)
+    course: TaskGraph | None = None
+    live: dict[str, ProgressStep] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Note that the job runs from now on."""
         self.state, self.began, self.ended, self.error = "running", time.time(), 0.0, ""
         self.tries += 1
-        self.course = Course(self.spec)
+        self.course = TaskGraph(self.spec)
 
     def end(self, state: str, *, error: str = "") -> None:
         """Note that the job has ended."""
@@ -98,7 +98,7 @@ class Job:
         if text and text not in self.note:
             self.note = f"{self.note}; {text}" if self.note else text
 
-    def hear(self, task: str, step: Step) -> bool:
+    def hear(self, task: str, step: ProgressStep) -> bool:
         """Take in how far a task is; whether that is news."""
         if self.live.get(task) == step:
             return False
@@ -120,7 +120,7 @@ class Job:
         live = sum(self._frames_of(task, step) for task, step in self.live.items())
         return min(self.work, self.finished + live)
 
-    def _frames_of(self, task: str, step: Step) -> int:
+    def _frames_of(self, task: str, step: ProgressStep) -> int:
         """Return the frames that a running task has done; what puts parts together goes over them once more."""
         if task.endswith("-close"):
             return 0

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from redactkit.errors import OptionError, PassCancelled
-from redactkit.files import sweep_parts
-from redactkit.jobs.course import Task
 from redactkit.jobs.executors import MOST_LOSSES, Engine, error_of, in_words
+from redactkit.jobs.heartbeat import ask_to_stop, clear_stop, read_progress
 from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table
 from redactkit.jobs.listeners import Listener, Listeners
-from redactkit.jobs.ready import ReadyTasks
-from redactkit.jobs.records import done_before
-from redactkit.jobs.signals import ask_to_stop, let_run, read_progress
+from redactkit.jobs.manifest import done_before
 from redactkit.jobs.spec import Spec
+from redactkit.jobs.task_graph import Task
+from redactkit.jobs.task_queue import TaskQueue
+from redactkit.runtime.files import sweep_parts
 
 if TYPE_CHECKING:
     from redactkit.jobs.tasks import Outcome
@@ -54,7 +54,7 @@ class Jobs:
         self._engine = engine
         self._jobs: list[Job] = []
         self._places: dict[tuple[str, str], int] = {}
-        self._ready = ReadyTasks()
+        self._ready = TaskQueue()
         self._running: dict[Any, tuple[Job, Task]] = {}
         self._listeners = Listeners(every=_POLL)
         self._changed: set[int] = set()
@@ -167,7 +167,7 @@ class Jobs:
                 raise OptionError(f"job {job} has not ended; cancel it first")
             again = [one for one in self._jobs if one.state in ("failed", "cancelled")]
             for one in again if job is None else [self._get(job)]:
-                let_run(one.spec.work)
+                clear_stop(one.spec.work)
                 one.requeue()
                 self._ready.push(one.id, None, priority=one.priority)
                 self._changed.add(one.id)
@@ -289,7 +289,7 @@ class Jobs:
             return False
         record = done_before(job.spec)
         if record is None:
-            let_run(job.spec.work)
+            clear_stop(job.spec.work)
             job.begin()
         else:
             job.learn(record)

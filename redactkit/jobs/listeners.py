@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from redactkit.progress import Drawing
+from redactkit.runtime.progress import Drawing
 
 __all__ = ["Listener", "Listeners"]
 

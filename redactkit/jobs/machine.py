@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from redactkit.cores import count_cores
 from redactkit.errors import OptionError
+from redactkit.runtime.cores import count_cores
 
 __all__ = ["WORKER_MEMORY", "Share", "free_memory", "plan_workers"]
 

@@ -13,8 +13,8 @@ from typing import Any
 from redactkit.analysis import checkpoint_folder
 from redactkit.annotations import annotations_name
 from redactkit.errors import OptionError
-from redactkit.files import JOBS_FOLDER, fit_name, report_path
 from redactkit.redaction import default_output
+from redactkit.runtime.files import JOBS_FOLDER, fit_name, report_path
 
 __all__ = ["JOBS_FOLDER", "MODES", "Spec"]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from redactkit import effects
-from redactkit.clock import check_ranges
 from redactkit.detectors import DETECTORS
 from redactkit.errors import OptionError
 from redactkit.jobs.executors import open_engine
 from redactkit.jobs.inputs import PATTERNS, find_videos
 from redactkit.jobs.jobs import Jobs
 from redactkit.jobs.spec import Spec
-from redactkit.video.parts import PART_FRAMES
+from redactkit.runtime.timecode import check_ranges
+from redactkit.video.chunks import CHUNK_FRAMES
 
 __all__ = ["make_specs", "submit"]
 
@@ -92,7 +92,7 @@ def make_specs(
     smart_copy: bool = True,
     allow_nothing: bool = False,
     threads: int | None = None,
-    part_frames: int = PART_FRAMES,
+    part_frames: int = CHUNK_FRAMES,
     overwrite: bool = False,
     fetch: bool = False,
 ) -> Iterable[Spec]:

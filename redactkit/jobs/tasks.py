@@ -16,22 +16,31 @@ from typing import Any
 import msgspec
 
 from redactkit.analysis import analyze
-from redactkit.analysis.parts import analyze_part, prepare_analysis, shared_detector
+from redactkit.analysis.chunked import analyze_chunk, prepare_analysis, shared_detector
 from redactkit.annotations import Annotations
 from redactkit.errors import MismatchError, OutputExistsError, VideoError
-from redactkit.files import sweep_parts
 from redactkit.formats import check_same_video, read_annotations
+from redactkit.jobs.heartbeat import follow_progress, record_start, worker_name
 from redactkit.jobs.inputs import annotations_of, id_list_of, source_of
-from redactkit.jobs.records import Input, Record, done_before, job_key, look_at, outputs_stand, read_record, sizes_of
-from redactkit.jobs.signals import follow_progress, note_start, worker_name
+from redactkit.jobs.manifest import (
+    InputFile,
+    JobManifest,
+    describe_file,
+    done_before,
+    job_key,
+    outputs_stand,
+    read_manifest,
+    sizes_of,
+)
 from redactkit.jobs.spec import Spec
 from redactkit.media import VideoInfo
 from redactkit.redaction import prepare, read_report, redact
-from redactkit.redaction.parts import join_parts, part_files, prepare_parts, write_part
+from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
+from redactkit.runtime.files import sweep_parts
 from redactkit.video import probe
-from redactkit.video.parts import split_frames
+from redactkit.video.chunks import split_frames
 
-__all__ = ["Outcome", "Span", "close_stage", "do_part", "start_job"]
+__all__ = ["Outcome", "Span", "close_stage", "do_chunk", "start_job"]
 
 Span = tuple[int, int]
 
@@ -72,7 +81,7 @@ class Outcome:
 
 def start_job(spec: Spec) -> Outcome:
     """Look at the video; do the whole job if it is short, else say what its first parts are."""
-    starts = note_start(spec.work, "start")
+    starts = record_start(spec.work, "start")
     for folder in (spec.folder, spec.record.parent, spec.work):
         sweep_parts(folder)
     source = source_of(spec)
@@ -80,26 +89,26 @@ def start_job(spec: Spec) -> Outcome:
     spans = tuple(split_frames(info, longest=spec.part_frames))
     inputs = _inputs(spec, source, info)
     key = job_key(spec, inputs.values())
-    record = read_record(spec.record)
+    record = read_manifest(spec.record)
     if record is not None and record.done and outputs_stand(record, spec.outputs, key=key):
         outcome = _forget_work(spec, msgspec.structs.replace(record, inputs=inputs), note="done before")
     else:
-        _claim(spec, Record(key, inputs, {}, frames=info.frame_count), record)
+        _claim(spec, JobManifest(key, inputs, {}, frames=info.frame_count), record)
         outcome = _go_on(spec, source, info, spans) if len(spans) > 1 else _in_one_go(spec, source)
     return _signed(outcome, frames=info.frame_count, starts=starts)
 
 
-def do_part(spec: Spec, stage: str, span: Span) -> Outcome:
+def do_chunk(spec: Spec, stage: str, span: Span) -> Outcome:
     """Do one part of a stage; one that cannot be done by itself is left to `close_stage`."""
     task = f"{stage}-{span[0]}"
-    starts = note_start(spec.work, task)
+    starts = record_start(spec.work, task)
     source, progress = source_of(spec), follow_progress(spec.work, task)
     note = ""
     try:
         if stage == "analyze":
-            analyze_part(source, spec.keep, span, progress=progress, **_analysis_options(spec))
+            analyze_chunk(source, spec.keep, span, progress=progress, **_analysis_options(spec))
         else:
-            write_part(source, _parts_folder(spec), span, progress=progress)
+            write_chunk(source, _parts_folder(spec), span, progress=progress)
     except (VideoError, MismatchError) as err:
         note = f"frames {span[0]} to {span[1]} cannot be done by themselves: {err}"
     return _signed(Outcome(frames=span[1] - span[0], note=note), starts=starts)
@@ -107,7 +116,7 @@ def do_part(spec: Spec, stage: str, span: Span) -> Outcome:
 
 def close_stage(spec: Spec, stage: str, spans: tuple[Span, ...]) -> Outcome:
     """Put the parts of a stage together, and say what is next."""
-    starts = note_start(spec.work, f"{stage}-close")
+    starts = record_start(spec.work, f"{stage}-close")
     done = done_before(spec)
     if done is not None:
         return _signed(_forget_work(spec, done), starts=starts)
@@ -125,17 +134,17 @@ def _signed(outcome: Outcome, *, starts: int, frames: int = 0) -> Outcome:
     return replace(outcome, worker=worker_name(), starts=starts, frames=frames or outcome.frames)
 
 
-def _inputs(spec: Spec, source: Path, info: VideoInfo) -> dict[str, Input]:
+def _inputs(spec: Spec, source: Path, info: VideoInfo) -> dict[str, InputFile]:
     """Look at every file that the job reads."""
-    inputs = {str(source): look_at(source, digest=info.sha256)}
+    inputs = {str(source): describe_file(source, digest=info.sha256)}
     if not spec.analyzes:
         annotations = annotations_of(spec, source)
         ids = id_list_of(annotations, spec)
-        inputs |= {str(path): look_at(path) for path in (annotations, ids) if path is not None}
+        inputs |= {str(path): describe_file(path) for path in (annotations, ids) if path is not None}
     return inputs
 
 
-def _claim(spec: Spec, state: Record, record: Record | None) -> None:
+def _claim(spec: Spec, state: JobManifest, record: JobManifest | None) -> None:
     """Take the outputs for this job, unless they are somebody else's; those that stand already are kept.
 
     Raises
@@ -143,7 +152,7 @@ def _claim(spec: Spec, state: Record, record: Record | None) -> None:
     OutputExistsError
         If an output is there that no job like this one has begun.
     """
-    begun = read_record(spec.state)
+    begun = read_manifest(spec.state)
     there = [path for path in spec.outputs if path.exists()]
     ours = begun is not None or (record is not None and record.key == state.key)
     if there and not ours and not spec.overwrite:
@@ -162,8 +171,8 @@ def _stands(spec: Spec, paths: Iterable[Path]) -> bool:
     return outputs_stand(state, paths, key=state.key)
 
 
-def _state(spec: Spec) -> Record:
-    state = read_record(spec.state)
+def _state(spec: Spec) -> JobManifest:
+    state = read_manifest(spec.state)
     if state is None:
         raise OutputExistsError(f"{spec.state} is gone, so that nobody knows how far {spec.name} was; start it again")
     return state
@@ -189,7 +198,7 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
         return Outcome("analyze", spans)
     if spec.redacts and not _stands(spec, [spec.output, spec.report]):
         annotations, options = _hiding(spec, source, info)
-        prepare_parts(prepare(source, annotations, info=info, **options), _parts_folder(spec))
+        prepare_chunks(prepare(source, annotations, info=info, **options), _parts_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
 
@@ -245,9 +254,9 @@ def _parts_folder(spec: Spec) -> Path:
 def _join(spec: Spec, source: Path, spans: tuple[Span, ...]) -> None:
     """Join the parts, or redact in one go where they do not make a whole."""
     folder = _parts_folder(spec)
-    if all(path.exists() for span in spans for path in part_files(folder, span).values()):
+    if all(path.exists() for span in spans for path in chunk_files(folder, span).values()):
         try:
-            join_parts(source, annotations_of(spec, source), folder, spans=spans, output=spec.output, overwrite=True)
+            join_chunks(source, annotations_of(spec, source), folder, spans=spans, output=spec.output, overwrite=True)
         except VideoError:
             pass
         else:
@@ -273,7 +282,7 @@ def _finish(spec: Spec) -> Outcome:
     return _forget_work(spec, record)
 
 
-def _forget_work(spec: Spec, record: Record, *, note: str = "") -> Outcome:
+def _forget_work(spec: Spec, record: JobManifest, *, note: str = "") -> Outcome:
     record.save(spec.record)
     shutil.rmtree(spec.work, ignore_errors=True)
     known = {name: getattr(record, name) for name in ("frames", "faces", "ok", "nothing_hidden")}

@@ -15,7 +15,7 @@ from redactkit.jobs.executors import open_engine
 from redactkit.jobs.inputs import PATTERNS, find_videos
 from redactkit.jobs.jobs import Jobs
 from redactkit.jobs.submit import make_specs
-from redactkit.progress import Drawing
+from redactkit.runtime.progress import Drawing
 
 __all__ = ["Arrivals", "watch"]
 

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any
 
-from redactkit.cores import count_cores
 from redactkit.errors import RedactkitError
+from redactkit.runtime.cores import count_cores
 
 __all__ = ["BY_SIGNAL", "work"]
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 from redactkit.annotations import Annotations
-from redactkit.cores import opencv_in_one_thread
-from redactkit.files import check_video_output, fit_name, report_path, sweep_parts
 from redactkit.formats import check_same_video
-from redactkit.memory import few_arenas, large_blocks_apart
-from redactkit.progress import ProgressLike
-from redactkit.redaction.frames import write_frames
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, select_faces
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.preview import Preview
+from redactkit.redaction.rendering import write_frames
 from redactkit.redaction.report import RedactionReport, check_report, read_report
+from redactkit.runtime.cores import opencv_in_one_thread
+from redactkit.runtime.files import check_video_output, fit_name, report_path, sweep_parts
+from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
+from redactkit.runtime.progress import ProgressLike
 from redactkit.tables import FaceIds
 from redactkit.video import VideoWriter
 
@@ -103,7 +103,7 @@ def redact(
     overwrite : bool
         Replace an output that is there.
     progress : bool or callable
-        See `redactkit.progress.track`.
+        See `redactkit.runtime.progress.track`.
 
     Returns
     -------
@@ -155,12 +155,12 @@ def redact(
 
 
 @opencv_in_one_thread()
-@large_blocks_apart()
+@mmap_large_blocks()
 def write_redacted(
     prepared: Preparation, target: Path, *, overwrite: bool = False, progress: ProgressLike = True
 ) -> RedactionReport:
     """Write what was prepared, and check it; errors as of `redact`."""
-    few_arenas()
+    limit_arenas()
     info, plan, settings = prepared.info, prepared.plan, prepared.settings
     sweep_parts(target.parent)
     with (

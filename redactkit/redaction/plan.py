@@ -14,7 +14,7 @@ from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import faces_of_list
-from redactkit.formats.matching import SMALLEST, doubt_places
+from redactkit.formats.same_video import SMALLEST, doubt_places
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, FaceIds, as_face_ids, frame_rows
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from redactkit import effects
 from redactkit.annotations import Annotations
-from redactkit.clock import check_ranges
 from redactkit.formats import check_same_video
 from redactkit.media import VideoInfo
-from redactkit.redaction.frames import Written
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
+from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
+from redactkit.runtime.timecode import check_ranges
 from redactkit.tables import FaceIds
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of

@@ -22,11 +22,11 @@ import pandas as pd
 
 import redactkit
 from redactkit.annotations import Annotations
-from redactkit.clock import check_ranges
-from redactkit.files import check_output, report_path, write_text
 from redactkit.media import file_sha256
-from redactkit.redaction.frames import Written
 from redactkit.redaction.plan import Plan
+from redactkit.redaction.rendering import Written
+from redactkit.runtime.files import check_output, report_path, write_text
+from redactkit.runtime.timecode import check_ranges
 
 __all__ = [
     "RedactionReport",
@@ -38,9 +38,9 @@ __all__ = [
     "sound_settings",
 ]
 
-MOST_DAMAGE = 5
+MAX_DAMAGED_FRAMES = 5
 """Packets and frames that may fail to decode whole before the verdict is broken; a higher number trusts worse files."""
-OUTLINE = "Box"
+OUTLINE_KIND = "Box"
 """The kind that draws outlines and hides nothing."""
 _DIGEST = 64  # figures of a SHA-256
 
@@ -83,8 +83,8 @@ class RedactionReport:
 
     @property
     def damaged(self) -> bool:
-        """Whether more than `MOST_DAMAGE` packets or frames of the source did not decode whole."""
-        return len(self.record.get("damage", ())) > MOST_DAMAGE
+        """Whether more than `MAX_DAMAGED_FRAMES` packets or frames of the source did not decode whole."""
+        return len(self.record.get("damage", ())) > MAX_DAMAGED_FRAMES
 
     @property
     def bare_faces(self) -> list[int]:
@@ -95,14 +95,14 @@ class RedactionReport:
         faces = self.faces
         bare = (faces["painted"] != faces["boxes"]) | (faces["painted"] == 0)
         if not self.settings.get("allow_nothing"):
-            bare |= self.settings.get("blur") == OUTLINE
+            bare |= self.settings.get("blur") == OUTLINE_KIND
         return [int(face) for face in faces.index[faces["redact"] & bare]]
 
     @property
     def nothing_hidden(self) -> bool:
         """Whether no pixel of the output is hidden: there was no face, all are left visible, or outlines were drawn."""
         hidden = self.faces["redact"] & (self.faces["painted"] > 0)
-        return not hidden.any() or self.settings.get("blur") == OUTLINE
+        return not hidden.any() or self.settings.get("blur") == OUTLINE_KIND
 
     @property
     def _keeps_source(self) -> bool:
@@ -146,7 +146,7 @@ class RedactionReport:
     def _why_nothing(self) -> str:
         if self.faces.empty:
             return "NO FACE WAS FOUND AND NOTHING IS HIDDEN, watch it before you give it away"
-        if self.settings.get("blur") == OUTLINE:
+        if self.settings.get("blur") == OUTLINE_KIND:
             return f"ONLY OUTLINES OF {int(self.faces['redact'].sum())} FACES ARE DRAWN, EVERYBODY CAN BE SEEN"
         return f"NOTHING IS HIDDEN, all {len(self.faces)} faces can be seen"
 

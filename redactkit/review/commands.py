@@ -1,4 +1,4 @@
-"""Every edit an analyst makes, as a method: the pure functions of `redactkit.editing` on a session's tables.
+"""Every edit an analyst makes, as a method: the pure functions of `redactkit.review.editing` on a session's tables.
 
 A face or frame left out is the current one. A range of frames is ``start`` up to, not including, ``stop``.
 """
@@ -12,9 +12,9 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from redactkit import editing
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
+from redactkit.review import editing
 from redactkit.review.session import Session
 from redactkit.tables import FaceIds, as_face_ids
 
@@ -57,7 +57,7 @@ class Commands(Session):
         return self._base.cuts
 
     def set_box(self, box: Box, *, face_id: int | None = None, frame: int | None = None) -> None:
-        """Move, resize or add a face's box in one frame; see `redactkit.editing.set_box`."""
+        """Move, resize or add a face's box in one frame; see `redactkit.review.editing.set_box`."""
         face, at = self._face(face_id), self._frame(frame)
         with self.lock:
             table = editing.set_box(self.detections, face_id=face, frame=at, box=box, time=float(self.times[at]))
@@ -66,7 +66,7 @@ class Commands(Session):
     def shift_boxes(
         self, change: Box, *, face_id: int | None = None, start: int | None = None, stop: int | None = None
     ) -> None:
-        """Change a face's boxes in a range alike; see `redactkit.editing.shift_boxes`."""
+        """Change a face's boxes in a range alike; see `redactkit.review.editing.shift_boxes`."""
         face = self._face(face_id)
         with self.lock:
             table = editing.shift_boxes(self.detections, face_id=face, change=change, start=start, stop=stop)
@@ -81,21 +81,21 @@ class Commands(Session):
         start: int | None = None,
         stop: int | None = None,
     ) -> None:
-        """Grow the boxes of some faces (all where left out); see `redactkit.editing.expand_boxes`."""
+        """Grow the boxes of some faces (all where left out); see `redactkit.review.editing.expand_boxes`."""
         ids = None if faces is None else as_face_ids(faces, name="faces")
         with self.lock:
             table = editing.expand_boxes(self.detections, share=share, pixels=pixels, faces=ids, start=start, stop=stop)
             self.edit(f"boxes of {_named(ids)} grown{_span(start, stop)}", detections=table)
 
     def copy_box(self, count: int, *, face_id: int | None = None, frame: int | None = None) -> None:
-        """Copy a box to the next ``count`` frames; see `redactkit.editing.copy_box`."""
+        """Copy a box to the next ``count`` frames; see `redactkit.review.editing.copy_box`."""
         face, at = self._face(face_id), self._frame(frame)
         with self.lock:
             table = editing.copy_box(self.detections, face_id=face, frame=at, count=count, times=self.times)
             self.edit(f"box of face {face} copied{_span(at + 1, at + 1 + count)}", detections=table)
 
     def set_keyframe(self, on: bool = True, *, face_id: int | None = None, frame: int | None = None) -> None:
-        """Mark a box as edited, or no longer so; see `redactkit.editing.set_keyframe`."""
+        """Mark a box as edited, or no longer so; see `redactkit.review.editing.set_keyframe`."""
         face, at = self._face(face_id), self._frame(frame)
         with self.lock:
             table = editing.set_keyframe(self.detections, face_id=face, frame=at, on=on)
@@ -104,14 +104,14 @@ class Commands(Session):
     def interpolate_boxes(
         self, *, face_id: int | None = None, start: int | None = None, stop: int | None = None
     ) -> None:
-        """Draw boxes anew between keyframes; see `redactkit.editing.interpolate_boxes`."""
+        """Draw boxes anew between keyframes; see `redactkit.review.editing.interpolate_boxes`."""
         face = self._face(face_id)
         with self.lock:
             table = editing.interpolate_boxes(self.detections, face_id=face, times=self.times, start=start, stop=stop)
             self.edit(f"face {face} interpolated{_span(start, stop)}", detections=table)
 
     def delete_boxes(self, *, faces: FaceIds | None = None, start: int | None = None, stop: int | None = None) -> None:
-        """Remove the boxes of some faces (all where left out); see `redactkit.editing.delete_boxes`."""
+        """Remove the boxes of some faces (all where left out); see `redactkit.review.editing.delete_boxes`."""
         ids = None if faces is None else as_face_ids(faces, name="faces")
         with self.lock:
             table = editing.delete_boxes(self.detections, faces=ids, start=start, stop=stop)

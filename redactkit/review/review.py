@@ -12,11 +12,11 @@ import traitlets
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations, annotations_name
-from redactkit.files import check_output, fit_name, make_private, sweep_parts
 from redactkit.formats import check_same_video, id_list_name, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
-from redactkit.navigation import nearest, stops
 from redactkit.review.commands import Commands
+from redactkit.review.navigation import nearest, stops
+from redactkit.runtime.files import check_output, fit_name, make_private, sweep_parts
 from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
@@ -203,7 +203,7 @@ class Review(Commands):
         Parameters
         ----------
         kind : str
-            A key of `redactkit.navigation.STOPS` ("face", "edge", "empty", "box", "keyframe", "gap"), or
+            A key of `redactkit.review.navigation.STOPS` ("face", "edge", "empty", "box", "keyframe", "gap"), or
             "queue": the places of `to_review`, whose face becomes the current one.
 
         Returns

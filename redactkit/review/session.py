@@ -14,8 +14,8 @@ import pandas as pd
 import traitlets
 
 from redactkit.annotations import Annotations
-from redactkit.history import Change, History, State
-from redactkit.journal import Journal
+from redactkit.review.history import Change, History, State
+from redactkit.review.journal import Journal
 from redactkit.tables import (
     BOX,
     as_decisions,

@@ -17,9 +17,9 @@ from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, correct
 
 __all__ = ["agreed_links", "forward_links"]
 
-RIVALRY = 1.2
+MAX_RIVAL_SECONDS = 1.2
 """Seconds for which a lost track still keeps others from the box that fits it best, though it may not take it."""
-ESTABLISHED = 6
+ESTABLISHED_BOXES = 6
 """Boxes after which a track may do so."""
 
 BoolArray = NDArray[np.bool_]
@@ -40,7 +40,7 @@ class _Active:
 
     def forget(self, before: float, rival: float) -> None:
         """Take out tracks last seen ``before`` a time, or ``rival`` if they have shown to be faces."""
-        self._take((self.seconds >= before) | ((self.seconds >= rival) & (self.boxes >= ESTABLISHED)))
+        self._take((self.seconds >= before) | ((self.seconds >= rival) & (self.boxes >= ESTABLISHED_BOXES)))
 
     def drop(self, track: IntArray) -> None:
         """Take the numbered tracks out."""
@@ -120,7 +120,7 @@ def forward_links(rows: Rows, confident: BoolArray, *, noise: Noise, memory: flo
     tracks = _Active(noise)
     starts = np.flatnonzero(np.diff(rows.frame, prepend=rows.frame[:1] - 1))
     for first, stop in zip(starts, np.append(starts[1:], len(rows)), strict=True):
-        tracks.forget(rows.seconds[first] - memory, rows.seconds[first] - max(memory, RIVALRY))
+        tracks.forget(rows.seconds[first] - memory, rows.seconds[first] - max(memory, MAX_RIVAL_SECONDS))
         here = np.arange(first, stop)
         left = _assign_frame(tracks, rows, here, confident[here], memory, gate, links)
         tracks.add(rows, left)

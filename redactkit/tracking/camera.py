@@ -10,9 +10,9 @@ from redactkit.tracking.motion import FloatArray, IntArray, Rows, chains
 
 __all__ = ["common_path", "steadied"]
 
-WINDOW = 0.2
+WINDOW_SECONDS = 0.2
 """Seconds on each side over which the links of a moment are pooled."""
-DOUBT = 4.0
+SPREAD_WEIGHT = 4.0
 """Weight of the faces' disagreement against their common speed."""
 
 
@@ -41,8 +41,8 @@ def common_path(rows: Rows, links: IntArray) -> FloatArray:
     middle = (rows.seconds[target] + rows.seconds[source]) / 2
     order = np.argsort(middle, kind="stable")
     moments, where = np.unique(rows.seconds, return_inverse=True)
-    low = np.searchsorted(middle[order], moments - WINDOW)
-    high = np.searchsorted(middle[order], moments + WINDOW)
+    low = np.searchsorted(middle[order], moments - WINDOW_SECONDS)
+    high = np.searchsorted(middle[order], moments + WINDOW_SECONDS)
     face, speed = chains(links)[source][order], speed[order]
     common = np.array([_consensus(face[a:b], speed[a:b]) for a, b in zip(low, high, strict=True)]).reshape(-1, 2)
     between = (common[1:] + common[:-1]) / 2 * np.diff(moments)[:, None]
@@ -58,7 +58,7 @@ def _consensus(face: IntArray, speed: FloatArray) -> FloatArray:
     middle = _median(each)
     apart = _median(np.abs(each - middle).max(axis=1))
     strength = float(middle @ middle)
-    return np.asarray(middle * strength / (strength + DOUBT * apart**2 + 1e-9))
+    return np.asarray(middle * strength / (strength + SPREAD_WEIGHT * apart**2 + 1e-9))
 
 
 def _median(values: FloatArray) -> FloatArray:

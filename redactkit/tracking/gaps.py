@@ -15,7 +15,7 @@ __all__ = ["fill_gaps", "long_gaps"]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-TRUST = 0.8
+FILLED_CONFIDENCE_FACTOR = 0.8
 """Share of its ends' lower confidence that an interpolated box has."""
 
 
@@ -115,7 +115,7 @@ def _interpolated(rows: pd.DataFrame, first: IntArray, missing: IntArray, clock:
             "time": clock[here],
             "face_id": rows["face_id"].to_numpy()[before],
             **{name: between[:, column] for column, name in enumerate(BOX)},
-            "confidence": TRUST * np.minimum(confidence[before], confidence[before + 1]),
+            "confidence": FILLED_CONFIDENCE_FACTOR * np.minimum(confidence[before], confidence[before + 1]),
             "source": "interpolated",
         }
     )

@@ -26,9 +26,9 @@ from redactkit.tracking.stitching import Limits, stitch
 
 __all__ = ["LinkOptions", "link", "renumber"]
 
-DOUBTFUL = 0.3
+DOUBTFUL_CONFIDENCE = 0.3
 """Confidence below which a box is not taken for something that stands before a face."""
-REACH = 0.08
+MIN_COVER_SHARE = 0.08
 """Share of a box from which another one on it may hide part of the face."""
 
 
@@ -157,7 +157,7 @@ def _as_rows(detections: pd.DataFrame, frame_rate: float) -> Rows:
     boxes = detections[BOX].to_numpy()
     frame = detections["frame"].to_numpy()
     size = np.sqrt(boxes[:, 2] * boxes[:, 3])
-    sure = ~(detections["confidence"].to_numpy() < DOUBTFUL)
+    sure = ~(detections["confidence"].to_numpy() < DOUBTFUL_CONFIDENCE)
     cover = _covers(boxes, frame, sure)
     return Rows(frame, frame / frame_rate, boxes[:, :2] + boxes[:, 2:] / 2, np.log(size), size, cover)
 
@@ -169,7 +169,7 @@ def _covers(boxes: FloatArray, frame: IntArray, sure: NDArray[np.bool_]) -> IntA
     for first, stop in pairwise(edges):
         if stop - first > 1:
             share = _reach(boxes[first:stop]) * sure[first:stop]
-            cover[first:stop] = np.where(share.max(axis=1) > REACH, share.argmax(axis=1) + first, -1)
+            cover[first:stop] = np.where(share.max(axis=1) > MIN_COVER_SHARE, share.argmax(axis=1) + first, -1)
     return cover
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Motion", "Noise", "Rows", "chains", "corrected", "fit_motion", "moved", "unknown"]
 
-MEMORY = 24
+MOTION_ROWS = 24
 """Rows of a tracklet that tell its motion at an end."""
 
 FloatArray = NDArray[np.float64]
@@ -124,7 +124,7 @@ def fit_motion(rows: Rows, ends: IntArray, counts: IntArray, *, step: int, noise
         Direction in which the tracklet's other rows lie.
     noise : Noise
     """
-    back = np.minimum(counts, MEMORY) - 1
+    back = np.minimum(counts, MOTION_ROWS) - 1
     row = ends + step * back
     center, velocity = rows.center[row], np.zeros((len(ends), 2))
     log_size, covariance = rows.log_size[row], unknown(len(ends), noise=noise)

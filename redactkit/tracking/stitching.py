@@ -9,25 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.tracking.likeness import Unlikeness
+from redactkit.tracking.appearance_distance import AppearanceDistance
+from redactkit.tracking.matching import BoolArray, Pairs, expanded, unrivalled
 from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, fit_motion
-from redactkit.tracking.pairing import BoolArray, Pairs, expanded, unrivalled
 
 __all__ = ["Limits", "stitch"]
 
-MANNERS = (1.0, 0.35)
+ACCELERATION_SHARES = (1.0, 0.35)
 """Shares of the usual change of speed with which ways are judged: as faces go about, and as one that strides on."""
-EDGE = 6
+EDGE_ROWS = 6
 """Rows at a tracklet's end that tell behind whom it went."""
-PATIENCE = 1.75
+OCCLUDED_GAP_FACTOR = 1.75
 """Longest gaps for which a face may be hidden behind another one."""
-SEEN = 4
+MIN_APPEARANCE_ROWS = 4
 """Rows from which a tracklet tells what its face looks like."""
-ALIKE = 0.15
+MAX_APPEARANCE_DISTANCE = 0.15
 """How unlike two tracklets may look that are joined since both were behind the same face."""
-GROWTH = 0.5
+MAX_LOG_GROWTH = 0.5
 """Most change of the logarithm of such a face's size."""
-CHUNK = 2_000_000
+MAX_PAIRS_AT_ONCE = 2_000_000
 """Candidates that are priced at once, which bounds memory."""
 
 
@@ -66,7 +66,7 @@ def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appeara
     ndarray of shape (N,), int64
         Track of each row.
     """
-    unlike = None if appearance is None else Unlikeness(appearance, _Tracklets(rows, track).by_track)
+    unlike = None if appearance is None else AppearanceDistance(appearance, _Tracklets(rows, track).by_track)
     for reach in (4 * limits.step, 10 * limits.step, limits.longest / 2, limits.longest):
         for join in (partial(_bridged, unlike=unlike), _absorbed):
             while len(pairs := join(tracklets := _Tracklets(rows, track), min(reach, limits.longest), limits, noise)):
@@ -115,7 +115,7 @@ class _Tracklets:
         member[self.order] = np.repeat(np.arange(len(self.counts)), self.counts)
         cover = np.where(self.rows.cover < 0, -1, member[self.rows.cover])
         rows = [cover[first : last + 1] for first, last in zip(self.first, self.last, strict=True)]
-        return [{*part[-EDGE:]} - {-1} for part in rows], [{*part[:EDGE]} - {-1} for part in rows]
+        return [{*part[-EDGE_ROWS:]} - {-1} for part in rows], [{*part[:EDGE_ROWS]} - {-1} for part in rows]
 
     def overlap(self, a: IntArray, b: IntArray) -> BoolArray:
         """Tell which tracklets of ``a`` are seen while those of ``b`` are."""
@@ -132,14 +132,18 @@ class _Tracklets:
         return track
 
 
-def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, *, unlike: Unlikeness | None) -> Pairs:
+def _bridged(
+    tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, *, unlike: AppearanceDistance | None
+) -> Pairs:
     """Return joins of tracklets' ends to later ones' starts.
 
     Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
     """
     ends = [(tracklets.last, tracklets.first), tracklets.clear_ends(limits)]
     manners = [
-        _Manner(tracklets, replace(noise, wander=noise.wander * share), *pair) for share in MANNERS for pair in ends
+        _MotionModel(tracklets, replace(noise, wander=noise.wander * share), *pair)
+        for share in ACCELERATION_SHARES
+        for pair in ends
     ]
     order = np.argsort(tracklets.begin, kind="stable")
     patience = np.minimum(limits.longest, limits.step * (3 + 3 * tracklets.counts))
@@ -159,21 +163,21 @@ def _bridged(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise, 
     return pairs[chosen[gap <= reach + 1e-9]]
 
 
-def _emerged(tracklets: _Tracklets, limits: Limits, noise: Noise, unlike: Unlikeness) -> Pairs:
+def _emerged(tracklets: _Tracklets, limits: Limits, noise: Noise, unlike: AppearanceDistance) -> Pairs:
     """Return joins of faces that went behind another to those that look alike and came out from behind the same one."""
     behind, before = tracklets.covers()
     order = np.argsort(tracklets.begin, kind="stable")
     low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
-    high = np.searchsorted(tracklets.begin[order], tracklets.end + PATIENCE * limits.longest, side="right")
+    high = np.searchsorted(tracklets.begin[order], tracklets.end + OCCLUDED_GAP_FACTOR * limits.longest, side="right")
     tail, place = expanded(low, high)
     head = order[place]
     shared = np.array([bool(behind[a] & before[b]) for a, b in zip(tail, head, strict=True)], bool)
-    shared &= np.minimum(tracklets.counts[tail], tracklets.counts[head]) >= SEEN
+    shared &= np.minimum(tracklets.counts[tail], tracklets.counts[head]) >= MIN_APPEARANCE_ROWS
     tail, head = tail[shared], head[shared]
-    manner = _Manner(tracklets, noise, *tracklets.clear_ends(limits))
+    manner = _MotionModel(tracklets, noise, *tracklets.clear_ends(limits))
     apart = unlike.apart(tracklets.by_track, tail, head)
-    good = (apart < ALIKE) & manner.near(tail, head)
-    pairs = Pairs(tail[good], head[good], apart[good] / ALIKE * limits.margin * 2)
+    good = (apart < MAX_APPEARANCE_DISTANCE) & manner.near(tail, head)
+    pairs = Pairs(tail[good], head[good], apart[good] / MAX_APPEARANCE_DISTANCE * limits.margin * 2)
     return pairs[unrivalled(pairs, margin=limits.margin, lefts=tracklets.overlap, rights=tracklets.overlap)]
 
 
@@ -183,12 +187,12 @@ def _alike(pairs: Pairs, unlike: FloatArray, limits: Limits) -> Pairs:
 
 
 def _chunks(sizes: IntArray) -> list[IntArray]:
-    """Group tails so that no group has many more candidates than `CHUNK`."""
-    group = np.cumsum(sizes) // CHUNK
+    """Group tails so that no group has many more candidates than `MAX_PAIRS_AT_ONCE`."""
+    group = np.cumsum(sizes) // MAX_PAIRS_AT_ONCE
     return [np.flatnonzero(group == number) for number in np.unique(group)]
 
 
-class _Manner:
+class _MotionModel:
     """Tracklets' ends as faces would move that change their speed by so much."""
 
     def __init__(self, tracklets: _Tracklets, noise: Noise, last: IntArray, first: IntArray) -> None:
@@ -225,7 +229,7 @@ class _Manner:
         way = (tails.velocity[tail] + heads.velocity[head]) / 2 * dt[:, None]
         miss = np.linalg.norm(heads.center[head] - tails.center[tail] - way, axis=1) / size
         growth = np.abs(heads.log_size[head] - tails.log_size[tail])
-        return np.asarray((miss < 1 + dt) & (growth < GROWTH))
+        return np.asarray((miss < 1 + dt) & (growth < MAX_LOG_GROWTH))
 
 
 def _absorbed(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:

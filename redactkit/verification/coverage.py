@@ -9,10 +9,10 @@ from redactkit import boxes as bx
 
 __all__ = ["Similarity", "shared_detail"]
 
-GRID = 32
-COARSE = 8
-FLAT = 0.5
-_INNER = -0.1
+GRID_CELLS = 32
+COARSE_CELLS = 8
+MIN_DETAIL = 0.5
+_INNER_SHARE = -0.1
 
 Similarity = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def shared_detail(source: NDArray[np.uint8], redacted: NDArray[np.uint8], boxes:
         detail to show (less than half a grey level), NaN for a box outside the frame.
     """
     height, width = source.shape
-    inside = bx.clip(bx.expand(boxes, share=_INNER), width=width, height=height)
+    inside = bx.clip(bx.expand(boxes, share=_INNER_SHARE), width=width, height=height)
     return np.array([_one(source, redacted, corners) for corners in bx.to_corners(inside)], dtype=np.float64)
 
 
@@ -46,7 +46,7 @@ def _one(source: NDArray[np.uint8], redacted: NDArray[np.uint8], corners: NDArra
     if right - left < 2 or bottom - top < 2:
         return np.nan
     before, after = (_detail(picture[top:bottom, left:right]) for picture in (source, redacted))
-    if before.std() < FLAT:
+    if before.std() < MIN_DETAIL:
         return 0.0
     energy = float(np.sqrt((before**2).sum() * (after**2).sum()))
     return max(0.0, float((before * after).sum()) / energy) if energy > 0 else 0.0
@@ -55,7 +55,7 @@ def _one(source: NDArray[np.uint8], redacted: NDArray[np.uint8], corners: NDArra
 def _detail(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
     import cv2
 
-    fine = cv2.resize(patch.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
-    coarse = cv2.resize(fine, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
-    detail: NDArray[np.float32] = fine - cv2.resize(coarse, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(patch.astype(np.float32), (GRID_CELLS, GRID_CELLS), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(fine, (COARSE_CELLS, COARSE_CELLS), interpolation=cv2.INTER_AREA)
+    detail: NDArray[np.float32] = fine - cv2.resize(coarse, (GRID_CELLS, GRID_CELLS), interpolation=cv2.INTER_LINEAR)
     return np.asarray(detail - detail.mean(), np.float32)

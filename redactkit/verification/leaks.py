@@ -10,29 +10,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.analysis.looks import Look, plan_looks
+from redactkit.analysis.letterbox import Letterbox, plan_letterboxes
 from redactkit.detectors import Detector, run_detector
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections
 from redactkit.tracking import link
 
-__all__ = ["Search", "find_strangers", "judge_leaks", "plan_searches"]
+__all__ = ["LeakSearch", "find_unknown_faces", "judge_leaks", "plan_searches"]
 
 _HIDDEN_SHARE = 0.5
 _KNOWN_IOU = 0.3
 _SAME_IOU = 0.4
-SURE = 0.6
-SURE_RUN = 3
-SURE_RUN_MEAN = 0.45
+SURE_CONFIDENCE = 0.6
+SURE_RUN_FRAMES = 3
+SURE_RUN_CONFIDENCE = 0.45
 
 
 @dataclass(frozen=True)
-class Search:
+class LeakSearch:
     """One way of searching a picture: what the detector gets to see, as it is or mirrored."""
 
     name: str
     detector: Detector
-    look: Look
+    look: Letterbox
     mirror: bool = False
 
     def __call__(self, picture: NDArray[np.uint8]) -> bx.FloatArray:
@@ -47,27 +47,27 @@ class Search:
 
 def plan_searches(
     info: VideoInfo, detector: Detector, *, size: int | None = None, second: Detector | None = None
-) -> tuple[Search, ...]:
+) -> tuple[LeakSearch, ...]:
     """Return the ways of searching: as analyzed, mirrored, half as large again, and with the second detector."""
-    looks = plan_looks(info.width, info.height, size=size)
+    looks = plan_letterboxes(info.width, info.height, size=size)
     fine = looks[0]
-    larger = plan_looks(info.width, info.height, size=max(fine.width, fine.height) * 3 // 2)[0]
-    searches = [Search(f"{look.width}x{look.height}", detector, look) for look in (*looks, larger)]
-    searches.append(Search(f"{fine.width}x{fine.height} mirrored", detector, fine, mirror=True))
+    larger = plan_letterboxes(info.width, info.height, size=max(fine.width, fine.height) * 3 // 2)[0]
+    searches = [LeakSearch(f"{look.width}x{look.height}", detector, look) for look in (*looks, larger)]
+    searches.append(LeakSearch(f"{fine.width}x{fine.height} mirrored", detector, fine, mirror=True))
     if second is not None:
-        searches.append(Search(f"{fine.width}x{fine.height} second detector", second, fine))
+        searches.append(LeakSearch(f"{fine.width}x{fine.height} second detector", second, fine))
     return tuple(searches)
 
 
-def find_strangers(
-    picture: NDArray[np.uint8], searches: Sequence[Search], *, hidden: bx.FloatArray, visible: bx.FloatArray
+def find_unknown_faces(
+    picture: NDArray[np.uint8], searches: Sequence[LeakSearch], *, hidden: bx.FloatArray, visible: bx.FloatArray
 ) -> bx.FloatArray:
     """Return the faces of one output picture that nobody accounts for.
 
     Parameters
     ----------
     picture : ndarray of shape (H, W, 3)
-    searches : sequence of Search
+    searches : sequence of LeakSearch
     hidden : ndarray of shape (N, 4)
         Boxes that were to be hidden, margin included.
     visible : ndarray of shape (M, 4)
@@ -110,7 +110,9 @@ def judge_leaks(rows: pd.DataFrame, *, frame_rate: float) -> pd.DataFrame:
         return _leak_table(rows)
     linked = link(as_detections(rows.assign(face_id=0)), frame_rate=frame_rate)
     runs = linked.groupby("face_id")["confidence"].agg(["max", "mean", "size"])
-    sure = (runs["max"] >= SURE) | ((runs["size"] >= SURE_RUN) & (runs["mean"] >= SURE_RUN_MEAN))
+    sure = (runs["max"] >= SURE_CONFIDENCE) | (
+        (runs["size"] >= SURE_RUN_FRAMES) & (runs["mean"] >= SURE_RUN_CONFIDENCE)
+    )
     return _leak_table(linked.assign(sure=linked["face_id"].map(sure).astype(bool)))
 
 

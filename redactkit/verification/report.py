@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from redactkit.files import report_path, write_text
 from redactkit.media import file_sha256
+from redactkit.runtime.files import report_path, write_text
 
 if TYPE_CHECKING:
     from redactkit.plots import FaceSheet

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from redactkit import boxes as bx
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
-from redactkit.cores import opencv_in_one_thread
 from redactkit.detectors import Detector
 from redactkit.formats import check_same_video
 from redactkit.media import VideoInfo
-from redactkit.progress import ProgressLike, track
 from redactkit.redaction import make_plan, select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
+from redactkit.runtime.cores import opencv_in_one_thread
+from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX, FaceIds
 from redactkit.verification.coverage import shared_detail
-from redactkit.verification.leaks import Search, find_strangers, judge_leaks, plan_searches
+from redactkit.verification.leaks import LeakSearch, find_unknown_faces, judge_leaks, plan_searches
 from redactkit.verification.report import VerificationReport, longest_run
 from redactkit.video import Frame, VideoReader, compare_files, probe
 
@@ -131,7 +131,7 @@ def _compare(
     redacted: Path,
     annotations: Annotations,
     faces: list[int],
-    searches: tuple[Search, ...],
+    searches: tuple[LeakSearch, ...],
     *,
     progress: ProgressLike,
 ) -> _Findings:
@@ -174,11 +174,11 @@ def _look_under(findings: _Findings, source: Frame, output: Frame, rows: pd.Data
 
 
 def _look_around(
-    findings: _Findings, output: Frame, searches: tuple[Search, ...], hidden: pd.DataFrame, visible: pd.DataFrame
+    findings: _Findings, output: Frame, searches: tuple[LeakSearch, ...], hidden: pd.DataFrame, visible: pd.DataFrame
 ) -> None:
     grown = bx.expand(hidden[BOX].to_numpy(), share=_REPORT_MARGIN)
     picture: NDArray[np.uint8] = output.rgb()
-    for box in find_strangers(picture, searches, hidden=grown, visible=visible[BOX].to_numpy()):
+    for box in find_unknown_faces(picture, searches, hidden=grown, visible=visible[BOX].to_numpy()):
         place = dict(zip(BOX, box[:4], strict=True))
         findings.strangers.append({"frame": output.index, "time": output.time, **place, "confidence": box[4]})
 

@@ -1,6 +1,6 @@
 """Video files at the edge: probe, read, write, compare. The only package that knows PyAV."""
 
-from redactkit.files import sweep_parts
+from redactkit.runtime.files import sweep_parts
 from redactkit.video.fidelity import check_container, compare_files
 from redactkit.video.frames import Frame
 from redactkit.video.pictures import Pictures, as_jpeg

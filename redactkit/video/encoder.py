@@ -14,7 +14,7 @@ from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
-from redactkit.video.packetclock import RisingClock
+from redactkit.video.smartcopy.clock import RisingClock
 from redactkit.video.timing import as_fraction
 
 __all__ = ["EncodedTrack", "check_header", "open_encoder"]

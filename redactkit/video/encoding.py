@@ -8,7 +8,7 @@ from av.video.format import VideoFormat
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.media import ColorTags, VideoInfo
-from redactkit.video.traits import Traits
+from redactkit.video.stream_traits import Traits
 
 __all__ = ["CODECS", "PRESETS", "Encoding", "choose_encoding"]
 

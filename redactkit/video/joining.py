@@ -10,16 +10,16 @@ from typing import Literal
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from redactkit.clock import Ranges
 from redactkit.errors import VideoError
-from redactkit.files import check_video_output, replacing
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import check_video_output, replacing
+from redactkit.runtime.timecode import Ranges
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.opening import av_errors, opened, video_stream
-from redactkit.video.packetclock import PacketClock
-from redactkit.video.smartcopy import CopyPlan
-from redactkit.video.smarttrack import JoinedTrack
+from redactkit.video.smartcopy.clock import PacketClock
+from redactkit.video.smartcopy.plan import CopyPlan
+from redactkit.video.smartcopy.track import JoinedTrack
 from redactkit.video.timing import start_shift
 
 __all__ = ["join_videos"]

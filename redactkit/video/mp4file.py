@@ -11,8 +11,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
+from redactkit.runtime.timecode import Ranges
 from redactkit.video.aperture import WHOLE, read_aperture, write_aperture
 from redactkit.video.opening import METADATA, opened
 from redactkit.video.orientation import display_matrix
@@ -40,7 +40,7 @@ class Mp4File:
     keep_metadata : bool
         Keep the container's tags.
     mute : sequence of (float, float)
-        Start and end in seconds of what is silent, as of `redactkit.clock.check_ranges`.
+        Start and end in seconds of what is silent, as of `redactkit.runtime.timecode.check_ranges`.
     """
 
     def __init__(

@@ -14,14 +14,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
+from redactkit.runtime.timecode import Ranges
 from redactkit.video.opening import av_errors, opened
 from redactkit.video.timing import as_fraction
 
-__all__ = ["BLOCK", "Muting", "end_of", "first_sound"]
+__all__ = ["AAC_BLOCK_SAMPLES", "Muting", "end_of", "first_sound"]
 
-BLOCK = 1024
+AAC_BLOCK_SAMPLES = 1024
 """Samples by which AAC goes on from packet to packet."""
 
 _FILTER = 32  # samples that a change of the sample rate spreads one over
@@ -35,7 +35,7 @@ class Muting:
     Parameters
     ----------
     ranges : sequence of (float, float)
-        Start and end in seconds of the stream's clock, as of `redactkit.clock.check_ranges`. A range from 0 on
+        Start and end in seconds of the stream's clock, as of `redactkit.runtime.timecode.check_ranges`. A range from 0 on
         takes what sounds before 0 with it.
     tick : float
         Seconds of the stream's time base, to which its times are exact.
@@ -61,7 +61,7 @@ class Muting:
     def silence_block(self, frame: av.AudioFrame) -> None:
         """Silence the whole of what the encoder gets at a time, if it or what is beside it is in a range."""
         start, self._encoded = _times(frame, self._encoded)
-        beyond = BLOCK / frame.sample_rate
+        beyond = AAC_BLOCK_SAMPLES / frame.sample_rate
         if any(first - beyond < self._encoded and last + beyond > start for first, last in self._ranges):
             for samples in _samples(frame):
                 samples[:] = _zero(frame)

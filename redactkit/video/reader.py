@@ -11,9 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from redactkit.cores import count_cores
 from redactkit.errors import OptionError, VideoError
 from redactkit.media import VideoInfo
+from redactkit.runtime.cores import count_cores
 from redactkit.video.cursor import Cursor
 from redactkit.video.decoding import DecodeLog
 from redactkit.video.frames import Frame

@@ -15,10 +15,10 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 
-from redactkit.clock import Ranges
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
-from redactkit.video.muting import BLOCK, Muting
+from redactkit.runtime.timecode import Ranges
+from redactkit.video.muting import AAC_BLOCK_SAMPLES, Muting
 from redactkit.video.opening import open_container
 from redactkit.video.timing import as_fraction
 
@@ -238,7 +238,9 @@ class _Transcode(_Track):
         out.codec_context.time_base = Fraction(1, rate)
         out.time_base = Fraction(1, rate)
         super().__init__(source, out, shift)
-        self._resampler = AudioResampler(format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=BLOCK)
+        self._resampler = AudioResampler(
+            format="fltp", layout=out.codec_context.layout, rate=rate, frame_size=AAC_BLOCK_SAMPLES
+        )
         start = (source.start_time or 0) * self.base
         self._muting = Muting(mute, tick=float(self.base), start=float(start)) if mute else None
         self._clock = _SampleClock(self.base, start=start)
@@ -250,7 +252,9 @@ class _Transcode(_Track):
         said = f"{context.sample_rate} Hz, {context.layout.name}, {(context.bit_rate or 0) // 1000} kbit/s"
         if self._muting is None:
             return said
-        return f"{said}; silent up to {1000 * (2 * BLOCK - 1) / context.sample_rate:.0f} ms beyond each range"
+        return (
+            f"{said}; silent up to {1000 * (2 * AAC_BLOCK_SAMPLES - 1) / context.sample_rate:.0f} ms beyond each range"
+        )
 
     def feed(self, packet: Packet[Any] | None) -> list[Packet[Any]]:
         """Return what to mux for a source packet, or, for None, for what the decoder still holds."""

@@ -13,20 +13,20 @@ import av
 import numpy as np
 from numpy.typing import ArrayLike
 
-from redactkit.clock import check_ranges
 from redactkit.errors import OptionError, VideoError
-from redactkit.files import check_video_output, replacing
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import check_video_output, replacing
+from redactkit.runtime.timecode import check_ranges
 from redactkit.video.encoder import EncodedTrack
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.muting import end_of
 from redactkit.video.opening import av_errors
-from redactkit.video.pieces import Piece, PieceOrder, Span, split_runs
-from redactkit.video.smartcopy import CopyPlan, plan_copy
-from redactkit.video.smarttrack import SmartTrack
+from redactkit.video.segments import Segment, SegmentOrder, Span, split_segments
+from redactkit.video.smartcopy.plan import CopyPlan, plan_copy
+from redactkit.video.smartcopy.track import SmartTrack
+from redactkit.video.stream_traits import read_traits
 from redactkit.video.timing import durations, start_shift
-from redactkit.video.traits import read_traits
 
 __all__ = ["VideoWriter"]
 
@@ -57,7 +57,7 @@ class VideoWriter:
         subtitles and data streams are never kept.
     smart_copy : array_like of shape (F,), bool, optional
         Which frames are redacted. Where given, groups of pictures without any such frame are copied
-        bit for bit where the source leaves no doubt (`redactkit.video.smartcopy`); only the frames of
+        bit for bit where the source leaves no doubt (`redactkit.video.smartcopy.plan`); only the frames of
         `wanted` are then to be written.
     span : (int, int), optional
         First frame to be written and the one after the last; by default all.
@@ -126,7 +126,7 @@ class VideoWriter:
         self._plan = self._planned(smart_copy)
         self.copying, self.copied = (self._encoding, self._plan), self._plan.copied
         self.wanted = [span] if span else self._plan.ranges(copied=False)
-        self.copied_ranges, self.pieces = self._plan.ranges(copied=True), split_runs(self.wanted)
+        self.copied_ranges, self.pieces = self._plan.ranges(copied=True), split_segments(self.wanted)
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
             self.notes.append(f"{len(info.audio)} audio track(s) dropped, as asked")
@@ -138,7 +138,7 @@ class VideoWriter:
             self.notes.append(f"every stream starts {float(self._shift):+.6f} s from where the source has it")
         self._durations = durations(info, 0)
         end = self.pieces[-1:]
-        self._pieces = [Piece(each, info, self._encoding, path=self.path, last=[each] == end) for each in self.pieces]
+        self._pieces = [Segment(each, info, self._encoding, path=self.path, last=[each] == end) for each in self.pieces]
         self._starts = info.pts[[start for start, _ in self.pieces]].tolist()
         self._stack = ExitStack()
 
@@ -159,7 +159,7 @@ class VideoWriter:
             self._track = SmartTrack(self._file, info, self._encoding, self._plan, shift=self._shift)
         else:
             self._track = EncodedTrack(self._file, info, self._encoding)
-        self._order = PieceOrder(self._file, self._track, [start for start, _ in self.pieces])
+        self._order = SegmentOrder(self._file, self._track, [start for start, _ in self.pieces])
 
     def _planned(self, redacted: ArrayLike | None) -> CopyPlan:
         if redacted is None:

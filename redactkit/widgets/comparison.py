@@ -14,12 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
-from redactkit.comparison import Comparison, compare
 from redactkit.errors import OptionError
 from redactkit.formats.alignment import frames_in
+from redactkit.inspection.comparison import Comparison, compare
 from redactkit.media import VideoInfo
-from redactkit.navigation import nearest
 from redactkit.review import Review
+from redactkit.review.navigation import nearest
 from redactkit.tables import BOX, empty_detections, frame_rows
 from redactkit.video import VideoReader
 from redactkit.widgets.actions import ACTIONS, Action, key_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from redactkit.clock import parse_timecode, timecode
+from redactkit.runtime.timecode import parse_timecode, timecode
 
 __all__ = ["STYLE", "escape", "face_name", "parse_timecode", "timecode"]
 

@@ -10,14 +10,14 @@ import ipywidgets
 import traitlets
 
 from redactkit.analysis import analyze, default_folder
-from redactkit.clock import parse_ranges
 from redactkit.effects import KINDS
 from redactkit.errors import AnnotationError, OptionError, RedactkitError
 from redactkit.formats import Preset, read_preset
 from redactkit.passes import run_preset
-from redactkit.progress import ProgressLike
 from redactkit.redaction import RedactionReport, default_output, redact
 from redactkit.review import Review
+from redactkit.runtime.progress import ProgressLike
+from redactkit.runtime.timecode import parse_ranges
 from redactkit.verification import verify
 from redactkit.widgets.geometry import Region, region_around
 from redactkit.widgets.markup import escape

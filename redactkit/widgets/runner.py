@@ -11,7 +11,7 @@ from typing import Any
 import traitlets
 
 from redactkit.errors import PassCancelled, RedactkitError
-from redactkit.progress import ProgressLike
+from redactkit.runtime.progress import ProgressLike
 
 __all__ = ["Job", "Runner"]
 

@@ -6,7 +6,7 @@ import pytest
 
 VIEWER = """
 import redactkit as rk
-from redactkit.resources import sample_truth_path
+from redactkit.runtime.resources import sample_truth_path
 truth = rk.read_annotations(sample_truth_path())
 rows = truth.detections.query("not (frame == 40 and face_id == 1)")
 moved = rows["frame"].eq(60) & rows["face_id"].eq(4)

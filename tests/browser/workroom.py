@@ -11,7 +11,7 @@ from tests.browser.lab import LabNotebook
 
 OPEN = """
 import redactkit as rk
-from redactkit.resources import sample_truth_path
+from redactkit.runtime.resources import sample_truth_path
 if "review" in globals():
     review.close()
 review = rk.Review.open(rk.sample_path(), rk.read_annotations(sample_truth_path()))

@@ -12,13 +12,20 @@ from typing import Literal
 
 import pandas as pd
 
-from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
+from redactkit.runtime.timecode import Ranges
 from redactkit.video.aperture import Crop, read_aperture
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.fidelity.container import container_checks
 from redactkit.video.fidelity.rows import CHECKS, Row, equal
-from redactkit.video.fidelity.samples import Boxes, Look, picture_checks, read_frames, sampled_frames, source_frames
+from redactkit.video.fidelity.samples import (
+    Boxes,
+    SampleCollector,
+    picture_checks,
+    read_frames,
+    sampled_frames,
+    source_frames,
+)
 from redactkit.video.fidelity.sounds import read_sounds, sound_checks
 from redactkit.video.fidelity.timeline import (
     Timeline,
@@ -30,7 +37,7 @@ from redactkit.video.fidelity.timeline import (
 from redactkit.video.fields import count_orders
 from redactkit.video.opening import av_errors, checked_file, opened, video_stream
 from redactkit.video.probe import probe
-from redactkit.video.traits import read_traits
+from redactkit.video.stream_traits import read_traits
 
 __all__ = ["CHECKS", "check_container", "compare_files"]
 
@@ -118,7 +125,7 @@ def _frame_checks(source: VideoInfo, got: VideoInfo, *, hidden: Boxes | None, ex
         yield from time_checks(source, got, expected, have)
         return
     frames = sampled_frames(len(have.ticks), source.keyframes.tolist())
-    look = Look(source_frames(frames))
+    look = SampleCollector(source_frames(frames))
     expected = true_timeline(source, have, look=look)
     yield from time_checks(source, got, expected, have)
     before = look.images

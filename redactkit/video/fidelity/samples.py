@@ -22,7 +22,7 @@ from redactkit.video.fidelity.timeline import Timeline
 from redactkit.video.frames import Frame
 from redactkit.video.opening import av_errors, opened, video_stream
 
-__all__ = ["Boxes", "Look", "picture_checks", "sampled_frames", "source_frames"]
+__all__ = ["Boxes", "SampleCollector", "picture_checks", "sampled_frames", "source_frames"]
 
 Boxes = Callable[[int], NDArray[np.float64]]
 Images = dict[int, NDArray[np.float32]]
@@ -42,7 +42,7 @@ _COLOUR = 6.0  # of 255: mean of what tiles differ in, where their detail is ave
 
 
 @dataclass
-class Look:
+class SampleCollector:
     """Keeps the frames of some numbers, small; not what was concealed, which every decoder conceals in its own way."""
 
     wanted: frozenset[int]
@@ -84,7 +84,7 @@ def read_frames(path: Path, timeline: Timeline, numbers: Iterable[int], *, keyfr
     Frames are left out that a seek does not give.
     """
     places = {tick: number for number, tick in enumerate(timeline.ticks) if tick is not None}
-    look = Look(frozenset(number for number in numbers if number < len(timeline.ticks)))
+    look = SampleCollector(frozenset(number for number in numbers if number < len(timeline.ticks)))
     with av_errors(path, "decode it"), opened(path) as container:
         stream = video_stream(container, path)
         for first, last in _runs(sorted(look.wanted), keyframes):

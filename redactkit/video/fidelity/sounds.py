@@ -15,10 +15,10 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from redactkit.clock import Ranges
 from redactkit.media import VideoInfo
+from redactkit.runtime.timecode import Ranges
 from redactkit.video.fidelity.rows import Row, equal
-from redactkit.video.muting import BLOCK, first_sound
+from redactkit.video.muting import AAC_BLOCK_SAMPLES, first_sound
 from redactkit.video.opening import av_errors, opened
 from redactkit.video.sound import COPIED, Playing
 from redactkit.video.timing import as_fraction, start_shift
@@ -91,13 +91,19 @@ def _transcoded(number: int, old: Sound, new: Sound, before: _Heard, after: _Hea
     expected = None if before.first is None else before.first + shift
     within = _EXACT + 2 * old.tick + _FILTER / new.rate
     # Sound that starts after 0 has the empty block before it that an encoder starts with, which is heard as silence.
-    early = (0.0, BLOCK / new.rate)
+    early = (0.0, AAC_BLOCK_SAMPLES / new.rate)
     gap = math.inf if expected is None or after.first is None else expected - after.first
     near = expected is after.first or any(abs(gap - block) <= within for block in early)
     yield f"audio {number} start", expected, after.first, near, "first decoded sample"
     # The last block of AAC is filled up with silence.
     late = after.end - (before.end + shift)
-    yield f"audio {number} end", before.end + shift, after.end, -within <= late <= within + BLOCK / new.rate, ""
+    yield (
+        f"audio {number} end",
+        before.end + shift,
+        after.end,
+        -within <= late <= within + AAC_BLOCK_SAMPLES / new.rate,
+        "",
+    )
     yield equal(f"audio {number} codec", "aac", new.codec, f"transcoded from {old.codec}")
 
 

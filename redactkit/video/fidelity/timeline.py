@@ -23,7 +23,7 @@ from redactkit.video.timing import as_fraction, start_shift
 
 __all__ = ["Timeline", "decode_timeline", "read_timeline", "time_checks", "true_timeline"]
 
-Look = Callable[[int, av.VideoFrame], None]
+FrameVisitor = Callable[[int, av.VideoFrame], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_timeline(path: Path) -> Timeline:
     return Timeline((*known, *[None] * (len(shown) - len(known))), base)
 
 
-def decode_timeline(path: Path, *, look: Look | None = None) -> Timeline:
+def decode_timeline(path: Path, *, look: FrameVisitor | None = None) -> Timeline:
     """Decode a video from start to end, in one thread, and take the times of its frames.
 
     Parameters
@@ -111,7 +111,7 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
         yield None  # gives the frames that the decoder still holds
 
 
-def true_timeline(source: VideoInfo, got: Timeline, *, look: Look | None = None) -> Timeline:
+def true_timeline(source: VideoInfo, got: Timeline, *, look: FrameVisitor | None = None) -> Timeline:
     """Return the times that an output must have, on the source's clock.
 
     They are those of the source's packets where the output has just these. Where it has not, a packet may hold no

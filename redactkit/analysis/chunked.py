@@ -1,0 +1,106 @@
+"""Analyze a long video in parts: settle the search once, search every part wherever there is room.
+
+What the parts share lies in the checkpoint folder, and so does what they saw, where `redactkit.analyze` finds it.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+from redactkit.analysis.checkpoint import Checkpoint
+from redactkit.analysis.parallel_search import scan_alone
+from redactkit.analysis.rotation import find_rotations
+from redactkit.analysis.search import Search, load_searcher, plan_search
+from redactkit.detectors import Detector, prepare
+from redactkit.errors import VideoError
+from redactkit.formats.video import read_video_header, write_video_header
+from redactkit.media import VideoInfo
+from redactkit.runtime.cores import opencv_in_one_thread
+from redactkit.runtime.files import make_private, write_text
+from redactkit.runtime.memory import limit_arenas
+from redactkit.runtime.progress import ProgressLike, track
+from redactkit.video import VideoReader
+
+__all__ = ["analyze_chunk", "prepare_analysis", "configure_search", "shared_detector"]
+
+_HEADER_FILE, _ROTATIONS_FILE = "video.json", "turns.json"
+
+
+@lru_cache(maxsize=2)
+def shared_detector(name: str, sensitivity: str, *, model: str | None = None, threads: int | None = None) -> Detector:
+    """Return a detector for every video that this process analyzes with it, since loading one takes time."""
+    return load_searcher(name, model=model, sensitivity=sensitivity, threads=threads)
+
+
+def configure_search(
+    reader: VideoReader,
+    *,
+    detector: str | Detector = "centerface",
+    model: str | Path | None = None,
+    size: int | None = None,
+    sensitivity: str = "normal",
+) -> Search:
+    """Settle how a video is searched, after a look at some of its frames; errors as of `redactkit.analyze`."""
+    search = plan_search(reader.info, detector=detector, model=model, size=size, sensitivity=sensitivity)
+    look = search.looks[0]
+    with ThreadPoolExecutor(1) as other:
+        other.submit(prepare, search.detector, width=look.width, height=look.height)
+        return search.turned(find_rotations(reader, search.detector, look))
+
+
+def prepare_analysis(
+    info: VideoInfo,
+    keep: str | Path,
+    *,
+    detector: str | Detector = "centerface",
+    detection_size: int | None = None,
+    sensitivity: str = "normal",
+) -> Path:
+    """Write down in ``keep`` what every part needs, and return it; options as of `redactkit.analyze`."""
+    if info.path is None:
+        raise VideoError("this header is of no video file")
+    with VideoReader(info.path, info=info) as reader:
+        search = configure_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
+    home = make_private(keep)
+    write_video_header(info, home / _HEADER_FILE)
+    write_text(home / _ROTATIONS_FILE, json.dumps(search.turns), overwrite=True)
+    return home
+
+
+@opencv_in_one_thread()
+def analyze_chunk(
+    video: str | Path,
+    keep: str | Path,
+    span: tuple[int, int],
+    *,
+    detector: str | Detector = "centerface",
+    detection_size: int | None = None,
+    sensitivity: str = "normal",
+    progress: ProgressLike = False,
+) -> None:
+    """Search the frames ``span[0]`` to ``span[1]``, not included, and keep what was seen; nothing if it is there.
+
+    Raises
+    ------
+    VideoError
+        If the part does not decode by itself.
+    AnnotationError
+        If `prepare_analysis` has not written to ``keep``.
+    """
+    limit_arenas()
+    home = Path(keep)
+    info = read_video_header(home / _HEADER_FILE, video=video)
+    search = plan_search(info, detector=detector, size=detection_size, sensitivity=sensitivity)
+    search = search.turned(json.loads((home / _ROTATIONS_FILE).read_text(encoding="utf-8")))
+    checkpoint = Checkpoint.of(home, info, search.settings)
+    if checkpoint.load(*span) is not None:
+        return
+    frames = span[1] - span[0]
+    with VideoReader(video, info=info) as reader, track(progress, "analyze", total=frames) as update:
+        part = scan_alone(reader, search, span, update)
+    if part is None:
+        raise VideoError(f"{video}: frames {span[0]} to {span[1]} do not decode by themselves")
+    checkpoint.save(part)

@@ -1,0 +1,236 @@
+"""Annotations from what readers of other formats find: boxes by frame number, or by time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError
+from redactkit.formats.azure.time_grid import MAX_FRAMES, FragmentSpan, build_grid
+from redactkit.formats.normalize import Reading, Remark, check_boxes, number_faces, round_pixels, separate_doubles
+from redactkit.formats.source import Source
+from redactkit.media import VideoInfo
+from redactkit.tables import BOX, as_decisions, as_detections
+
+__all__ = ["MAX_ROWS", "ParsedBoxes", "RowPlaces", "by_frame", "by_time"]
+
+MAX_ROWS = 5_000_000
+_NANO = 10**9
+_SAME_RATE = 0.01
+"""Share by which two frame rates may differ and still be one, rounded: 29.97 and 30."""
+_LARGEST_TICK = 2**53
+_LONGEST = 1e9
+Clock = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class RowPlaces(Sequence[str]):
+    """The places of a table's rows, spelled only when asked for."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, row: Any) -> Any:
+        return f"row {row + 1}"
+
+
+@dataclass
+class ParsedBoxes:
+    """Rows as a reader collects them, one item per box in every list.
+
+    ``at`` is the frame number or the time in ticks; ``boxes`` are x, y, width, height in pixels;
+    ``places`` says where in the file each row stands, for errors; ``sources`` is empty where the
+    file says nothing of them.
+    """
+
+    at: list[int] = field(default_factory=list)
+    faces: list[int | str | None] = field(default_factory=list)
+    boxes: list[Sequence[float]] = field(default_factory=list)
+    confidence: list[float | None] = field(default_factory=list)
+    places: Any = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+    def add(
+        self, at: int, face: int | str | None, box: Sequence[float], *, place: str, confidence: float | None = None
+    ) -> None:
+        """Add one box."""
+        self.at.append(at)
+        self.faces.append(face)
+        self.boxes.append(box)
+        self.places.append(place)
+        self.confidence.append(confidence)
+
+
+def by_frame(
+    found: ParsedBoxes,
+    source: Source,
+    *,
+    format: str,
+    size: tuple[int, int],
+    frame_count: int = 0,
+    frame_rate: Fraction | None = None,
+    clock: Clock | None = None,
+    decisions: Mapping[int | str, Mapping[str, Any]] | None = None,
+    remarks: Sequence[Remark] = (),
+) -> Reading:
+    """Build annotations from boxes known by frame number, 0-based.
+
+    Times are those of ``clock``, which has frame numbers and their times in seconds, or follow from the
+    frame rate. They are NaN where neither the file nor the caller says either, or where the video is
+    given and has that rate: on its frames the boxes are then laid by number.
+    """
+    told = list(remarks)
+    check_boxes(_as_array(found), where=lambda row: found.places[row])
+    last = max(found.at, default=-1)
+    if min(found.at, default=0) < 0 or max(last, frame_count) >= MAX_FRAMES:
+        raise AnnotationError(f"frame numbers must be 0 to {MAX_FRAMES}, got {min(found.at, default=0)} to {last}")
+    count = max(frame_count, last + 1)
+    frames = np.array(found.at, np.int64)
+    rate = source.frame_rate or frame_rate
+    if clock is not None and np.isfinite(clock[1]).all() and len(clock[1]):
+        numbers, seconds = _check_clock(clock)
+        info = _timed(numbers, seconds, count, size, rate)
+        times = seconds[np.searchsorted(numbers, frames)]
+    elif rate is not None and not _counts_as(rate, source.video):
+        info = _numbered(count, size, rate)
+        times = info.times[frames]
+    else:
+        info = _numbered(count, size, Fraction(1))
+        times = np.full(len(frames), np.nan)
+        if source.video is None and len(frames):
+            text = "the file has no frame rate, so times are NaN; pass frame_rate or video"
+            told.append(Remark("no frame rate", text))
+    return _finish(found, info, frames, times, format=format, decisions=decisions or {}, remarks=told)
+
+
+def _counts_as(rate: Fraction, video: VideoInfo | None) -> bool:
+    """Return whether a file of some frames per second numbers the frames of a video; rates are rounded, numbers not."""
+    return video is not None and abs(float(rate / video.frame_rate) - 1) <= _SAME_RATE
+
+
+def _numbered(count: int, size: tuple[int, int], rate: Fraction) -> VideoInfo:
+    return VideoInfo(
+        path=None, width=size[0], height=size[1], frame_rate=rate, time_base=1 / rate, pts=np.arange(count)
+    )
+
+
+def _check_clock(clock: Clock) -> Clock:
+    """Return each frame once with its time, ascending.
+
+    Raises
+    ------
+    AnnotationError
+        If a frame has two times, or time does not ascend with frames.
+    """
+    if np.abs(clock[1]).max(initial=0) > _LONGEST:
+        raise AnnotationError(f"times must be below {_LONGEST:.0e} s, got {np.abs(clock[1]).max():.3g}")
+    numbers, first = np.unique(clock[0], return_index=True)
+    seconds = clock[1][first]
+    apart = np.abs(clock[1] - seconds[np.searchsorted(numbers, clock[0])]) > 1e-6
+    if apart.any():
+        raise AnnotationError(f"frame {clock[0][np.argmax(apart)]:.0f} has two times")
+    backwards = np.diff(np.round(seconds * _NANO)) <= 0
+    if backwards.any():
+        raise AnnotationError(f"time does not ascend after frame {numbers[np.argmax(backwards)]:.0f}")
+    return numbers, seconds
+
+
+def _timed(
+    numbers: NDArray[np.float64], seconds: NDArray[np.float64], count: int, size: tuple[int, int], rate: Fraction | None
+) -> VideoInfo:
+    """Return a header in nanoseconds; frames between those with a time are taken to be evenly spaced."""
+    steps = np.diff(seconds) / np.diff(numbers)
+    step = float(np.median(steps)) if len(steps) else float(1 / (rate or Fraction(1)))
+    frames = np.arange(count)
+    times = np.interp(frames, numbers, seconds)
+    times = times + np.minimum(frames - numbers[0], 0) * step + np.maximum(frames - numbers[-1], 0) * step
+    return VideoInfo(
+        path=None,
+        width=size[0],
+        height=size[1],
+        frame_rate=rate or Fraction(1 / max(step, 1e-6)).limit_denominator(1001),
+        time_base=Fraction(1, _NANO),
+        pts=np.round(times * _NANO).astype(np.int64),
+    )
+
+
+def by_time(
+    found: ParsedBoxes,
+    *,
+    format: str,
+    size: tuple[int, int],
+    timescale: int,
+    frame_rate: Fraction | None = None,
+    decisions: Mapping[int | str, Mapping[str, Any]] | None = None,
+    remarks: Sequence[Remark] = (),
+    boxless: bool = False,
+) -> Reading:
+    """Build annotations from boxes known by time, ``at`` in ticks of which ``timescale`` make a second.
+
+    Frames are the instants of the file; where none is told for longer than usual, instants without
+    faces are laid out. With ``boxless`` boxes are NaN, and only the instants told are laid out.
+    """
+    first, last = min(found.at, default=0), max(found.at, default=0)
+    if first < 0 or last > _LARGEST_TICK:
+        raise AnnotationError(f"times must be 0 to 2^53 ticks, got {first} to {last}")
+    instants = np.unique(np.array(found.at, np.int64))
+    steps = np.diff(instants)
+    usual = int(np.median(steps)) if len(steps) else timescale
+    spans = [FragmentSpan(int(tick), usual, 1, usual) for tick in instants]
+    grid = instants if boxless else build_grid(spans, spacing=usual, timescale=timescale)
+    info = VideoInfo(
+        path=None,
+        width=size[0],
+        height=size[1],
+        frame_rate=frame_rate or Fraction(timescale, usual),
+        time_base=Fraction(1, timescale),
+        pts=grid,
+    )
+    frames = np.searchsorted(grid, np.array(found.at, np.int64))
+    if not boxless:
+        check_boxes(_as_array(found), where=lambda row: found.places[row])
+    return _finish(
+        found, info, frames, info.times[frames], format=format, decisions=decisions or {}, remarks=list(remarks)
+    )
+
+
+def _as_array(found: ParsedBoxes) -> NDArray[np.float64]:
+    return np.array(found.boxes, np.float64).reshape(-1, 4)
+
+
+def _finish(
+    found: ParsedBoxes,
+    info: VideoInfo,
+    frames: NDArray[np.int64],
+    times: NDArray[np.float64],
+    *,
+    format: str,
+    decisions: Mapping[int | str, Mapping[str, Any]],
+    remarks: list[Remark],
+) -> Reading:
+    boxes = round_pixels(_as_array(found))
+    ids, names, odd = number_faces(found.faces)
+    number_of = dict(zip(found.faces, ids.tolist(), strict=True))
+    by_id: dict[int, Mapping[str, Any]] = {number: {"label": name} for number, name in names.items()}
+    by_id |= {number_of[face]: what for face, what in decisions.items() if face in number_of}
+    table = as_detections(
+        {
+            "frame": frames,
+            "time": times,
+            "face_id": ids,
+            **{name: boxes[:, column] for column, name in enumerate(BOX)},
+            "confidence": np.array([np.nan if value is None else value for value in found.confidence], np.float64),
+            **({"source": np.array(found.sources, object)} if found.sources else {}),
+        }
+    )
+    detections, doubles = separate_doubles(table)
+    annotations = Annotations(info, detections, decisions=as_decisions(by_id))
+    return Reading(annotations, format, [*remarks, *odd, *doubles])

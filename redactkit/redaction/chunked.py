@@ -1,0 +1,163 @@
+"""Redact a long video in parts: prepare once, write every part wherever there is room, join.
+
+Everything that the parts share lies in one folder, so that a part can be written by any process or machine
+that sees it, and one that is there need not be written again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redactkit.annotations import Annotations
+from redactkit.errors import OptionError, VideoError
+from redactkit.formats import check_same_video
+from redactkit.formats.video import read_video_header, write_video_header
+from redactkit.redaction.plan import Plan
+from redactkit.redaction.preparation import Preparation, prepare, report_of
+from redactkit.redaction.rendering import Written, write_frames
+from redactkit.redaction.report import RedactionReport
+from redactkit.runtime.cores import opencv_in_one_thread
+from redactkit.runtime.files import make_private, write_text, writing
+from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
+from redactkit.runtime.progress import ProgressLike
+from redactkit.video import VideoWriter
+from redactkit.video.joining import join_videos
+
+__all__ = ["join_chunks", "chunk_files", "prepare_chunks", "write_chunk"]
+
+Span = tuple[int, int]
+_ENCODER = ("codec", "crf", "preset")
+_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "smart_copy", "force", "allow_nothing")
+
+
+def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
+    """Write down in ``folder`` what every part needs, and return the folder."""
+    home = make_private(folder)
+    write_video_header(prepared.info, home / "video.json")
+    with writing(home / "plan.npz", overwrite=True) as file:
+        np.savez(file, frames=prepared.plan.frames, faces=prepared.plan.faces, boxes=prepared.plan.boxes)
+    encoder = {name: prepared.settings[name] for name in _ENCODER}
+    writer = VideoWriter(home / "whole.mp4", prepared.info, smart_copy=prepared.redacted, **encoder)
+    set_id = writer.copying[1].set_id if writer.copied.any() else None
+    write_text(home / "runs.json", json.dumps({"set_id": set_id, "encoded": writer.wanted}), overwrite=True)
+    write_text(home / "settings.json", json.dumps(prepared.settings), overwrite=True)
+    return home
+
+
+def chunk_files(folder: str | Path, span: Span) -> dict[Span, Path]:
+    """Return the files of one part, one for each run of its frames that is not copied from the source.
+
+    Raises
+    ------
+    OptionError
+        If `prepare_chunks` has not written to ``folder``.
+    """
+    home = Path(folder)
+    runs = [(max(first, span[0]), min(last, span[1])) for first, last in _read_json(home, "runs.json")["encoded"]]
+    return {(first, last): home / f"{first:09d}-{last:09d}.mp4" for first, last in runs if first < last}
+
+
+@opencv_in_one_thread()
+@mmap_large_blocks()
+def write_chunk(video: str | Path, folder: str | Path, span: Span, *, progress: ProgressLike = False) -> list[Path]:
+    """Write the frames ``span[0]`` to ``span[1]``, not included, of a redacted video, but for what is copied or there.
+
+    Parameters
+    ----------
+    video : path
+    folder : path
+        Where `prepare_chunks` has written.
+    span : (int, int)
+    progress : bool or callable
+
+    Returns
+    -------
+    list of Path
+        An mp4 without sound for each run of frames that is encoded; see `chunk_files`.
+
+    Raises
+    ------
+    VideoError, MismatchError
+        If the part cannot be decoded or encoded by itself.
+    """
+    limit_arenas()
+    home, files = Path(folder), chunk_files(folder, span)
+    missing = {run: target for run, target in files.items() if not target.exists()}
+    if not missing:
+        return list(files.values())
+    info = read_video_header(home / "video.json", video=video)
+    plan, settings = _read_plan(home, info.frame_count), _read_json(home, "settings.json")
+    encoder = {name: settings[name] for name in _ENCODER} | {"set_id": _read_json(home, "runs.json")["set_id"]}
+    look = {"kind": settings["blur"], "strength": settings["strength"]}
+    for run, target in missing.items():
+        with VideoWriter(target, info, audio="drop", overwrite=True, span=run, **encoder) as writer:
+            done = write_frames(info, plan, writer, progress=progress, **look)
+            write_text(target.with_suffix(".json"), json.dumps(asdict(done)), overwrite=True)
+    return list(files.values())
+
+
+def join_chunks(
+    video: str | Path,
+    annotations: Annotations | str | Path,
+    folder: str | Path,
+    *,
+    spans: Sequence[Span],
+    output: str | Path,
+    overwrite: bool = False,
+) -> RedactionReport:
+    """Put the parts together, check the whole against its source, and save and return the report.
+
+    Raises
+    ------
+    VideoError
+        If the parts do not fit together.
+    OutputExistsError
+        If the output exists and ``overwrite`` is false.
+    """
+    settings = _read_json(Path(folder), "settings.json")
+    info = read_video_header(Path(folder) / "video.json", video=video)
+    laid = check_same_video(info, annotations, force=settings["force"])
+    visible = set(laid.detections["face_id"]) - set(settings["faces"])
+    prepared = prepare(video, laid, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
+    encoder = {name: prepared.settings[name] for name in _ENCODER}
+    sounding = {"audio": settings["audio"], "mute": prepared.settings["mute"]}
+    writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
+    parts = [path for span in spans for path in chunk_files(folder, span).values()]
+    written = Written.joined(_read_written(part) for part in parts)
+    sound = join_videos(parts, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
+    return report_of(prepared, Path(output), written, notes=(*writer.notes, *sound), copied=writer.copied_ranges)
+
+
+def _read_plan(folder: Path, frame_count: int) -> Plan:
+    with (folder / "plan.npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
+        return Plan(frame_count, data["frames"], data["faces"], data["boxes"])
+
+
+def _read_written(part: Path) -> Written:
+    """Return what was noted beside a part.
+
+    Raises
+    ------
+    VideoError
+        If nothing was, or not by this version: then nobody knows what of it was painted.
+    """
+    try:
+        told = json.loads(part.with_suffix(".json").read_text("utf-8"))
+        painted, frames = ({int(face): int(n) for face, n in told[name].items()} for name in ("painted", "frames"))
+        return Written(painted, frames, tuple(map(int, told["left_out"])), tuple(map(str, told["odd"])))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as err:
+        raise VideoError(f"{part} has no record of what was painted in it ({err}); write the part again") from err
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
+    except (OSError, ValueError) as err:
+        raise OptionError(f"{folder} was not prepared for parts: {err}; prepare it again") from err
+    return found

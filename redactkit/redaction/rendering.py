@@ -1,0 +1,204 @@
+"""Every frame from a decoder to an encoder, its faces hidden on the way; several pieces of a video at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from redactkit import effects
+from redactkit.errors import MismatchError, OptionError
+from redactkit.media import VideoInfo
+from redactkit.redaction.plan import Plan, noise_seed
+from redactkit.runtime.cores import count_cores
+from redactkit.runtime.progress import ProgressLike, track
+from redactkit.runtime.streams import side_by_side
+from redactkit.video import Frame, VideoReader, VideoWriter, pixel_layout, plane_views
+
+__all__ = ["Written", "write_frames"]
+
+PROGRESS_FRAMES = 4
+"""Frames written between two notes of it: each wakes the thread that counts them."""
+
+WORKER_LIMITS = (2, 8)
+WORKER_FRAME_PIXELS = 4 * 1920 * 1080
+"""Of all frames that are painted at one time: each has a decoder and an encoder, which hold some thirty more."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of frames that were to be written.
+
+    Parameters
+    ----------
+    painted : mapping of int to int
+        Boxes painted, by face: counted when the picture that was painted on is written, not when that was planned.
+    frames : mapping of int to int
+        Frames in which a box was painted, by face.
+    left_out : tuple of int
+        Frames that did not decode and are not in the output.
+    odd : tuple of str
+        What was odd about the source: packets that did not decode, and how many frames that cost.
+    """
+
+    painted: Mapping[int, int] = field(default_factory=dict)
+    frames: Mapping[int, int] = field(default_factory=dict)
+    left_out: tuple[int, ...] = ()
+    odd: tuple[str, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[Written]) -> Written:
+        """Return what became of the frames of several parts."""
+        every = list(parts)
+        painted: Counter[int] = Counter()
+        frames: Counter[int] = Counter()
+        for part in every:
+            painted.update(part.painted)
+            frames.update(part.frames)
+        left_out = sorted({frame for part in every for frame in part.left_out})
+        odd = dict.fromkeys(text for part in every for text in part.odd)
+        return cls(dict(painted), dict(frames), tuple(left_out), tuple(odd))
+
+
+def write_frames(
+    info: VideoInfo,
+    plan: Plan,
+    writer: VideoWriter,
+    *,
+    kind: str,
+    strength: float,
+    progress: ProgressLike,
+) -> Written:
+    """Hide the faces of a video's frames and write them: those of the writer's pieces, several at once.
+
+    Frames look as they would if one went after the other, whatever part of the video the writer wants.
+
+    Parameters
+    ----------
+    info : VideoInfo
+    plan : Plan
+    writer : VideoWriter
+    kind : str
+        Blur kind.
+    strength : float
+        As in `redactkit.redact`.
+    progress : bool or callable
+
+    Returns
+    -------
+    Written
+
+    Raises
+    ------
+    MismatchError
+        If frames did not come that were announced, and no damage to the file explains it.
+    """
+    if info.path is None:
+        raise OptionError("these annotations name no video file; pass the path of the video")
+    left = iter(writer.pieces)
+    look = (kind, strength, noise_seed(info))
+    painting = threading.Lock()
+    workers = [_Worker(info, plan, writer, look, left, painting) for _ in range(_count_workers(info, writer))]
+    expected = sum(stop - start for start, stop in writer.pieces)
+    written: set[int] = set()
+    with (
+        track(progress, "redact", total=expected) as update,
+        closing(side_by_side([worker.written() for worker in workers])) as frames,
+    ):
+        for numbers in frames:
+            written.update(numbers)
+            update(len(numbers))
+    done = Written.joined(Written(worker.painted, worker.frames, odd=worker.errors) for worker in workers)
+    missing = _left_out(written, writer, odd=done.odd)
+    if not missing:
+        return done
+    lost = f"{len(missing)} frame(s) that do not decode are not in the output, the first of them {missing[0]}"
+    return replace(done, left_out=tuple(missing), odd=(*done.odd, lost))
+
+
+def _count_workers(info: VideoInfo, writer: VideoWriter) -> int:
+    room = int(np.clip(WORKER_FRAME_PIXELS // max(1, info.width * info.height), *WORKER_LIMITS))
+    return min(count_cores(), room, max(1, len(writer.pieces)))
+
+
+@dataclass
+class _Worker:
+    """Writes one piece after the other, with a decoder and an effect of its own; pieces only go forward.
+
+    Workers paint in turn, since painting is Python: two at once would hand the interpreter to and fro.
+    """
+
+    info: VideoInfo
+    plan: Plan
+    writer: VideoWriter
+    look: tuple[str, float, int]
+    left: Iterator[tuple[int, int]]
+    painting: threading.Lock
+    effect: effects.Effect | None = None
+    painted: Counter[int] = field(default_factory=Counter)
+    frames: Counter[int] = field(default_factory=Counter)
+    errors: tuple[str, ...] = ()
+    start: int = 0
+
+    def written(self) -> Iterator[list[int]]:
+        """Write frames and yield their numbers, some at a time, as long as there are pieces left."""
+        assert self.info.path is not None
+        done: list[int] = []
+        with VideoReader(self.info.path, info=self.info, threads=1) as reader:
+            try:
+                for frame in reader.ranges(self._ranges()):
+                    picture, painted = self._hide(frame)
+                    if frame.index < self.start:
+                        continue
+                    self.writer.write(picture, frame.pts)
+                    self.painted.update(painted)
+                    self.frames.update(set(painted))
+                    done.append(frame.index)
+                    if len(done) == PROGRESS_FRAMES:
+                        yield done
+                        done = []
+                yield done
+            finally:
+                self.errors = tuple(reader.decode_errors)
+
+    def _hide(self, frame: Frame) -> tuple[Any, list[int]]:
+        """Return the frame's picture with its faces hidden, and those faces.
+
+        A frame before the piece is only shown to the effect.
+        """
+        boxes, faces = self.plan.at(frame.index)
+        if not len(boxes):
+            return frame.picture, []
+        paint = frame.index >= self.start
+        with self.painting:
+            # Frames before the piece are shown to the effect in the piece's own place.
+            picture = self.writer.prepare(frame.picture, int(self.info.pts[max(frame.index, self.start)]))
+            kind, strength, seed = self.look
+            if self.effect is None:
+                self.effect = effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
+            done = self.effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=paint)
+        return picture, done
+
+    def _ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield the next piece, with the frames before it of which its effects hold something."""
+        for start, stop in self.left:
+            window = start - start % effects.HOLD_FRAMES
+            self.start = start
+            yield (window if self.plan.touched[window:start].any() else start), stop
+
+
+def _left_out(written: set[int], writer: VideoWriter, *, odd: tuple[str, ...]) -> list[int]:
+    """Tell the writer which frames did not come; without a broken packet that explains it, refuse."""
+    wanted = {frame for start, stop in writer.pieces for frame in range(start, stop)}
+    missing = sorted(wanted - written)
+    if not missing:
+        return []
+    if not odd:
+        raise MismatchError(f"frames {missing[:10]} of the source did not come; nothing was written")
+    writer.leave_out(missing)
+    return missing

@@ -1,0 +1,218 @@
+"""The autosave of a review: one line of JSON for each edit, added to a file as the edit is made.
+
+A crash loses at most the edit that was being written: a last line that is not whole is dropped when the
+file is next opened. The file belongs to the tables from which the session began, known by their hash; or,
+where a crash came while the session was being saved, to the tables that were being saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from redactkit.errors import AnnotationError, TableError
+from redactkit.review.history import Change, Delta, History, State
+from redactkit.runtime.files import open_to_append, sweep_parts, write_text
+from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, as_decisions, as_detections
+
+__all__ = ["Journal", "fingerprint"]
+
+VERSION = 1
+
+
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
+    journal: int
+    base: str
+
+
+class _Rows(msgspec.Struct, forbid_unknown_fields=True):
+    removed: dict[str, list[int]]
+    added: dict[str, list[Any]]
+
+
+class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    do: str = ""
+    at: str = ""
+    user: str = ""
+    detections: _Rows | None = None
+    decisions: dict[str, list[Any]] | None = None
+    discarded: _Rows | None = None
+    move: int = 0
+    saving: str = ""
+
+
+def fingerprint(state: State) -> str:
+    """Return a hash of which rows and decisions a state has, in hex.
+
+    The boxes' numbers are left out: they may come back from a file with another last digit.
+    """
+    digest = hashlib.sha256()
+    for table in (state.detections, state.discarded):
+        for column in (table["frame"], table["face_id"], table["source"].cat.codes):
+            digest.update(np.ascontiguousarray(column.to_numpy()).tobytes())
+    digest.update(state.decisions.to_csv().encode())
+    return digest.hexdigest()
+
+
+class Journal:
+    """The autosave file of one session.
+
+    Parameters
+    ----------
+    path : path
+        Made when first written to.
+    base : State
+        The tables from which the session began.
+    """
+
+    def __init__(self, path: str | Path, base: State) -> None:
+        self.path = Path(path)
+        self._base = base
+        self._fingerprint = fingerprint(base)
+        self._restarted = False
+
+    def recover(self) -> tuple[State, History]:
+        """Return the state and history that the file holds; those of the beginning where there is no file.
+
+        Raises
+        ------
+        AnnotationError
+            If the file is no journal, is damaged other than at its end, or began from other tables.
+        """
+        state, history = self._base, History()
+        if not self.path.exists():
+            return state, history
+        lines = self._whole_lines()
+        for number, line in self._edits(lines):
+            try:
+                state, history = _replay(msgspec.json.decode(line, type=_Line), state, history)
+            except (msgspec.MsgspecError, TableError, ValueError, LookupError, TypeError) as err:
+                raise AnnotationError(f"{self.path}, line {number}: not an edit of this session ({err})") from err
+        return state, history
+
+    def add(self, change: Change) -> None:
+        """Write an edit."""
+        self._append(_encode(change))
+
+    def move(self, change: Change, step: int) -> None:
+        """Write that an edit was undone (-1) or redone (1)."""
+        if self._restarted:
+            name = f"{'undone' if step < 0 else 'redone'}: {change.name}"
+            self.add(replace(change.inverse if step < 0 else change, name=name))
+        else:
+            self._append(_Line(move=step))
+
+    def announce(self, state: State) -> None:
+        """Write that ``state`` is about to be saved elsewhere; `restart` follows when it is."""
+        if self.path.exists():
+            self._append(_Line(saving=fingerprint(state)))
+            self._restarted = True  # what follows may be read without the edits before
+
+    def restart(self, base: State) -> None:
+        """Drop what is saved elsewhere by now; from here on the file belongs to the tables ``base``."""
+        self._base, self._fingerprint, self._restarted = base, fingerprint(base), True
+        self._write_header()
+
+    def _append(self, line: _Line) -> None:
+        if not self.path.exists():
+            self._write_header()
+        with open_to_append(self.path) as file:
+            file.write(msgspec.json.encode(line) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _write_header(self) -> None:
+        sweep_parts(self.path.parent)
+        header = msgspec.json.encode(_Header(VERSION, self._fingerprint))
+        write_text(self.path, header.decode() + "\n", overwrite=True)
+
+    def _whole_lines(self) -> list[bytes]:
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole and whole < len(data):
+            with self.path.open("r+b") as file:
+                file.truncate(whole)
+        return data[:whole].splitlines()
+
+    def _edits(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
+        """Return the edits that were made after the tables of the beginning, each with the number of its line."""
+        try:
+            header = msgspec.json.decode(lines[0] if lines else b"", type=_Header)
+        except msgspec.MsgspecError as err:
+            raise AnnotationError(f"{self.path} is not an autosave of a review ({err}); name another file") from err
+        numbered = list(enumerate(lines, start=1))[1:]
+        if (header.journal, header.base) == (VERSION, self._fingerprint):
+            return numbered
+        saving = msgspec.json.encode(_Line(saving=self._fingerprint))
+        saved = [number for number, line in numbered if line == saving]
+        if header.journal != VERSION or not saved:
+            raise AnnotationError(
+                f"{self.path} was begun from other annotations than these; open those, or name another file"
+            )
+        return numbered[saved[-1] - 1 :]
+
+
+def _encode(change: Change) -> _Line:
+    decided = None if change.decisions is None else _decision_columns(change.decisions[1])
+    rows = [_encode_rows(delta) for delta in (change.detections, change.discarded)]
+    return _Line(change.name, change.at, change.user, rows[0], decided, rows[1])
+
+
+def _encode_rows(delta: Delta | None) -> _Rows | None:
+    if delta is None:
+        return None
+    added = delta.added.astype({"source": "object"})
+    return _Rows(
+        {name: delta.removed[name].tolist() for name in ("frame", "face_id")},
+        {name: added[name].tolist() for name in DETECTIONS},
+    )
+
+
+def _decision_columns(decisions: pd.DataFrame) -> dict[str, list[Any]]:
+    return {"face_id": decisions.index.tolist(), **{name: decisions[name].tolist() for name in DECISIONS}}
+
+
+def _replay(line: _Line, state: State, history: History) -> tuple[State, History]:
+    if line.saving:
+        return state, history
+    if line.move < 0:
+        change = history.changes[: history.position][-1]
+        return change.inverse.apply(state), history.moved(-1)
+    if line.move > 0:
+        return history.changes[history.position].apply(state), history.moved(1)
+    change = _decode(line, state)
+    return change.apply(state), history.push(change)
+
+
+def _decode(line: _Line, state: State) -> Change:
+    decided = None if line.decisions is None else (state.decisions, _as_decisions(line.decisions))
+    detections = _decode_rows(line.detections, state.detections)
+    return Change(line.do, detections, decided, _decode_rows(line.discarded, state.discarded), line.at, line.user)
+
+
+def _as_decisions(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(columns).set_index("face_id")
+    if not set(map(type, table["redact"])) <= {bool}:
+        raise TableError("redact must be true or false")
+    return as_decisions(table.astype({"label": "str", "reason": "str"}))
+
+
+def _decode_rows(rows: _Rows | None, table: pd.DataFrame) -> Delta | None:
+    if rows is None:
+        return None
+    keys = pd.MultiIndex.from_arrays([rows.removed["frame"], rows.removed["face_id"]])
+    gone = pd.MultiIndex.from_arrays([table["frame"], table["face_id"]]).isin(keys)
+    if gone.sum() != len(keys):
+        raise TableError(f"it replaces {len(keys)} boxes of which {gone.sum()} are there")
+    unknown = set(rows.added["source"]) - set(SOURCES)
+    if unknown:
+        raise TableError(f"unknown source {sorted(map(str, unknown))}")
+    return Delta(table[gone].reset_index(drop=True), as_detections(rows.added))

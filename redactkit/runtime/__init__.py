@@ -1,0 +1,1 @@
+"""What a process needs to run: cores, memory, threads, progress, files and time codes."""

@@ -1,0 +1,279 @@
+"""What the passes leave beside videos that shows or names persons, and how to be rid of it.
+
+A file is known by what is in it, not by its name: the mark that redactkit writes (`redactkit.runtime.marks`), or a form
+that is redactkit's alone. So nothing of others goes, whatever it is called, and what was renamed is found.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from redactkit.errors import OptionError
+from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, PART, remove_part, report_path
+from redactkit.runtime.marks import (
+    COCO_CONTRIBUTOR,
+    CSV_HEADER,
+    ID_LIST_MARK,
+    MARK,
+    MOT_MARK,
+    XML_MARK,
+    is_marked_jpeg,
+    is_marked_png,
+)
+
+__all__ = ["files_left", "purge"]
+
+_HEAD, _TAIL, _MOST = 1 << 16, 1 << 12, 1 << 30
+_ID_LIST = re.compile(r".*_idlist(\.old)?\.txt", re.DOTALL | re.IGNORECASE)
+_IDS = re.compile(rb"[0-9\s,;]+")
+_MOT_LINE = re.compile(rb"\d+,-?\d+(,[-+.\deE]+){5},-1,-1,-1(\.00)?\n")
+_BY_NAME = re.compile(r".*(_thumb\d{6}\.jpe?g|_annotations\.json|_idlist(\.old)?\.txt)", re.DOTALL | re.IGNORECASE)
+_REPORT = {"source", "output", "settings", "faces", "fidelity"}
+_UNREADABLE = "cannot be looked into"
+
+
+class _Autosave(Struct, forbid_unknown_fields=True):
+    """The first line of a review's autosave."""
+
+    journal: int
+    base: str
+
+
+class _Azure(Struct):
+    """What only our Azure files have: the time of the format, and an object of ours."""
+
+    timescale: int
+    fragments: Raw
+    redactkit: _Header
+
+
+class _Header(Struct):
+    schema: int
+    video: Raw
+
+
+class _Coco(Struct):
+    info: _Info
+    annotations: Raw
+
+
+class _Info(Struct):
+    contributor: str
+
+
+class _Binding(Struct):
+    redactkit: str
+    faces: Raw
+
+
+class _Cell(Struct):
+    outputs: list[Raw] = []
+
+
+class _Notebook(Struct):
+    cells: list[_Cell] = []
+    metadata: dict[str, Raw] = {}
+
+
+def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
+    """Remove what redactkit wrote that shows or names faces, and unfinished work, in a folder and all below it.
+
+    That is thumbnails, contact sheets, annotations of every format, ID lists, autosaves, and parts of work that
+    is no longer being done. `files_left` says what stays and may show faces too. Links are not followed.
+
+    Parameters
+    ----------
+    folder : path
+    dry_run : bool
+        Only say what would be removed.
+
+    Returns
+    -------
+    list of Path
+        What was removed, files and whole folders.
+
+    Raises
+    ------
+    OptionError
+        If ``folder`` is none, or something in it may not be removed.
+    """
+    found = _ours(_checked(folder))
+    for path in () if dry_run else found:
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        except OSError as err:
+            raise OptionError(f"{path} cannot be removed: {err.strerror or err}; change its permissions") from err
+    return found
+
+
+def files_left(folder: str | Path) -> list[tuple[Path, str]]:
+    """Return what `purge` leaves in a folder although it may show or name faces, each with what it is.
+
+    Redacted videos and their reports, notebooks with outputs, files that are called as redactkit calls its own
+    and bear no mark of it, parts that are still written, and what cannot be read. Videos of others are not listed.
+
+    Raises
+    ------
+    OptionError
+        If ``folder`` is none.
+    """
+    home = _checked(folder)
+    ours = set(_ours(home))
+    found = [(path, _suspicion(path)) for path in _walk(home) if path not in ours]
+    return [(path, reason) for path, reason in found if reason]
+
+
+def _checked(folder: str | Path) -> Path:
+    home = Path(folder)
+    if not home.is_dir():
+        raise OptionError(f"{home} is not a folder")
+    return home
+
+
+def _ours(home: Path) -> list[Path]:
+    """Return what is to be removed; an ID list of any name is known by what lies beside it."""
+    paths = list(_walk(home))
+    found = {path for path in paths if _is_ours(path)}
+    listed = {path.with_name(path.name.removesuffix(".json")) for path in found if path.suffix == ".json"}
+    return sorted(found | {path for path in listed & set(paths) if _holds_ids(path)})
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, and as a whole folders of unfinished work and those that cannot be read."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for path in paths:
+        if path.is_symlink():
+            continue
+        if path.is_dir() and not _is_work(path):
+            yield from _walk(path)
+        elif path.is_dir() or path.is_file():
+            yield path
+
+
+def _is_work(path: Path) -> bool:
+    """Return whether a folder is one in which a pass keeps what is not done yet."""
+    return path.name == JOBS_FOLDER or (path.name.startswith(".") and path.name.endswith(CHECKPOINT))
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_dir():
+        return _is_work(path)
+    if _is_part(path):
+        return remove_part(path, dry_run=True)
+    try:
+        return _bears_mark(path, _read(path, _HEAD))
+    except OSError:
+        return False
+
+
+def _bears_mark(path: Path, head: bytes) -> bool:
+    if head.startswith((b"\xff\xd8", b"\x89PNG")):
+        return is_marked_jpeg(head) or is_marked_png(head)
+    if head.startswith(b"PAR1"):
+        return _is_parquet(path)
+    if head.startswith(b"{"):
+        return _is_json(path, head)
+    if head.startswith(b"<"):
+        return XML_MARK.encode() in head
+    if head.split(b"\n", 1)[0].rstrip(b"\r").replace(b'"', b"") == CSV_HEADER.encode():
+        return True
+    if _MOT_LINE.match(head):
+        return _read(path, -_TAIL).endswith(f",{MOT_MARK}\n".encode())
+    return bool(_ID_LIST.fullmatch(path.name)) and _holds_ids(path)
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(PART)
+
+
+def _is_json(path: Path, head: bytes) -> bool:
+    """Tell an autosave by its first line, and annotations and what an ID list was written for by their mark."""
+    if _decodes(head.split(b"\n", 1)[0], _Autosave) is not None:
+        return True
+    data = _read(path, _MOST)
+    if MARK.encode() not in data:
+        return False
+    coco, binding = _decodes(data, _Coco), _decodes(data, _Binding)
+    return (
+        _decodes(data, _Azure) is not None
+        or (coco is not None and coco.info.contributor == COCO_CONTRIBUTOR)
+        or (binding is not None and binding.redactkit == ID_LIST_MARK)
+    )
+
+
+def _decodes(data: bytes, kind: Any) -> Any:
+    """Return JSON as a value of a kind, None if it is none."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _holds_ids(path: Path) -> bool:
+    return path.is_file() and _IDS.fullmatch(_read(path, _MOST)) is not None
+
+
+def _is_parquet(path: Path) -> bool:
+    """Return whether the key ``redactkit`` stands in the footer; strings there are a length and the bytes.
+
+    References
+    ----------
+    Apache Parquet, "File format"; Thrift compact protocol: 0x18 is the type of a binary field after the one before.
+    """
+    end = _read(path, -8)
+    length = struct.unpack("<I", end[:4])[0] if len(end) == 8 and end.endswith(b"PAR1") else 0
+    key = MARK.encode()
+    return b"\x18" + bytes([len(key)]) + key + b"\x18" in _read(path, -8 - min(length, _MOST))
+
+
+def _suspicion(path: Path) -> str:
+    """Return why what is not ours to remove may show or name faces; empty if it is not known to."""
+    if path.is_dir():
+        return _UNREADABLE
+    if _is_part(path):
+        return "unfinished file that is still written, or of another machine"
+    try:
+        return _of_content(path)
+    except OSError:
+        return _UNREADABLE
+
+
+def _of_content(path: Path) -> str:
+    ending = path.suffix.lower()
+    if ending == ".ipynb":
+        return _of_notebook(path)
+    if ending == ".mp4":
+        return "redacted video" if path.stem.endswith("_redacted") or report_path(path).is_file() else ""
+    if _BY_NAME.fullmatch(path.name):
+        return "called as redactkit calls its own, but bears no mark of it"
+    if ending == ".json" and set(_decodes(_read(path, _MOST), dict[str, Raw]) or {}) >= _REPORT:
+        return "report of a redaction"
+    return ""
+
+
+def _of_notebook(path: Path) -> str:
+    notebook = _decodes(_read(path, _MOST), _Notebook)
+    if notebook is None:
+        return "notebook that cannot be read"
+    shown = "widgets" in notebook.metadata or any(cell.outputs for cell in notebook.cells)
+    return "notebook with outputs; nbstripout takes them out" if shown else ""
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Return so many bytes of the beginning, or of the end where negative."""
+    with path.open("rb") as file:
+        if most < 0:
+            file.seek(max(0, path.stat().st_size + most))
+        return file.read(abs(most))
