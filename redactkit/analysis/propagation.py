@@ -239,7 +239,7 @@ def _followed(old: Image, new: Image, boxes: FloatArray) -> tuple[FloatArray, ND
 
 
 def _patch(gray: Image, box: FloatArray) -> FloatArray:
-    """Sample the pixels of a box on a grid, NaN where it reaches outside the picture, shape (PATCH_PIXELS, PATCH_PIXELS)."""
+    """Sample a box on a grid of PATCH_PIXELS squared, NaN where it reaches outside the picture."""
     import cv2
 
     cell = box[2:] / PATCH_PIXELS

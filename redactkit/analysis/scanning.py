@@ -348,7 +348,7 @@ class _Scanner:
         return left
 
     def _look_at_places(self, places: Sequence[tuple[_ScannedFrame, _Gap]]) -> set[int]:
-        """Search frames of gaps where faces are mismatched, if that is known, and return those of which it tells enough."""
+        """Search frames of gaps only where faces are mismatched; return the gaps for which that is enough."""
         ways = [(shot, gap, *self._cuts(gap)) for shot, gap in places]
         ways = [way for way in ways if way[3]]
         found = self.eye.look_at([(shot, cuts) for shot, _, _, cuts in ways]) if ways else []

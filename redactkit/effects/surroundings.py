@@ -85,7 +85,7 @@ def _across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
 
 
 def _part_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the means of MEMBRANE_NODES equal parts of each of the stretches that follow one another in a row of values.
+    """Return the means of MEMBRANE_NODES equal parts of each stretch in a row of values.
 
     A value that lies in two parts counts in both by its shares. The result has shape (stretches, MEMBRANE_NODES).
     """

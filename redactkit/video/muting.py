@@ -35,8 +35,8 @@ class Muting:
     Parameters
     ----------
     ranges : sequence of (float, float)
-        Start and end in seconds of the stream's clock, as of `redactkit.runtime.timecode.check_ranges`. A range from 0 on
-        takes what sounds before 0 with it.
+        Start and end in seconds of the stream's clock, as of `redactkit.runtime.timecode.check_ranges`. A range
+        from 0 on takes what sounds before 0 with it.
     tick : float
         Seconds of the stream's time base, to which its times are exact.
     start : float
