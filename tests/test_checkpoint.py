@@ -11,6 +11,7 @@ from redactkit.analysis.appearance import DESCRIPTOR_LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, ChunkResult, checkpoint_folder
 from redactkit.analysis.detection import detect
 from redactkit.analysis.sampling import segment_edges
+from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import plan_search
 from redactkit.analysis.shot_boundaries import ShotBoundaryFinder
 from redactkit.errors import DetectorError, OptionError, PassCancelled, VideoError
@@ -272,9 +273,7 @@ def test_blocks_of_a_part_are_those_of_the_whole(clip, monkeypatch, part):
 
         def blocks(start, stop):
             frames = reader.frames(max(start - LEAD_FRAMES, 0), stop + LEAD_FRAMES)
-            shots = scanning._scanned_frames(
-                frames, reader.info, search, scanning.Found(), span=(start, stop), edges=edges
-            )
+            shots = scanning._scanned_frames(frames, reader.info, search, ScanResult(), span=(start, stop), edges=edges)
             return [[shot.frame.index for shot in block] for block in scanning._blocks(shots, reader.info)]
 
         whole = blocks(0, reader.info.frame_count)
