@@ -85,6 +85,37 @@ def test_link_never_spans_a_cut():
     assert ids == [{1, 2}]
 
 
+@pytest.mark.parametrize(("stride", "speed"), [(1, 14), (3, 14), (8, 5)])
+def test_link_follows_a_face_that_is_fast_or_seldom_seen(stride, speed):
+    """Near a walking camera a face crosses eight of its sizes in a second, and a service looks three times in it."""
+    frames = np.arange(0, 48, stride)
+    ids = identities(path(1, frames, vx=speed).assign(width=40.0 * 1.01**frames, height=50.0 * 1.01**frames))
+    assert ids == [{1}]
+
+
+def test_link_takes_single_boxes_in_over_short_gaps_only():
+    """What nobody can foretell is met by chance: two single boxes a second apart are no track."""
+    assert identities(path(1, [0, 3])) == [{1}]
+    assert identities(path(1, [0, 25])) == [{1, 2}]
+
+
+def test_link_joins_long_tracklets_over_a_gap_that_single_boxes_are_not_joined_over():
+    assert identities(path(1, [*range(30), *range(65, 95)], vx=2)) == [{1}]
+    assert identities(path(1, [29, 65], vx=2)) == [{1, 2}]
+
+
+def test_link_does_not_join_a_face_to_one_of_another_size_nearby():
+    rows = table(path(1, range(20), size=40), path(2, range(24, 44), x=95, size=85))
+    assert identities(rows) == [{1}, {2}]
+
+
+def test_link_lets_a_face_turn_sharply_over_a_gap():
+    """A walker stops dead while hidden: the speed before the gap says little about the one after it."""
+    there = path(1, range(25), vx=5)
+    back = path(1, range(35, 60), x=240)
+    assert identities(table(there, back)) == [{1}]
+
+
 def test_link_keeps_crossing_faces_apart():
     rows = table(path(1, range(50), x=0, vx=8), path(2, range(50), x=400, y=110, vx=-8))
     assert identities(rows) == [{1}, {2}]
@@ -139,10 +170,10 @@ def test_link_lives_with_looks_that_are_not_known(unknown):
 
 
 def occluded(*, behind: bool = True):
-    """A face that slows down behind a large one and comes out further on than its pace predicted, with their looks."""
+    """A face that goes behind a large one and comes out a while after its pace predicted, with their looks."""
     front = path(1, range(120), x=300 if behind else 900, size=160)
-    into = path(2, range(30), x=459, vx=-1.0, size=80)
-    out = path(2, range(55, 90), x=565, vx=-6.0, size=80)
+    into = path(2, range(30), x=546, vx=-4.0, size=80)
+    out = path(2, range(75, 110), x=880, vx=-6.0, size=80)
     rows = table(front, into, out)
     return rows, np.eye(2)[rows["face_id"] - 1] + np.random.default_rng(0).normal(0, 0.05, (len(rows), 2))
 

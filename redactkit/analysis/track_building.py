@@ -21,12 +21,16 @@ from redactkit.tracking import (
     hold_occluded,
     join_carried,
     link,
+    merge_doubles,
     renumber,
     smooth,
 )
 from redactkit.video import VideoReader
 
 __all__ = ["find_tracks"]
+
+MIN_DOUBLE_SECONDS = 0.4
+"""Seconds for which two tracks must lie on one face to be one."""
 
 MAX_FILLED_SECONDS = 0.5
 """Seconds of a gap that is interpolated where neither detector nor pixels showed the face."""
@@ -83,7 +87,8 @@ def find_tracks(
         options=PropagationOptions(confidence=thresholds.walk),
         progress=progress,
     )
-    filled = fill_gaps(walked, times=info.times, cuts=cuts, longest=round(MAX_FILLED_SECONDS * rate))
+    single = merge_doubles(walked, least=max(round(MIN_DOUBLE_SECONDS * rate), 1))
+    filled = fill_gaps(single, times=info.times, cuts=cuts, longest=round(MAX_FILLED_SECONDS * rate))
     behind = hold_occluded(filled, times=info.times, cuts=cuts, longest=round(MAX_OCCLUDED_SECONDS * rate))
     held = round(roll * rate)
     rolled = extend(behind, before=held, after=held, times=info.times, cuts=cuts)

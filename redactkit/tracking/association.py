@@ -21,6 +21,8 @@ MAX_RIVAL_SECONDS = 1.2
 """Seconds for which a lost track still keeps others from the box that fits it best, though it may not take it."""
 ESTABLISHED_BOXES = 6
 """Boxes after which a track may do so."""
+LIKELY = 2.0
+"""Twice the logarithm of the odds against a link, from which it is not made here; higher leaves less to stitching."""
 
 BoolArray = NDArray[np.bool_]
 
@@ -134,7 +136,7 @@ def _assign_frame(
     if not len(tracks.row):
         return here
     center, later = tracks.predict(float(rows.seconds[here[0]]))
-    cost = _costs(tracks, rows, here, center, later, gate)
+    cost, odds = _costs(tracks, rows, here, center, later, gate)
     free = np.ones(len(tracks.row), bool)
     taken = np.zeros(len(here), bool)
     pairs: list[tuple[IntArray, IntArray]] = []
@@ -147,7 +149,9 @@ def _assign_frame(
         free[pairs[-1][0]] = False
         taken[pairs[-1][1]] = True
     track, box = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    near = rows.seconds[here[0]] - tracks.seconds[track] <= memory
+    # A track that is out of memory, or met its box by chance as well as by motion, keeps others from the box but is not
+    # linked to it: whoever stitches sees more of both.
+    near = (rows.seconds[here[0]] - tracks.seconds[track] <= memory) & (odds[track, box] < LIKELY)
     links[tracks.row[track[near]]] = here[box[near]]
     tracks.update(rows, track[near], here[box[near]], center, later)
     taken[box[~near]] = False
@@ -157,15 +161,16 @@ def _assign_frame(
 
 def _costs(
     tracks: _Active, rows: Rows, here: IntArray, center: FloatArray, later: FloatArray, gate: float
-) -> FloatArray:
-    """Return twice the negative log likelihood of every pair, less its value at the gate; 0 outside the gate."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return the cost of every pair, 0 outside the gate, and twice the logarithm of the odds against it."""
     noise = tracks.noise
     size = np.exp((tracks.log_size[:, None] + rows.log_size[here][None]) / 2)
     dt = (rows.seconds[here[0]] - tracks.seconds)[:, None]
     apart = ((center[:, None] - rows.center[here][None]) ** 2).sum(axis=2) / size**2
     spread = later[:, :1] + noise.position**2
     distance = apart / spread + noise.grown(tracks.log_size[:, None] - rows.log_size[here][None], dt)
-    return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0)
+    odds = distance + noise.doubt_of_place(spread) + noise.doubt_of_growth(dt)
+    return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0), odds
 
 
 def _assign(cost: FloatArray) -> tuple[IntArray, IntArray]:

@@ -1,9 +1,10 @@
 """One ID per appearance: every box of a clip gets the face it belongs to, by motion and size alone.
 
 Consecutive frames are linked forwards and backwards and the two must agree; the tracklets are then stitched over
-gaps in several rounds, short gaps first, where the end of one and the start of the other predict each other and no
-rival does as well. Where that leaves a doubt the track stays split: two IDs for one face cost the analyst a click,
-one ID for two faces shows the wrong one.
+gaps in several rounds, short gaps first, where the end of one and the start of the other predict each other better
+than chance would have it and no rival does as well. All is measured in face sizes and in seconds, so one set of
+numbers holds for near and far faces, and for detections of every frame or of a few a second. Where that leaves a
+doubt the track stays split: two IDs for one face cost the analyst a click, one ID for two faces shows the wrong one.
 """
 
 from __future__ import annotations
@@ -45,11 +46,15 @@ class LinkOptions:
     gate : float
         Squared Mahalanobis distance between a box and a prediction beyond which they never match; lower is
         stricter (more IDs, fewer mixed ones).
+    odds : float
+        Twice the logarithm of the likelihood that two tracklets are two people rather than one, up to which they are
+        joined; lower is stricter.
     """
 
     high_confidence: float = 0.5
     longest_gap: float = 2.0
     gate: float = 16.0
+    odds: float = 0.0
 
 
 def link(
@@ -192,7 +197,7 @@ def _link_shot(
     confident = ~(confidence < options.high_confidence)
     links = agreed_links(rows, confident, noise=noise, memory=3.5 * step, gate=options.gate)
     rows = steadied(rows, links)
-    limits = Limits(step=step, longest=options.longest_gap, gate=options.gate)
+    limits = Limits(step=step, longest=options.longest_gap, gate=options.gate, odds=options.odds)
     return stitch(rows, chains(links), limits=limits, noise=noise, appearance=appearance)
 
 

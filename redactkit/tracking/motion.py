@@ -25,18 +25,35 @@ class Noise:
     """What faces and detectors do, as standard deviations in face sizes.
 
     ``position`` of a box about the face, ``speed`` of a face in general (per s), ``wander`` of its speed (per s^1.5),
-    ``size`` of the logarithm of a box's size, ``growth`` of the same (per s).
+    ``size`` of the logarithm of a box's size, ``growth`` of the same (per s), ``sizes`` of the same from one person
+    to another. Faces near a walking camera cross five of their sizes in a second.
     """
 
-    position: float = 0.07
-    speed: float = 2.0
-    wander: float = 2.0
-    size: float = 0.06
-    growth: float = 0.35
+    position: float = 0.1
+    speed: float = 5.0
+    wander: float = 4.0
+    size: float = 0.1
+    growth: float = 0.8
+    sizes: float = 0.5
 
     def grown(self, change: FloatArray, seconds: FloatArray) -> FloatArray:
         """Return the squared Mahalanobis distance of a change in the logarithm of a box's size over a time."""
-        return np.asarray(change**2 / (2 * self.size**2 + (self.growth * seconds) ** 2))
+        return np.asarray(change**2 / self._growth(seconds))
+
+    def doubt_of_place(self, variance: FloatArray) -> FloatArray:
+        """Return twice the logarithm of how widely a predicted place is spread, 0 for one face size."""
+        return np.asarray(2 * np.log(variance))
+
+    def doubt_of_turn(self, variance: FloatArray) -> FloatArray:
+        """Return the same of a change of velocity, 0 where it is as wide as between any two people."""
+        return np.asarray(2 * np.log(variance / (2 * self.speed**2)))
+
+    def doubt_of_growth(self, seconds: FloatArray) -> FloatArray:
+        """Return the same of a change of size over a time, 0 where it is as wide as between any two people."""
+        return np.asarray(np.log(self._growth(seconds) / (2 * self.sizes**2)))
+
+    def _growth(self, seconds: FloatArray) -> FloatArray:
+        return np.asarray(2 * self.size**2 + (self.growth * seconds) ** 2)
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,15 @@ class Limits:
     """How far stitching goes.
 
     ``step`` seconds from one run of the detector to the next, ``longest`` seconds of a gap, ``gate`` squared
-    Mahalanobis distance, ``margin`` by which the best join must beat a rival, ``miss`` face sizes by which the end of
-    one tracklet may miss the start of the next at most.
+    Mahalanobis distance, ``odds`` that a join may cost at most (see `LinkOptions`), ``margin`` by which the best join
+    must beat a rival.
     """
 
     step: float
     longest: float
     gate: float
+    odds: float
     margin: float = 1.5
-    miss: float = 1.0
 
 
 def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appearance: NDArray[Any] | None) -> IntArray:
@@ -146,9 +146,8 @@ def _bridged(
         for pair in ends
     ]
     order = np.argsort(tracklets.begin, kind="stable")
-    patience = np.minimum(limits.longest, limits.step * (3 + 3 * tracklets.counts))
     low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
-    high = np.searchsorted(tracklets.begin[order], tracklets.end + patience + 1e-9, side="right")
+    high = np.searchsorted(tracklets.begin[order], tracklets.end + limits.longest + 1e-9, side="right")
     found = []
     for part in _chunks(high - low):
         tail, place = expanded(low[part], high[part])
@@ -201,7 +200,9 @@ class _MotionModel:
         self.heads = fit_motion(tracklets.rows, first, tracklets.last - first + 1, step=1, noise=noise)
 
     def costs(self, tail: IntArray, head: IntArray, limits: Limits) -> FloatArray:
-        """Return twice the negative log likelihood of the ways from tails to heads, infinite beyond the limits.
+        """Return twice the negative log likelihood ratio of the ways from tails to heads, infinite beyond the limits.
+
+        The ratio is to that of two people who have nothing to do with one another.
 
         Between two known velocities the way is their mean times the time, for a velocity that wanders at random, with
         a variance of a twelfth of ``wander ** 2 * dt ** 3``: a quarter of that of either end's prediction alone.
@@ -216,10 +217,13 @@ class _MotionModel:
         # A head is estimated backwards in time, which turns the sign of its covariance of place and velocity.
         place, cross, speeds = (tails.covariance[tail] + heads.covariance[head] * (1, -1, 1)).T
         spread = place + dt * cross + dt**2 / 4 * speeds + noise.wander**2 * dt**3 / 12
+        turning = speeds + noise.wander**2 * dt
         grown = noise.grown(tails.log_size[tail] - heads.log_size[head], dt)
-        distance = miss / spread + turn / (speeds + noise.wander**2 * dt) + grown
-        good = (distance < limits.gate) & (miss < limits.miss**2)
-        return np.where(good, distance + 2 * np.log(spread), np.inf)
+        distance = miss / spread + turn / turning + grown
+        # A wide prediction is met by anybody: what it allows counts against the join, as it would in a likelihood
+        # ratio. So single boxes join over a few frames, and long tracklets that move alike over a second or two.
+        odds = distance + noise.doubt_of_place(spread) + noise.doubt_of_turn(turning) + noise.doubt_of_growth(dt)
+        return np.where((distance < limits.gate) & (odds < limits.odds), odds, np.inf)
 
     def near(self, tail: IntArray, head: IntArray) -> BoolArray:
         """Tell which heads are of about the size of the tails, and where they may be if nobody saw the way."""
