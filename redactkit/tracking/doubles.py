@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import hull
 from redactkit.errors import OptionError
 from redactkit.tables import BOX, sort_detections
-from redactkit.tracking.pairing import expanded
+from redactkit.tracking.matching import expanded
 
 __all__ = ["merge_doubles"]
 
