@@ -12,7 +12,7 @@ from redactkit.analysis import analyze, find_annotations
 from redactkit.detectors import Detector
 from redactkit.errors import OptionError
 from redactkit.formats import Preset, read_preset
-from redactkit.redaction import RedactionReport, check_report, default_output, prepare, redact, write_redacted
+from redactkit.redaction import RedactionReport, check_report, checked, default_output, prepare, redact, write_redacted
 from redactkit.redaction.plan import IdsLike
 from redactkit.runtime.files import check_video_output, make_private
 from redactkit.runtime.memory import trim_heap
@@ -33,6 +33,7 @@ def combined(
     detection_size: int | None = None,
     sensitivity: str = "normal",
     overwrite: bool = False,
+    check: bool = False,
     progress: ProgressLike = True,
     **blurring: Any,
 ) -> RedactionReport:
@@ -47,6 +48,8 @@ def combined(
         As in `redactkit.analyze`.
     overwrite : bool
         Replace an output that is there.
+    check : bool
+        Look for leaks too, as in `redactkit.redact`.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
     **blurring
@@ -68,7 +71,8 @@ def combined(
     trim_heap()  # what the detector took
     options = {"smart_copy": True, "allow_nothing": annotations.detections.empty, **blurring}
     prepared = prepare(video, annotations, info=annotations.video, **options)
-    return write_redacted(prepared, target, overwrite=overwrite, progress=progress)
+    report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
+    return checked(report, prepared, progress=progress) if check else report
 
 
 def run_preset(
@@ -133,13 +137,13 @@ def run_preset(
 
 
 def demo(folder: Path, *, progress: ProgressLike = True) -> RedactionReport:
-    """Run both passes on the sample clip; replaces what an earlier demo left in ``folder``."""
+    """Run both passes and the leak check on the sample clip; replaces what an earlier demo left in ``folder``."""
     make_private(folder)
     clip = sample_path()
     progress = shown(progress)
     annotations = analyze(clip, output=folder, overwrite=True, progress=progress)
     target = folder / default_output(clip).name
-    return redact(clip, annotations, output=target, overwrite=True, progress=progress)
+    return redact(clip, annotations, output=target, overwrite=True, check=True, progress=progress)
 
 
 def start_lab(folder: str | Path) -> int:

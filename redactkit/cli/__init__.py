@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from redactkit import __version__
+from redactkit.cli.checking import add_verify
 from redactkit.cli.ending import INTERRUPTED
 from redactkit.cli.jobs import add_batch, add_watch
 from redactkit.cli.options import (
@@ -25,6 +26,8 @@ from redactkit.cli.options import (
     EXPOSED,
     FAILED,
     add_allowing,
+    add_check,
+    add_choosing,
     add_command,
     add_detecting,
     add_detector,
@@ -99,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_analyze,
         _add_redact,
         _add_combined,
-        _add_verify,
+        add_verify,
         _add_run,
         _add_inspect,
         _add_convert,
@@ -112,20 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     ):
         add(commands)
     return parser
-
-
-def _choosing(command: argparse.ArgumentParser) -> None:
-    choice = command.add_mutually_exclusive_group()
-    choice.add_argument("--ids", metavar="FILE", help="ID list: the faces to redact, one a line")
-    choice.add_argument("--include", type=_id_list, metavar="1,4", help="redact only these faces")
-    choice.add_argument("--exclude", type=_id_list, metavar="3", help="redact every face but these")
-
-
-def _id_list(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected face IDs like 1,4, got {text!r}") from None
 
 
 def _add_analyze(commands: Any) -> None:
@@ -187,8 +176,9 @@ def _add_redact(commands: Any) -> None:
     command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
     command.add_argument("-o", "--output", metavar="FILE")
     command.add_argument("--force", action="store_true", help="take annotations of another video all the same")
-    _choosing(command)
+    add_choosing(command)
     add_hiding(command)
+    add_check(command)
     add_writing(command)
 
 
@@ -219,6 +209,8 @@ def _tell(report: Any) -> int:
     if len(report.notes) > _NOTES:
         print(f"  note: {len(report.notes) - _NOTES} more are in the report")
     print(f"  report: {report.path}")
+    if report.check is not None:
+        print(report.check)
     return DONE if report.ok else EXPOSED
 
 
@@ -228,6 +220,7 @@ def _add_combined(commands: Any) -> None:
     command.add_argument("-o", "--output", metavar="FILE|DIR", help="default: STEM_redacted.mp4 beside the video")
     add_detecting(command)
     add_hiding(command)
+    add_check(command)
     add_writing(command)
 
 
@@ -249,34 +242,6 @@ def _output_for(video: str, options: argparse.Namespace) -> Path | None:
     if len(options.video) == 1 and not named_folder:
         return target
     return target / default_output(video).name
-
-
-def _add_verify(commands: Any) -> None:
-    command = add_command(commands, "verify", _verify, "look for faces left bare in a redacted video")
-    command.add_argument("video")
-    command.add_argument("redacted")
-    command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
-    command.add_argument("--ids", metavar="FILE", help="ID list the video was redacted with")
-    command.add_argument("--json", action="store_true", help="print the whole report as JSON")
-    command.add_argument("--sheet", metavar="PNG", help="save a picture of the worst frames")
-    command.add_argument("--overwrite", action="store_true", help="replace a sheet that is there")
-    command.add_argument("--quiet", action="store_true", help="show no progress")
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from redactkit.analysis import find_annotations
-    from redactkit.runtime.files import check_output
-    from redactkit.verification import verify
-
-    if options.sheet:
-        check_output(options.sheet, overwrite=options.overwrite)
-    annotations = options.annotations or find_annotations(options.video)
-    report = verify(options.video, options.redacted, annotations, ids=options.ids, progress=not options.quiet)
-    print(report.to_json() if options.json else report)
-    report.attach()
-    if options.sheet:
-        report.contact_sheet().savefig(options.sheet, overwrite=options.overwrite)
-    return DONE if report.ok else EXPOSED
 
 
 def _add_run(commands: Any) -> None:

@@ -12,6 +12,8 @@ __all__ = [
     "EXPOSED",
     "FAILED",
     "USAGE",
+    "add_check",
+    "add_choosing",
     "add_allowing",
     "add_command",
     "add_detecting",
@@ -84,6 +86,26 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_choosing(command: argparse.ArgumentParser) -> None:
+    """Add the three ways of choosing faces."""
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument("--ids", metavar="FILE", help="ID list: the faces to redact, one a line")
+    choice.add_argument("--include", type=_id_list, metavar="1,4", help="redact only these faces")
+    choice.add_argument("--exclude", type=_id_list, metavar="3", help="redact every face but these")
+
+
+def _id_list(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected face IDs like 1,4, got {text!r}") from None
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    """Add what asks for the leak check of what was written."""
+    command.add_argument("--check", action="store_true", help="look for leaks too, as verify does")
+
+
 def add_allowing(command: argparse.ArgumentParser) -> None:
     """Add the option for who means to hide nothing."""
     command.add_argument(
@@ -120,4 +142,6 @@ def blur_options(options: argparse.Namespace) -> dict[str, Any]:
     chosen = {name: getattr(options, name) for name in names}
     if options.allow_nothing:
         chosen["allow_nothing"] = True
+    if getattr(options, "check", False):
+        chosen["check"] = True
     return chosen | {"progress": not options.quiet, "smart_copy": not options.no_smart_copy}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ __all__ = [
     "RedactionReport",
     "check_report",
     "check_same_video",
+    "checked",
     "default_output",
     "make_plan",
     "prepare",
@@ -65,6 +67,7 @@ def redact(
     force: bool = False,
     allow_nothing: bool = False,
     overwrite: bool = False,
+    check: bool = False,
     progress: ProgressLike = True,
 ) -> RedactionReport:
     """Hide the chosen faces of a video in a new mp4 and check what was written.
@@ -102,6 +105,8 @@ def redact(
         visible, or no box lies inside the frame. Otherwise each of these is an error.
     overwrite : bool
         Replace an output that is there.
+    check : bool
+        Look for leaks too (`redactkit.verify`): ``report.check`` is what was found, and ``report.ok`` counts it.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
 
@@ -151,7 +156,17 @@ def redact(
         force=force,
         allow_nothing=allow_nothing,
     )
-    return write_redacted(prepared, target, overwrite=overwrite, progress=progress)
+    report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
+    return checked(report, prepared, progress=progress) if check else report
+
+
+def checked(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike = True) -> RedactionReport:
+    """Return the report of a redaction with the leak check of its output, which is also added to the saved report."""
+    from redactkit.verification import verify  # of a higher layer, and wanted only here
+
+    found = verify(report.source, report.output, prepared.annotations, force=True, progress=progress)
+    found.attach()
+    return replace(report, check=found)
 
 
 @opencv_in_one_thread()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,9 @@ from redactkit.redaction.plan import Plan
 from redactkit.redaction.rendering import Written
 from redactkit.runtime.files import check_output, report_path, write_text
 from redactkit.runtime.timecode import check_ranges
+
+if TYPE_CHECKING:
+    from redactkit.verification import VerificationReport
 
 __all__ = [
     "RedactionReport",
@@ -66,6 +69,8 @@ class RedactionReport:
         What was converted rather than kept, and what was odd about the source.
     record : mapping
         Hashes, versions, device, user and time.
+    check : VerificationReport, optional
+        What the leak check found, where it was asked for.
     """
 
     source: Path
@@ -75,11 +80,13 @@ class RedactionReport:
     fidelity: pd.DataFrame
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
+    check: VerificationReport | None = None
 
     @property
     def ok(self) -> bool:
         """Whether the output keeps frames, time, size and sound of a whole source, and every chosen face is hidden."""
-        return self._keeps_source and not self.bare_faces and not self.damaged
+        clean = self.check is None or self.check.ok
+        return self._keeps_source and clean and not self.bare_faces and not self.damaged
 
     @property
     def damaged(self) -> bool:

@@ -169,7 +169,9 @@ def _short(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _blips(discarded: pd.DataFrame) -> pd.DataFrame:
-    rows = discarded.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
+    # What a person has called no face is not asked about again.
+    asked = discarded[discarded["source"] != "manual"]
+    rows = asked.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     first, _, counts = _faces(rows)
     return _entries(rows, first, "discarded blip", counts)
 

@@ -10,6 +10,9 @@ from redactkit.verification.report import VerificationReport
 
 __all__ = ["review_queue"]
 
+DOUBTFUL = 0.95
+"""Risk of a finding that is to be looked at."""
+
 
 def review_queue(annotations: Annotations, *, check: VerificationReport | None = None) -> pd.DataFrame:
     """List the places to look at, the riskiest first.
@@ -18,13 +21,15 @@ def review_queue(annotations: Annotations, *, check: VerificationReport | None =
     ----------
     annotations : Annotations
     check : VerificationReport, optional
-        Its exposures come first: risk 1, reason ``"leak"``.
+        Its findings come first: reason ``"leak"``, risk 1 where a face is exposed, 0.95 where one is to be
+        looked at.
 
     Returns
     -------
     DataFrame
         Columns ``face_id``, ``frame``, ``time`` (s), ``risk`` (0 to 1), ``reason``, ``frames``, as
-        of `redactkit.tracking.review_queue`; ``face_id`` is -1 where the check found a face that nobody has numbered.
+        of `redactkit.tracking.review_queue`; ``face_id`` is the nearest known face, -1 where the check found one
+        that nobody has numbered.
     """
     video = annotations.video
     queue = tracking.review_queue(
@@ -39,19 +44,16 @@ def review_queue(annotations: Annotations, *, check: VerificationReport | None =
 
 
 def _leaks(check: VerificationReport) -> list[dict[str, object]]:
-    """Return one entry for each face that is bare, at the first frame in which it is."""
-    bare = check.bare.assign(known=True)
-    strangers = check.leaks[check.leaks["sure"].astype(bool)].assign(known=False)
-    tables = [table for table in (bare, strangers) if len(table)]
+    """Return one entry for each finding about a face, at its first frame."""
+    found = check.findings[check.findings["frames"] > 0]
     return [
         {
-            "face_id": int(rows["face_id"].iloc[0]) if rows["known"].iloc[0] else -1,
-            "frame": int(rows["frame"].min()),
-            "time": float(rows["time"].min()),
-            "risk": 1.0,
+            "face_id": int(row["face_id"]),
+            "frame": int(row["first_frame"]),
+            "time": float(row["start"]),
+            "risk": 1.0 if row["verdict"] == "exposed" else DOUBTFUL,
             "reason": "leak",
-            "frames": int(rows["frame"].nunique()),
+            "frames": int(row["frames"]),
         }
-        for table in tables
-        for _, rows in table.groupby("face_id")
+        for _, row in found.iterrows()
     ]

@@ -6,18 +6,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
+from redactkit.annotations import Annotations
+from redactkit.errors import OptionError
 from redactkit.media import file_sha256
 from redactkit.runtime.files import report_path, write_text
+from redactkit.verification.actions import Action, settle
+from redactkit.verification.findings import list_findings, longest_run
+from redactkit.verification.page import findings_html, page_html
 
 if TYPE_CHECKING:
     from redactkit.plots import FaceSheet
+    from redactkit.review import Review
 
 __all__ = ["VerificationReport"]
 
@@ -34,10 +39,12 @@ class VerificationReport:
         ``bare`` frames in which that box still shows the source, ``longest`` such run in frames,
         ``longest_seconds``.
     bare : DataFrame
-        One row per bare box: ``frame``, ``time``, ``face_id``, ``x``, ``y``, ``width``, ``height``, ``shared``.
+        One row per box that is not as it should be: ``frame``, ``time``, ``face_id``, ``x``, ``y``, ``width``,
+        ``height``, ``shared`` (share that shows the source), ``what``.
     leaks : DataFrame
-        One row per face found in the output that is neither hidden nor left visible on purpose:
-        ``frame``, ``time``, ``face_id`` (a number of this report's own), box, ``confidence``, ``sure``.
+        One row per frame of a face that hidden boxes do not cover and that was not left visible on purpose:
+        ``frame``, ``time``, ``face_id`` (a number of this report's own), box, ``confidence``, ``covered`` (share),
+        ``nearest`` (the known face at the place, -1 for none), ``what``, ``sure``.
     fidelity : DataFrame
         As in `redactkit.redaction.RedactionReport`.
     frames : int
@@ -58,17 +65,86 @@ class VerificationReport:
 
     @property
     def verdict(self) -> str:
-        """``clean``, ``exposed``, ``broken`` (fidelity) or ``unproven`` (there was no face to check)."""
-        if len(self.bare) or self.leaks["sure"].any():
+        """The first that holds of ``exposed``, ``broken``, ``to be looked at``, ``unproven`` and ``clean``.
+
+        ``broken`` is fidelity, ``unproven`` means that there was no face to check.
+        """
+        if (self.findings["verdict"] == "exposed").any():
             return "exposed"
         if not self.fidelity["ok"].astype(bool).all():
             return "broken"
+        if len(self.findings):
+            return "to be looked at"
         return "clean" if len(self.faces) and self.frames else "unproven"
 
     @property
     def ok(self) -> bool:
         """Whether the verdict is ``clean``."""
         return self.verdict == "clean"
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row for each appearance to act on, index ``finding`` from 1; columns of `findings.FINDINGS`."""
+        return list_findings(self.bare, self.leaks, self.fidelity)
+
+    def rows_of(self, finding: int) -> pd.DataFrame:
+        """Return the boxes of one finding, frame by frame.
+
+        Raises
+        ------
+        OptionError
+            If there is no such finding.
+        """
+        found = self.findings
+        if finding not in found.index:
+            raise OptionError(f"finding must be 1 to {len(found)}, got {finding}")
+        row = found.loc[finding]
+        if row["leak"] >= 0:
+            return self.leaks[self.leaks["face_id"] == row["leak"]]
+        inside = self.bare["frame"].between(row["first_frame"], row["last_frame"])
+        return self.bare[inside & (self.bare["face_id"] == row["face_id"])]
+
+    def settle(self, annotations: Annotations | Review, finding: int, action: Action) -> Annotations:
+        """Act on one finding, and return the annotations after it; a review is edited, and can undo it.
+
+        Parameters
+        ----------
+        annotations : Annotations or Review
+        finding : int
+            Its number, from 1.
+        action : {"hide", "no face", "leave visible"}
+            To be hidden (an unknown face is added), never to be asked about again, or left visible. Redact
+            again after ``hide``.
+
+        Raises
+        ------
+        OptionError
+            If there is no such finding or action, or the finding is about the file.
+        """
+        rows = self.rows_of(finding)
+        tables = (annotations.detections, annotations.decisions, annotations.discarded)
+        done = settle(tables, finding=self.findings.loc[finding].to_dict(), rows=rows, action=action)
+        changed = {"detections": done.detections, "decisions": done.decisions, "discarded": done.discarded}
+        if isinstance(annotations, Annotations):
+            return annotations.replace(**changed)
+        annotations.edit(done.told, **changed)
+        return annotations.annotations
+
+    def save_page(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the findings with their pictures as one HTML file, readable by its owner alone."""
+        return write_text(path, page_html(self), overwrite=overwrite)
+
+    def save_csv(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the findings as CSV, one row each."""
+        return write_text(path, self.findings.to_csv(), overwrite=overwrite)
+
+    @property
+    def headline(self) -> list[str]:
+        """The verdict in a line or two."""
+        lines = [f"{self.redacted}: {self.verdict}, {self.frames} frames looked at ({', '.join(self.looks)})"]
+        if self.verdict == "unproven":
+            lines.append("  no face was to be hidden, so that nothing found proves nothing")
+        return lines
 
     @property
     def exposures(self) -> pd.DataFrame:
@@ -89,7 +165,8 @@ class VerificationReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON-able data."""
-        tables = {"faces": self.faces.reset_index(), "bare": self.bare, "leaks": self.leaks, "fidelity": self.fidelity}
+        tables = {"findings": self.findings.reset_index(), "faces": self.faces.reset_index()}
+        tables |= {"bare": self.bare, "leaks": self.leaks, "fidelity": self.fidelity}
         return {
             "source": str(self.source),
             "redacted": str(self.redacted),
@@ -113,6 +190,8 @@ class VerificationReport:
             "looks": list(self.looks),
             "bare_boxes": len(self.bare),
             "leaks": int(self.leaks["sure"].sum()),
+            "findings": int((self.findings["verdict"] == "exposed").sum()),
+            "to_be_looked_at": int((self.findings["verdict"] != "exposed").sum()),
             "longest_exposure": {"frames": longest[0], "seconds": longest[1]},
             "checked": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -136,23 +215,10 @@ class VerificationReport:
 
     def __str__(self) -> str:
         frames, seconds = self.longest_exposure
-        lines = [f"{self.redacted}: {self.verdict}, {self.frames} frames looked at ({', '.join(self.looks)})"]
-        if self.verdict == "unproven":
-            lines.append("  no face was to be hidden, so that nothing found proves nothing")
-        bare = self.faces[self.faces["bare"] > 0]
+        lines = self.headline
         lines += [
-            f"  face {row.Index}: bare in {row.bare} of {row.frames} frames, "
-            f"longest {row.longest} frames ({row.longest_seconds:.2f} s)"
-            for row in bare.itertuples()
+            f"  {number}. {_told(row)}" for number, row in zip(count(1), self.findings.itertuples(), strict=False)
         ]
-        for number, rows in self.leaks[self.leaks["sure"]].groupby("face_id"):
-            first = rows.iloc[0]
-            lines.append(
-                f"  unknown face {number}: {len(rows)} frames from frame {first['frame']} ({first['time']:.3f} s)"
-            )
-        unsure = self.leaks[~self.leaks["sure"].astype(bool)]
-        if len(unsure):
-            lines.append(f"  {len(unsure)} weak findings to look at (leaks table)")
         if frames:
             lines.append(f"  longest exposure: {frames} frames, {seconds:.2f} s")
         lines += [
@@ -162,9 +228,9 @@ class VerificationReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        lines = "<br>".join(escape(line) for line in str(self).splitlines())
-        tables = (self.faces, self.exposures.head(20), self.fidelity)
-        return f"<p>{lines}</p>" + "".join(table.to_html(escape=True) for table in tables if len(table))
+        broken = _broken(self.fidelity)
+        table = pd.DataFrame(broken).to_html(escape=True, index=False) if broken else ""
+        return findings_html(self) + table
 
     def contact_sheet(self, *, count: int = 12) -> FaceSheet:
         """Return a picture of the worst frames of the output, each exposed face outlined; ``savefig`` saves it."""
@@ -173,16 +239,13 @@ class VerificationReport:
         return contact_sheet(self, count=count)
 
 
+def _told(row: Any) -> str:
+    """Return one finding in a line."""
+    of = "near" if row.leak >= 0 else "of"
+    whose = "" if row.face_id < 0 else f" {of} face {row.face_id}"
+    span = f", {row.frames} frames from {row.first_frame} ({row.start:.3f} s to {row.end:.3f} s)" if row.frames else ""
+    return f"{row.verdict}: {row.what}{whose}{span}" + (f", {row.note}" if row.note else "")
+
+
 def _broken(fidelity: pd.DataFrame) -> list[dict[Any, Any]]:
     return [dict(row) for row in fidelity[~fidelity["ok"].astype(bool)].to_dict(orient="records")]
-
-
-def longest_run(frames: Any, times: Any) -> tuple[int, float]:
-    """Return the longest run of consecutive frames, in frames and from the first's to the last's time."""
-    if not len(frames):
-        return 0, 0.0
-    starts = np.flatnonzero(np.diff(frames, prepend=frames[0] - 2) != 1)
-    ends = np.append(starts[1:], len(frames)) - 1
-    longest = int(np.argmax(ends - starts))
-    first, last = starts[longest], ends[longest]
-    return int(last - first + 1), float(times[last] - times[first])

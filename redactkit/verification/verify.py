@@ -1,4 +1,4 @@
-"""Compare a redacted video with its source frame by frame, and search it for faces."""
+"""Hold a redacted video against its source and the boxes it was to hide, and search for faces nobody hid."""
 
 from __future__ import annotations
 
@@ -8,42 +8,51 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from redactkit import boxes as bx
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.formats import check_same_video
-from redactkit.media import VideoInfo
 from redactkit.redaction import make_plan, select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
 from redactkit.runtime.cores import opencv_in_one_thread
-from redactkit.runtime.progress import ProgressLike, track
+from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
+from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
-from redactkit.verification.coverage import shared_detail
-from redactkit.verification.leaks import LeakSearch, find_unknown_faces, judge_leaks, plan_searches
-from redactkit.verification.report import VerificationReport, longest_run
-from redactkit.video import Frame, VideoReader, compare_files, probe
+from redactkit.verification.findings import bare_table, face_table, leak_table
+from redactkit.verification.pairs import Pair, pair_frames
+from redactkit.verification.repaint import BoxCheck, Painting, Repainter
+from redactkit.verification.report import VerificationReport
+from redactkit.verification.settings import Told, read_told, recognise
+from redactkit.verification.strangers import Known, Strangers, face_support, judge_strangers
+from redactkit.video import VideoReader, compare_files, probe
+from redactkit.video.encoding import choose_encoding
 
 __all__ = ["verify"]
 
-_BARE = 0.7
-_REPORT_MARGIN = 0.15
-_WIDEST_MARGIN = 0.5  # of what the fidelity check leaves out, as nobody says with which boxes were hidden
+WHOLE = 0.5
+"""Share of a box's tiles that show the source from which it counts as bare and not partly bare."""
+
+WIDE = 0.5
+"""Margin of what the fidelity check leaves out."""
+
+INSIDE, AS_SURELY = 0.5, 0.7
+"""Support of a face inside a hidden box, and its share of the source's, from which it counts as seen there."""
 
 
 @dataclass
-class _Findings:
+class _Seen:
     """What accumulates while the frames go by."""
 
-    bare: list[dict[str, float]] = field(default_factory=list)
-    strangers: list[dict[str, float]] = field(default_factory=list)
+    bare: list[dict[str, object]] = field(default_factory=list)
     frames: int = 0
+    exact: int = 0
 
 
 @opencv_in_one_thread()
+@mmap_large_blocks()
 def verify(
     video: str | Path,
     redacted: str | Path,
@@ -54,17 +63,16 @@ def verify(
     exclude: FaceIds | None = None,
     detector: str | Detector = "centerface",
     model: str | Path | None = None,
-    second: str | Detector | None = None,
-    second_model: str | Path | None = None,
     detection_size: int | None = None,
     force: bool = False,
     progress: ProgressLike = True,
 ) -> VerificationReport:
     """Look for faces that a redacted video leaves bare.
 
-    Two questions are asked of every frame. Does a box that was to be hidden still show the source's
-    fine detail? Does the output show a face that is neither in a hidden box nor one that the analyst left
-    visible, when looked for with a lower threshold, mirrored, at a larger scale, and with a second detector?
+    Each hidden box is painted again as the redaction did it, and compared with the output in every frame and plane.
+    The settings are those of the report beside the output where it is of this very file; else the blur kind is
+    recognised, and where none explains the boxes, no scale of them may carry the source's detail. The source is
+    searched for faces that hidden boxes cover by less than 85 % and that were not left visible on purpose.
 
     Parameters
     ----------
@@ -72,14 +80,11 @@ def verify(
         The source and what `redactkit.redact` made of it.
     annotations : Annotations or path
     ids, include, exclude
-        The selection the video was redacted with, as in `redactkit.redact`.
+        The faces that were to be hidden, as in `redactkit.redact`; by default what the report beside the output
+        says, where it is of this very file, else what ``annotations`` say.
     detector : str or Detector
         Of the search.
     model : path, optional
-        Its model file, where it is given by name.
-    second : str or Detector, optional
-        A second detector, such as ``"yunet"``.
-    second_model : path, optional
         Its model file, where it is given by name.
     detection_size : int, optional
         Longer side of the picture searched.
@@ -104,104 +109,113 @@ def verify(
     >>> verify("lobby.mp4", "lobby_redacted.mp4", "lobby_annotations.json").verdict  # doctest: +SKIP
     'clean'
     """
-    info = probe(video)
-    laid = check_same_video(info, annotations, force=force)
-    faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
-    other = None if second is None else resolve_detector(second, model=second_model)
-    first = resolve_detector(detector, model=model)
-    searches = plan_searches(info, first, size=detection_size, second=other)
-    findings = _compare(info, Path(redacted), laid, faces, searches, progress=progress)
-    bare = _bare_table(findings.bare)
-    plan = make_plan(laid.detections, info, faces=faces, margin=_WIDEST_MARGIN)
+    limit_arenas()
+    info, told = probe(video), read_told(redacted)
+    laid = check_same_video(info, annotations, force=force or bool(told.settings.get("force")))
+    chosen = (ids, include, exclude) != (None, None, None)
+    faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else told.select(laid)
+    detect = resolve_detector(detector, model=model)
+    encoding = choose_encoding(info, codec=told.settings.get("codec"))
+    after = probe(redacted)
+    with VideoReader(info.path or video, info=info) as source, VideoReader(redacted, info=after) as output:
+        painting = told.painting(laid) or recognise(source, output, laid, faces=faces, encoding=encoding)
+        plan = make_plan(laid.detections, info, faces=faces, margin=painting.margin)
+        repainter = Repainter(info, after, plan, painting, encoding)
+        strangers = Strangers(info, detect, _known(laid, faces, painting), laid, faces, size=detection_size)
+        source.rest()
+        output.rest()
+        seen = _compare(source, output, repainter, strangers, laid, faces, progress=shown(progress))
+    bare = bare_table(seen.bare)
+    # What is hidden may be hidden wider than anybody says.
+    wide = make_plan(laid.detections, info, faces=faces, margin=max(WIDE, painting.margin))
     return VerificationReport(
         source=Path(video),
         redacted=Path(redacted),
-        faces=_face_table(laid.detections, bare, faces),
+        faces=face_table(laid.detections, bare, faces),
         bare=bare,
-        leaks=judge_leaks(pd.DataFrame(findings.strangers), frame_rate=float(info.frame_rate)),
-        fidelity=compare_files(info, redacted, hidden=lambda frame: plan.at(frame)[0], **sound_settings(redacted)),
-        frames=findings.frames,
-        looks=tuple(search.name for search in searches),
-        settings={"detector": str(detector), "second": str(second), "faces": faces},
+        leaks=leak_table(judge_strangers(strangers.rows, laid, info), laid),
+        fidelity=compare_files(info, redacted, hidden=lambda frame: wide.at(frame)[0], **sound_settings(redacted)),
+        frames=seen.frames,
+        looks=(_how(painting), *strangers.names),
+        settings={"detector": getattr(detect, "name", str(detector)), "faces": faces, **_as_settings(painting, told)},
     )
+
+
+def _how(painting: Painting) -> str:
+    return f"{painting.kind} painted again" if painting.kind else "the source's detail"
+
+
+def _as_settings(painting: Painting, told: Told) -> dict[str, object]:
+    return {
+        "blur": painting.kind,
+        "margin": painting.margin,
+        "strength": painting.strength,
+        "report": bool(told.record),
+    }
+
+
+def _known(annotations: Annotations, faces: list[int], painting: Painting) -> Known:
+    rows = annotations.detections
+    chosen = rows["face_id"].isin(faces)
+    hidden = {frame: bx.expand(boxes, share=painting.margin) for frame, boxes in _by_frame(rows[chosen])}
+    aside = annotations.discarded
+    return Known(hidden, dict(_by_frame(rows[~chosen])), aside[aside["source"] == "manual"])
+
+
+def _by_frame(rows: pd.DataFrame) -> Iterator[tuple[int, bx.FloatArray]]:
+    ordered = rows.sort_values("frame", kind="stable")
+    frames, starts = np.unique(ordered["frame"].to_numpy(), return_index=True)
+    yield from zip(frames.tolist(), np.split(ordered[BOX].to_numpy(np.float64), starts[1:]), strict=False)
 
 
 def _compare(
-    info: VideoInfo,
-    redacted: Path,
+    source: VideoReader,
+    output: VideoReader,
+    repainter: Repainter,
+    strangers: Strangers,
     annotations: Annotations,
     faces: list[int],
-    searches: tuple[LeakSearch, ...],
     *,
     progress: ProgressLike,
-) -> _Findings:
+) -> _Seen:
     rows = annotations.detections
-    chosen = rows["face_id"].isin(faces)
-    hidden, visible = _by_frame(rows[chosen]), _by_frame(rows[~chosen])
-    nothing = rows.iloc[:0]
-    findings = _Findings()
-    with (
-        VideoReader(info.path or "", info=info) as before,
-        VideoReader(redacted) as after,
-        track(progress, "verify", total=info.frame_count) as update,
-    ):
-        for source, output in _pairs(before, after):
-            to_hide = hidden.get(source.index, nothing)
-            _look_under(findings, source, output, to_hide)
-            _look_around(findings, output, searches, to_hide, visible.get(source.index, nothing))
-            findings.frames += 1
+    rows = rows[rows["face_id"].isin(faces)]
+    keys = zip(rows["frame"].tolist(), rows["face_id"].tolist(), strict=True)
+    places = dict(zip(keys, rows[BOX].to_numpy(np.float64), strict=True))
+    seen = _Seen()
+    with track(progress, "verify", total=source.info.frame_count) as update:
+        for pair in pair_frames(source, output):
+            for check in repainter.check(pair):
+                box = places[pair.index, check.face]
+                what = _fault(check, pair, box, repainter.painting, strangers)
+                if what is not None:
+                    place = dict(zip(BOX, box.tolist(), strict=True))
+                    times = {"frame": pair.index, "time": pair.source.time, "face_id": check.face}
+                    seen.bare.append(
+                        {
+                            **times,
+                            **place,
+                            "shared": max(check.bare, check.near, min(1.0, check.detail / 2)),
+                            "what": what,
+                        }
+                    )
+            strangers.search(pair)
+            seen.frames += 1
             update(1)
-    return findings
+    return seen
 
 
-def _by_frame(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    return {int(str(frame)): group for frame, group in rows.groupby("frame")}
-
-
-def _pairs(before: VideoReader, after: VideoReader) -> Iterator[tuple[Frame, Frame]]:
-    """Yield frames of the two videos in step; what one has beyond the other is the fidelity check's business."""
-    yield from zip(before.frames(), after.frames(), strict=False)
-
-
-def _look_under(findings: _Findings, source: Frame, output: Frame, rows: pd.DataFrame) -> None:
-    if not len(rows):
-        return
-    shared = shared_detail(source.gray(), output.gray(), rows[BOX].to_numpy())
-    for (_, row), value in zip(rows.iterrows(), shared, strict=True):
-        if value >= _BARE:
-            place = {name: row[name] for name in ("frame", "time", "face_id", *BOX)}
-            findings.bare.append({**place, "shared": float(value)})
-
-
-def _look_around(
-    findings: _Findings, output: Frame, searches: tuple[LeakSearch, ...], hidden: pd.DataFrame, visible: pd.DataFrame
-) -> None:
-    grown = bx.expand(hidden[BOX].to_numpy(), share=_REPORT_MARGIN)
-    picture: NDArray[np.uint8] = output.rgb()
-    for box in find_unknown_faces(picture, searches, hidden=grown, visible=visible[BOX].to_numpy()):
-        place = dict(zip(BOX, box[:4], strict=True))
-        findings.strangers.append({"frame": output.index, "time": output.time, **place, "confidence": box[4]})
-
-
-def _bare_table(rows: list[dict[str, float]]) -> pd.DataFrame:
-    columns = {"frame": "int64", "time": "float64", "face_id": "int64", **dict.fromkeys(BOX, "float64")}
-    columns["shared"] = "float64"
-    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
-
-
-def _face_table(detections: pd.DataFrame, bare: pd.DataFrame, faces: list[int]) -> pd.DataFrame:
-    frames = detections[detections["face_id"].isin(faces)].groupby("face_id").size()
-    exposed = {
-        face: longest_run(rows["frame"].to_numpy(), rows["time"].to_numpy()) for face, rows in bare.groupby("face_id")
-    }
-    index = pd.Index(faces, name="face_id", dtype="int64")
-    runs = [exposed.get(face, (0, 0.0)) for face in faces]
-    return pd.DataFrame(
-        {
-            "frames": frames.reindex(index, fill_value=0).astype("int64"),
-            "bare": bare.groupby("face_id").size().reindex(index, fill_value=0).astype("int64"),
-            "longest": np.array([run[0] for run in runs], dtype=np.int64),
-            "longest_seconds": np.array([run[1] for run in runs], dtype=np.float64),
-        },
-        index=index,
-    )
+def _fault(check: BoxCheck, pair: Pair, box: bx.FloatArray, painting: Painting, strangers: Strangers) -> str | None:
+    """Return what is wrong with a hidden box, None if nothing is."""
+    if check.shows_source:
+        whole = max(check.bare, check.near) >= WHOLE or painting.kind is None
+        return "bare box" if whole else "partly bare box"
+    if check.odd and not check.as_painted:
+        if painting.exact:
+            return "painted otherwise"
+        # The picture differs, but not toward the source: it hides too, unless a face is seen in it.
+        if strangers.is_searched(pair.index):
+            before, after = (face_support(strangers.detector, frame, box) for frame in (pair.source, pair.output))
+            if after >= max(INSIDE, AS_SURELY * before):
+                return "face in a hidden box"
+    return None

@@ -1,0 +1,278 @@
+"""Paint each box of a redaction again, and tell where the output is something else.
+
+A redaction is deterministic: source, boxes and settings say what every hidden pixel is before it is encoded. What
+differs by more than the encoder explains was painted otherwise or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit import effects
+from redactkit.effects import PixelLayout
+from redactkit.effects.layout import Plane
+from redactkit.effects.regions import Region, find_regions
+from redactkit.media import VideoInfo
+from redactkit.redaction.plan import Plan, noise_seed
+from redactkit.verification.detail import detail_score
+from redactkit.verification.pairs import Pair
+from redactkit.video import Pictures, pixel_layout, plane_views
+from redactkit.video.encoding import Encoding
+from redactkit.video.likeplanes import LikePlanes
+
+__all__ = ["BoxCheck", "Painting", "Repainter"]
+
+TILE = 8
+"""Luma pixels along a tile; a chroma tile lies over the same pixels."""
+
+MOST_TILES = 24
+"""Tiles along a side of a box: of large faces tiles are larger."""
+
+BOUND = (6.0, 7.0, 7.0)
+"""Mean difference of a tile, in grey levels of Y, U and V, that an encoder explains at the default quality.
+
+Measured on 1,900 boxes of each hiding kind: inside a box the largest was 5.9, 5.0 and 5.6.
+"""
+
+RIM = 2.2
+"""How many times that bound a tile at the rim of a box may differ, where it shares blocks with what is around."""
+
+NOISE = 1.5
+"""Mean difference in grey levels of untouched tiles, at their 90th percentile, that goes with `BOUND`."""
+
+ODD_SHARE = 0.08
+"""Share of a box's tiles that differ from which the box counts: a face of 20 pixels has 16 tiles."""
+
+MOSTLY = 0.5
+"""Share of the tiles that differ that must show the source: of tiles painted with other noise some do by chance."""
+
+SAME = 0.6
+"""Share of the bound within which a tile is the source's."""
+
+SOURCE_SHARE = 0.5
+"""A tile shows the source where it is nearer to it than to the painting by this factor."""
+
+FAINT = 2.5
+"""Root mean square difference of source and painting, in grey levels, from which a whole plane is judged."""
+
+TURNED = 0.6
+"""How far the plane must lie toward the source."""
+
+INNER = 0.06
+"""Share of a box left out on each side before its detail is judged."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What is known of how a video was hidden.
+
+    Parameters
+    ----------
+    kind : str or None
+        Blur kind; None where nobody knows, and only the source's detail can be looked for.
+    margin : float
+    strength : float
+    exact : bool
+        Whether a report of this very file and these very boxes says so: then anything else in a box is a fault.
+    """
+
+    kind: str | None
+    margin: float = 0.15
+    strength: float = 1.0
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class BoxCheck:
+    """What one hidden box shows.
+
+    Parameters
+    ----------
+    face : int
+    odd : float
+        Share of its tiles that are not as painted again.
+    bare : float
+        Share of its tiles that are the source's in every plane.
+    near : float
+        Share of its tiles that are nearer to the source than to the painting in a plane that differs.
+    detail : float
+        From 1 on, the source's detail is in it (`redactkit.verification.detail`); 0 where it was not looked for,
+        since the box is as painted.
+    """
+
+    face: int
+    odd: float
+    bare: float
+    near: float
+    detail: float
+
+    @property
+    def as_painted(self) -> bool:
+        """Whether the box is what the redaction made of it."""
+        return self.odd < ODD_SHARE and self.detail < 1
+
+    @property
+    def shows_source(self) -> bool:
+        """Whether part of the source is in it: its detail, or tiles that are the source rather than anything else."""
+        return self.detail >= 1 or self.bare >= ODD_SHARE or (self.near >= ODD_SHARE and self.near >= MOSTLY * self.odd)
+
+
+class Repainter:
+    """Holds the hidden boxes of one frame after the other against what they should be; frames go forward."""
+
+    def __init__(self, info: VideoInfo, output: VideoInfo, plan: Plan, painting: Painting, encoding: Encoding) -> None:
+        self._info, self._plan, self.painting = info, plan, painting
+        self._pictures = Pictures(info, encoding)
+        self._like = LikePlanes(info, output)
+        self._spare: Any = None
+        self._effect: effects.Effect | None = None
+        self.noise = 0.0
+        """Mean difference of untouched tiles at their 90th percentile, the highest of late."""
+
+    def check(self, pair: Pair) -> list[BoxCheck]:
+        """Return what each hidden box of a frame shows, in no order."""
+        boxes, faces = self._plan.at(pair.index)
+        if not len(boxes):
+            return []
+        source = self._pictures.convert(pair.source.picture)
+        layout = pixel_layout(source)
+        before = plane_views(source)[:3]
+        height, width = before[0].shape
+        regions = find_regions(boxes, faces, layout=layout, height=height, width=width, frame=pair.index)
+        after = self._like(pair.output, source, layout)
+        painted = self._painted(source, layout, boxes, faces, pair.index)
+        self._hear_noise(before[0], after[0], regions, layout)
+        return [self._judge(region, before, after, painted, layout) for region in regions]
+
+    def _painted(
+        self,
+        source: Any,
+        layout: PixelLayout,
+        boxes: NDArray[np.float64],
+        faces: NDArray[np.int64],
+        frame: int,
+    ) -> Sequence[Plane] | None:
+        """Return the planes as the redaction painted them before they were encoded, None where nobody knows."""
+        painting = self.painting
+        if painting.kind is None:
+            return None
+        self._spare = self._pictures.prepare(source, into=self._spare)
+        planes = plane_views(self._spare)
+        if self._effect is None:
+            seed = noise_seed(self._info)
+            self._effect = effects.Effect(painting.kind, layout, strength=painting.strength, seed=seed)
+        self._effect.apply(planes, boxes, faces=faces, frame=frame)
+        return planes[:3]
+
+    def _hear_noise(self, before: Plane, after: Plane, regions: Sequence[Region], layout: PixelLayout) -> None:
+        """Learn from some untouched rows how much the encoder changes."""
+        step = max(1, before.shape[0] // TILE // 12) * TILE
+        rows = [slice(top, top + TILE) for top in range(0, before.shape[0] - TILE, step)]
+        if not rows or before.shape[1] < TILE:
+            return
+        strips = [abs(before[row].astype(np.int32) - after[row]) for row in rows]
+        for strip, row in zip(strips, rows, strict=True):
+            for region in regions:
+                if region.top < row.stop and region.bottom > row.start:
+                    strip[:, region.left : region.right] = -1
+        whole = before.shape[1] // TILE * TILE
+        tiles = np.array(strips)[:, :, :whole].reshape(len(rows), TILE, -1, TILE)
+        clear = (tiles >= 0).all(axis=(1, 3))
+        if clear.sum() >= TILE:
+            heard = float(np.quantile(tiles.mean(axis=(1, 3))[clear], 0.9)) / (1 << layout.bit_depth - 8)
+            self.noise = max(heard, 0.9 * self.noise)
+
+    def _judge(
+        self,
+        region: Region,
+        before: Sequence[Plane],
+        after: Sequence[Plane],
+        painted: Sequence[Plane] | None,
+        layout: PixelLayout,
+    ) -> BoxCheck:
+        if painted is None:
+            return BoxCheck(region.face, 0.0, 0.0, 0.0, self._detail(region, before, after, layout))
+        odd, bare, near = _tiles(region, before, after, painted, layout, louder=max(1.0, self.noise / NOISE))
+        looked = odd >= ODD_SHARE and not self.painting.exact
+        detail = self._detail(region, before, after, layout) if looked else 0.0
+        return BoxCheck(region.face, odd, bare, near, detail)
+
+    def _detail(self, region: Region, before: Sequence[Plane], after: Sequence[Plane], layout: PixelLayout) -> float:
+        """Return the score of the plane that shares most with the source, as it stands or mirrored."""
+        best, scale = 0.0, 1 << layout.bit_depth - 8
+        for number, (old, new) in enumerate(zip(before, after, strict=True)):
+            part = _inner(region.slices(*layout.shift(number)))
+            source, output = old[part].astype(np.float32) / scale, new[part].astype(np.float32) / scale
+            best = max(best, detail_score(source, output), detail_score(source[:, ::-1], output))
+        return best
+
+
+def _inner(part: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Leave out the rim of a box, where blocks hold something of what is around."""
+    cuts = [max(1, round((each.stop - each.start) * INNER)) for each in part]
+    rows, columns = (slice(each.start + cut, each.stop - cut) for each, cut in zip(part, cuts, strict=True))
+    return rows, columns
+
+
+def _tiles(
+    region: Region,
+    before: Sequence[Plane],
+    after: Sequence[Plane],
+    painted: Sequence[Plane],
+    layout: PixelLayout,
+    *,
+    louder: float,
+) -> tuple[float, float, float]:
+    """Return the shares of tiles that are not as painted, that are the source's, and that are nearer to that."""
+    rows, columns = (_count(side) for side in (region.bottom - region.top, region.right - region.left))
+    odd, near = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
+    same = np.ones((rows, columns), bool)
+    scale = 1 << layout.bit_depth - 8
+    limit = np.full((rows, columns), RIM)
+    limit[1:-1, 1:-1] = 1.0
+    for number, (old, new, wanted) in enumerate(zip(before, after, painted, strict=True)):
+        part = region.slices(*layout.shift(number))
+        source, output, expected = (plane[part].astype(np.int32) for plane in (old, new, wanted))
+        apart = _means(abs(output - expected), rows, columns)
+        bound = limit * BOUND[number] * louder * scale
+        here = apart > bound
+        off = _means(abs(output - source), rows, columns)
+        shown = off < SOURCE_SHARE * apart
+        same &= off < SAME * bound
+        if _nearness(source, output, expected, least=FAINT * louder * scale) > TURNED:
+            # Too faint for single tiles, as where a pale colour alone is left; the box as a whole tells.
+            here, shown = np.ones_like(odd), np.full_like(odd, True)
+        odd |= here
+        near |= here & shown
+    return float(odd.mean()), float((odd & same).mean()), float(near.mean())
+
+
+def _nearness(
+    source: NDArray[np.int32], output: NDArray[np.int32], expected: NDArray[np.int32], *, least: float
+) -> float:
+    """Return how far a plane lies from the painting, 0, toward the source, 1; 0 where the two hardly differ."""
+    way = (source - expected).astype(np.float64)
+    if np.sqrt((way**2).mean()) < least:
+        return 0.0
+    rest = ((output - source) ** 2).mean() / max(((output - expected) ** 2).mean(), 1e-9)
+    return float((way * (output - expected)).sum() / (way**2).sum()) if rest < SOURCE_SHARE else 0.0
+
+
+def _count(side: int) -> int:
+    return int(np.clip(round(side / TILE), 1, MOST_TILES))
+
+
+def _means(values: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.float64]:
+    """Return the means of rows x columns parts of a patch, as equal as whole pixels allow."""
+    edges = [
+        np.linspace(0, side, count + 1).astype(int) for side, count in zip(values.shape, (rows, columns), strict=True)
+    ]
+    starts = [np.minimum(edge[:-1], side - 1) for edge, side in zip(edges, values.shape, strict=True)]
+    sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=0, dtype=np.int64), starts[1], axis=1)
+    sizes = np.outer(*(np.maximum(np.diff(edge), 1) for edge in edges))
+    return np.asarray(sums / sizes, np.float64)

@@ -1,0 +1,342 @@
+"""A search of the source for faces that the hidden boxes do not cover.
+
+Outside the hidden boxes the output is the source, so that the source is what to search: nothing that was painted can
+disturb it. What the boxes of hidden and of visible faces account for is known; the rest is judged as whole tracks,
+looked at closely in the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit import boxes as bx
+from redactkit.analysis.crops import search_crops
+from redactkit.analysis.letterbox import Letterbox, merge, plan_letterboxes
+from redactkit.annotations import Annotations
+from redactkit.detectors import Detector, run_detector
+from redactkit.media import VideoInfo
+from redactkit.tables import BOX, as_detections
+from redactkit.tracking import fill_gaps, link
+from redactkit.verification.pairs import Pair
+from redactkit.video import Frame
+
+__all__ = ["COVERED", "Known", "Stranger", "Strangers", "face_support", "judge_strangers", "plan_search_frames"]
+
+EVERY = 0.24
+"""Seconds from one searched frame to the next."""
+
+COVERED = 0.85
+"""Share of a face that hidden boxes must cover."""
+
+LARGER = 1.5
+"""How much larger than the analysis every other searched frame is searched, where the others are searched mirrored."""
+
+CLEAR, HALF = 0.75, 0.5
+"""Cover below which several frames leave no doubt that a face is partly bare, and below which one does."""
+
+SAME = 0.3
+"""Intersection over union from which a found face is one that was left visible on purpose."""
+
+FLOOR = 0.25
+"""Confidence from which something found is followed up."""
+
+UNTOUCHED = 4.0
+"""Median difference in grey levels that encoding explains."""
+
+CLOSE = (32.0, 48.0)
+"""Sizes in pixels at which a place is looked at closely."""
+
+SURE, DOUBT = 0.6, 0.45
+"""Support from which an unknown face is sure, and from which it is to be looked at."""
+
+ENDS = 3
+"""Frames before a track's first box and after its last that are looked at closely."""
+
+GAP = 1.0
+"""Seconds without a box, in which a face that was there before and after is looked for."""
+
+END_SURE = 0.55
+"""Confidence from which a face beyond its track's end is one."""
+
+Boxes = bx.FloatArray
+Row = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What accounts for faces: boxes by frame, in pixels of the displayed frame.
+
+    Parameters
+    ----------
+    hidden : dict of int to ndarray of shape (N, 4)
+        Boxes that are hidden, margin included.
+    visible : dict of int to ndarray of shape (N, 4)
+        Boxes of faces that were left visible on purpose.
+    dismissed : DataFrame
+        Boxes of which the analyst said that they are no face.
+    """
+
+    hidden: dict[int, Boxes]
+    visible: dict[int, Boxes]
+    dismissed: pd.DataFrame
+
+    def covered(self, frame: int, boxes: Boxes) -> NDArray[np.float64]:
+        """Return the share of each box that hidden boxes cover, 1 for a face that was left visible or dismissed."""
+        shares = bx.union_cover(boxes, self.hidden.get(frame, np.zeros((0, 4))))
+        for others in (self.visible.get(frame), self._dismissed(frame)):
+            if others is not None and len(others) and len(boxes):
+                shares[_belongs(boxes, others)] = 1.0
+        return shares
+
+    def _dismissed(self, frame: int) -> Boxes:
+        return np.asarray(self.dismissed.loc[self.dismissed["frame"] == frame, BOX].to_numpy(), np.float64)
+
+
+def _belongs(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """Tell which boxes are those of others, drawn somewhat larger or smaller."""
+    inside = np.array([bx.union_cover(boxes, other[None]) for other in others]).max(axis=0)
+    sides = np.sqrt(np.prod(boxes[:, None, 2:], axis=2) / np.maximum(np.prod(others[None, :, 2:], axis=2), 1e-9))
+    alike = (sides > 0.5).any(axis=1) & (sides < 2).any(axis=1)
+    return np.asarray((bx.iou(boxes, others).max(axis=1) >= SAME) | ((inside > 0.8) & alike))
+
+
+def plan_search_frames(info: VideoInfo, cuts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Choose the frames to search: one every quarter of a second, both sides of a cut, the first and the last."""
+    step = max(1, round(EVERY * float(info.frame_rate)))
+    chosen = np.zeros(info.frame_count, bool)
+    chosen[step // 2 :: step] = True
+    edges = np.concatenate([[0], cuts, cuts - 1, [info.frame_count - 1]]).astype(int)
+    chosen[edges[(edges >= 0) & (edges < info.frame_count)]] = True
+    return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """A place near a track where its face may be, though it has no box there."""
+
+    face: int
+    box: Boxes
+
+
+@dataclass
+class Strangers:
+    """Searches one frame after the other and keeps what nobody accounts for.
+
+    Parameters
+    ----------
+    info : VideoInfo
+    detector : Detector
+    known : Known
+    annotations : Annotations
+    faces : list of int
+        The faces that are hidden.
+    size : int, optional
+        Longer side of the picture searched.
+    """
+
+    info: VideoInfo
+    detector: Detector
+    known: Known
+    annotations: Annotations
+    faces: list[int]
+    size: int | None = None
+    rows: list[Row] = field(default_factory=list)
+    looked: int = 0
+
+    def __post_init__(self) -> None:
+        self._searched = plan_search_frames(self.info, self.annotations.cuts)
+        fine, coarse = plan_letterboxes(self.info.width, self.info.height, size=self.size)
+        larger = round(LARGER * max(fine.width, fine.height))
+        self._looks = (fine, plan_letterboxes(self.info.width, self.info.height, size=larger)[0], coarse)
+        self._near = _plan_near(self.annotations, self.faces, self.info)
+        self._mirror = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ways of searching, in words."""
+        fine, larger, coarse = (f"{look.width}x{look.height}" for look in self._looks)
+        return (f"{fine} mirrored and {larger} by turns", coarse, "closer looks")
+
+    def is_searched(self, frame: int) -> bool:
+        """Return whether a frame is one of those to be searched."""
+        return bool(self._searched[frame])
+
+    def search(self, pair: Pair) -> None:
+        """Search a frame if it is one of those to be searched, and look where tracks have gaps and ends."""
+        frame = pair.index
+        found = np.zeros((0, 5))
+        if self._searched[frame]:
+            picture = pair.source.rgb()
+            self._mirror = not self._mirror
+            fine, larger, coarse = self._looks
+            looks = (fine if self._mirror else larger, coarse)
+            found = merge([self._found(look, picture) for look in looks], floor=FLOOR)
+            self.looked += 1
+        shares = self.known.covered(frame, found[:, :4])
+        for face, share in zip(found[shares < COVERED], shares[shares < COVERED], strict=True):
+            self._keep(pair, face, share, near=-1)
+        self._look_near(pair)
+
+    def _found(self, look: Letterbox, picture: NDArray[np.uint8]) -> Boxes:
+        """Return the faces that one look finds; every other frame is searched in a mirror."""
+        height, width = picture.shape[:2]
+        shown = np.ascontiguousarray(picture[:, ::-1]) if self._mirror else picture
+        found = look.faces(run_detector(self.detector, [look.picture(shown)])[0], width=width, height=height)
+        if self._mirror:
+            found[:, 0] = width - found[:, 0] - found[:, 2]
+        return found
+
+    def _look_near(self, pair: Pair) -> None:
+        places = self._near.get(pair.index, [])
+        boxes = np.array([place.box for place in places]).reshape(-1, 4)
+        bare = self.known.covered(pair.index, boxes) < COVERED
+        asked = [place for place, open_ in zip(places, bare.tolist(), strict=True) if open_]
+        if not asked:
+            return
+        found = search_crops(self.detector, pair.source, boxes[bare])
+        for place, faces in zip(asked, found, strict=True):
+            faces = faces[faces[:, 4] >= END_SURE]
+            there = bx.iou(place.box[None], faces[:, :4])[0] > 0.4
+            shares = self.known.covered(pair.index, faces[there, :4])
+            for face, share in zip(faces[there], shares, strict=True):
+                if share < COVERED:
+                    self._keep(pair, face, share, near=place.face)
+
+    def _keep(self, pair: Pair, face: Boxes, share: float, *, near: int) -> None:
+        source = face_support(self.detector, pair.source, face[:4])
+        # What nobody touched is seen as well as in the source; what somebody else has painted must be looked at.
+        untouched = self._is_untouched(pair, face[:4])
+        output = source if untouched else face_support(self.detector, pair.output, face[:4])
+        place = dict(zip(BOX, face[:4].tolist(), strict=True))
+        times = {"frame": pair.index, "time": pair.source.time}
+        scores = {"confidence": float(face[4]), "covered": float(share), "source": source, "output": output}
+        self.rows.append({**times, **place, **scores, "near": near})
+
+    def _is_untouched(self, pair: Pair, box: Boxes) -> bool:
+        """Tell whether the part of a box that no hidden box covers is the source's picture in the output."""
+        left, top, right, bottom = np.rint(
+            bx.to_corners(bx.clip(box[None], width=self.info.width, height=self.info.height))[0]
+        ).astype(int)
+        if right - left < 2 or bottom - top < 2 or pair.source.size != pair.output.size:
+            return False
+        before, after = (frame.luma()[top:bottom, left:right].astype(np.int16) for frame in (pair.source, pair.output))
+        open_ = np.ones(before.shape, bool)
+        for hidden in np.rint(bx.to_corners(self.known.hidden.get(pair.index, np.zeros((0, 4))))).astype(int):
+            x0, y0, x1, y1 = hidden - [left, top, left, top]
+            open_[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = False
+        return bool(open_.any() and np.median(abs(before - after)[open_]) <= UNTOUCHED)
+
+
+def _plan_near(annotations: Annotations, faces: list[int], info: VideoInfo) -> dict[int, list[_Near]]:
+    """Return the places to look at closely by frame: a track's gaps, before its first box and after its last."""
+    rows = annotations.detections
+    rows = rows[rows["face_id"].isin(faces)].sort_values(["face_id", "frame"])
+    edges = np.concatenate([[0], annotations.cuts, [info.frame_count]])
+    longest = max(1, round(GAP * float(info.frame_rate)))
+    near: dict[int, list[_Near]] = {}
+    for face, track in rows.groupby("face_id"):
+        frames, boxes = track["frame"].to_numpy(), track[BOX].to_numpy()
+        for frame, box in _beyond(frames, boxes, edges, longest):
+            near.setdefault(frame, []).append(_Near(int(str(face)), box))
+    return near
+
+
+def _beyond(
+    frames: NDArray[np.int64], boxes: Boxes, edges: NDArray[np.int64], longest: int
+) -> Iterator[tuple[int, Boxes]]:
+    shots = np.searchsorted(edges, frames, side="right")
+    for place in range(-1, len(frames)):
+        first = frames[place] if place >= 0 else -1
+        last = frames[place + 1] if place + 1 < len(frames) else -1
+        if first >= 0 and last >= 0 and last - first - 1 <= longest and shots[place] == shots[place + 1]:
+            shares = (np.arange(first + 1, last) - first) / (last - first)
+            yield from zip(range(first + 1, last), bx.interpolate(boxes[place], boxes[place + 1], shares), strict=True)
+            continue
+        if first >= 0:
+            stop = min(first + 1 + ENDS, int(edges[shots[place]]))
+            yield from ((frame, boxes[place]) for frame in range(first + 1, stop))
+        if last >= 0:
+            start = max(last - ENDS, int(edges[shots[place + 1] - 1]))
+            yield from ((frame, boxes[place + 1]) for frame in range(start, last))
+
+
+def face_support(detector: Detector, frame: Frame, box: Boxes) -> float:
+    """Return the mean confidence of closer looks at a place."""
+    scores = []
+    for face in CLOSE:
+        for mirrored in (False, True):
+            found = search_crops(detector, frame, box[None], face=face, mirrored=mirrored)[0]
+            there = bx.iou(box[None], found[:, :4])[0] > 0.35
+            scores.append(float(found[there, 4].max(initial=0.0)))
+    return float(np.mean(scores))
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """One appearance of a face that is not hidden: its rows, and how sure it is one."""
+
+    rows: pd.DataFrame
+    covered: float
+    support: float
+    near: int
+    sure: bool
+
+
+def judge_strangers(rows: Iterable[Row], annotations: Annotations, info: VideoInfo) -> list[Stranger]:
+    """Link what was found to appearances and judge each as a whole.
+
+    A face is sure from a mean support of 0.6, in the closer looks at the output; what the analysis has set aside as
+    no face must be surer. A place where a closer look at the output finds much less than in the source is hidden by
+    somebody else.
+    """
+    table = pd.DataFrame(list(rows))
+    if not len(table):
+        return []
+    linked = link(
+        as_detections(table.assign(face_id=0, source="detected")),
+        frame_rate=float(info.frame_rate),
+        cuts=annotations.cuts,
+    )
+    keys = ["frame", *BOX]
+    linked = linked.merge(
+        table[[*keys, "covered", "source", "output", "near"]].rename(columns={"source": "seen"}), on=keys
+    )
+    judged = [_judge(track, annotations, info) for _, track in linked.groupby("face_id")]
+    return [stranger for stranger in judged if stranger is not None]
+
+
+def _judge(track: pd.DataFrame, annotations: Annotations, info: VideoInfo) -> Stranger | None:
+    support, seen = float(track["output"].mean()), float(track["seen"].mean())
+    covered = float(track["covered"].median())
+    near = int(track["near"].max())
+    if seen > 0 and support < 0.5 * seen:
+        return None
+    doubt, sure = DOUBT, SURE
+    if near < 0 and _was_set_aside(track, annotations):
+        doubt, sure = SURE, SURE + 0.15
+    best = max(support, float(track["confidence"].mean())) if len(track) > 1 else support
+    if best < doubt:
+        return None
+    filled = fill_gaps(
+        as_detections(track), times=info.times, cuts=annotations.cuts, longest=round(2 * float(info.frame_rate))
+    )
+    # A box that covers most of a face in a single frame may be a matter of where the search drew it.
+    enough = covered < HALF or (covered < CLEAR and (len(track) > 1 or near >= 0))
+    return Stranger(filled, covered, support, near, bool(best >= sure and enough))
+
+
+def _was_set_aside(track: pd.DataFrame, annotations: Annotations) -> bool:
+    """Tell whether the analysis saw the same and held it for no face."""
+    rows = annotations.discarded
+    if not len(rows):
+        return False
+    for _, row in track.iterrows():
+        there = rows.loc[(rows["frame"] - row["frame"]).abs() <= 3, BOX].to_numpy()
+        if len(there) and bx.iou(row[BOX].to_numpy(np.float64)[None], there).max() >= SAME:
+            return True
+    return False
