@@ -20,7 +20,7 @@ from redactkit.widgets import AnalyzePanel, JobsTable, RedactPanel, Runner, Work
 from redactkit.widgets import open as open_workbench
 from redactkit.widgets import panels as panels_module
 from redactkit.widgets import playback as playback_module
-from redactkit.widgets.progress import tell
+from redactkit.widgets.progress import PassBar, tell
 
 
 @pytest.fixture
@@ -126,8 +126,23 @@ def test_jobs_table_shows_each_job_and_its_buttons(review: Review) -> None:
     table.close()
 
 
+def test_a_job_with_a_warning_is_no_success(review: Review) -> None:
+    runner = Runner()
+    bar = PassBar(runner)
+    job = runner.submit("film", steps(1, None))
+    assert job.over.wait(10)
+    bar.follow(job)
+    assert (bar.bar.bar_style, tell(job)) == ("success", "done")
+    job.warning = "exposed"
+    bar.refresh()
+    assert (bar.bar.bar_style, tell(job)) == ("danger", "done, but exposed")
+    assert "rk-bad" in bar.text.value
+
+
 def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(panels_module, "verify", lambda *_, **__: SimpleNamespace(_repr_html_=lambda: "no leak"))
+    monkeypatch.setattr(
+        panels_module, "verify", lambda *_, **__: SimpleNamespace(_repr_html_=lambda: "no leak", ok=True)
+    )
     panel = RedactPanel(review)
     visible = review.selected_ids[0]
     review.decide([visible], redact=False)

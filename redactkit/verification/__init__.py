@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from redactkit.verification.actions import ACTIONS, Action
+from redactkit.verification.page import crops
 from redactkit.verification.queue import review_queue
 from redactkit.verification.report import VerificationReport
 from redactkit.verification.verify import verify
 
-__all__ = ["VerificationReport", "review_queue", "verify"]
+__all__ = ["ACTIONS", "Action", "VerificationReport", "crops", "review_queue", "verify"]

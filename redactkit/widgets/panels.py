@@ -19,6 +19,7 @@ from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
 from redactkit.runtime.timecode import parse_ranges
 from redactkit.verification import verify
+from redactkit.widgets.findings import FindingsView
 from redactkit.widgets.geometry import Region, region_around
 from redactkit.widgets.markup import escape
 from redactkit.widgets.pictures import jpeg, redacted
@@ -100,6 +101,7 @@ class RedactPanel(View):
         self.report = ipywidgets.HTML()
         self.report.add_class("rk-report")
         self.player = ipywidgets.VBox()
+        self.findings = ipywidgets.VBox()
         self.show(
             row(*(box for box, _, _ in self.kinds.values())),
             row(self.margin, self.audio, self.try_button),
@@ -108,6 +110,7 @@ class RedactPanel(View):
             row(self.run_button, self.check, self.allow_nothing),
             self.bar,
             self.player,
+            self.findings,
             self.report,
         )
 
@@ -172,6 +175,7 @@ class RedactPanel(View):
             return report, verify(source, report.output, annotations, progress=progress) if check else None
 
         self.report.value, self.player.children = "", ()
+        self._drop_findings()
         job = self.runner.submit(f"redact {source.name}", work, finished=self.guard(self._finished))
         self.bar.follow(job)
         return job
@@ -183,7 +187,16 @@ class RedactPanel(View):
         report, found = job.result
         tables = [report._repr_html_(), found._repr_html_() if found is not None else ""]
         self.report.value = "".join(tables)
+        if found is not None and not found.ok:
+            job.warning = found.verdict  # a pass that is done is not a video that may be given away
+            self.bar.refresh()
+            self.findings.children = (FindingsView(self.review, found),)
         self.player.children = (as_video(report.output),)
+
+    def _drop_findings(self) -> None:
+        for view in self.findings.children:
+            view.close()
+        self.findings.children = ()
 
 
 class AnalyzePanel(View):

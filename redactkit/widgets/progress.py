@@ -24,7 +24,13 @@ def tell(job: Job) -> str:
     if job.state == "running":
         left = "" if job.left is None else f", {timecode(job.left)[:8]} left"
         return f"{job.stage}: {job.done} of {job.total} frames, {job.rate:.0f} a second{left}"
+    if job.warning:
+        return f"{job.state}, but {job.warning}"
     return f"{job.state} {job.error}".strip()
+
+
+def _bar_style(job: Job) -> str:
+    return "danger" if job.warning else _BARS[job.state]
 
 
 class PassBar(ipywidgets.VBox):  # type: ignore[misc]
@@ -56,9 +62,10 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
         """Show how the job stands."""
         if self.job is None:
             return
-        self.bar.value, self.bar.bar_style = self.job.share, _BARS[self.job.state]
+        self.bar.value, self.bar.bar_style = self.job.share, _bar_style(self.job)
         self.cancel_button.disabled = self.job.state not in ("waiting", "running")
-        css = {"failed": "rk-bad", "done": "rk-good"}.get(self.job.state, "")
+        good = "rk-bad" if self.job.warning else "rk-good"
+        css = {"failed": "rk-bad", "done": good}.get(self.job.state, "")
         self.text.value = f'<span class="{css}">{escape(tell(self.job))}</span>'
 
 
@@ -112,7 +119,7 @@ class JobsTable(View):
         return made
 
     def _show_row(self, job: Job, _: Any, bar: Any, stop: Any, again: Any, text: Any) -> None:
-        bar.value, bar.bar_style = job.share, _BARS[job.state]
+        bar.value, bar.bar_style = job.share, _bar_style(job)
         stop.disabled = job.state not in ("waiting", "running")
         again.disabled = not stop.disabled
         text.value = f'<span class="rk-job-{job.state}">{escape(tell(job))}</span>'

@@ -30,6 +30,8 @@ class Job:
         Takes a progress callable, as `redactkit.analyze` does, and returns the pass's result.
     finished : callable or None
         Called in the runner's thread with the job when it is over, however it ended.
+    warning : str
+        What is wrong with what a job that is done has made; views show it instead of success.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Job:
     ended: float = 0.0
     result: Any = None
     error: str = ""
+    warning: str = ""
     cancelled: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
