@@ -12,7 +12,16 @@ from redactkit.analysis import analyze, find_annotations
 from redactkit.detectors import Detector
 from redactkit.errors import OptionError
 from redactkit.formats import Preset, read_preset
-from redactkit.redaction import RedactionReport, check_report, checked, default_output, prepare, redact, write_redacted
+from redactkit.redaction import (
+    RedactionOptions,
+    RedactionReport,
+    check_report,
+    checked,
+    default_output,
+    prepare,
+    redact,
+    write_redacted,
+)
 from redactkit.redaction.plan import IdsLike
 from redactkit.runtime.files import check_video_output, make_private
 from redactkit.runtime.memory import trim_heap
@@ -69,8 +78,8 @@ def combined(
     how = {"detector": detector, "model": model, "sensitivity": sensitivity}
     annotations = analyze(video, detection_size=detection_size, progress=progress, **how)  # type: ignore[arg-type]
     trim_heap()  # what the detector took
-    options = {"smart_copy": True, "allow_nothing": annotations.detections.empty, **blurring}
-    prepared = prepare(video, annotations, info=annotations.video, **options)
+    options = RedactionOptions.named({"allow_nothing": annotations.detections.empty, **blurring})
+    prepared = prepare(video, annotations, options, info=annotations.video)
     report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
     return checked(report, prepared, progress=progress) if check else report
 

@@ -18,7 +18,7 @@ from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError, 
 from redactkit.formats import check_same_video, read_annotations, write_annotations
 from redactkit.jobs import submit
 from redactkit.media import VideoInfo
-from redactkit.redaction import prepare
+from redactkit.redaction import RedactionOptions, prepare
 from redactkit.review import Review
 from redactkit.tables import BOX, as_detections, empty_detections
 from redactkit.verification import verify
@@ -81,7 +81,7 @@ def test_with_force_boxes_of_another_size_are_scaled_everywhere(clip, info):
     with closing(Review.open(clip, other, force=True)) as review:
         assert review.detections[BOX].iloc[0].tolist() == expected
         assert review.annotations.video.width == 160
-        plan = prepare(clip, review.annotations, margin=0).plan
+        plan = prepare(clip, review.annotations, RedactionOptions(margin=0)).plan
     assert plan.boxes[0].tolist() == expected
 
 

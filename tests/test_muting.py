@@ -10,7 +10,7 @@ import pytest
 
 from redactkit.cli import main
 from redactkit.errors import OptionError
-from redactkit.redaction import prepare, read_report, redact
+from redactkit.redaction import RedactionOptions, prepare, read_report, redact
 from redactkit.redaction.chunked import join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.report import sound_settings
 from redactkit.verification import verify
@@ -203,7 +203,7 @@ def test_sound_settings_are_those_of_the_report_that_is_about_the_file(tmp_path)
 def test_parts_are_joined_with_the_sound_muted(tmp_path):
     source = make(tmp_path / "a.mp4", Clip(frames=90, audio=["aac"], options={"g": "10", "sc_threshold": "0"}))
     truth = faces_of(probe(source))
-    prepare_chunks(prepare(source, truth, mute=[(1, 2)]), tmp_path / "work")
+    prepare_chunks(prepare(source, truth, RedactionOptions(mute=[(1, 2)], smart_copy=False)), tmp_path / "work")
     for span in SPANS:
         write_chunk(source, tmp_path / "work", span)
     report = join_chunks(source, truth, tmp_path / "work", spans=SPANS, output=tmp_path / "b.mp4")

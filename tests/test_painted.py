@@ -14,7 +14,7 @@ from redactkit.cli import main
 from redactkit.effects import effect
 from redactkit.errors import VideoError
 from redactkit.formats import write_annotations
-from redactkit.redaction import prepare, read_report, redact
+from redactkit.redaction import RedactionOptions, prepare, read_report, redact
 from redactkit.redaction import rendering as frames
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.tables import as_detections
@@ -52,7 +52,7 @@ def skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def by_parts(clip: Path, annotations: Annotations, folder: Path):
-    prepare_chunks(prepare(clip, annotations), folder / "work")
+    prepare_chunks(prepare(clip, annotations, RedactionOptions(smart_copy=False)), folder / "work")
     for span in SPANS:
         write_chunk(clip, folder / "work", span)
     return join_chunks(clip, annotations, folder / "work", spans=SPANS, output=folder / "out.mp4")
@@ -108,7 +108,7 @@ def test_the_command_line_ends_with_3_where_a_box_was_not_painted(clip, two_face
 
 
 def test_a_part_without_a_record_of_what_was_painted_is_not_joined(clip, two_faces, tmp_path):
-    prepare_chunks(prepare(clip, two_faces), tmp_path / "work")
+    prepare_chunks(prepare(clip, two_faces, RedactionOptions(smart_copy=False)), tmp_path / "work")
     for span in SPANS:
         write_chunk(clip, tmp_path / "work", span)
     part = next(iter(chunk_files(tmp_path / "work", SPANS[1]).values()))

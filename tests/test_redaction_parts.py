@@ -7,7 +7,7 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.effects import HOLD_FRAMES, KINDS
 from redactkit.errors import OptionError, OutputExistsError, VideoError
-from redactkit.redaction import prepare, redact
+from redactkit.redaction import RedactionOptions, prepare, redact
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.rendering import write_frames
 from redactkit.tables import as_detections
@@ -50,7 +50,9 @@ def pictures(path):
 
 def redact_by_parts(clip, folder, output, *, spans=SPANS, annotations=None, **options):
     annotations = annotations or faces_of(probe(clip))
-    prepare_chunks(prepare(clip, annotations, **options), folder)
+    faces = {name: options.pop(name) for name in ("ids", "include", "exclude") if name in options}
+    chosen = RedactionOptions(**{"smart_copy": False, **options})
+    prepare_chunks(prepare(clip, annotations, chosen, **faces), folder)
     for span in reversed(spans):
         write_chunk(clip, folder, span)
     return join_chunks(clip, annotations, folder, spans=spans, output=output)
@@ -144,7 +146,7 @@ def test_parts_of_a_video_without_faces_are_all_copied(clip, tmp_path):
 def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [50, 84])
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
-        prepare_chunks(prepare(clip, annotations, preset=preset, smart_copy=True), tmp_path / name)
+        prepare_chunks(prepare(clip, annotations, RedactionOptions(preset=preset)), tmp_path / name)
         for span in SPANS:
             write_chunk(clip, tmp_path / name, span)
     for span, path in chunk_files(tmp_path / "b", SPANS[3]).items():
@@ -173,7 +175,7 @@ def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
 
 
 def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
-    prepare_chunks(prepare(clip, faces_of(probe(clip))), tmp_path)
+    prepare_chunks(prepare(clip, faces_of(probe(clip)), RedactionOptions(smart_copy=False)), tmp_path)
     (first,) = write_chunk(clip, tmp_path, SPANS[1])
     before = first.stat().st_mtime_ns
     steps = []
@@ -204,7 +206,7 @@ def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
 )
 def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, message):
     info = probe(clip)
-    prepare_chunks(prepare(clip, faces_of(info)), tmp_path / "work")
+    prepare_chunks(prepare(clip, faces_of(info), RedactionOptions(smart_copy=False)), tmp_path / "work")
     for span in SPANS:
         write_chunk(clip, tmp_path / "work", span)
     parts = [path for span in spans for path in chunk_files(tmp_path / "work", span).values()]
@@ -216,7 +218,9 @@ def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, messag
 def test_join_refuses_parts_encoded_in_different_ways(clip, tmp_path):
     info = probe(clip)
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
-        prepare_chunks(prepare(clip, faces_of(info), preset=preset), tmp_path / name)
+        prepare_chunks(
+            prepare(clip, faces_of(info), RedactionOptions(preset=preset, smart_copy=False)), tmp_path / name
+        )
     parts = [*write_chunk(clip, tmp_path / "a", (0, 48)), *write_chunk(clip, tmp_path / "b", (48, 90))]
     with pytest.raises(VideoError, match="another way"):
         join_videos(parts, tmp_path / "out.mp4", info)
@@ -230,7 +234,7 @@ def test_join_does_not_replace_a_file(clip, tmp_path):
 
 
 def test_write_part_needs_a_prepared_folder(clip, tmp_path):
-    prepare_chunks(prepare(clip, faces_of(probe(clip))), tmp_path)
+    prepare_chunks(prepare(clip, faces_of(probe(clip)), RedactionOptions(smart_copy=False)), tmp_path)
     (tmp_path / "settings.json").unlink()
     with pytest.raises(OptionError, match="was not prepared"):
         write_chunk(clip, tmp_path, SPANS[0])

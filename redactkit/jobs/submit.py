@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from redactkit import effects
 from redactkit.detectors import DETECTORS
 from redactkit.errors import OptionError
 from redactkit.jobs.executors import open_engine
 from redactkit.jobs.inputs import PATTERNS, find_videos
 from redactkit.jobs.jobs import Jobs
 from redactkit.jobs.spec import Spec
+from redactkit.redaction import RedactionOptions
 from redactkit.runtime.timecode import check_ranges
 from redactkit.video.chunks import CHUNK_FRAMES
 
@@ -81,20 +81,11 @@ def make_specs(
     detection_size: int | None = None,
     sensitivity: str = "normal",
     roll: float = 0.0,
-    blur: str = "Med",
-    margin: float = 0.15,
-    strength: float = 1.0,
-    codec: str | None = None,
-    crf: float | None = None,
-    preset: str | None = None,
-    audio: str = "keep",
-    mute: Iterable[Iterable[float]] = (),
-    smart_copy: bool = True,
-    allow_nothing: bool = False,
     threads: int | None = None,
     part_frames: int = CHUNK_FRAMES,
     overwrite: bool = False,
     fetch: bool = False,
+    **hiding: Any,
 ) -> Iterable[Spec]:
     """Say what is to be done with each of many videos.
 
@@ -109,8 +100,6 @@ def make_specs(
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
     detector, model, detection_size, sensitivity, roll
         As of `redactkit.analyze`; a model is a file that every worker sees.
-    blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, allow_nothing
-        As of `redactkit.redact`.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     part_frames : int
@@ -119,14 +108,13 @@ def make_specs(
         Replace outputs that are there and not this very job's.
     fetch : bool
         Let workers fetch addresses such as ``s3://...`` through fsspec. Nothing else uses the network.
+    **hiding
+        How faces are hidden, see `redactkit.redaction.RedactionOptions`.
     """
-    effects.get_kind(blur)
+    chosen = RedactionOptions.named({**hiding, "mute": check_ranges(hiding.get("mute", ()), end=math.inf)})
     if detector not in DETECTORS:
         raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {detector!r}")
     analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "roll": roll}
-    hiding = {"blur": blur, "margin": margin, "strength": strength}
-    hiding |= {"codec": codec, "crf": crf, "preset": preset, "audio": audio, "smart_copy": smart_copy}
-    hiding |= {"mute": check_ranges(mute, end=math.inf), "allow_nothing": allow_nothing}
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(
@@ -134,7 +122,7 @@ def make_specs(
             folder,
             mode,
             analysis if mode != "redact" else {},
-            hiding if mode != "analyze" else {},
+            chosen.as_settings() if mode != "analyze" else {},
             None if annotations is None else str(Path(annotations).absolute()),
             part_frames,
             threads,

@@ -34,7 +34,7 @@ from redactkit.jobs.manifest import (
 )
 from redactkit.jobs.spec import Spec
 from redactkit.media import VideoInfo
-from redactkit.redaction import prepare, read_report, redact
+from redactkit.redaction import RedactionOptions, prepare, read_report, redact
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.runtime.files import sweep_parts
 from redactkit.video import probe
@@ -197,8 +197,8 @@ def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -
         prepare_analysis(info, spec.keep, **_analysis_options(spec))
         return Outcome("analyze", spans)
     if spec.redacts and not _stands(spec, [spec.output, spec.report]):
-        annotations, options = _hiding(spec, source, info)
-        prepare_chunks(prepare(source, annotations, info=info, **options), _parts_folder(spec))
+        annotations, options, ids = _hiding(spec, source, info)
+        prepare_chunks(prepare(source, annotations, options, info=info, ids=ids), _parts_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
 
@@ -211,15 +211,15 @@ def _analysis_options(spec: Spec) -> dict[str, Any]:
     return {"detector": detector, **options}
 
 
-def _hiding(spec: Spec, source: Path, info: VideoInfo) -> tuple[Annotations, dict[str, Any]]:
-    """Return the annotations to redact with, on the frames of the video, and the options of the redaction."""
+def _hiding(spec: Spec, source: Path, info: VideoInfo) -> tuple[Annotations, RedactionOptions, Path | None]:
+    """Return the annotations to redact with, on the frames of the video, the options and the ID list."""
     file = annotations_of(spec, source)
     annotations = check_same_video(info, file)
     ids = None if spec.analyzes else id_list_of(file, spec)
     # Both passes in one go write an output also where no face was found, and say so.
     nothing_found = spec.analyzes and annotations.detections.empty
-    allowed = spec.hiding.get("allow_nothing", False) or nothing_found
-    return annotations, {**spec.hiding, "ids": ids, "allow_nothing": allowed}
+    options = RedactionOptions.of(spec.hiding)
+    return annotations, replace(options, allow_nothing=options.allow_nothing or nothing_found), ids
 
 
 def _analyze(spec: Spec, source: Path, task: str) -> None:
@@ -240,9 +240,9 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
 def _redact(spec: Spec, source: Path, task: str) -> None:
     if _stands(spec, [spec.output, spec.report]):
         return
-    annotations, options = _hiding(spec, source, probe(source))
-    progress = follow_progress(spec.work, task)
-    redact(source, annotations, output=spec.output, overwrite=True, progress=progress, **options)
+    annotations, options, ids = _hiding(spec, source, probe(source))
+    shown: dict[str, Any] = {"overwrite": True, "progress": follow_progress(spec.work, task)}
+    redact(source, annotations, output=spec.output, ids=ids, **options.as_settings(), **shown)
     _note_outputs(spec, [spec.output, spec.report])
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from redactkit.annotations import Annotations
 from redactkit.formats import check_same_video
+from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, select_faces
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.preview import Preview
@@ -26,6 +27,7 @@ __all__ = [
     "Plan",
     "Preparation",
     "Preview",
+    "RedactionOptions",
     "RedactionReport",
     "check_report",
     "check_same_video",
@@ -83,26 +85,8 @@ def redact(
     ids, include, exclude : optional
         Which faces to hide, see `redactkit.redaction.select_faces`; by default what the analyst
         decided in ``annotations``, and every face that nobody decided about.
-    blur : str
-        Blur kind, in any case: Low, Med, High, Box, Black, Pixelate or Fill.
-    margin : float
-        Share of the box added on each side, 0 to 2.
-    strength : float
-        1 to 10: above 1 hides more than was measured to hide; less cannot be asked for.
-    codec, crf, preset : optional
-        Of the encoder; by default H.264 for 8-bit sources, HEVC Main 10 for deeper ones.
-    audio : {"keep", "drop"}
-    mute : iterable of (float, float)
-        Start and end, in seconds as in the column ``time``, of what is made silent in every audio track.
-        The sound is then encoded anew, as AAC; silence reaches some hundredths of a second beyond each range.
-    smart_copy : bool
-        Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
-        doubt that this is right; the rest is encoded. The report says which frames were copied.
-    force : bool
-        Take annotations of another video all the same.
-    allow_nothing : bool
-        Write an output also where it would hide nothing: the annotations have no face, every face is left
-        visible, or no box lies inside the frame. Otherwise each of these is an error.
+    blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, force, allow_nothing
+        How faces are hidden and the output is written, see `redactkit.redaction.RedactionOptions`.
     overwrite : bool
         Replace an output that is there.
     check : bool
@@ -138,12 +122,7 @@ def redact(
     target = Path(output or default_output(video))
     check_video_output(target, overwrite=overwrite, sources=(Path(video),))
     check_report(target, overwrite=overwrite)
-    prepared = prepare(
-        video,
-        annotations,
-        ids=ids,
-        include=include,
-        exclude=exclude,
+    options = RedactionOptions(
         blur=blur,
         margin=margin,
         strength=strength,
@@ -156,6 +135,7 @@ def redact(
         force=force,
         allow_nothing=allow_nothing,
     )
+    prepared = prepare(video, annotations, options, ids=ids, include=include, exclude=exclude)
     report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
     return checked(report, prepared, progress=progress) if check else report
 
@@ -176,24 +156,21 @@ def write_redacted(
 ) -> RedactionReport:
     """Write what was prepared, and check it; errors as of `redact`."""
     limit_arenas()
-    info, plan, settings = prepared.info, prepared.plan, prepared.settings
+    info, options = prepared.info, prepared.options
     sweep_parts(target.parent)
     with (
         VideoWriter(
             target,
             info,
-            codec=settings["codec"],
-            crf=settings["crf"],
-            preset=settings["preset"],
-            audio=settings["audio"],
-            mute=settings["mute"],
+            audio=options.audio,
+            mute=options.muted,
             overwrite=overwrite,
             smart_copy=prepared.redacted,
+            **options.encoder,
         ) as writer,
         ThreadPoolExecutor(1) as other,
     ):
         other.submit(lambda: prepared.facts)  # put together beside the first frames
-        look = {"kind": settings["blur"], "strength": settings["strength"]}
-        written = write_frames(info, plan, writer, progress=progress, **look)
+        written = write_frames(info, prepared.plan, writer, progress=progress, **options.effect)
     # What became of the sound is known only once the file is closed.
     return report_of(prepared, target, written, notes=writer.notes, copied=writer.copied_ranges)

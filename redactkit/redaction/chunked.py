@@ -18,6 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import OptionError, VideoError
 from redactkit.formats import check_same_video
 from redactkit.formats.video import read_video_header, write_video_header
+from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import Plan
 from redactkit.redaction.preparation import Preparation, prepare, report_of
 from redactkit.redaction.rendering import Written, write_frames
@@ -32,8 +33,6 @@ from redactkit.video.joining import join_videos
 __all__ = ["join_chunks", "chunk_files", "prepare_chunks", "write_chunk"]
 
 Span = tuple[int, int]
-_ENCODER = ("codec", "crf", "preset")
-_OPTIONS = ("blur", "margin", "strength", *_ENCODER, "audio", "mute", "smart_copy", "force", "allow_nothing")
 
 
 def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
@@ -42,7 +41,7 @@ def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
     write_video_header(prepared.info, home / "video.json")
     with writing(home / "plan.npz", overwrite=True) as file:
         np.savez(file, frames=prepared.plan.frames, faces=prepared.plan.faces, boxes=prepared.plan.boxes)
-    encoder = {name: prepared.settings[name] for name in _ENCODER}
+    encoder = prepared.options.encoder
     writer = VideoWriter(home / "whole.mp4", prepared.info, smart_copy=prepared.redacted, **encoder)
     set_id = writer.copying[1].set_id if writer.copied.any() else None
     write_text(home / "runs.json", json.dumps({"set_id": set_id, "encoded": writer.wanted}), overwrite=True)
@@ -92,12 +91,11 @@ def write_chunk(video: str | Path, folder: str | Path, span: Span, *, progress: 
     if not missing:
         return list(files.values())
     info = read_video_header(home / "video.json", video=video)
-    plan, settings = _read_plan(home, info.frame_count), _read_json(home, "settings.json")
-    encoder = {name: settings[name] for name in _ENCODER} | {"set_id": _read_json(home, "runs.json")["set_id"]}
-    look = {"kind": settings["blur"], "strength": settings["strength"]}
+    plan, options = _read_plan(home, info.frame_count), RedactionOptions.of(_read_json(home, "settings.json"))
+    encoder = options.encoder | {"set_id": _read_json(home, "runs.json")["set_id"]}
     for run, target in missing.items():
         with VideoWriter(target, info, audio="drop", overwrite=True, span=run, **encoder) as writer:
-            done = write_frames(info, plan, writer, progress=progress, **look)
+            done = write_frames(info, plan, writer, progress=progress, **options.effect)
             write_text(target.with_suffix(".json"), json.dumps(asdict(done)), overwrite=True)
     return list(files.values())
 
@@ -122,11 +120,12 @@ def join_chunks(
     """
     settings = _read_json(Path(folder), "settings.json")
     info = read_video_header(Path(folder) / "video.json", video=video)
-    laid = check_same_video(info, annotations, force=settings["force"])
+    options = RedactionOptions.of(settings)
+    laid = check_same_video(info, annotations, force=options.force)
     visible = set(laid.detections["face_id"]) - set(settings["faces"])
-    prepared = prepare(video, laid, info=info, exclude=visible, **{name: settings[name] for name in _OPTIONS})
-    encoder = {name: prepared.settings[name] for name in _ENCODER}
-    sounding = {"audio": settings["audio"], "mute": prepared.settings["mute"]}
+    prepared = prepare(video, laid, options, info=info, exclude=visible)
+    encoder = options.encoder
+    sounding: dict[str, Any] = {"audio": options.audio, "mute": prepared.options.muted}
     writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
     parts = [path for span in spans for path in chunk_files(folder, span).values()]
     written = Written.joined(_read_written(part) for part in parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit import effects
 from redactkit.annotations import Annotations
 from redactkit.formats import check_same_video
 from redactkit.media import VideoInfo
+from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
 from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
@@ -34,69 +34,57 @@ class Preparation:
     info: VideoInfo
     annotations: Annotations
     plan: Plan
-    settings: dict[str, Any]
+    options: RedactionOptions
+    faces: list[int]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The options and the faces that are hidden, as the report has them."""
+        return self.options.as_settings() | {"faces": self.faces, "cosmetic": self.options.cosmetic}
 
     @property
     def redacted(self) -> NDArray[np.bool_] | None:
         """The frames in which anything is hidden, shape (F,), if others may be copied; None if none may be."""
         # Nobody has seen what stands in packets that did not decode, so none is copied.
         damaged = bool(self.annotations.settings.get("decode_errors"))
-        return self.plan.touched if self.settings["smart_copy"] and not damaged else None
+        return self.plan.touched if self.options.smart_copy and not damaged else None
 
     @cached_property
     def facts(self) -> tuple[pd.DataFrame, dict[str, Any]]:
         """What the report says that needs no output: the faces, and who makes it from what with what."""
-        faces = count_faces(self.annotations, self.plan, faces=self.settings["faces"])
+        faces = count_faces(self.annotations, self.plan, faces=self.faces)
         return faces, make_record(self.info.sha256, self.annotations)
 
 
 def prepare(
     video: str | Path,
     annotations: Annotations | str | Path,
+    options: RedactionOptions | None = None,
     *,
     info: VideoInfo | None = None,
     ids: IdsLike | None = None,
     include: FaceIds | None = None,
     exclude: FaceIds | None = None,
-    blur: str = "Med",
-    margin: float = 0.15,
-    strength: float = 1.0,
-    codec: str | None = None,
-    crf: float | None = None,
-    preset: str | None = None,
-    audio: str = "keep",
-    mute: Iterable[Iterable[float]] = (),
-    smart_copy: bool = False,
-    force: bool = False,
-    allow_nothing: bool = False,
 ) -> Preparation:
-    """Check everything that can be checked before a frame is decoded; parameters and errors as of `redactkit.redact`.
+    """Check everything that can be checked before a frame is decoded; errors as of `redactkit.redact`.
 
     Parameters
     ----------
+    video, annotations, ids, include, exclude
+        As of `redactkit.redact`.
+    options : RedactionOptions, optional
     info : VideoInfo, optional
         The video's header; probed where not given.
     """
-    kind = effects.get_kind(blur)
+    options = options or RedactionOptions()
     info = info or probe(video)
-    silent = check_ranges(mute, end=end_of(info))
-    laid = check_same_video(info, annotations, force=force)
+    silent = check_ranges(options.mute, end=end_of(info))
+    laid = check_same_video(info, annotations, force=options.force)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
-    plan = make_plan(laid.detections, info, faces=faces, margin=margin)
-    if not allow_nothing:
+    plan = make_plan(laid.detections, info, faces=faces, margin=options.margin)
+    if not options.allow_nothing:
         require_hidden(laid, plan, faces=faces)
-    settings = {"blur": kind.name, "margin": margin, "strength": strength, "audio": audio, "force": force}
-    settings |= {
-        "mute": [list(span) for span in silent],
-        "codec": codec,
-        "crf": crf,
-        "preset": preset,
-        "faces": faces,
-        "cosmetic": kind.cosmetic,
-        "smart_copy": smart_copy,
-        "allow_nothing": allow_nothing,
-    }
-    return Preparation(info, laid, plan, settings)
+    return Preparation(info, laid, plan, options.with_mute(silent), faces)
 
 
 def report_of(
@@ -125,7 +113,7 @@ def report_of(
         fidelity=compare_files(
             info,
             output,
-            audio=settings["audio"],
+            audio=prepared.options.audio,
             mute=settings["mute"],
             hidden=lambda frame: prepared.plan.at(frame)[0],
         ),

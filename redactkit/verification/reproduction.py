@@ -16,7 +16,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError
 from redactkit.formats import read_annotations
 from redactkit.media import file_sha256
-from redactkit.redaction import read_report, redact
+from redactkit.redaction import RedactionOptions, read_report, redact
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.video import VideoReader
 
@@ -25,10 +25,6 @@ __all__ = ["Reproduction", "compare_frames", "reproduce"]
 _BLOCK = 16
 _NOISE = 4.0
 """Mean difference of a block, in grey levels, that encoding explains: x264 is not the same on every processor."""
-
-_HIDING = ("blur", "margin", "strength", "audio", "mute", "force", "allow_nothing")
-_ENCODING = ("codec", "crf", "preset", "smart_copy")
-_OPTIONS = (*_HIDING, *_ENCODING)
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ def reproduce(
     given = _annotations(source, path.parent, annotations, told, model, progress)
     faces = set(told["settings"]["faces"])
     visible = [face for face in given.detections["face_id"].unique().tolist() if face not in faces]
-    options = {name: told["settings"][name] for name in _OPTIONS if name in told["settings"]}
+    options = {name: told["settings"][name] for name in RedactionOptions.names() if name in told["settings"]}
     with tempfile.TemporaryDirectory(prefix="redactkit-") as folder:
         again = redact(source, given, output=Path(folder) / output.name, exclude=visible, progress=progress, **options)
         frames, differing = compare_frames(output, again.output)

@@ -1,0 +1,120 @@
+"""How a redaction hides and writes, as one value: for the pass, jobs, the command line, panels and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from redactkit import effects
+from redactkit.errors import OptionError
+
+__all__ = ["RedactionOptions"]
+
+Ranges = tuple[tuple[float, float], ...]
+_SOUND = ("keep", "drop")
+
+
+@dataclass(frozen=True)
+class RedactionOptions:
+    """How the chosen faces are hidden and the output is written.
+
+    Parameters
+    ----------
+    blur : str
+        Blur kind, in any case: Low, Med, High, Box, Black, Pixelate or Fill.
+    margin : float
+        Share of the box added on each side, 0 to 2. More hides more of hair, ears and chin.
+    strength : float
+        1 to 10: above 1 hides more than was measured to hide; less cannot be asked for.
+    codec, crf, preset : optional
+        Of the encoder; by default H.264 for 8-bit sources, HEVC Main 10 for deeper ones. A higher ``crf`` makes a
+        smaller file and a coarser picture.
+    audio : {"keep", "drop"}
+    mute : iterable of (float, float)
+        Start and end, in seconds as in the column ``time``, of what is made silent in every audio track.
+        The sound is then encoded anew, as AAC; silence reaches some hundredths of a second beyond each range.
+    smart_copy : bool
+        Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
+        doubt that this is right; the rest is encoded. The report says which frames were copied.
+    force : bool
+        Take annotations of another video all the same.
+    allow_nothing : bool
+        Write an output also where it would hide nothing: the annotations have no face, every face is left
+        visible, or no box lies inside the frame. Otherwise each of these is an error.
+
+    Raises
+    ------
+    OptionError
+        For an unknown blur kind or option, or sound that is neither kept nor dropped.
+
+    Examples
+    --------
+    >>> RedactionOptions(blur="high").blur
+    'High'
+    >>> RedactionOptions.of({"margin": 0.3, "faces": [1, 2]}).margin
+    0.3
+    """
+
+    blur: str = "Med"
+    margin: float = 0.15
+    strength: float = 1.0
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    audio: Literal["keep", "drop"] = "keep"
+    mute: Iterable[Iterable[float]] = ()
+    smart_copy: bool = True
+    force: bool = False
+    allow_nothing: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blur", effects.get_kind(self.blur).name)
+        if self.audio not in _SOUND:
+            raise OptionError(f"audio must be one of {', '.join(_SOUND)}, got {self.audio!r}")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RedactionOptions:
+        """Return the options among the settings of a report; those that are missing have their defaults."""
+        return cls(**{name: settings[name] for name in cls.names() if name in settings})
+
+    @classmethod
+    def named(cls, options: Mapping[str, Any]) -> RedactionOptions:
+        """Return options given by name, as keywords are; one that does not exist is an error."""
+        unknown = sorted(set(options) - set(cls.names()))
+        if unknown:
+            raise OptionError(f"no option is called {unknown[0]!r}; there are {', '.join(cls.names())}")
+        return cls(**options)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all options."""
+        return tuple(each.name for each in fields(cls))
+
+    @property
+    def encoder(self) -> dict[str, Any]:
+        """What the encoder is told: codec, crf and preset."""
+        return {"codec": self.codec, "crf": self.crf, "preset": self.preset}
+
+    @property
+    def effect(self) -> dict[str, Any]:
+        """What the painter is told: kind and strength."""
+        return {"kind": self.blur, "strength": self.strength}
+
+    @property
+    def cosmetic(self) -> bool:
+        """Whether the blur kind does not hide who somebody is."""
+        return effects.get_kind(self.blur).cosmetic
+
+    @property
+    def muted(self) -> Ranges:
+        """The time ranges without sound, in seconds."""
+        return tuple((float(start), float(stop)) for start, stop in self.mute)
+
+    def with_mute(self, ranges: Iterable[Iterable[float]]) -> RedactionOptions:
+        """Return the options with time ranges that were checked against the video."""
+        return replace(self, mute=tuple((float(start), float(stop)) for start, stop in ranges))
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the options as plain values for a JSON file."""
+        return asdict(self) | {"mute": [list(span) for span in self.mute]}
