@@ -2,6 +2,10 @@
 
 ``detections`` has one row per face per frame; ``tracks`` is always derived from it and from the
 analyst's ``decisions``, never kept beside it as a second truth.
+
+``label`` says two things in two tables. In ``detections`` it is the class of the box, as the tool that made it
+names it: ``face``, ``person``, ``license_plate``; "" where nothing says. In ``decisions`` and ``tracks`` it is the
+name that the analyst gave a face.
 """
 
 from __future__ import annotations
@@ -56,6 +60,7 @@ DETECTIONS: dict[str, Any] = {
     "height": "float64",
     "confidence": "float64",
     "source": SOURCE_DTYPE,
+    "label": "object",
 }
 
 DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object"}
@@ -123,8 +128,8 @@ def as_detections(data: Any) -> pd.DataFrame:
     Parameters
     ----------
     data : mapping of columns, or DataFrame
-        Missing ``time`` and ``confidence`` become NaN, unknown; missing ``source`` ``"imported"``. Which
-        frame, which face and where are never made up.
+        Missing ``time`` and ``confidence`` become NaN, unknown; missing ``source`` ``"imported"``, missing ``label``
+        "". Which frame, which face and where are never made up.
 
     Raises
     ------
@@ -142,17 +147,25 @@ def as_detections(data: Any) -> pd.DataFrame:
     missing = [name for name in NEEDED if name not in frame]
     if rows and missing:
         raise TableError(f"a detections table needs the columns {NEEDED}, but {missing} are missing; add them")
-    fill: dict[str, Any] = {"time": np.nan, "confidence": np.nan, "source": "imported"}
+    fill: dict[str, Any] = {"time": np.nan, "confidence": np.nan, "source": "imported", "label": ""}
     columns = {
         name: frame[name].to_numpy() if name in frame else np.full(rows, fill.get(name, 0)) for name in DETECTIONS
     }
     unknown = set(columns["source"]) - set(SOURCES)
     if unknown:
         raise TableError(f"source must be one of {SOURCES}, got {sorted(map(str, unknown))}")
+    columns["label"] = _as_text(columns["label"])
     try:
         return pd.DataFrame(columns).astype(DETECTIONS)
     except (TypeError, ValueError) as err:
         raise TableError(f"a detections column cannot take its dtype ({err}); expected {DETECTIONS}") from err
+
+
+def _as_text(values: Any) -> NDArray[np.object_]:
+    """Return text as an array of Python strings, "" where a value is missing."""
+    array = np.asarray(values, object)
+    missing = pd.isna(array)
+    return np.where(missing, "", array) if missing.any() else array
 
 
 def frame_rows(frames: NDArray[np.int64], frame: int) -> slice:
@@ -204,6 +217,7 @@ def replace_rows(detections: pd.DataFrame, gone: NDArray[np.bool_], rows: pd.Dat
         old, new = (table[name].cat.codes if name == "source" else table[name] for table in (detections, rows))
         columns[name] = np.concatenate([old.to_numpy()[kept], new.to_numpy()])[order]
     columns["source"] = pd.Categorical.from_codes(columns["source"], dtype=SOURCE_DTYPE)
+    columns["label"] = pd.Series(columns["label"], dtype="object", copy=False)  # or pandas makes a dtype of its own
     return pd.DataFrame(columns, copy=False)
 
 

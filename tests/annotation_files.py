@@ -14,6 +14,7 @@ from redactkit.annotations import Annotations
 from redactkit.formats import WRITABLE
 from redactkit.media import VideoInfo
 from redactkit.tables import SOURCES, as_detections
+from tests.annotation_tools import TOOLS, Row, zipped
 
 FRAME_SIZE = (640, 360)
 
@@ -88,4 +89,8 @@ def make_files() -> dict[str, bytes]:
         warnings.simplefilter("ignore")
         for name in WRITABLE:
             files[name] = make_annotations().to(name, Path(folder) / name).read_bytes()
+    rows = [Row(0, 1, 1, 2, 30, 40, "face"), Row(1, 1, 2, 2, 30, 40, "face"), Row(1, 2, 90, 2, 30, 40, "person")]
+    for name, (make, *_) in TOOLS.items():
+        made = make(rows, 3)
+        files[name] = next(iter(made.values())).encode() if len(made) == 1 else zipped(made)
     return files

@@ -71,7 +71,7 @@ def test_videoindexer_names_a_bad_time(read):
 
 
 def test_videoindexer_without_faces_is_empty(read):
-    assert read({"faces": []}).detections.empty
+    assert read({"insights": {"faces": []}}).detections.empty
 
 
 def test_rekognition_example_gives_the_numbers_of_its_page(shared_formats):
@@ -193,3 +193,124 @@ def test_times_without_end_are_refused(read):
     with pytest.raises(AnnotationError, match=r"times must be 0 to 2\^53"):
         read(content)
     assert np.isfinite(read(page([0])).video.times).all()
+
+
+BOUNDS = {"BoundingBox": {"Left": 0.1, "Top": 0.2, "Width": 0.1, "Height": 0.2}}
+METADATA = {"FrameRate": 25.0, "FrameHeight": 360, "FrameWidth": 640}
+PIXELS = [64, 72, 64, 72]
+
+
+def spelled(value, form):
+    if isinstance(value, list):
+        return [spelled(item, form) for item in value]
+    return {form(key): spelled(item, form) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def camel(key):
+    return key[:1].lower() + key[1:]
+
+
+def snake(key):
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key).lstrip("_")
+
+
+@pytest.mark.parametrize("form", [str, camel, snake])
+@pytest.mark.parametrize(
+    ("content", "face", "label"),
+    [
+        ({"Faces": [{"Timestamp": 40, "Face": {**BOUNDS, "Confidence": 99.5}}]}, 1, ""),
+        ({"Persons": [{"Timestamp": 40, "Person": {"Index": 4, "Face": BOUNDS}, "FaceMatches": []}]}, 4, "face"),
+        ({"Persons": [{"Timestamp": 40, "Person": {"Index": 4, **BOUNDS}}]}, 4, "person"),
+        ({"Celebrities": [{"Timestamp": 40, "Celebrity": {"Id": "7", "Name": "A", "Face": BOUNDS}}]}, 7, "face"),
+    ],
+)
+def test_rekognition_is_read_in_each_of_its_results_and_spellings(read, content, face, label, form):
+    whole = {"JobStatus": "SUCCEEDED", "VideoMetadata": METADATA, **content}
+    rows = read(spelled(whole, form)).detections
+    assert rows[["face_id", "label"]].to_numpy().tolist() == [[face, label]]
+    assert rows.iloc[0][["x", "y", "width", "height"]].tolist() == pytest.approx(PIXELS)
+    assert rows["time"].tolist() == [0.04]
+
+
+def test_rekognition_person_whose_face_is_found_has_its_face_box(read):
+    larger = {"BoundingBox": {"Left": 0, "Top": 0, "Width": 0.9, "Height": 0.9}}
+    person = {"Timestamp": 0, "Person": {"Index": 0, **larger, "Face": BOUNDS}}
+    rows = read({"Persons": [person], "VideoMetadata": METADATA, "JobStatus": "SUCCEEDED"}).detections
+    assert rows.iloc[0][["x", "y", "width", "height"]].tolist() == pytest.approx(PIXELS)
+
+
+def test_rekognition_job_that_failed_is_said_to_have(read):
+    with pytest.raises(AnnotationError, match=r"a Rekognition job that failed \(no such bucket\).*run the job again"):
+        read({"JobStatus": "FAILED", "StatusMessage": "no such bucket", "Faces": []})
+
+
+def test_rekognition_result_of_an_image_is_no_result_of_a_video(read):
+    from fractions import Fraction
+
+    from redactkit.media import VideoInfo
+
+    content = {"FaceDetails": [{**BOUNDS, "Confidence": 99}]}
+    assert read(content, frame_size=(640, 360)).detections["frame"].tolist() == [0]
+    video = VideoInfo(None, 640, 360, Fraction(25), Fraction(1, 25), np.arange(9))
+    with pytest.raises(AnnotationError, match="the result is of an image, and the video has 9 frames"):
+        read(content, video=video)
+
+
+def google_result(**kinds):
+    return {"annotationResults": [{"inputUri": "/b/a.mp4", **kinds}]}
+
+
+GOOGLE_TRACK = {"timestampedObjects": [{"normalizedBoundingBox": {"left": 0.1, "right": 0.2, "bottom": 0.2}}]}
+
+
+def test_google_persons_are_read_where_there_are_no_faces_and_it_is_said(read):
+    with pytest.warns(AnnotationWarning, match="there are no face boxes; the boxes are of whole persons and things"):
+        rows = read(
+            google_result(personDetectionAnnotations=[{"tracks": [GOOGLE_TRACK]}]), frame_size=(640, 360)
+        ).detections
+    assert rows["label"].tolist() == ["person"]
+
+
+def test_google_objects_have_their_names_as_labels(read):
+    thing = {"entity": {"description": "car"}, "frames": GOOGLE_TRACK["timestampedObjects"], "confidence": 0.5}
+    kinds = {"objectAnnotations": [thing], "personDetectionAnnotations": [{"tracks": [GOOGLE_TRACK]}]}
+    rows = read(google_result(**kinds), frame_size=(640, 360)).detections
+    assert rows[["face_id", "label"]].to_numpy().tolist() == [[1, "person"], [2, "car"]]
+    faces = read(google_result(**kinds, faceDetectionAnnotations=[{"tracks": [GOOGLE_TRACK]}]), frame_size=(640, 360))
+    assert len(faces.detections) == 1
+
+
+@pytest.mark.parametrize("form", [str, camel, snake])
+def test_rekognition_labels_with_boxes_are_read(read, form):
+    label = {"Name": "Person", "Instances": [{**BOUNDS, "Confidence": 90}], "Parents": []}
+    scene = {"Name": "Indoors", "Instances": []}
+    found = [{"Timestamp": 40, "Label": label}, {"Timestamp": 40, "Label": scene}]
+    page = spelled({"JobStatus": "SUCCEEDED", "VideoMetadata": METADATA, "Labels": found}, form)
+    with pytest.warns(AnnotationWarning, match="whole persons and things, and not of faces"):
+        rows = read(page).detections
+    assert rows[["time", "label", "confidence"]].to_numpy().tolist() == [[0.04, "Person", 0.9]]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "what"),
+    [
+        (
+            {"faceDetectionAnnotations": [{"tracks": [{"segment": {}}]}]},
+            "face detection annotations, but no face has a box",
+        ),
+        ({"shotAnnotations": [{}]}, "shot annotations, but no face has a box; ask the service for FACE_DETECTION"),
+    ],
+)
+def test_google_results_without_boxes_say_what_they_have(read, kinds, what):
+    with pytest.raises(AnnotationError, match=what):
+        read(google_result(**kinds), frame_size=(640, 360))
+
+
+def test_google_list_of_the_node_client_is_read(read):
+    track = {
+        "timestampedObjects": [
+            {**GOOGLE_TRACK["timestampedObjects"][0], "timeOffset": {"seconds": "1", "nanos": 500000000}}
+        ]
+    }
+    rows = read([google_result(faceDetectionAnnotations=[{"tracks": [track]}])], frame_size=(640, 360)).detections
+    assert rows["time"].tolist() == [1.5]

@@ -87,9 +87,10 @@ def test_track_without_a_box_is_nothing(read):
     assert read(video_file((0, "face", ""), (1, "face", box(9, 3)))).detections["face_id"].tolist() == [1]
 
 
-def test_other_labels_are_kept_as_labels(read):
+def test_labels_are_kept(read):
     annotations = read(video_file((0, "face", box(9, 3)), (4, "person <b>".replace("<", "&lt;"), box(9, 3))))
-    assert annotations.decisions["label"].to_dict() == {0: "", 4: "person <b>"}
+    assert annotations.detections["label"].tolist() == ["face", "person <b>"]
+    assert annotations.decisions["label"].tolist() == ["", ""]
 
 
 def test_turned_box_becomes_the_box_around_it(read):
@@ -135,7 +136,7 @@ def test_images_are_frames(read):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "iso-8859-1"])
 def test_encodings_are_read(read, encoding):
     text = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>' + video_file((3, "é", box(9, 0)))
-    assert read(text, encoding=encoding).decisions["label"].to_dict() == {3: "é"}
+    assert read(text, encoding=encoding).detections["label"].tolist() == ["é"]
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><annotations>&b;</annotations>'
@@ -234,5 +235,39 @@ def test_file_name_is_escaped(tmp_path):
 
 def test_losses_are_named(tmp_path):
     first = make_annotations([(0, 1, 0, 10)], decisions={1: {"redact": False, "label": "anna"}}, cuts=[3])
-    with pytest.warns(AnnotationWarning, match="cvat has no room for times, decisions, labels, cuts; azure"):
+    with pytest.warns(AnnotationWarning, match="cvat has no room for times, decisions, names of faces, cuts; azure"):
         first.to("cvat", tmp_path / "a.xml")
+
+
+def test_two_shapes_of_a_track_in_one_frame_are_both_kept_until_the_next(read):
+    annotations = read(video_file((0, "face", box(3, 10) + box(3, 200) + box(6, 10, outside=1))))
+    assert lefts(annotations)[3] == 200
+    assert lefts(annotations, face=1) == {3: 10, 4: 10, 5: 10}
+
+
+def test_skeleton_becomes_the_box_around_its_points(read):
+    points = '<points label="{}" outside="{}" points="{}"/>'
+    shape = '<skeleton frame="{}" outside="{}" keyframe="1">{}</skeleton>'
+    seen = points.format(1, 0, "10,10") + points.format(2, 0, "50,60") + points.format(3, 1, "300,200")
+    rows = read(video_file((0, "face", shape.format(0, 0, seen) + shape.format(5, 1, seen)))).detections
+    assert rows["frame"].tolist() == [0, 1, 2, 3, 4]
+    assert rows[BOX].to_numpy().tolist()[0] == [10, 10, 40, 50]
+
+
+def test_tags_are_said_to_have_no_place(read):
+    with pytest.warns(AnnotationWarning, match="1 tags say that something is in an image but not where"):
+        rows = read(
+            '<annotations><image id="0" name="a" width="9" height="9"><tag label="face"/></image></annotations>'
+        )
+    assert rows.detections.empty
+
+
+@pytest.mark.parametrize(("ending", "frames"), [("", [10, 15]), (".jpg", [0, 1])])
+def test_images_of_a_video_are_numbered_by_their_names_whatever_the_step(read, ending, frames):
+    meta = "<meta><task><size>2</size><start_frame>10</start_frame><frame_filter>step=5</frame_filter></task></meta>"
+    image = '<image id="{}" name="frame_{:06d}' + ending + '" width="320" height="240">{}</image>'
+    box = '<box label="face" xtl="1" ytl="2" xbr="30" ybr="40"/>'
+    images = image.format(0, 10, box) + image.format(1, 15, box)
+    first = None if not ending else 0
+    rows = read(f"<annotations>{meta}{images}</annotations>", first_frame=first).detections
+    assert rows["frame"].tolist() == frames

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import redactkit as rk
+from redactkit.cli import main
 from redactkit.formats import WRITABLE, read_annotations
 from redactkit.tables import BOX
 from tests.sample_clips import cut_sample, sample_truth
@@ -119,3 +120,34 @@ def test_file_without_boxes_drives_no_redaction(clip, shared_formats, tmp_path):
 def test_format_without_a_frame_size_can_be_redacted_from(clip, truth, wanted, format, tmp_path):
     path = truth.to(format, tmp_path / "their.file")
     assert equal(redacted_planes(clip, path, tmp_path), wanted)
+
+
+def test_only_boxes_with_the_label_are_hidden(clip, truth):
+    labels = np.where(truth.detections["face_id"] == truth.detections["face_id"].min(), "person", "face")
+    given = truth.replace(detections=truth.detections.assign(label=labels.astype(object)))
+    every, faces = (rk.redaction.prepare(clip, given, labels=chosen) for chosen in (None, "face"))
+    assert set(every.settings["faces"]) - set(faces.settings["faces"]) == {truth.detections["face_id"].min()}
+    assert faces.settings["labels"] == ["face"]
+    with pytest.raises(rk.errors.OptionError, match="no box has the label 'dog'"):
+        rk.redaction.prepare(clip, given, labels=["dog"])
+
+
+def test_command_takes_labels_video_name_and_first_frame(clip, tmp_path, capsys):
+    rows = [
+        f"{video},{frame},{label},10,20,60,60" for video in "ab" for label in ("face", "car") for frame in range(1, 31)
+    ]
+    (tmp_path / "their.csv").write_text("\n".join(["video,frame,label,x,y,w,h", *rows]))
+    command = [
+        "redact",
+        str(clip),
+        "--annotations",
+        str(tmp_path / "their.csv"),
+        "-o",
+        str(tmp_path / "out.mp4"),
+        "--quiet",
+    ]
+    assert main([*command, "--label", "face"]) == 1
+    assert "speaks of 2 videos (a, b)" in capsys.readouterr().err
+    assert main([*command, "--label", "face", "--video-name", "b", "--first-frame", "1"]) == 0
+    report = json.loads(next(tmp_path.glob("out*report*.json")).read_text())
+    assert len(report["settings"]["faces"]) == 30

@@ -34,6 +34,7 @@ def make_annotations(**changes):
         "height": [30, 0, 50.125, 2],
         "confidence": [0.5, np.nan, 1 / 3, 1],
         "source": SOURCES[:4],
+        "label": ["", "", "person", ""],
     }
     decisions = {1: {"redact": False, "reason": 'agreed, "yes"'}, 2: {"label": "NA"}}
     given = {"video": video, "detections": as_detections(table), "decisions": decisions, "cuts": [4]}
@@ -42,12 +43,12 @@ def make_annotations(**changes):
 
 def read_back(first, folder, format):
     path = first.to(format, folder / f"a.{format}")
-    return read_annotations(path)
+    return read_annotations(path, frame_size=(640, 360))
 
 
 def test_formats_are_named():
     assert set(WRITABLE) < set(READABLE)
-    assert WRITABLE == ["azure", "cvat", "mot", "coco", "csv", "parquet"]
+    assert WRITABLE == ["azure", "cvat", "mot", "coco", "yolo", "csv", "parquet"]
 
 
 @lossy
@@ -57,7 +58,7 @@ def test_no_detections_are_written_and_read(tmp_path, format):
         pytest.importorskip("pyarrow")
     first = Annotations(make_annotations().video, empty_detections())
     path = first.to(format, tmp_path / "a")
-    again = read_annotations(path, format="mot" if format == "mot" else None)
+    again = read_annotations(path, format="mot" if format == "mot" else None, frame_size=(640, 360))
     assert again.detections.equals(empty_detections())
 
 
@@ -102,9 +103,18 @@ def test_coco_keeps_times_confidence_and_labels(tmp_path):
 @pytest.mark.parametrize(
     ("format", "lost"),
     [
-        ("cvat", "times, confidence, source, decisions, labels, reasons, cuts, settings"),
-        ("mot", "times, frame size, frames without faces, source, decisions, labels, reasons, cuts, settings"),
+        ("cvat", "times, confidence, source, decisions, names of faces, reasons, cuts, settings"),
+        (
+            "mot",
+            "times, frame size, frames without faces, source, decisions, names of faces, labels, reasons, cuts, "
+            "settings",
+        ),
         ("coco", "source, decisions, reasons, cuts, settings"),
+        (
+            "yolo",
+            "times, frame size, frames without faces, confidence, source, decisions, names of faces, reasons, cuts, "
+            "settings",
+        ),
         ("csv", "frame size, frames without faces, cuts, settings"),
     ],
 )
@@ -132,11 +142,11 @@ def test_existing_output_is_kept(tmp_path, format):
     assert path.read_text() == "mine"
     assert [item.name for item in tmp_path.iterdir()] == ["a"]
     write_annotations(make_annotations(), path, format=format, overwrite=True)
-    assert len(read_annotations(path).detections) == 4
+    assert len(read_annotations(path, frame_size=(640, 360)).detections) == 4
 
 
 @lossy
-@pytest.mark.parametrize("format", ["azure", "cvat", "mot", "coco"])
+@pytest.mark.parametrize("format", ["azure", "cvat", "mot", "coco", "yolo"])
 def test_faces_without_boxes_are_refused(tmp_path, format):
     boxless = make_annotations().detections.assign(x=np.nan)
     with pytest.raises(AnnotationError, match="when faces are seen but not where"):
@@ -144,7 +154,7 @@ def test_faces_without_boxes_are_refused(tmp_path, format):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("format", ["cvat", "mot", "coco"])
+@pytest.mark.parametrize("format", ["cvat", "mot", "coco", "yolo"])
 def test_instants_further_apart_than_frames_are_refused_where_frames_go_by_number(tmp_path, format):
     video = VideoInfo(None, 640, 360, Fraction(25), Fraction(1, 2), np.arange(6))
     coarse = make_annotations(video=video)
@@ -153,11 +163,11 @@ def test_instants_further_apart_than_frames_are_refused_where_frames_go_by_numbe
 
 
 def test_unknown_formats_are_named(tmp_path):
-    with pytest.raises(OptionError, match=r"format must be one of azure, cvat, .* got 'yolo'"):
-        make_annotations().to("yolo", tmp_path / "a")
+    with pytest.raises(OptionError, match=r"format must be one of azure, cvat, .* got 'none'"):
+        make_annotations().to("none", tmp_path / "a")
     path = make_annotations().to("azure", tmp_path / "a.json")
-    with pytest.raises(OptionError, match="got 'yolo'"):
-        read_annotations(path, format="yolo")
+    with pytest.raises(OptionError, match="got 'none'"):
+        read_annotations(path, format="none")
     with pytest.raises(OptionError, match="frame_rate must be above 0"):
         read_annotations(path, frame_rate=0)
 
@@ -177,14 +187,14 @@ def test_missing_package_is_named(tmp_path, monkeypatch):
     [
         (b"", "the file is empty"),
         (b" \r\n", "the file is empty"),
-        (b"PK\x03\x04", "a ZIP archive; unpack it"),
+        (b"PK\x03\x04", "the ZIP archive is damaged"),
         (b"{}", "JSON with the keys none"),
         (b'{"hello": 1}', "JSON with the keys hello"),
-        (b"[1, 2]", "a JSON list of neither"),
-        (b"<html></html>", "XML without <annotations>"),
+        (b"[1, 2]", "a JSON list of numbers"),
+        (b"<html></html>", "a web page"),
         (b"Dear colleague,\nhere are the faces", "expected a column frame or time|text that begins with 'Dear"),
-        (b"\x00\x01\x02\x03\xff\xfe", "no annotation format|not UTF-16"),
-        (b"\xff\xd8\xff\xe0 JFIF", "text that begins with"),
+        (b"\x00\x01\x02\x03\xff\xfe", "data that is no text"),
+        (b"\xff\xd8\xff\xe0 JFIF", "an image"),
     ],
 )
 def test_other_files_are_refused_by_name(tmp_path, content, fault):
@@ -195,7 +205,7 @@ def test_other_files_are_refused_by_name(tmp_path, content, fault):
 
 
 def test_what_is_no_file_is_refused(tmp_path):
-    with pytest.raises(AnnotationError, match="expected a file, got a directory"):
+    with pytest.raises(AnnotationError, match="a folder without an annotation file"):
         read_annotations(tmp_path)
     with pytest.raises(AnnotationError, match="no such file"):
         read_annotations(tmp_path / "absent.json")
@@ -309,6 +319,7 @@ def annotations(draw):
         **{name: column(LENGTH if name in ("width", "height") else GRID) for name in BOX},
         "confidence": column(st.none() | st.floats(0, 1)),
         "source": np.array(column(st.sampled_from(SOURCES)), object),
+        "label": np.array(column(st.sampled_from(["", "face", "person", "a b", "0"])), object),
     }
     faces = sorted({face for _, face in rows})
     text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=10)
@@ -323,9 +334,10 @@ def test_any_annotations_come_back_exactly(first, format, tmp_path_factory):
     if format == "parquet":
         pytest.importorskip("pyarrow")
     path = first.to(format, Path(tmp_path_factory.mktemp("any")) / "a")
-    again = read_annotations(path, format=format, frame_rate=first.video.frame_rate)
-    kept = ["frame", "face_id", *BOX] + (["confidence"] if format not in ("cvat",) else [])
+    again = read_annotations(path, format=format, frame_rate=first.video.frame_rate, frame_size=(640, 360))
+    kept = ["frame", "face_id", *BOX] + (["confidence"] if format not in ("cvat", "yolo") else [])
     kept += ["source"] if format in ("azure", "csv", "parquet") else []
+    kept += ["label"] if format in ("azure", "coco", "csv", "parquet") else []
     assert again.detections[kept].equals(first.detections[kept])
     assert again.detections["time"].tolist() == pytest.approx(first.detections["time"].tolist(), abs=1e-9)
     if format in ("azure", "csv", "coco", "parquet"):
@@ -333,14 +345,15 @@ def test_any_annotations_come_back_exactly(first, format, tmp_path_factory):
 
 
 @lossy
-@pytest.mark.parametrize("format", ["cvat", "mot", "coco"])
+@pytest.mark.parametrize("format", ["cvat", "mot", "coco", "yolo"])
 def test_chain_of_conversions_ends_where_it_began(tmp_path, format):
     first = make_annotations(decisions={}, cuts=[], settings={})
-    plain = first.detections.assign(x=10.25, confidence=0.5, source="imported")
+    plain = first.detections.assign(x=10.25, confidence=0.5, source="imported", label="")
     first = first.replace(detections=as_detections(plain))
     there = read_annotations(first.to(format, tmp_path / "a"), video=first.video)
     back = read_annotations(there.to("azure", tmp_path / "b.json"))
-    if format == "cvat":
-        back = back.replace(detections=back.detections.assign(confidence=0.5))
+    if format in ("cvat", "yolo"):
+        assert set(back.detections["label"]) == {"face"}
+        back = back.replace(detections=as_detections(back.detections.assign(confidence=0.5, label="")))
     assert back == first
     assert json.loads((tmp_path / "b.json").read_text())["timescale"] == 12800

@@ -186,7 +186,7 @@ def test_examples_that_were_cut_short_are_found_out(shared_formats):
     report = inspect(shared_formats / "face_detector_example.json")
     assert report.summary | {"file": ""} == {
         "file": "", "format": "azure", "width": 1280, "height": 720, "frame_rate": 29.97, "frames": 63,
-        "start": 0.0, "end": pytest.approx(62062 / 30000), "faces": 1, "boxes": 3,
+        "start": 0.0, "end": pytest.approx(62062 / 30000), "faces": 1, "boxes": 3, "labels": {"": 3},
         "first_box": pytest.approx(2.002), "last_box": pytest.approx(62062 / 30000), "gaps": 0,
         "suspicious": {"count contradicts duration": 1}, "notes": [],
     }  # fmt: skip

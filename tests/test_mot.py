@@ -40,7 +40,7 @@ def test_tracker_output_has_confidence(read):
 
 
 def test_ground_truth_has_a_flag_instead(read):
-    with pytest.warns(AnnotationWarning, match="flag, class and visibility"):
+    with pytest.warns(AnnotationWarning, match="flag and visibility"):
         rows = read("1,1,10,20,30,40,1,1,0.75\n1,2,10,20,30,40,0,7,0\n").detections
     assert rows["face_id"].tolist() == [1, 2]
     assert rows["confidence"].isna().all()
@@ -98,11 +98,10 @@ def test_caller_may_say_size_and_rate(read):
         ("1,1,10,20,30,40\n1,2,10\n", "row 2: expected a number as top"),
         ("1,1,10,20,30,40,1,1,1,1,1\n", "expected 6 to 10 numbers a line, got 11"),
         ("1,1,10,20,nan,40\n", "row 1: expected a number as width, got nan"),
-        ("0,1,10,20,30,40\n", "row 1: frames count from 1, got 0"),
         ("1.5,1,10,20,30,40\n", "row 1: frame must be a whole number"),
         ("1,1e30,10,20,30,40\n", "row 1: id must be a whole number"),
         ("1,1,10,20,-30,40\n", "sides of 0 or more, .* - at `row 1`"),
-        ("99999999999,1,10,20,30,40\n", "frame numbers must be 0 to"),
+        ("99999999999,1,10,20,30,40\n", "frame numbers must be 1 to"),
     ],
 )
 def test_what_means_nothing_is_refused_with_its_row(read, content, fault):

@@ -12,7 +12,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +27,7 @@ from redactkit.cli.options import (
     add_allowing,
     add_check,
     add_choosing,
+    add_choosing_boxes,
     add_command,
     add_detecting,
     add_detector,
@@ -36,13 +36,12 @@ from redactkit.cli.options import (
     blur_options,
     detector_options,
 )
+from redactkit.cli.reading import add_convert, add_inspect, annotations_for
 from redactkit.cli.upkeep import add_purge, add_reproduce
 from redactkit.errors import AnnotationWarning
 from redactkit.runtime.progress import is_terminal
 
 __all__ = ["main"]
-
-FORMATS = ["azure", "cvat", "mot", "coco", "csv", "parquet"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,8 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_combined,
         add_verify,
         _add_run,
-        _add_inspect,
-        _add_convert,
+        add_inspect,
+        add_convert,
         add_batch,
         add_watch,
         add_reproduce,
@@ -177,22 +176,23 @@ def _add_redact(commands: Any) -> None:
     command.add_argument("-o", "--output", metavar="FILE")
     command.add_argument("--force", action="store_true", help="take annotations of another video all the same")
     add_choosing(command)
+    add_choosing_boxes(command)
     add_hiding(command)
     add_check(command)
     add_writing(command)
 
 
 def _redact(options: argparse.Namespace) -> int:
-    from redactkit.analysis import find_annotations
     from redactkit.redaction import redact
 
     report = redact(
         options.video,
-        options.annotations or find_annotations(options.video),
+        annotations_for(options),
         output=options.output,
         ids=options.ids,
         include=options.include,
         exclude=options.exclude,
+        labels=options.label,
         force=options.force,
         **blur_options(options),
     )
@@ -267,77 +267,6 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{options.video}: annotations and thumbnails are in {folder}")
         return DONE
     return _tell(result)
-
-
-def _add_inspect(commands: Any) -> None:
-    command = add_command(commands, "inspect", _inspect, "say what is in an annotation file and what is odd about it")
-    command.add_argument("annotations")
-    _add_reading(command)
-    command.add_argument("--json", action="store_true", help="print the report as JSON")
-
-
-def _add_reading(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", help="of the input; default: recognised by content")
-    command.add_argument("--size", type=_size, metavar="WxH", help="frame size, where the file has none")
-    command.add_argument(
-        "--frame-rate", type=_rate, metavar="FPS", help="like 25 or 30000/1001, where the file has none"
-    )
-    command.add_argument("--video", metavar="FILE", help="the video the file is about, for its size, rate and times")
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"expected frames per second like 25 or 30000/1001, got {text!r}") from None
-
-
-def _known(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the user knows of the video, as the readers take it."""
-    from redactkit.video import probe
-
-    video = None if options.video is None else probe(options.video)
-    return {"format": options.format, "video": video, "frame_size": options.size, "frame_rate": options.frame_rate}
-
-
-def _read(options: argparse.Namespace) -> Any:
-    from redactkit.formats import read_annotations
-
-    return read_annotations(options.annotations, **_known(options))
-
-
-def _inspect(options: argparse.Namespace) -> int:
-    from redactkit.inspection import inspect
-
-    report = inspect(options.annotations, **_known(options))
-    print(report.to_json() if options.json else report)
-    return DONE
-
-
-def _add_convert(commands: Any) -> None:
-    command = add_command(commands, "convert", _convert, "write an annotation file in another format")
-    command.add_argument("annotations")
-    command.add_argument("output")
-    command.add_argument("--to", required=True, choices=FORMATS)
-    _add_reading(command)
-    command.add_argument("--overwrite", action="store_true")
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a size like 1280x720, got {text!r}") from None
-    return width, height
-
-
-def _convert(options: argparse.Namespace) -> int:
-    from redactkit.formats import write_annotations
-
-    annotations = _read(options)
-    write_annotations(annotations, options.output, format=options.to, overwrite=options.overwrite)
-    print(f"{options.output}: {len(annotations.detections)} boxes of {len(annotations.tracks)} faces")
-    return DONE
 
 
 def _add_demo(commands: Any) -> None:

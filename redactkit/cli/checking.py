@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from redactkit.cli.options import DONE, EXPOSED, add_choosing, add_command
+from redactkit.cli.options import DONE, EXPOSED, add_choosing, add_choosing_boxes, add_command
+from redactkit.cli.reading import annotations_for
 
 __all__ = ["add_verify"]
 
@@ -17,6 +18,7 @@ def add_verify(commands: Any) -> None:
     command.add_argument("redacted")
     command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
     add_choosing(command)
+    add_choosing_boxes(command)
     command.add_argument("--json", action="store_true", help="print the whole report as JSON")
     command.add_argument("--page", metavar="HTML", help="save the findings with their pictures as one page")
     command.add_argument("--csv", metavar="CSV", help="save the findings as a table")
@@ -27,16 +29,14 @@ def add_verify(commands: Any) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from redactkit.analysis import find_annotations
     from redactkit.runtime.files import check_output
     from redactkit.verification import verify
 
     for path in filter(None, (options.sheet, options.page, options.csv)):
         check_output(path, overwrite=options.overwrite)
-    annotations = options.annotations or find_annotations(options.video)
-    chosen = {name: getattr(options, name) for name in ("ids", "include", "exclude")}
+    chosen = {name: getattr(options, name) for name in ("ids", "include", "exclude")} | {"labels": options.label}
     shared = {"force": options.force, "progress": not options.quiet}
-    report = verify(options.video, options.redacted, annotations, **chosen, **shared)
+    report = verify(options.video, options.redacted, annotations_for(options), **chosen, **shared)
     print(report.to_json() if options.json else report)
     report.attach()
     if options.page:

@@ -15,6 +15,7 @@ __all__ = [
     "add_check",
     "add_choosing",
     "add_allowing",
+    "add_choosing_boxes",
     "add_command",
     "add_detecting",
     "add_detector",
@@ -22,6 +23,7 @@ __all__ = [
     "add_model",
     "add_writing",
     "blur_options",
+    "boxes_chosen",
     "detector_options",
 ]
 
@@ -104,6 +106,26 @@ def _id_list(text: str) -> list[int]:
 def add_check(command: argparse.ArgumentParser) -> None:
     """Add what asks for the leak check of what was written."""
     command.add_argument("--check", action="store_true", help="look for leaks too, as verify does")
+
+
+def add_choosing_boxes(command: argparse.ArgumentParser) -> None:
+    """Add what says which boxes of an annotation file are meant, and how its frames are numbered."""
+    command.add_argument(
+        "--label", action="append", metavar="LABEL", help="only boxes with this label, such as face; may be repeated"
+    )
+    command.add_argument("--video-name", metavar="NAME", help="which video, where the file speaks of several")
+    command.add_argument(
+        "--first-frame", type=int, metavar="N", help="the number that the file gives the video's first frame"
+    )
+    command.add_argument(
+        "--frame-step", type=int, metavar="N", help="how many frames of the video the file's frames are apart"
+    )
+
+
+def boxes_chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `redactkit.read_annotations` takes for it."""
+    names = ("video_name", "first_frame", "frame_step")
+    return {"labels": options.label} | {name: getattr(options, name) for name in names}
 
 
 def add_allowing(command: argparse.ArgumentParser) -> None:

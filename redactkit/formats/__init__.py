@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,18 +15,34 @@ from redactkit.formats.azure.writer import write_azure
 from redactkit.formats.coco import read_coco
 from redactkit.formats.cvat import read_cvat
 from redactkit.formats.cvat_writer import write_cvat
-from redactkit.formats.detect_format import recognize
+from redactkit.formats.darwin import read_darwin
+from redactkit.formats.datumaro import read_datumaro
+from redactkit.formats.dlib import read_dlib
 from redactkit.formats.google import read_google
 from redactkit.formats.ids import faces_of_list, find_id_lists, id_list_name, read_ids, write_ids
+from redactkit.formats.kitti import read_kitti
+from redactkit.formats.labelme import read_labelme
+from redactkit.formats.labels import choose_labels
+from redactkit.formats.labelstudio import read_labelstudio
 from redactkit.formats.mot import read_mot
 from redactkit.formats.normalize import Reading, warn
+from redactkit.formats.openface import read_openface
+from redactkit.formats.opening import Paths, open_source
 from redactkit.formats.plain import read_csv, read_parquet
 from redactkit.formats.preset import Preset, read_preset
 from redactkit.formats.rekognition import read_rekognition
 from redactkit.formats.same_video import check_same_video
-from redactkit.formats.source import MOST_RATE, Source, load_bytes, to_utf8
+from redactkit.formats.scalabel import read_scalabel
+from redactkit.formats.source import MOST_RATE, Source
+from redactkit.formats.supervisely import read_supervisely
+from redactkit.formats.via import read_via
 from redactkit.formats.videoindexer import read_videoindexer
+from redactkit.formats.visdrone import read_visdrone
+from redactkit.formats.voc import read_voc
+from redactkit.formats.wider import read_wider
 from redactkit.formats.writers import write_coco, write_csv, write_mot, write_parquet
+from redactkit.formats.yolo import read_yolo
+from redactkit.formats.yolo_writer import write_yolo
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import sweep_parts
 
@@ -34,6 +51,7 @@ __all__ = [
     "WRITABLE",
     "Preset",
     "align",
+    "choose_labels",
     "check_same_video",
     "faces_of_list",
     "find_id_lists",
@@ -56,6 +74,20 @@ _READERS: dict[str, Callable[[Source], Reading]] = {
     "cvat": read_cvat,
     "mot": read_mot,
     "coco": read_coco,
+    "yolo": read_yolo,
+    "labelstudio": read_labelstudio,
+    "voc": read_voc,
+    "labelme": read_labelme,
+    "via": read_via,
+    "supervisely": read_supervisely,
+    "darwin": read_darwin,
+    "datumaro": read_datumaro,
+    "scalabel": read_scalabel,
+    "openface": read_openface,
+    "wider": read_wider,
+    "dlib": read_dlib,
+    "kitti": read_kitti,
+    "visdrone": read_visdrone,
     "csv": read_csv,
     "parquet": read_parquet,
 }
@@ -64,11 +96,12 @@ _WRITERS: dict[str, Callable[..., Path]] = {
     "cvat": write_cvat,
     "mot": write_mot,
     "coco": write_coco,
+    "yolo": write_yolo,
     "csv": write_csv,
     "parquet": write_parquet,
 }
-Paths = str | Path | Sequence[str | Path]
 READABLE = list(_READERS)
+MAX_STEP = 100_000
 WRITABLE = list(_WRITERS)
 
 
@@ -79,13 +112,18 @@ def read_annotations(
     video: VideoInfo | str | Path | None = None,
     frame_size: tuple[int, int] | None = None,
     frame_rate: Fraction | float | None = None,
+    labels: str | Iterable[str] | None = None,
+    video_name: str | None = None,
+    first_frame: int | None = None,
+    frame_step: int | None = None,
 ) -> Annotations:
     """Read an annotation file of any format known.
 
     Parameters
     ----------
     path : path, or sequence of paths
-        Several files are the pages of one Rekognition result, in order.
+        A file, also compressed by gzip; a ZIP archive or a folder with one annotation file in it, or with one for
+        every image. Several files are the pages of one Rekognition result, in order.
     format : str, optional
         One of `READABLE`; default: recognised by content.
     video : VideoInfo or path, optional
@@ -95,6 +133,14 @@ def read_annotations(
         Width and height in pixels, where the file has none.
     frame_rate : Fraction or float, optional
         Frames per second, where the file has none. Without it times are NaN.
+    labels : str or iterable of str, optional
+        Only boxes with one of these labels, see `choose_labels`; default: all boxes.
+    video_name : str, optional
+        Which video is meant, where the file speaks of several; default: the name of ``video``.
+    first_frame : int, optional
+        The number that the file gives the video's first frame; default: by the rule of the tool that wrote it.
+    frame_step : int, optional
+        How many frames of the video the file's frame numbers are apart.
 
     Returns
     -------
@@ -114,7 +160,17 @@ def read_annotations(
         For what is lost or was repaired.
     """
     info = probed(video)
-    reading = load(path, format=format, video=info, frame_size=frame_size, frame_rate=frame_rate)
+    reading = load(
+        path,
+        format=format,
+        video=info,
+        frame_size=frame_size,
+        frame_rate=frame_rate,
+        labels=labels,
+        video_name=video_name,
+        first_frame=first_frame,
+        frame_step=frame_step,
+    )
     warn(reading.remarks, path=path)
     return reading.annotations if info is None else align(reading.annotations, info)
 
@@ -126,14 +182,27 @@ def load(
     video: VideoInfo | str | Path | None = None,
     frame_size: tuple[int, int] | None = None,
     frame_rate: Fraction | float | None = None,
+    labels: str | Iterable[str] | None = None,
+    video_name: str | None = None,
+    first_frame: int | None = None,
+    frame_step: int | None = None,
 ) -> Reading:
-    """Read a file and keep what its reader had to remark."""
+    """Read a file and keep what its reader had to remark; parameters as of `read_annotations`."""
+    if format is not None and format not in _READERS:
+        raise OptionError(f"format must be one of {', '.join(_READERS)}, got {format!r}")
+    if frame_step is not None and not 1 <= frame_step <= MAX_STEP:
+        raise OptionError(f"frame_step must be 1 to {MAX_STEP}, got {frame_step}")
     rate = None if frame_rate is None else _as_rate(frame_rate)
-    source = Source(*_load(path), probed(video), frame_size, rate)
-    name = format or recognize(source)
-    if name not in _READERS:
-        raise OptionError(f"format must be one of {', '.join(_READERS)}, got {name!r}")
-    return _READERS[name](source)
+    info = probed(video)
+
+    def make(name: Path, data: bytes) -> Source:
+        return Source(name, data, info, frame_size, rate, video_name, first_frame, frame_step)
+
+    source, name, remarks = open_source(path, format=format, make=make)
+    reading = _READERS[name](source)
+    if labels is not None:
+        reading = replace(reading, annotations=choose_labels(reading.annotations, labels))
+    return replace(reading, remarks=[*remarks, *reading.remarks])
 
 
 def probed(video: VideoInfo | str | Path | None) -> VideoInfo | None:
@@ -149,16 +218,6 @@ def _as_rate(rate: Fraction | float) -> Fraction:
     if not 0 < rate <= MOST_RATE:
         raise OptionError(f"frame_rate must be above 0 and at most {MOST_RATE} frames per second, got {rate}")
     return Fraction(str(rate)).limit_denominator(10**6)
-
-
-def _load(path: Paths) -> tuple[Path, bytes]:
-    """Return a file's name and bytes; several files are joined, as pages of one result."""
-    if isinstance(path, str | Path):
-        return Path(path), load_bytes(path)
-    pages = [to_utf8(load_bytes(page), path=page) for page in path]
-    if not pages:
-        raise OptionError("no file to read; name at least one")
-    return Path(path[0]), b"\n".join(pages)
 
 
 def write_annotations(

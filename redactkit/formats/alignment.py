@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
         raise AnnotationError("the annotations say when faces are seen but not where; they cannot be laid on a video")
     if annotations.detections.empty or not video.frame_count:
         return annotations.replace(video=video, detections=annotations.detections.iloc[:0])
+    told = annotations.settings.get("frames_told")
+    if told:
+        annotations = _on_frames_told(annotations, np.array(told, np.int64), video)
     if not annotations.has_times:
         return _by_number(annotations, video)
     grid = annotations.video.times
@@ -65,10 +69,33 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
     )
 
 
+def _on_frames_told(annotations: Annotations, told: NDArray[np.int64], video: VideoInfo) -> Annotations:
+    """Return annotations whose instants are only those frames that the file speaks of, so that boxes are held between.
+
+    Where times are unknown they are those of the video's frames of that number.
+    """
+    frames = annotations.detections["frame"].to_numpy()
+    own = annotations.video.pts if annotations.has_times else video.pts
+    _check_last(int(frames.max()), len(own))
+    told = np.union1d(told[told < len(own)], frames)
+    info = replace(annotations.video if annotations.has_times else video, pts=own[told])
+    place = np.searchsorted(told, frames)
+    rows = annotations.detections.assign(frame=place, time=info.times[place])
+    settings = {name: value for name, value in annotations.settings.items() if name != "frames_told"}
+    return annotations.replace(video=info, detections=rows, settings=settings)
+
+
+def _check_last(last: int, frame_count: int) -> None:
+    if last >= frame_count:
+        raise MismatchError(
+            f"frame {last} has a box, but the video has only {frame_count} frames; pass first_frame (--first-frame) "
+            "if the file does not count frames from 0"
+        )
+
+
 def _by_number(annotations: Annotations, video: VideoInfo) -> Annotations:
     frames = annotations.detections["frame"].to_numpy()
-    if frames.max() >= video.frame_count:
-        raise MismatchError(f"frame {frames.max()} has a box, but the video has only {video.frame_count} frames")
+    _check_last(int(frames.max()), video.frame_count)
     return annotations.replace(video=video, detections=annotations.detections.assign(time=video.times[frames]))
 
 
@@ -160,7 +187,8 @@ def _join_boxes(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one box per face and frame: where several entries stand for one frame, the box around them all."""
     if not rows.duplicated(_KEYS).any():
         return rows
-    around = {"left": "min", "top": "min", "right": "max", "bottom": "max", "confidence": "max", "source": "first"}
+    around: dict[str, str] = {"left": "min", "top": "min", "right": "max", "bottom": "max", "confidence": "max"}
+    around |= dict.fromkeys(("source", "label"), "first")
     return rows.groupby(_KEYS, as_index=False, observed=True).agg(around)
 
 
@@ -173,7 +201,7 @@ def _between(
     usual = float(np.median(np.diff(entries))) * 1.001 if len(entries) > 1 else 0.0
     within = (times[bare] >= entries[0] - usual) & (times[bare] <= entries[-1] + usual)
     gaps = gaps[within]
-    names = ["frame", "face_id", *_CORNERS, "confidence"]
+    names = ["frame", "face_id", *_CORNERS, "confidence", "label"]
     first = gaps.merge(rows[names], left_on="before", right_on="frame")
     last = gaps.merge(rows[names], left_on="after", right_on="frame")
     both = first.merge(last, on=["at", "before", "after", "face_id"], how="outer", suffixes=("_a", "_b"))
@@ -192,6 +220,7 @@ def _blend(both: pd.DataFrame, entries: NDArray[np.float64], times: NDArray[np.f
         table[name] = np.minimum(*ends) if name in ("left", "top") else np.maximum(*ends)
     first, last = _filled(both, "confidence")
     table["confidence"] = np.fmin(first, last)
+    table["label"] = both["label_a"].fillna(both["label_b"]).to_numpy(object)
     return pd.DataFrame({**table, "source": np.full(len(both), "interpolated", object)})
 
 

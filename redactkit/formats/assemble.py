@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
-from redactkit.formats.azure.time_grid import MAX_FRAMES, FragmentSpan, build_grid
+from redactkit.formats.azure.time_grid import FragmentSpan, build_grid
 from redactkit.formats.normalize import Reading, Remark, check_boxes, number_faces, round_pixels, separate_doubles
+from redactkit.formats.numbering import Numbering, number_frames
 from redactkit.formats.source import Source
+from redactkit.formats.units import from_pixels, from_shares
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_decisions, as_detections
 
-__all__ = ["MAX_ROWS", "ParsedBoxes", "RowPlaces", "by_frame", "by_time"]
+__all__ = ["MAX_ROWS", "ParsedBoxes", "Numbering", "RowPlaces", "by_frame", "by_time"]
 
 MAX_ROWS = 5_000_000
 _NANO = 10**9
@@ -48,7 +50,7 @@ class ParsedBoxes:
 
     ``at`` is the frame number or the time in ticks; ``boxes`` are x, y, width, height in pixels;
     ``places`` says where in the file each row stands, for errors; ``sources`` is empty where the
-    file says nothing of them.
+    file says nothing of them. ``labels`` is empty where the file has none.
     """
 
     at: list[int] = field(default_factory=list)
@@ -57,9 +59,17 @@ class ParsedBoxes:
     confidence: list[float | None] = field(default_factory=list)
     places: Any = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
 
     def add(
-        self, at: int, face: int | str | None, box: Sequence[float], *, place: str, confidence: float | None = None
+        self,
+        at: int,
+        face: int | str | None,
+        box: Sequence[float],
+        *,
+        place: str,
+        confidence: float | None = None,
+        label: str = "",
     ) -> None:
         """Add one box."""
         self.at.append(at)
@@ -67,6 +77,19 @@ class ParsedBoxes:
         self.boxes.append(box)
         self.places.append(place)
         self.confidence.append(confidence)
+        self.labels.append(label)
+
+    def take(self, rows: Sequence[int]) -> ParsedBoxes:
+        """Return some of the boxes."""
+        return ParsedBoxes(
+            at=[self.at[row] for row in rows],
+            faces=[self.faces[row] for row in rows],
+            boxes=[self.boxes[row] for row in rows],
+            confidence=[self.confidence[row] for row in rows],
+            places=[self.places[row] for row in rows],
+            sources=[self.sources[row] for row in rows] if self.sources else [],
+            labels=[self.labels[row] for row in rows] if self.labels else [],
+        )
 
 
 def by_frame(
@@ -75,40 +98,68 @@ def by_frame(
     *,
     format: str,
     size: tuple[int, int],
+    numbering: Numbering | None = None,
     frame_count: int = 0,
     frame_rate: Fraction | None = None,
     clock: Clock | None = None,
     decisions: Mapping[int | str, Mapping[str, Any]] | None = None,
     remarks: Sequence[Remark] = (),
+    trusted: bool = False,
+    origin: int = 0,
+    boxless: bool = False,
 ) -> Reading:
-    """Build annotations from boxes known by frame number, 0-based.
+    """Build annotations from boxes known by frame number.
 
     Times are those of ``clock``, which has frame numbers and their times in seconds, or follow from the
     frame rate. They are NaN where neither the file nor the caller says either, or where the video is
     given and has that rate: on its frames the boxes are then laid by number.
+
+    Parameters
+    ----------
+    numbering : Numbering, optional
+        Default: frames count from 0.
+    frame_count : int
+        How many frames the file says there are.
+    trusted : bool
+        Boxes are surely in pixels; else their numbers are looked at.
+    origin : int
+        What the file calls the first pixel of a row or column.
+    boxless : bool
+        The file says when faces are seen but not where; boxes are NaN.
     """
     told = list(remarks)
-    check_boxes(_as_array(found), where=lambda row: found.places[row])
-    last = max(found.at, default=-1)
-    if min(found.at, default=0) < 0 or max(last, frame_count) >= MAX_FRAMES:
-        raise AnnotationError(f"frame numbers must be 0 to {MAX_FRAMES}, got {min(found.at, default=0)} to {last}")
-    count = max(frame_count, last + 1)
-    frames = np.array(found.at, np.int64)
+    boxes = _as_array(found)
+    if not boxless:
+        check_boxes(boxes, where=lambda row: found.places[row])
+        scaled, odd = (boxes, []) if trusted else from_pixels(boxes, size)
+        boxes = scaled if odd else boxes - [origin, origin, 0, 0]
+        told += odd
     rate = source.frame_rate or frame_rate
-    if clock is not None and np.isfinite(clock[1]).all() and len(clock[1]):
-        numbers, seconds = _check_clock(clock)
+    timed = clock is not None and len(clock[1]) > 0 and bool(np.isfinite(clock[1]).all())
+    # Where the caller says which frames of the video are numbered, the file's rate no longer does.
+    by_rate = rate is not None and not _counts_as(rate, source.video) and source.frame_step is None
+    by_rate |= rate is not None and source.video is None
+    numbered = number_frames(
+        found.at, numbering or Numbering(), source, frame_count=frame_count, timed=timed or by_rate
+    )
+    told += numbered.remarks
+    count, frames = numbered.count, numbered.frames
+    if clock is not None and timed:
+        numbers, seconds = _check_clock(((clock[0] - numbered.first) * numbered.step, clock[1]))
         info = _timed(numbers, seconds, count, size, rate)
         times = seconds[np.searchsorted(numbers, frames)]
-    elif rate is not None and not _counts_as(rate, source.video):
+    elif rate is not None and by_rate:
         info = _numbered(count, size, rate)
         times = info.times[frames]
     else:
         info = _numbered(count, size, Fraction(1))
         times = np.full(len(frames), np.nan)
         if source.video is None and len(frames):
-            text = "the file has no frame rate, so times are NaN; pass frame_rate or video"
+            text = "the file has no frame rate, so times are NaN; pass frame_rate (--frame-rate) or video (--video)"
             told.append(Remark("no frame rate", text))
-    return _finish(found, info, frames, times, format=format, decisions=decisions or {}, remarks=told)
+    settings = {"frames_told": numbered.told} if numbered.told else {}
+    reading = _finish(found, boxes, info, frames, times, format=format, decisions=decisions or {}, remarks=told)
+    return replace(reading, annotations=reading.annotations.replace(settings=settings)) if settings else reading
 
 
 def _counts_as(rate: Fraction, video: VideoInfo | None) -> bool:
@@ -164,6 +215,7 @@ def _timed(
 
 def by_time(
     found: ParsedBoxes,
+    source: Source,
     *,
     format: str,
     size: tuple[int, int],
@@ -172,12 +224,17 @@ def by_time(
     decisions: Mapping[int | str, Mapping[str, Any]] | None = None,
     remarks: Sequence[Remark] = (),
     boxless: bool = False,
+    shares: bool = False,
+    rule: str = "places in time come from the file",
 ) -> Reading:
     """Build annotations from boxes known by time, ``at`` in ticks of which ``timescale`` make a second.
 
     Frames are the instants of the file; where none is told for longer than usual, instants without
-    faces are laid out. With ``boxless`` boxes are NaN, and only the instants told are laid out.
+    faces are laid out. With ``boxless`` boxes are NaN, and only the instants told are laid out. With ``shares``
+    boxes are shares of the frame, else pixels.
     """
+    if source.first_frame is not None or source.frame_step is not None:
+        raise AnnotationError("the file places boxes by time, so first_frame and frame_step mean nothing")
     first, last = min(found.at, default=0), max(found.at, default=0)
     if first < 0 or last > _LARGEST_TICK:
         raise AnnotationError(f"times must be 0 to 2^53 ticks, got {first} to {last}")
@@ -195,10 +252,18 @@ def by_time(
         pts=grid,
     )
     frames = np.searchsorted(grid, np.array(found.at, np.int64))
+    told = list(remarks)
+    boxes = _as_array(found)
     if not boxless:
-        check_boxes(_as_array(found), where=lambda row: found.places[row])
+        check_boxes(boxes, where=lambda row: found.places[row])
+        where = found.places.__getitem__
+        boxes, odd = from_shares(boxes, size, where=where) if shares else from_pixels(boxes, size)
+        told += odd
+    if len(instants):
+        text = f"the first time in the file is {instants[0] / timescale:g} s; {rule}"
+        told.append(Remark("times", text, quiet=True))
     return _finish(
-        found, info, frames, info.times[frames], format=format, decisions=decisions or {}, remarks=list(remarks)
+        found, boxes, info, frames, info.times[frames], format=format, decisions=decisions or {}, remarks=told
     )
 
 
@@ -208,6 +273,7 @@ def _as_array(found: ParsedBoxes) -> NDArray[np.float64]:
 
 def _finish(
     found: ParsedBoxes,
+    pixels: NDArray[np.float64],
     info: VideoInfo,
     frames: NDArray[np.int64],
     times: NDArray[np.float64],
@@ -216,7 +282,7 @@ def _finish(
     decisions: Mapping[int | str, Mapping[str, Any]],
     remarks: list[Remark],
 ) -> Reading:
-    boxes = round_pixels(_as_array(found))
+    boxes = round_pixels(pixels)
     ids, names, odd = number_faces(found.faces)
     number_of = dict(zip(found.faces, ids.tolist(), strict=True))
     by_id: dict[int, Mapping[str, Any]] = {number: {"label": name} for number, name in names.items()}
@@ -229,6 +295,7 @@ def _finish(
             **{name: boxes[:, column] for column, name in enumerate(BOX)},
             "confidence": np.array([np.nan if value is None else value for value in found.confidence], np.float64),
             **({"source": np.array(found.sources, object)} if found.sources else {}),
+            **({"label": np.array(found.labels, object)} if found.labels else {}),
         }
     )
     detections, doubles = separate_doubles(table)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
+from redactkit.formats.catalogue import FORMATS
 from redactkit.tables import check_detections, sort_detections
 
 __all__ = ["check_frames", "check_has_boxes", "warn_of_losses"]
@@ -63,7 +64,8 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "confidence": bool(detections["confidence"].notna().any()),
         "source": bool((detections["source"] != "imported").any()),
         "decisions": not bool(decisions["redact"].all()),
-        "labels": bool((decisions["label"] != "").any()),
+        "names of faces": bool((decisions["label"] != "").any()),
+        "labels": bool((detections["label"] != "").any()),
         "reasons": bool((decisions["reason"] != "").any()),
         "discarded boxes": len(annotations.discarded) > 0,
         "cuts": len(annotations.cuts) > 0,
@@ -72,8 +74,9 @@ def _present(annotations: Annotations) -> dict[str, bool]:
     }
 
 
-def warn_of_losses(annotations: Annotations, path: str | Path, *, format: str, holds: Collection[str]) -> None:
-    """Warn of what is in the annotations and not in ``holds``."""
+def warn_of_losses(annotations: Annotations, path: str | Path, *, format: str, without: Collection[str] = ()) -> None:
+    """Warn of what is in the annotations and has no place in a format."""
+    holds = FORMATS[format].written - set(without)
     lost = [name for name, there in _present(annotations).items() if there and name not in holds]
     if lost:
         text = f"{path}: {format} has no room for {', '.join(lost)}; azure and parquet have"

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import ParsedBoxes, by_frame
+from redactkit.formats.assemble import Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.normalize import Reading, Remark
+from redactkit.formats.sizes import fit_images
 from redactkit.formats.source import Source, decode_json
+from redactkit.formats.videos import choose_video
+from redactkit.runtime.marks import COCO_CONTRIBUTOR
 
 __all__ = ["read_coco"]
 
-_NUMBER = re.compile(r"(\d+)\D*$")
-_FACE = "face"
-_MOST_FRAMES = 10_000_000
-
 Box = tuple[float, float, float, float]
+Key = int | str
+FrameSize = tuple[int, int]
 
 
 class _Image(Struct, gc=False):
-    id: int | str
+    id: Key
     file_name: str = ""
     width: float | None = None
     height: float | None = None
     frame_id: int | None = None
+    frame_index: int | None = None
+    prev_image_id: int | None = None
     time: float | None = None
-    video_id: int | str | None = None
+    video_id: Key | None = None
 
 
 class _Video(Struct):
-    id: int | str
+    id: Key
+    name: str | None = None
+    file_name: str | None = None
     width: float | None = None
     height: float | None = None
     fps: float | None = None
@@ -44,23 +51,33 @@ class _Video(Struct):
 
 
 class _Category(Struct):
-    id: int | str
+    id: Key
     name: str = ""
+    label: str | None = None
+
+
+class _Attributes(Struct, gc=False):
+    track_id: Any = None
+    instance_id: Any = None
 
 
 class _Annotation(Struct, gc=False):
-    image_id: int | str | None = None
-    video_id: int | str | None = None
-    category_id: int | str | None = None
+    image_id: Key | None = None
+    video_id: Key | None = None
+    category_id: Key | None = None
     bbox: Box | None = None
     bboxes: list[Box | None] | None = None
-    track_id: int | str | None = None
-    instance_id: int | str | None = None
-    id: int | str | None = None
+    track_id: Key | None = None
+    instance_id: Key | None = None
+    id: Key | None = None
     score: float | None = None
     label: str = ""
-    attributes: dict[str, Any] | None = None
-    segmentation: Any = None
+    attributes: _Attributes | None = None
+    segmentation: Raw = Raw()
+
+
+class _Info(Struct):
+    contributor: Any = None
 
 
 class _Document(Struct):
@@ -68,36 +85,69 @@ class _Document(Struct):
     images: list[_Image] | None = None
     videos: list[_Video] | None = None
     categories: list[_Category] | None = None
+    info: _Info | None = None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a document says of one video."""
+
+    images: list[_Image]
+    annotations: list[_Annotation]
+    rows: Sequence[int]
+    video: _Video | None
+    labels: dict[Key, str]
+    ours: bool
+    remarks: list[Remark]
+
+
+class _Places(RowPlaces):
+    """The places of annotations, spelled only when asked for."""
+
+    def __init__(self, rows: Sequence[int]) -> None:
+        super().__init__(len(rows))
+        self.of_row = rows
+
+    def __getitem__(self, row: Any) -> Any:
+        return f"$.annotations[{self.of_row[row]}]"
 
 
 def read_coco(source: Source) -> Reading:
     """Read COCO JSON.
 
-    A frame's number is its image's ``frame_id``, else the last number in the image's file name where all
-    have one and no two the same, else the image's place. A face's ID is ``track_id`` or ``instance_id``,
-    of the annotation or among its attributes.
+    A frame's number is its image's ``frame_index`` (TAO), else its ``frame_id`` (COCO-VID, ByteTrack), else the
+    number in the image's file name where all have one and no two the same, else the image's place. A face's ID is
+    ``track_id`` or ``instance_id``, of the annotation or among its attributes; a box's label is the name of its
+    category.
     """
     document = _decode(source)
     try:
-        video = _one_video(document)
-        found = ParsedBoxes()
-        if any(item.bboxes is not None for item in document.annotations or []):
-            _add_tracks(found, document)
+        part = _of_one_video(document, source)
+        numbering, numbers = _number(part)
+        found, sizes = ParsedBoxes(), list[FrameSize]()
+        if any(item.bboxes is not None for item in part.annotations):
+            numbering = Numbering("a track has a box for every frame, from the video's first on")
+            _add_tracks(found, part)
         else:
-            _add_boxes(found, document)
+            sizes = _add_boxes(found, part, numbers)
+        of_video = (part.video.width, part.video.height) if part.video else (None, None)
+        stated = map(_size_of, part.images)
+        size, remarks = fit_images(found, sizes, source, stated=stated, otherwise=of_video)
         return by_frame(
             found,
             source,
             format="coco",
-            size=_size(document, video, source),
-            frame_count=_count(document, video),
-            frame_rate=None if video is None else source.rate_of(video.fps),
-            clock=_clock(document),
-            decisions=_labels(document),
-            remarks=_remarks(document),
+            size=size,
+            numbering=numbering,
+            frame_count=_count(part, numbering),
+            frame_rate=None if part.video is None else source.rate_of(part.video.fps),
+            clock=_clock(part, numbers),
+            decisions=_names(part),
+            remarks=[*part.remarks, *remarks, *_lost(part)],
+            trusted=part.ours,
         )
     except AnnotationError as err:
-        raise AnnotationError(f"{source.path}: {err}") from err
+        raise type(err)(f"{source.path}: {err}") from err
 
 
 def _decode(source: Source) -> _Document:
@@ -106,98 +156,145 @@ def _decode(source: Source) -> _Document:
     return decode_json(source.text, _Document, path=source.path)
 
 
-def _one_video(document: _Document) -> _Video | None:
-    videos = document.videos or []
-    if len(videos) > 1:
-        names = ", ".join(str(video.id) for video in videos[:5])
-        raise AnnotationError(f"expected one video, got {len(videos)} (id {names}, ...); split the file by video")
-    return videos[0] if videos else None
+def _of_one_video(document: _Document, source: Source) -> _Part:
+    """Return the images and annotations of the one video that is meant."""
+    images, items = document.images or [], document.annotations or []
+    rows: Sequence[int] = range(len(items))
+    categories = document.categories or []
+    labels = {item.id: item.name if item.label is None else item.label for item in categories}
+    ours = document.info is not None and document.info.contributor == COCO_CONTRIBUTOR
+    of_image: dict[Key, Any] = {image.id: image.video_id for image in images}
+    videos = {video.id: video for video in document.videos or []}
+    spoken = {key for key in of_image.values() if key is not None}
+    spoken |= {item.video_id for item in items if item.video_id is not None}
+    keys: list[Any] = [*videos, *sorted(spoken - videos.keys(), key=str)]
+    names = [_video_names(key, videos.get(key), images) for key in keys]
+    by_name = [] if keys else videos_by_name([image.file_name for image in images])
+    if by_name:
+        of_image = {image.id: name for image, name in zip(images, by_name, strict=True)}
+        keys = list(dict.fromkeys(by_name))
+        names = [(key, *PurePosixPath(key).parts) for key in keys]
+    place, remarks = choose_video(names, source)
+    video = videos.get(keys[place]) if keys else None
+    if len(keys) > 1:
+        wanted = keys[place]
+        images = [image for image in images if of_image[image.id] == wanted]
+        rows = [row for row in rows if _video_of(items[row], of_image) == wanted]
+        items = [items[row] for row in rows]
+    return _Part(images, items, rows, video, labels, ours, remarks)
 
 
-def _size(document: _Document, video: _Video | None, source: Source) -> tuple[int, int]:
-    images = document.images or []
-    width = max((image.width or 0 for image in images), default=(video.width if video else 0) or 0)
-    height = max((image.height or 0 for image in images), default=(video.height if video else 0) or 0)
-    return source.find_size((width, height), otherwise=(0, 0))
+def _video_of(item: _Annotation, of_image: dict[Key, Any]) -> Any:
+    if item.image_id is not None and item.image_id in of_image:
+        return of_image[item.image_id]
+    return item.video_id
 
 
-def _count(document: _Document, video: _Video | None) -> int:
-    numbers = _frame_numbers(document).values()
-    return max(len(document.images or []), (video and video.length) or 0, max(numbers, default=-1) + 1)
+def _video_names(key: Key, video: _Video | None, images: Sequence[_Image]) -> tuple[str, ...]:
+    told = () if video is None else (video.file_name or "", video.name or "")
+    return (*(name for name in told if name), str(key))
 
 
-def _frame_numbers(document: _Document) -> dict[int | str, int]:
-    """Return the frame number of every image."""
-    images = document.images or []
-    if images and all(image.frame_id is not None for image in images):
-        return {image.id: image.frame_id or 0 for image in images}
-    stems = [_NUMBER.search(PurePosixPath(image.file_name).stem) for image in images]
-    numbers = [int(match[1][-18:]) for match in stems if match]
-    if images and len(set(numbers)) == len(images) and max(numbers) < _MOST_FRAMES:
-        return {image.id: number for image, number in zip(images, numbers, strict=True)}
-    return {image.id: place for place, image in enumerate(images)}
+def _number(part: _Part) -> tuple[Numbering, dict[Key, int]]:
+    """Return how the images are numbered, and the number of each."""
+    images = part.images
+    if images and all(image.frame_index is not None for image in images):
+        given, rule = [image.frame_index or 0 for image in images], Numbering("frame_index counts from 0, as in TAO")
+    elif images and all(image.frame_id is not None for image in images):
+        given = [image.frame_id or 0 for image in images]
+        rule = _rule_of_frame_id(given, images, part)
+    else:
+        rule, given = number_names([image.file_name for image in images])
+    told = Numbering(rule.rule, rule.first, given, rule.doubt) if images else Numbering("image_id counts from 0")
+    return told, {image.id: number for image, number in zip(images, given, strict=True)}
 
 
-def _face(item: _Annotation) -> int | str | None:
-    attributes = item.attributes or {}
-    for value in (item.track_id, item.instance_id, attributes.get("track_id"), attributes.get("instance_id")):
+def _rule_of_frame_id(given: Sequence[int], images: Sequence[_Image], part: _Part) -> Numbering:
+    """COCO-VID counts ``frame_id`` from 0; CenterTrack and ByteTrack, which also link images, from 1."""
+    lowest = min(given)
+    linked = any(image.prev_image_id is not None for image in images)
+    if lowest == 1 or (lowest > 1 and linked):
+        return Numbering("frame_id counts from 1, as ByteTrack writes it", 1)
+    doubt = "pass first_frame (--first-frame) if it counts from another number" if lowest > 1 and not part.ours else ""
+    return Numbering("frame_id counts from 0, as in COCO-VID", doubt=doubt)
+
+
+def _count(part: _Part, numbering: Numbering) -> int:
+    last = max(numbering.told or [], default=numbering.first - 1) - numbering.first
+    return max(len(part.images), (part.video and part.video.length) or 0, last + 1)
+
+
+def _face(item: _Annotation) -> Key | None:
+    inner = item.attributes or _Attributes()
+    for value in (item.track_id, item.instance_id, inner.track_id, inner.instance_id):
         if isinstance(value, int | str):
             return value
     return None
 
 
-def _add_boxes(found: ParsedBoxes, document: _Document) -> None:
-    numbers = _frame_numbers(document)
-    for place, item in enumerate(document.annotations or []):
-        where = f"$.annotations[{place}]"
-        frame = _frame_of(item, numbers, where)
+def _label(item: _Annotation, part: _Part) -> str:
+    return "" if item.category_id is None else part.labels.get(item.category_id, "")
+
+
+def _size_of(image: _Image) -> FrameSize:
+    sides = image.width or 0, image.height or 0
+    return (round(sides[0]), round(sides[1])) if all(map(math.isfinite, sides)) else (0, 0)
+
+
+def _add_boxes(found: ParsedBoxes, part: _Part, numbers: dict[Key, int]) -> list[FrameSize]:
+    """Add annotations that hold one box of one image, and return the size of the image of each."""
+    of_image = {image.id: _size_of(image) for image in part.images}
+    sizes = []
+    places = _Places(part.rows)
+    for place, item in enumerate(part.annotations):
         if item.bbox is None:
-            raise AnnotationError(f"object missing required field `bbox` - at `{where}`")
-        found.add(frame, _face(item), item.bbox, place=where, confidence=item.score)
+            raise AnnotationError(f"object missing required field `bbox` - at `{places[place]}`")
+        frame = _frame_of(item, numbers, places, place)
+        face, label = _face(item), _label(item, part)
+        found.add(frame, face, item.bbox, place="", confidence=item.score, label=label)
+        sizes.append(of_image.get(item.image_id, (0, 0)) if item.image_id is not None else (0, 0))
+    found.places = places
+    return sizes
 
 
-def _frame_of(item: _Annotation, numbers: dict[int | str, int], where: str) -> int:
+def _frame_of(item: _Annotation, numbers: dict[Key, int], places: Sequence[str], row: int) -> int:
     image = item.image_id
     if numbers and image in numbers:
         return numbers[image]
     if numbers or not isinstance(image, int):
-        raise AnnotationError(f"no image has the id {image!r} - at `{where}`")
+        raise AnnotationError(f"no image has the id {image!r} - at `{places[row]}`")
     return image
 
 
-def _add_tracks(found: ParsedBoxes, document: _Document) -> None:
+def _add_tracks(found: ParsedBoxes, part: _Part) -> None:
     """Add annotations that hold one box for every frame of the video, null where the object is not seen."""
-    for place, item in enumerate(document.annotations or []):
+    for place, item in zip(part.rows, part.annotations, strict=True):
         face = _face(item) if _face(item) is not None else item.id
         for frame, box in enumerate(item.bboxes or []):
             if box is not None:
                 where = f"$.annotations[{place}].bboxes[{frame}]"
-                found.add(frame, face, box, place=where, confidence=item.score)
+                found.add(frame, face, box, place=where, confidence=item.score, label=_label(item, part))
 
 
-def _clock(document: _Document) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _clock(part: _Part, numbers: dict[Key, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return frame numbers and times where every image has one; `write_coco` gives them."""
-    images = document.images or []
-    times = [image.time for image in images if image.time is not None]
-    if not images or len(times) < len(images):
+    times = [image.time for image in part.images if image.time is not None]
+    if not part.images or len(times) < len(part.images):
         return None
-    numbers = _frame_numbers(document)
-    return np.array([numbers[image.id] for image in images], np.float64), np.array(times, np.float64)
+    return np.array([numbers[image.id] for image in part.images], np.float64), np.array(times, np.float64)
 
 
-def _labels(document: _Document) -> dict[int | str, dict[str, str]]:
-    names = {category.id: category.name for category in document.categories or []}
-    labels: dict[int | str, dict[str, str]] = {}
-    for item in document.annotations or []:
-        face = _face(item) if _face(item) is not None or item.bboxes is None else item.id
-        name = item.label or ("" if item.category_id is None else names.get(item.category_id, ""))
-        if face is not None and name and name != _FACE:
-            labels.setdefault(face, {"label": name})
-    return labels
+def _names(part: _Part) -> dict[Key, dict[str, str]]:
+    """Return the name that an analyst gave a face; `write_coco` gives them."""
+    names: dict[Key, dict[str, str]] = {}
+    for item in part.annotations:
+        face = _face(item)
+        if face is not None and item.label:
+            names.setdefault(face, {"label": item.label})
+    return names
 
 
-def _remarks(document: _Document) -> list[Remark]:
-    annotations: Sequence[_Annotation] = document.annotations or []
-    if not any(item.segmentation for item in annotations):
+def _lost(part: _Part) -> list[Remark]:
+    if all(bytes(item.segmentation) in (b"", b"[]", b"null") for item in part.annotations):
         return []
     return [Remark("lost fields", "segmentations have no place in our tables and are left out; boxes are kept")]

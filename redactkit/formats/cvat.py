@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import MAX_ROWS, ParsedBoxes, by_frame
+from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame
+from redactkit.formats.imagenames import number_names, videos_by_name
+from redactkit.formats.keyframes import Knot, Track, as_box, lay_out
 from redactkit.formats.normalize import Reading, Remark
+from redactkit.formats.sizes import fit_images
 from redactkit.formats.source import Source
+from redactkit.formats.videos import choose_video
 from redactkit.formats.xmlfile import Element, parse_xml
 
 __all__ = ["read_cvat"]
 
-_SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask"}
-_FACE = "face"
-
-
-@dataclass(frozen=True)
-class _Knot:
-    """A shape of a track: where the object is in one frame, or that it is gone from it on."""
-
-    frame: int
-    box: tuple[float, float, float, float]
-    outside: bool
+_SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"}
+# What CVAT calls the frames of a video, without an ending; the number is that of the video, whatever the task's step.
+_OF_VIDEO = re.compile(r"frame_\d{6,9}")
+_NAMED = "CVAT names images by the video's frames, from 0"
+_STEP = re.compile(r"step\s*=\s*(\d{1,9})")
 
 
 @dataclass
 class _Collected:
+    """What the file says of one task, that is of one video."""
+
     found: ParsedBoxes = field(default_factory=ParsedBoxes)
-    tracks: list[tuple[int, str, list[_Knot], int]] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
     meta: dict[str, str] = field(default_factory=dict)
-    sizes: set[tuple[int, int]] = field(default_factory=set)
-    labels: dict[int | str, str] = field(default_factory=dict)
+    images: dict[int, tuple[int, int]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     boxed: set[str] = field(default_factory=set)
-    images: int = 0
+    tags: int = 0
 
 
 def read_cvat(source: Source) -> Reading:
@@ -45,63 +47,172 @@ def read_cvat(source: Source) -> Reading:
 
     A box holds from its frame to the next box of its track, moving in a straight line, and the last one
     to the end of the task; a box marked ``outside`` ends what comes before it. Other shapes arrive as the
-    boxes around them.
+    boxes around them, a skeleton as the box around its points. Of a project's tasks that of the video is read.
     """
-    collected = _Collected()
     try:
-        recoded = "utf-8" if source.text is not source.data else None
-        for element in parse_xml(source.text, ends={"track", "image", "meta"}, encoding=recoded):
-            _take(collected, element)
-        size = _find_size(collected, source)
-        _lay_out(collected)
+        collected, remarks = _collect(source)
+        numbering = _numbering(collected)
+        if collected.images and not collected.tracks:
+            several = _keep_one_video(collected, source)
+            if several:
+                collected.meta = {}  # what it says of frames is of all videos
+                numbering = _number_by_name(collected)
+            elif all(map(_OF_VIDEO.fullmatch, collected.names.values())):
+                numbering = replace(_number_by_name(collected), rule=_NAMED, first=0, doubt="")
+            remarks = [*remarks, *several]
+        stop = _stop(collected)
+        lay_out(collected.found, collected.tracks, stop)
+        size, sized = _find_size(collected, source)
         return by_frame(
             collected.found,
             source,
             format="cvat",
             size=size,
-            frame_count=_stop(collected) + 1,
-            decisions={face: {"label": label} for face, label in collected.labels.items() if label != _FACE},
-            remarks=_remarks(collected),
+            numbering=numbering,
+            frame_count=stop + 1 - numbering.first,
+            remarks=[*remarks, *sized, *_remarks(collected)],
+            trusted=True,
         )
     except AnnotationError as err:
-        raise AnnotationError(f"{source.path}: {err}") from err
+        raise type(err)(f"{source.path}: {err}") from err
 
 
-def _take(collected: _Collected, element: Element) -> None:
-    if element.name == "track":
-        _take_track(collected, element)
-    elif element.name == "image":
-        _take_image(collected, element)
-    else:
-        collected.meta |= {item.name: item.text for item in element.walk() if item.text}
+def _collect(source: Source) -> tuple[_Collected, list[Remark]]:
+    """Return what the file says of the task of the video, and a remark where it has several tasks."""
+    recoded = "utf-8" if source.text is not source.data else None
+    general: dict[str, str] = {}
+    tasks: list[dict[str, str]] = []
+    parts: dict[str | None, _Collected] = {}
+    for element in parse_xml(source.text, ends={"track", "image", "meta"}, encoding=recoded):
+        if element.name == "meta":
+            found = [item for item in element.walk() if item.name == "task"]
+            general |= _texts(element)
+            tasks += [_texts(task) for task in found]
+            continue
+        part = parts.setdefault(element.attributes.get("task_id"), _Collected())
+        (_take_track if element.name == "track" else _take_image)(part, element)
+    if len(tasks) <= 1:
+        tasks = [general]
+    place, remarks = choose_video([_task_names(task) for task in tasks], source)
+    task = tasks[place]
+    if len(tasks) > 1 and None in parts:
+        raise AnnotationError(
+            f"the file has {len(tasks)} tasks, and tracks or images that do not say which they are of"
+        )
+    key = task.get("id") if len(tasks) > 1 else next(iter(parts), None)
+    if len(tasks) == 1 and len(parts) > 1:
+        names = [(str(number),) for number in parts]
+        place, remarks = choose_video(names, source)
+        key = list(parts)[place]
+    collected = parts.get(key, _Collected())
+    collected.meta = task
+    return collected, remarks
+
+
+def _keep_one_video(collected: _Collected, source: Source) -> list[Remark]:
+    """Keep the images of the one video that is meant, where their names tell several; return what is to be said."""
+    of_image = videos_by_name(list(collected.names.values()))
+    if not of_image:
+        return []
+    names = list(dict.fromkeys(of_image))
+    place, remarks = choose_video([(name, *PurePosixPath(name).parts) for name in names], source)
+    kept = {frame for frame, name in zip(collected.names, of_image, strict=True) if name == names[place]}
+    collected.images = {frame: size for frame, size in collected.images.items() if frame in kept}
+    collected.names = {frame: name for frame, name in collected.names.items() if frame in kept}
+    rows = [row for row, frame in enumerate(collected.found.at) if frame in kept]
+    collected.found = collected.found.take(rows)
+    collected.sizes = [collected.sizes[row] for row in rows]
+    return remarks
+
+
+def _number_by_name(collected: _Collected) -> Numbering:
+    """Put images and boxes at the numbers in the images' names, since their IDs count the images of the file."""
+    rule, numbers = number_names(list(collected.names.values()))
+    number_of = dict(zip(collected.names, numbers, strict=True))
+    collected.found.at = [number_of[frame] for frame in collected.found.at]
+    collected.images = {number_of[frame]: size for frame, size in collected.images.items()}
+    return Numbering(rule.rule, rule.first, numbers, rule.doubt)
+
+
+def _texts(element: Element) -> dict[str, str]:
+    """Return the text of every element inside by its name, of the first where several have one name."""
+    return {item.name: item.text for item in reversed(list(element.walk())) if item.text}
+
+
+def _task_names(task: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(task[name] for name in ("source", "name", "id") if task.get(name))
+
+
+def _numbering(collected: _Collected) -> Numbering:
+    """Return the rule for frame numbers: CVAT writes those of the video, whatever the task's first frame and step."""
+    start, step = _meta_number(collected, "start_frame", 0), _step(collected)
+    spoken = [track.knots[0].frame for track in collected.tracks if track.knots] + list(collected.images)
+    part = f"; the task starts at frame {start}" + (f" and takes every {step}th" if step > 1 else "") if start else ""
+    if spoken and start > min(spoken):
+        doubt = f"pass first_frame=0 (--first-frame 0) if they count from the video's first{part}"
+        return Numbering(f"they count from the task's first frame, {start}", -start, doubt=doubt)
+    told = sorted(collected.images) if collected.images and not collected.tracks else None
+    return Numbering(f"CVAT counts frames of the video from 0{part}", told=told)
+
+
+def _meta_number(collected: _Collected, name: str, otherwise: int) -> int:
+    try:
+        value = int(collected.meta.get(name, otherwise))
+    except ValueError:
+        return otherwise
+    return value if abs(value) < 2**53 else otherwise
+
+
+def _step(collected: _Collected) -> int:
+    """Return how many frames of the video the task's frames are apart, of a filter such as ``step=5``."""
+    match = _STEP.search(collected.meta.get("frame_filter", ""))
+    return int(match[1]) if match else 1
 
 
 def _take_track(collected: _Collected, element: Element) -> None:
     face = _integer(element, "id", element.attributes)
-    knots = {}
+    label = element.attributes.get("label", "")
+    knots: dict[int, Knot] = {}
+    doubled: list[Knot] = []
     for shape in _shapes(collected, element):
         frame = _integer(shape, "frame", shape.attributes)
-        knots[frame] = _Knot(frame, _box(shape), shape.attributes.get("outside") == "1")
-    label = element.attributes.get("label", "")
-    collected.tracks.append((face, label, [knots[frame] for frame in sorted(knots)], element.line))
-    collected.labels.setdefault(face, label)
+        known = knots.get(frame)
+        if known is not None and not known.outside:
+            doubled.append(known)
+        knots[frame] = Knot(frame, _box(shape), _is_outside(shape))
+    place = f"line {element.line}"
+    ordered = [knots[frame] for frame in sorted(knots)]
+    collected.tracks.append(Track(face, label, ordered, place))
+    for knot in doubled:
+        # CVAT keeps the last of two shapes in a frame. The other may be a face too, so it holds to the next as well.
+        after = next(([replace(later, outside=True)] for later in ordered if later.frame > knot.frame), [])
+        collected.tracks.append(Track(face, label, [knot, *after], place))
+
+
+def _is_outside(shape: Element) -> bool:
+    """Return whether an object is gone from a shape's frame on: a skeleton, where all its points are."""
+    if shape.name == "skeleton" and "outside" not in shape.attributes:
+        return bool(shape.children) and all(item.attributes.get("outside") == "1" for item in shape.children)
+    return shape.attributes.get("outside") == "1"
 
 
 def _take_image(collected: _Collected, element: Element) -> None:
     frame = _integer(element, "id", element.attributes)
-    collected.images += 1
+    size = (0, 0)
     if {"width", "height"} <= element.attributes.keys():
         size = (_integer(element, "width", element.attributes), _integer(element, "height", element.attributes))
-        collected.sizes.add(size)
+    collected.images[frame] = size
+    collected.names[frame] = element.attributes.get("name", "")
+    collected.tags += sum(item.name == "tag" for item in element.children)
     for shape in _shapes(collected, element):
         name = next((item.text for item in shape.children if item.attributes.get("name") == "track_id"), None)
-        left, top, right, bottom = _box(shape)
-        box = [left, top, right - left, bottom - top]
-        collected.found.add(frame, name, box, place=f"line {shape.line}")
+        label = shape.attributes.get("label", "")
+        collected.found.add(frame, name, as_box(_box(shape)), place=f"line {shape.line}", label=label)
+        collected.sizes.append(size)
 
 
 def _shapes(collected: _Collected, element: Element) -> list[Element]:
-    shapes = [item for item in element.walk() if item.name in _SHAPES]
+    shapes = [item for item in element.children if item.name in _SHAPES]
     collected.boxed |= {item.name for item in shapes if item.name != "box"}
     named = {item.attributes.get("name", "") for shape in shapes for item in shape.children if item.name == "attribute"}
     collected.lost |= named - {"track_id"}
@@ -148,6 +259,12 @@ def _box(shape: Element) -> tuple[float, float, float, float]:
 
 
 def _points(shape: Element) -> list[tuple[float, float]]:
+    if shape.name == "skeleton":
+        seen = [item for item in shape.children if item.attributes.get("outside") != "1"]
+        points = [point for item in seen or shape.children if item.name == "points" for point in _listed_points(item)]
+        if not points:
+            raise AnnotationError(f"expected points in <skeleton> - at line {shape.line}")
+        return points
     if shape.name == "box":
         left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
     elif shape.name == "ellipse":
@@ -180,52 +297,23 @@ def _turn(points: Sequence[tuple[float, float]], degrees: float) -> list[tuple[f
     return [(x0 + (x - x0) * cos - (y - y0) * sin, y0 + (x - x0) * sin + (y - y0) * cos) for x, y in points]
 
 
-def _find_size(collected: _Collected, source: Source) -> tuple[int, int]:
-    if collected.sizes:
-        return max(size[0] for size in collected.sizes), max(size[1] for size in collected.sizes)
+def _find_size(collected: _Collected, source: Source) -> tuple[tuple[int, int], list[Remark]]:
     try:
         stated = (float(collected.meta.get("width", 0)), float(collected.meta.get("height", 0)))
     except ValueError:
         stated = (0.0, 0.0)
-    return source.find_size(stated, otherwise=(0, 0))
+    # Boxes of tracks, which have no image, are in pixels of the video's frame.
+    sizes = [*collected.sizes, *[(0, 0)] * (len(collected.found.at) - len(collected.sizes))]
+    return fit_images(collected.found, sizes, source, stated=collected.images.values(), otherwise=stated)
 
 
 def _stop(collected: _Collected) -> int:
     """Return the task's last frame: as the file states it, or the last frame that it speaks of."""
-    try:
-        stated = int(collected.meta.get("stop_frame") or int(collected.meta.get("size", 0)) - 1)
-    except ValueError:
-        stated = -1
-    spoken = [knots[-1].frame - knots[-1].outside for _, _, knots, _ in collected.tracks if knots]
-    return max([stated, *spoken, *collected.found.at])
-
-
-def _lay_out(collected: _Collected) -> None:
-    """Write out the box of every frame in which a track is visible."""
-    stop = _stop(collected)
-    visible = [
-        (face, knot, after, stop + 1 if after is None else after.frame, f"line {line}")
-        for face, _, knots, line in collected.tracks
-        for knot, after in pairwise([*knots, None])
-        if knot is not None and not knot.outside
-    ]
-    rows = sum(until - knot.frame for _, knot, _, until, _ in visible)
-    if rows > MAX_ROWS:
-        raise AnnotationError(f"the tracks span {rows} boxes, more than the {MAX_ROWS} this reader takes")
-    for face, knot, after, until, place in visible:
-        _lay_between(collected.found, face, knot, after, until, place)
-
-
-def _lay_between(found: ParsedBoxes, face: int, knot: _Knot, after: _Knot | None, until: int, place: str) -> None:
-    if until == knot.frame + 1:
-        left, top, right, bottom = knot.box
-        found.add(knot.frame, face, (left, top, right - left, bottom - top), place=place)
-        return
-    for frame in range(knot.frame, until):
-        share = 0.0 if after is None else (frame - knot.frame) / (after.frame - knot.frame)
-        end = knot.box if after is None else after.box
-        left, top, right, bottom = (a + (b - a) * share for a, b in zip(knot.box, end, strict=True))
-        found.add(frame, face, (left, top, right - left, bottom - top), place=place)
+    start, step = _meta_number(collected, "start_frame", 0), _step(collected)
+    by_size = start + (_meta_number(collected, "size", 0) - 1) * step
+    stated = _meta_number(collected, "stop_frame", by_size)
+    spoken = [track.knots[-1].frame - track.knots[-1].outside for track in collected.tracks if track.knots]
+    return max([stated, *spoken, *collected.found.at, *collected.images])
 
 
 def _remarks(collected: _Collected) -> list[Remark]:
@@ -236,7 +324,7 @@ def _remarks(collected: _Collected) -> list[Remark]:
     if collected.lost:
         text = f"the attributes {', '.join(sorted(collected.lost))[:200]} have no place in our tables and are left out"
         remarks.append(Remark("lost fields", text))
-    if len(collected.sizes) > 1:
-        text = f"images have {len(collected.sizes)} sizes; the largest width and height stand for all"
-        remarks.append(Remark("several sizes", text))
+    if collected.tags:
+        text = f"{collected.tags} tags say that something is in an image but not where; they are left out"
+        remarks.append(Remark("no boxes", text))
     return remarks

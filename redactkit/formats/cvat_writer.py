@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
-from redactkit.errors import AnnotationError
+from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.normalize import round_pixels
 from redactkit.runtime.files import write_text
@@ -23,14 +24,14 @@ from redactkit.tables import BOX
 __all__ = ["write_cvat"]
 
 _STRAIGHT = 1e-10
-_HOLDS = {"frame size", "frames without faces"}
+_FACE = "face"
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Corners = NDArray[np.float64]
 
 
 def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write CVAT XML; every face is a track of label ``face``.
+    """Write CVAT XML; every face is a track of the label that its first box has, of ``face`` where it has none.
 
     A box is a keyframe only where CVAT's straight line between two keyframes would not give it. Where a
     face goes, its box stands once more, ``outside``.
@@ -43,9 +44,13 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     count = annotations.video.frame_count
     if len(detections) and int(detections["frame"].iloc[-1]) >= count:
         raise AnnotationError(f"{path}: a box lies in a frame beyond the video's {count}")
-    lines = [*_head(annotations), *_tracks(detections, count), "</annotations>", ""]
+    lines = [*_head(annotations, detections), *_tracks(detections, count), "</annotations>", ""]
     write_text(path, "\n".join(lines), overwrite=overwrite)
-    warn_of_losses(annotations, path, format="cvat", holds=_HOLDS)
+    warn_of_losses(annotations, path, format="cvat")
+    changing = int((detections.groupby("face_id")["label"].nunique() > 1).sum())
+    if changing:
+        text = f"{path}: the labels of {changing} faces change, and a track of cvat has one: that of the first box"
+        warnings.warn(text, AnnotationWarning, stacklevel=3)
     return Path(path)
 
 
@@ -53,7 +58,7 @@ def _text(value: str) -> str:
     return escape(_ILLEGAL.sub(" ", value))
 
 
-def _head(annotations: Annotations) -> Iterator[str]:
+def _head(annotations: Annotations, detections: pd.DataFrame) -> Iterator[str]:
     video = annotations.video
     name = _text(video.path.name if video.path is not None else "annotations")
     last = max(video.frame_count - 1, 0)
@@ -64,7 +69,9 @@ def _head(annotations: Annotations) -> Iterator[str]:
     yield "  <meta>"
     yield f"    <task><name>{name}</name><size>{video.frame_count}</size><mode>interpolation</mode><overlap>0</overlap>"
     yield f"      <start_frame>0</start_frame><stop_frame>{last}</stop_frame><frame_filter></frame_filter>"
-    yield "      <labels><label><name>face</name><attributes></attributes></label></labels>"
+    names = sorted(set(detections["label"]) - {""} | {_FACE})
+    labels = "".join(f"<label><name>{_text(label)}</name><attributes></attributes></label>" for label in names)
+    yield f"      <labels>{labels}</labels>"
     if video.width > 0:
         size = f"<width>{video.width}</width><height>{video.height}</height>"
         yield f"      <original_size>{size}</original_size>"
@@ -75,7 +82,8 @@ def _head(annotations: Annotations) -> Iterator[str]:
 
 def _tracks(detections: pd.DataFrame, count: int) -> Iterator[str]:
     for face, rows in detections.groupby("face_id", sort=True):
-        yield f'  <track id="{face}" label="face" source="{_source(rows)}">'
+        label = quoteattr(_ILLEGAL.sub(" ", rows["label"].iloc[0] or _FACE))
+        yield f'  <track id="{face}" label={label} source="{_source(rows)}">'
         frames = rows["frame"].to_numpy(np.int64)
         boxes = rows[BOX].to_numpy(np.float64)
         corners = round_pixels(np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]))

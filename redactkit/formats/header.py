@@ -219,6 +219,7 @@ def discarded_of(header: Header) -> pd.DataFrame:
     if not header.discarded:
         return empty_detections()
     try:
-        return as_detections({name: header.discarded[name] for name in DETECTIONS})
+        columns = {name: header.discarded[name] for name in DETECTIONS if name != "label"}
+        return as_detections({**columns, "label": header.discarded.get("label", "")})
     except (KeyError, TypeError, ValueError, OverflowError) as err:
         raise AnnotationError(f"redactkit.discarded is no detections table: {err}") from err

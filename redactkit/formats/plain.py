@@ -15,18 +15,22 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
-from redactkit.formats.assemble import MAX_ROWS, ParsedBoxes, RowPlaces, by_frame, by_time
+from redactkit.formats.assemble import MAX_ROWS, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
 from redactkit.formats.header import Header, decisions_of, discarded_of, video_of
+from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
+from redactkit.formats.units import check_seconds
+from redactkit.formats.videos import choose_video
 from redactkit.tables import BOX, DECISIONS, DETECTIONS, SOURCES, as_detections
 
-__all__ = ["EXACT", "METADATA", "ParquetHeader", "import_pyarrow", "read_csv", "read_parquet"]
+__all__ = ["EXACT", "FACE_LABEL", "METADATA", "ParquetHeader", "import_pyarrow", "is_table", "read_csv", "read_parquet"]
 
 EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
 """Options of pandas' CSV reader: that of pandas 2 gets the last digit of some numbers wrong otherwise."""
 
 METADATA = b"redactkit"
+FACE_LABEL = "face_label"
 _NANO = 10**9
 _NO = ["false", "0", "no", "f", "n"]
 _WHAT = {"frame": "whole number", "time": "number of seconds"}
@@ -44,6 +48,18 @@ _OTHER_NAMES = {
     "xmin": "left", "ymin": "top", "xmax": "right", "ymax": "bottom",
     "x1": "left", "y1": "top", "x2": "right", "y2": "bottom",
     "cx": "center_x", "cy": "center_y", "x_center": "center_x", "y_center": "center_y",
+    "bb_left": "left", "bb_top": "top", "bb_width": "width", "bb_height": "height",
+    "bbox_left": "left", "bbox_top": "top", "bbox_width": "width", "bbox_height": "height",
+    "class": "label", "class_name": "label", "category": "label", "category_name": "label",
+    "time_s": "seconds", "timestamp_s": "seconds",
+    "filename": "image", "file_name": "image", "file": "image", "image_name": "image", "image_path": "image",
+    "video_name": "video", "video_file": "video", "video_path": "video", "video_id": "video",
+}  # fmt: skip
+_MILLISECONDS = {"time_ms", "timestamp_ms", "milliseconds", "ms"}
+# Py-Feat: landmarks and the head's turn have columns x, y, X, Y, which are no sides of a box.
+_PYFEAT = {
+    "frame": "frame", "input": "video", "FaceRectX": "x", "FaceRectY": "y", "FaceRectWidth": "width",
+    "FaceRectHeight": "height", "FaceScore": "confidence", "Identity": "face_id", "approx_time": "",
 }  # fmt: skip
 
 
@@ -72,16 +88,28 @@ def import_pyarrow() -> Any:
     return pyarrow.parquet
 
 
+def is_table(text: bytes) -> bool:
+    """Return whether a CSV table has the columns of boxes and of when they are."""
+    try:
+        names = set(_rename(_read_table(text, nrows=0)).columns)
+    except (AnnotationError, ValueError, OverflowError, pd.errors.ParserWarning):
+        return False
+    timed = names & {"frame", "time", "seconds", "image", *_MILLISECONDS}
+    return bool(timed) and any(names.issuperset(form) for form in _FORMS)
+
+
 def read_csv(source: Source) -> Reading:
     """Read a CSV table with a header line, separated by commas, semicolons or tabs.
 
     Boxes may be ``x, y, width, height``, corners (``left, top, right, bottom`` and the like) or centres
-    (``center_x, center_y, width, height``), always in pixels. There must be ``frame`` or ``time``.
+    (``center_x, center_y, width, height``), in pixels or in shares of the frame. There must be ``frame`` or
+    ``time``. ``label`` is the class of a box, unless the analyst's ``redact`` or ``reason`` stand beside it and no
+    ``face_label`` does: then it is the name of the face. The tables of Py-Feat are read too.
     """
     try:
         return _as_reading(_parse_csv(source.text), source, format="csv")
     except AnnotationError as err:
-        raise AnnotationError(f"{source.path}: {err}") from err
+        raise type(err)(f"{source.path}: {err}") from err
 
 
 def read_parquet(source: Source) -> Reading:
@@ -96,7 +124,7 @@ def read_parquet(source: Source) -> Reading:
         rows = _rename(table.to_pandas(ignore_metadata=True))
         return _as_reading(rows, source, format="parquet") if told is None else _restore(rows, told)
     except AnnotationError as err:
-        raise AnnotationError(f"{source.path}: {err}") from err
+        raise type(err)(f"{source.path}: {err}") from err
     except (OSError, ValueError, KeyError, NotImplementedError, msgspec.MsgspecError) as err:
         raise AnnotationError(f"{source.path}: not a Parquet table that can be read: {err}") from err
 
@@ -115,55 +143,139 @@ def _restore(rows: pd.DataFrame, told: bytes) -> Reading:
     return Reading(annotations, "parquet")
 
 
-def _parse_csv(text: bytes) -> pd.DataFrame:
+def _read_table(text: bytes, **options: Any) -> pd.DataFrame:
     first = text.split(b"\n", 1)[0]
     separator = max((b",", b";", b"\t"), key=first.count).decode()
+    fixed: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
+    fixed |= EXACT
+    # As numbers, a label 007 would be read as 7.
+    fixed["dtype"] = dict.fromkeys(("label", FACE_LABEL, "reason", "video"), object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(text), **fixed, **options)
+    return table
+
+
+def _parse_csv(text: bytes) -> pd.DataFrame:
     empty = {name: ["", "nan", "NaN", "null"] for name in (*_NUMBERS, "face_id")}
-    options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
-    options |= EXACT
-    options["dtype"] = dict.fromkeys(("label", "reason"), object)  # or a label 007 would be read as 7
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            names = list(_rename(pd.read_csv(io.BytesIO(text), nrows=0, **options)).columns)
-            table: pd.DataFrame = pd.read_csv(
-                io.BytesIO(text), names=names, header=0, keep_default_na=False, na_values=empty, **options
-            )
+        names = list(_rename(_read_table(text, nrows=0)).columns)
+        return _read_table(text, names=names, header=0, keep_default_na=False, na_values=empty)
     except AnnotationError:
         raise
     except (ValueError, OverflowError, pd.errors.ParserWarning) as err:
         raise AnnotationError(f"not a CSV table: {err}") from err
-    return table
 
 
 def _rename(table: pd.DataFrame) -> pd.DataFrame:
-    names = [str(name).strip().strip('"').lower().replace(" ", "_") for name in table.columns]
-    names = [_OTHER_NAMES.get(name, name) for name in names]
+    given = [str(name).strip().strip('"') for name in table.columns]
+    if "FaceRectX" in given:
+        names = [_PYFEAT.get(name) or f"Py-Feat {name}" for name in given]
+    else:
+        names = [name.lower().replace(" ", "_") for name in given]
+        names = [_OTHER_NAMES.get(name, name) for name in names]
     if len(set(names)) < len(names):
         raise AnnotationError(f"two columns mean the same: {', '.join(map(str, table.columns))[:200]}")
     return table.set_axis(names, axis="columns")
 
 
 def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
+    table, remarks = _of_one_video(table, source)
     numbers = {name: _numbers(table, name) for name in _NUMBERS if name in table}
-    if "frame" not in numbers and "time" not in numbers:
+    numbers, odd = _in_seconds(numbers, table, source)
+    by_image = "image" in table and not {"frame", "time"} & numbers.keys()
+    if not by_image and "frame" not in numbers and "time" not in numbers:
         raise AnnotationError(f"expected a column frame or time, got {', '.join(map(str, table.columns))[:200]}")
     given = _faces(table)
+    boxes = _boxes(numbers)
+    boxless = len(boxes) > 0 and bool(np.isnan(boxes).all())
+    ours = set(DETECTIONS) - {"label"} <= set(table.columns)
     confidence = numbers.get("confidence", np.full(len(table), np.nan))
     found = ParsedBoxes(
-        at=_instants(numbers),
+        at=[] if by_image else _instants(numbers),
         faces=given,
-        boxes=_boxes(numbers).tolist(),
+        boxes=boxes.tolist(),
         confidence=[None if np.isnan(value) else value for value in confidence.tolist()],
         places=RowPlaces(len(table)),
         sources=_sources(table),
+        labels=_labels(table),
     )
     size = source.find_size(otherwise=(0, 0))
-    decisions, remarks = _decisions(table, given), _lost(table)
+    remarks += [*odd, *_lost(table)]
+    if boxless:
+        remarks.append(Remark("no boxes", "the file says when faces are seen but not where: boxes are NaN"))
+    if by_image:
+        sizes = _image_sizes(numbers)
+        return _of_images(table["image"].astype(str).tolist(), found, sizes, source, format=format, remarks=remarks)
+    shared: dict[str, Any] = {"format": format, "size": size, "decisions": _decisions(table, given), "boxless": boxless}
     if "frame" not in numbers:
-        return by_time(found, format=format, size=size, timescale=_NANO, decisions=decisions, remarks=remarks)
+        return by_time(found, source, timescale=_NANO, remarks=remarks, **shared)
     clock = (numbers["frame"], numbers["time"]) if "time" in numbers else None
-    return by_frame(found, source, format=format, size=size, clock=clock, decisions=decisions, remarks=remarks)
+    numbering = _numbering(numbers["frame"], sure=ours or clock is not None)
+    return by_frame(found, source, numbering=numbering, clock=clock, remarks=remarks, trusted=ours, **shared)
+
+
+def _image_sizes(numbers: Mapping[str, NDArray[np.float64]]) -> list[tuple[int, int]]:
+    """Return the size of each row's image: where boxes are corners, columns width and height can be nothing else."""
+    rows = len(next(iter(numbers.values()), []))
+    if not {"left", "top", "right", "bottom", "width", "height"} <= numbers.keys() or {"x", "y"} <= numbers.keys():
+        return [(0, 0)] * rows
+    sides = np.nan_to_num(np.column_stack([numbers["width"], numbers["height"]]), nan=0.0, posinf=0.0, neginf=0.0)
+    return [(int(width), int(height)) for width, height in np.clip(sides, 0, 10**6).tolist()]
+
+
+def _of_images(
+    names: list[str],
+    found: ParsedBoxes,
+    sizes: list[tuple[int, int]],
+    source: Source,
+    *,
+    format: str,
+    remarks: list[Remark],
+) -> Reading:
+    """Build annotations from rows that name an image and no frame."""
+    images: dict[str, Image] = {}
+    for row, name in enumerate(names):
+        image = images.setdefault(name, Image(name, sizes[row]))
+        label = found.labels[row] if found.labels else ""
+        confidence, place = found.confidence[row], f"row {row + 1}"
+        image.add(found.boxes[row], face=found.faces[row], label=label, confidence=confidence, place=place)
+    return read_images(list(images.values()), source, format=format, listed=False, remarks=remarks)
+
+
+def _numbering(frames: NDArray[np.float64], *, sure: bool) -> Numbering:
+    doubt = (
+        "" if sure or not frames.min(initial=0) >= 1 else "pass first_frame=1 (--first-frame 1) if they count from 1"
+    )
+    return Numbering("frames of a table count from 0", doubt=doubt)
+
+
+def _of_one_video(table: pd.DataFrame, source: Source) -> tuple[pd.DataFrame, list[Remark]]:
+    """Return the rows of the one video that is meant, without the column that names it."""
+    if "video" not in table:
+        return table, []
+    of_row = table["video"].astype(str).to_numpy(object)
+    names = list(dict.fromkeys(of_row.tolist()))
+    place, remarks = choose_video([(name,) for name in names], source)
+    kept = of_row == names[place] if names else np.zeros(0, bool)
+    return table.loc[kept].drop(columns="video").reset_index(drop=True), remarks
+
+
+def _in_seconds(
+    numbers: Mapping[str, NDArray[np.float64]], table: pd.DataFrame, source: Source
+) -> tuple[dict[str, NDArray[np.float64]], list[Remark]]:
+    """Return the numbers with ``time`` in seconds."""
+    if "seconds" in table and "time" not in numbers:
+        return {**numbers, "time": _numbers(table, "seconds")}, []
+    given = [str(name) for name in table.columns if name in _MILLISECONDS]
+    if given and "time" not in numbers:
+        return {**numbers, "time": _numbers(table, given[0]) / 1000}, []
+    if "time" not in numbers or set(DETECTIONS) - {"label"} <= set(table.columns):
+        return dict(numbers), []
+    video = source.video
+    end = float(video.times[-1]) if video is not None and video.frame_count else None
+    seconds, remarks = check_seconds(numbers["time"], frames=numbers.get("frame"), end=end)
+    return {**numbers, "time": seconds}, remarks
 
 
 def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -211,8 +323,21 @@ def _face(value: Any) -> int | str | None:
     return value if isinstance(value, int) else str(value)
 
 
+def _names_faces(table: pd.DataFrame) -> bool:
+    """Return whether ``label`` is the name of a face, as where redactkit had no column for both, and no box's class."""
+    return FACE_LABEL not in table and ("redact" in table or "reason" in table)
+
+
+def _labels(table: pd.DataFrame) -> list[str]:
+    if "label" not in table or _names_faces(table):
+        return []
+    return ["" if value is None or value != value else str(value) for value in table["label"].tolist()]
+
+
 def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:
-    """Return what the columns redact, label and reason say; a face is redacted if one of its rows says so."""
+    """Return what the columns redact, face_label and reason say; a face is redacted if one of its rows says so."""
+    if not _names_faces(table):
+        table = table.drop(columns="label", errors="ignore").rename(columns={FACE_LABEL: "label"})
     decided = [name for name in DECISIONS if name in table]
     if not decided:
         return {}
@@ -231,7 +356,15 @@ def _sources(table: pd.DataFrame) -> list[str]:
 
 
 def _lost(table: pd.DataFrame) -> list[Remark]:
-    known = {*DETECTIONS, *DECISIONS, *(name for names in _FORMS for name in names)}
+    known = {
+        *DETECTIONS,
+        *DECISIONS,
+        FACE_LABEL,
+        "seconds",
+        "image",
+        *_MILLISECONDS,
+        *(name for names in _FORMS for name in names),
+    }
     extra = [str(name) for name in table.columns if name not in known]
     if not extra:
         return []

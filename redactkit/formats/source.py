@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ __all__ = ["MAX_BYTES", "Source", "decode_json", "line_of", "load_bytes", "lower
 LINE_END = b"\n"
 MAX_BYTES = 2**29
 MOST_PIXELS = 10**6
-MOST_RATE = 10**6
+LEAST_RATE, MOST_RATE = 1e-3, 10**6
 
 T = TypeVar("T")
 
@@ -51,6 +51,16 @@ class Source:
         Width and height in pixels, where the file has none.
     frame_rate : Fraction or None
         Frames per second, where the file has none.
+    video_name : str or None
+        Which video is meant, where the file speaks of several.
+    first_frame : int or None
+        The number that the file gives the video's first frame.
+    frame_step : int or None
+        How many frames of the video the file's numbers are apart.
+    beside : mapping of str to bytes
+        The other text files of the archive or folder that the file comes from.
+    members : mapping of str to bytes
+        The files by their names, where there is one for every image; ``data`` is then empty or the only one.
     """
 
     path: Path
@@ -58,11 +68,23 @@ class Source:
     video: VideoInfo | None = None
     frame_size: tuple[int, int] | None = None
     frame_rate: Fraction | None = None
+    video_name: str | None = None
+    first_frame: int | None = None
+    frame_step: int | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    members: Mapping[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def text(self) -> bytes:
         """The bytes as UTF-8 without a byte order mark."""
         return to_utf8(self.data, path=self.path)
+
+    @property
+    def wanted_video(self) -> str | None:
+        """The name of the video that is meant, as the caller says it or as its file is called."""
+        if self.video_name is not None or self.video is None or self.video.path is None:
+            return self.video_name
+        return self.video.path.name
 
     def find_size(
         self, stated: tuple[float | None, float | None] = (None, None), *, otherwise: tuple[int, int] | None = None
@@ -87,11 +109,13 @@ class Source:
             return self.video.width, self.video.height
         if otherwise is not None:
             return otherwise
-        raise AnnotationError("the file has no frame size; pass frame_size=(width, height) or video")
+        raise AnnotationError(
+            "the file has no frame size; pass frame_size=(width, height) (--size WxH) or video (--video)"
+        )
 
     def rate_of(self, stated: float | None) -> Fraction | None:
         """Return frames per second: as the caller says, else as the file does, if that means anything."""
-        if self.frame_rate is not None or stated is None or not 0 < stated <= MOST_RATE:
+        if self.frame_rate is not None or stated is None or not LEAST_RATE <= stated <= MOST_RATE:
             return self.frame_rate
         return Fraction(str(stated)).limit_denominator(10**6)
 

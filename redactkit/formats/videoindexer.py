@@ -12,6 +12,7 @@ from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import ParsedBoxes, by_time
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
+from redactkit.formats.videos import choose_video
 
 __all__ = ["read_videoindexer"]
 
@@ -41,6 +42,8 @@ class _Insights(Struct, rename="camel"):
 
 
 class _Video(Struct, rename="camel"):
+    id: str | None = None
+    name: str | None = None
     insights: _Insights | None = None
 
 
@@ -55,33 +58,36 @@ def read_videoindexer(source: Source) -> Reading:
     """Read Video Indexer insights; each appearance gives a row at its start and one at its end, boxes NaN."""
     index = decode_json(source.text, _Index, path=source.path)
     try:
-        faces = _faces(index)
+        faces, remarks = _faces(index, source)
         found = ParsedBoxes()
         for place, face in enumerate(faces):
             _add_face(found, face, place)
         decisions = {_name(face, place): {"label": face.name} for place, face in enumerate(faces) if face.name}
         return by_time(
             found,
+            source,
             format="videoindexer",
             size=source.find_size(otherwise=(0, 0)),
             timescale=_TICKS,
             frame_rate=source.frame_rate,
             decisions=decisions,
-            remarks=[Remark("lost fields", _LOST), Remark("no boxes", _NOWHERE)],
+            remarks=[Remark("lost fields", _LOST), Remark("no boxes", _NOWHERE), *remarks],
             boxless=True,
+            rule="times are those of the service, in seconds",
         )
     except AnnotationError as err:
-        raise AnnotationError(f"{source.path}: {err}") from err
+        raise type(err)(f"{source.path}: {err}") from err
 
 
-def _faces(index: _Index) -> list[_Face]:
-    if len(index.videos or []) > 1:
-        raise AnnotationError(f"expected the insights of one video, got {len(index.videos or [])}; split the file")
-    of_videos = [video.insights for video in index.videos or []]
-    for insights in (*of_videos, index.insights, index.summarized_insights):
+def _faces(index: _Index, source: Source) -> tuple[list[_Face], list[Remark]]:
+    videos = index.videos or []
+    names = [(video.name or "", video.id or "") for video in videos]
+    place, remarks = choose_video(names, source)
+    of_video = [videos[place].insights] if videos else []
+    for insights in (*of_video, index.insights, index.summarized_insights):
         if insights is not None and insights.faces is not None:
-            return insights.faces
-    return index.faces or []
+            return insights.faces, remarks
+    return index.faces or [], remarks
 
 
 def _name(face: _Face, place: int) -> int | str:

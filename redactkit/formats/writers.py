@@ -14,17 +14,14 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.header import as_header, plain
-from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
+from redactkit.formats.plain import FACE_LABEL, METADATA, ParquetHeader, import_pyarrow
 from redactkit.runtime.files import write_bytes, write_text, writing
 from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK
-from redactkit.tables import BOX, DECISIONS, sort_detections
+from redactkit.tables import BOX, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
 
 _NO_WORLD = "-1,-1,-1\n"  # a place in the world, which nobody knows
-_MOT_HOLDS = {"confidence"}
-_COCO_HOLDS = {"times", "frame size", "frames without faces", "confidence", "labels"}
-_CSV_HOLDS = {"times", "confidence", "source", "decisions", "labels", "reasons"}
 
 
 def write_mot(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -40,7 +37,7 @@ def write_mot(annotations: Annotations, path: str | Path, *, overwrite: bool = F
     if lines:
         lines[-1] = f"{lines[-1].removesuffix(_NO_WORLD)}{MOT_MARK}\n"
     write_text(path, "".join(lines), overwrite=overwrite)
-    warn_of_losses(annotations, path, format="mot", holds=_MOT_HOLDS)
+    warn_of_losses(annotations, path, format="mot")
     return Path(path)
 
 
@@ -60,15 +57,24 @@ def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = 
         "licenses": [],
         "videos": [{"id": 1, **_named(annotations), **_sized(annotations), **_rated(annotations)}],
         "images": _images(annotations),
-        "annotations": _coco_boxes(detections, _labels(annotations)),
-        "categories": [{"id": 1, "name": "face", "supercategory": "person"}],
+        "annotations": _coco_boxes(detections, _names(annotations)),
+        "categories": _categories(detections),
     }
     write_bytes(path, msgspec.json.encode(document), overwrite=overwrite)
-    warn_of_losses(annotations, path, format="coco", holds=_COCO_HOLDS)
+    warn_of_losses(annotations, path, format="coco")
     return Path(path)
 
 
-def _labels(annotations: Annotations) -> dict[int, str]:
+def _categories(detections: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a category for each label; boxes without one are faces, and come back without one."""
+    named = [
+        {"id": number, "name": label, "supercategory": ""}
+        for number, label in enumerate(sorted(set(detections["label"]) - {""}), start=2)
+    ]
+    return [{"id": 1, "name": "face", "label": "", "supercategory": "person"}, *named]
+
+
+def _names(annotations: Annotations) -> dict[int, str]:
     labels = annotations.decisions["label"]
     return dict(zip(labels.index.tolist(), labels.tolist(), strict=True))
 
@@ -98,29 +104,35 @@ def _images(annotations: Annotations) -> list[dict[str, Any]]:
     ]
 
 
-def _coco_boxes(detections: pd.DataFrame, labels: dict[int, str]) -> list[dict[str, Any]]:
+def _coco_boxes(detections: pd.DataFrame, names: dict[int, str]) -> list[dict[str, Any]]:
     columns = [detections["frame"].tolist(), detections["face_id"].tolist(), detections[BOX].to_numpy().tolist()]
     scores = [None if np.isnan(value) else value for value in detections["confidence"].tolist()]
+    number_of = {item.get("label", item["name"]): item["id"] for item in _categories(detections)}
+    kinds = [number_of[label] for label in detections["label"].tolist()]
     rows = []
-    for number, (frame, face, box, score) in enumerate(zip(*columns, scores, strict=True), start=1):
-        row = {"id": number, "image_id": frame + 1, "video_id": 1, "category_id": 1, "track_id": face, "bbox": box}
+    for number, (frame, face, box, kind, score) in enumerate(zip(*columns, kinds, scores, strict=True), start=1):
+        row = {"id": number, "image_id": frame + 1, "video_id": 1, "category_id": kind, "track_id": face, "bbox": box}
         row |= {"area": box[2] * box[3], "iscrowd": 0}
         row |= {"score": score} if score is not None else {}
-        rows.append(row | ({"label": labels[face]} if labels.get(face) else {}))
+        rows.append(row | ({"label": names[face]} if names.get(face) else {}))
     return rows
 
 
 def write_csv(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write the detections with the decision of each face as CSV, numbers in full; text comes back exactly."""
+    """Write the detections with the decision of each face as CSV, numbers in full; text comes back exactly.
+
+    ``label`` is the class of the box, ``face_label`` the name that the analyst gave the face.
+    """
     rows = sort_detections(annotations.detections)
-    decided = annotations.decisions.reindex(rows["face_id"])
-    table = rows.assign(**{name: decided[name].to_numpy() for name in DECISIONS})
+    decided = annotations.decisions.rename(columns={"label": FACE_LABEL}).reindex(rows["face_id"])
+    table = rows.assign(**{str(name): decided[name].to_numpy() for name in decided})
     # Readers leave out blanks after a comma, unless text is in quotes.
-    blanks = any(str(text)[:1].isspace() for name in ("label", "reason") for text in annotations.decisions[name])
+    written = ("label", FACE_LABEL, "reason")
+    blanks = any(text[:1].isspace() for name in written for text in map(str, table[name].unique()))
     quoted: dict[str, Any] = {"quoting": csv.QUOTE_NONNUMERIC} if blanks else {}
     with writing(path, overwrite=overwrite) as file:
         table.to_csv(file, index=False, mode="wb", encoding="utf-8", lineterminator="\n", **quoted)
-    warn_of_losses(annotations, path, format="csv", holds=_CSV_HOLDS)
+    warn_of_losses(annotations, path, format="csv")
     return Path(path)
 
 
@@ -144,7 +156,7 @@ def write_parquet(annotations: Annotations, path: str | Path, *, overwrite: bool
         pts=video.pts.tolist(),
     )
     rows = sort_detections(annotations.detections)
-    rows = rows.assign(source=rows["source"].astype(str))
+    rows = rows.assign(source=rows["source"].astype(str), label=rows["label"].astype(str))
     table = pyarrow.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata({METADATA: msgspec.json.encode(told, enc_hook=plain)})
     with writing(path, overwrite=overwrite) as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
@@ -14,7 +14,8 @@ import msgspec
 import pandas as pd
 
 from redactkit.annotations import Annotations
-from redactkit.formats import align, load, probed
+from redactkit.formats import align, choose_labels, load, probed
+from redactkit.formats.labels import count_labels
 from redactkit.formats.normalize import Remark
 from redactkit.inspection.suspicions import FINDINGS, as_findings, find_gaps, find_suspicious
 from redactkit.media import VideoInfo
@@ -23,7 +24,9 @@ __all__ = ["FINDINGS", "Inspection", "find_gaps", "find_suspicious", "inspect"]
 
 _NOTES = {
     "lost fields", "no face ID", "no frame rate", "no boxes", "missing pages", "unfinished job", "other shapes",
-    "several sizes", "unknown source", "confidence scale", "offset", "frame count", "equal boxes",
+    "several sizes", "unknown source", "confidence scale", "offset", "frame count", "equal boxes", "several videos",
+    "frame numbers", "frames stepped over", "times", "no face boxes", "shares for pixels", "pixels for shares",
+    "milliseconds", "labels", "archive",
 }  # fmt: skip
 _SHOWN = 20
 
@@ -76,6 +79,7 @@ class Inspection:
             "end": _number(video.times[-1]) if known else None,
             "faces": int(annotations.detections["face_id"].nunique()),
             "boxes": len(annotations.detections),
+            "labels": count_labels(annotations),
             "first_box": _number(times.min()),
             "last_box": _number(times.max()),
             "gaps": len(self.gaps),
@@ -120,13 +124,17 @@ def inspect(
     video: VideoInfo | str | Path | None = None,
     frame_size: tuple[int, int] | None = None,
     frame_rate: Fraction | float | None = None,
+    labels: str | Iterable[str] | None = None,
+    video_name: str | None = None,
+    first_frame: int | None = None,
+    frame_step: int | None = None,
 ) -> Inspection:
     """Look into an annotation file, with no video needed.
 
     Parameters
     ----------
     source : path or Annotations
-    format, video, frame_size, frame_rate
+    format, video, frame_size, frame_rate, labels, video_name, first_frame, frame_step
         As in `redactkit.formats.read_annotations`; ``video`` lends its size, rate and times where the file has
         none, and boxes stay at the file's own instants otherwise.
 
@@ -145,9 +153,20 @@ def inspect(
     >>> inspect("their_annotations.json").findings  # doctest: +SKIP
     """
     if isinstance(source, Annotations):
-        return _inspect(source, "annotations", "redactkit", [])
+        given = source if labels is None else choose_labels(source, labels)
+        return _inspect(given, "annotations", "redactkit", [])
     info = probed(video)
-    reading = load(source, format=format, video=info, frame_size=frame_size, frame_rate=frame_rate)
+    reading = load(
+        source,
+        format=format,
+        video=info,
+        frame_size=frame_size,
+        frame_rate=frame_rate,
+        labels=labels,
+        video_name=video_name,
+        first_frame=first_frame,
+        frame_step=frame_step,
+    )
     return _inspect(_with_times(reading.annotations, info), str(source), reading.format, reading.remarks)
 
 
@@ -205,8 +224,15 @@ def _headline(report: Inspection) -> list[str]:
     return [
         f"{told['file']}: {told['format']}, {size}, {rate}, {told['frames']} frames, {span}",
         f"{told['faces']} faces, {told['boxes']} boxes, {told['gaps']} gaps, {len(report.findings)} suspicious",
+        *_label_lines(told["labels"]),
         *(f"note: {note}" for note in told["notes"]),
     ]
+
+
+def _label_lines(labels: dict[str, int]) -> list[str]:
+    if not set(labels) - {""}:
+        return []
+    return ["labels: " + ", ".join(f"{label or 'none'} {count}" for label, count in list(labels.items())[:_SHOWN])]
 
 
 def _face_lines(report: Inspection) -> list[str]:

@@ -57,6 +57,7 @@ def redact(
     ids: IdsLike | None = None,
     include: FaceIds | None = None,
     exclude: FaceIds | None = None,
+    labels: str | Iterable[str] | None = None,
     blur: str = "Med",
     margin: float = 0.15,
     strength: float = 1.0,
@@ -85,6 +86,8 @@ def redact(
     ids, include, exclude : optional
         Which faces to hide, see `redactkit.redaction.select_faces`; by default what the analyst
         decided in ``annotations``, and every face that nobody decided about.
+    labels : str or iterable of str, optional
+        Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`.
     blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, force, allow_nothing
         How faces are hidden and the output is written, see `redactkit.redaction.RedactionOptions`.
     overwrite : bool
@@ -102,9 +105,9 @@ def redact(
     Raises
     ------
     OptionError
-        For an unknown blur kind, a face ID that is of no face, a value or time range out of range, an
-        output whose name does not end in ``.mp4``, or where every face is left visible and ``allow_nothing``
-        is false.
+        For an unknown blur kind, a face ID that is of no face, a label that no box has, a value or time range
+        out of range, an output whose name does not end in ``.mp4``, or where every face is left visible and
+        ``allow_nothing`` is false.
     AnnotationError
         If the annotations have no face, or no box inside the frame, and ``allow_nothing`` is false, or an ID
         list is of other annotations.
@@ -123,6 +126,7 @@ def redact(
     check_video_output(target, overwrite=overwrite, sources=(Path(video),))
     check_report(target, overwrite=overwrite)
     options = RedactionOptions(
+        labels=labels,
         blur=blur,
         margin=margin,
         strength=strength,

@@ -37,6 +37,8 @@ class RedactionOptions:
     smart_copy : bool
         Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
         doubt that this is right; the rest is encoded. The report says which frames were copied.
+    labels : str or iterable of str, optional
+        Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`; by default all.
     force : bool
         Take annotations of another video all the same.
     allow_nothing : bool
@@ -65,11 +67,15 @@ class RedactionOptions:
     audio: Literal["keep", "drop"] = "keep"
     mute: Iterable[Iterable[float]] = ()
     smart_copy: bool = True
+    labels: str | Iterable[str] | None = None
     force: bool = False
     allow_nothing: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blur", effects.get_kind(self.blur).name)
+        if self.labels is not None:
+            labels = (self.labels,) if isinstance(self.labels, str) else tuple(self.labels)
+            object.__setattr__(self, "labels", labels)
         if self.audio not in _SOUND:
             raise OptionError(f"audio must be one of {', '.join(_SOUND)}, got {self.audio!r}")
 
@@ -117,4 +123,7 @@ class RedactionOptions:
 
     def as_settings(self) -> dict[str, Any]:
         """Return the options as plain values for a JSON file."""
-        return asdict(self) | {"mute": [list(span) for span in self.mute]}
+        return asdict(self) | {
+            "mute": [list(span) for span in self.mute],
+            "labels": None if self.labels is None else list(self.labels),
+        }

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
-from redactkit.formats import check_same_video
+from redactkit.formats import check_same_video, choose_labels
 from redactkit.media import VideoInfo
 from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
@@ -80,6 +80,8 @@ def prepare(
     info = info or probe(video)
     silent = check_ranges(options.mute, end=end_of(info))
     laid = check_same_video(info, annotations, force=options.force)
+    if options.labels is not None:
+        laid = choose_labels(laid, options.labels)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=options.margin)
     if not options.allow_nothing:

@@ -244,9 +244,12 @@ def stamp_record(output: Path) -> dict[str, Any]:
 
 
 def annotations_digest(annotations: Annotations) -> str:
-    """Return the SHA-256, in hex, of boxes and decisions, whatever file they came from."""
+    """Return the SHA-256, in hex, of boxes, their labels and decisions, whatever file they came from."""
+    detections = annotations.detections
+    if not detections["label"].astype(bool).any():  # boxes without labels keep the digest they had before labels
+        detections = detections.drop(columns="label")
     digest = hashlib.sha256()
-    for table in (annotations.detections, annotations.decisions.reset_index()):
+    for table in (detections, annotations.decisions.reset_index()):
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 

@@ -378,6 +378,8 @@ def _put(detections: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         return detections
     face_id = int(rows["face_id"].iloc[0])
     mine = np.flatnonzero(detections["face_id"].to_numpy() == face_id)
+    if len(mine):  # a face's new boxes are of the class that its others are
+        rows = as_detections(rows.assign(label=detections["label"].iloc[mine[0]]))
     replaced = np.zeros(len(detections), bool)
     replaced[mine[np.isin(detections["frame"].to_numpy()[mine], rows["frame"])]] = True
     return replace_rows(detections, replaced, rows)

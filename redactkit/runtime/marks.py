@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 __all__ = [
     "COCO_CONTRIBUTOR",
-    "CSV_HEADER",
+    "CSV_HEADERS",
     "ID_LIST_MARK",
     "MARK",
     "MOT_MARK",
     "XML_MARK",
+    "YAML_MARK",
     "is_marked_jpeg",
     "is_marked_png",
     "mark_jpeg",
@@ -21,10 +22,16 @@ MARK = "redactkit"
 COCO_CONTRIBUTOR = MARK
 ID_LIST_MARK = "ID list"
 """What stands at ``redactkit`` in the file beside an ID list."""
+YAML_MARK = f"# written by {MARK}"
+"""The first line of ``data.yaml`` in our YOLO archives, where it stands first and not compressed."""
 XML_MARK = f"<!-- written by {MARK} -->"
 MOT_MARK = "-1,-1,-1.00"
 """How the last line of our MOT files ends, -1 to every reader; the format has room for nothing else."""
-CSV_HEADER = "frame,time,face_id,x,y,width,height,confidence,source,redact,label,reason"
+CSV_HEADERS = {
+    "frame,time,face_id,x,y,width,height,confidence,source,label,redact,face_label,reason",
+    "frame,time,face_id,x,y,width,height,confidence,source,redact,label,reason",
+}
+"""The first line of our CSV files, now and before boxes had a label."""
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _APP0, _COMMENT, _SCAN = 0xE0, 0xFE, 0xDA

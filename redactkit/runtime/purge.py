@@ -20,11 +20,12 @@ from redactkit.errors import OptionError
 from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, PART, remove_part, report_path
 from redactkit.runtime.marks import (
     COCO_CONTRIBUTOR,
-    CSV_HEADER,
+    CSV_HEADERS,
     ID_LIST_MARK,
     MARK,
     MOT_MARK,
     XML_MARK,
+    YAML_MARK,
     is_marked_jpeg,
     is_marked_png,
 )
@@ -181,13 +182,15 @@ def _is_ours(path: Path) -> bool:
 def _bears_mark(path: Path, head: bytes) -> bool:
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
         return is_marked_jpeg(head) or is_marked_png(head)
+    if head.startswith(b"PK\x03\x04"):
+        return YAML_MARK.encode() in head
     if head.startswith(b"PAR1"):
         return _is_parquet(path)
     if head.startswith(b"{"):
         return _is_json(path, head)
     if head.startswith(b"<"):
         return XML_MARK.encode() in head
-    if head.split(b"\n", 1)[0].rstrip(b"\r").replace(b'"', b"") == CSV_HEADER.encode():
+    if head.split(b"\n", 1)[0].rstrip(b"\r").replace(b'"', b"").decode("utf-8", "replace") in CSV_HEADERS:
         return True
     if _MOT_LINE.match(head):
         return _read(path, -_TAIL).endswith(f",{MOT_MARK}\n".encode())

@@ -91,5 +91,6 @@ def _padded(rows: pd.DataFrame, end: IntArray, inner: IntArray, roll: IntArray, 
             "height": box[:, 3] + np.abs(moved[:, 1]),
             "confidence": FILLED_CONFIDENCE_FACTOR * confidence[end][track],
             "source": "interpolated",
+            "label": rows["label"].to_numpy()[end][track],
         }
     )

@@ -117,5 +117,6 @@ def _interpolated(rows: pd.DataFrame, first: IntArray, missing: IntArray, clock:
             **{name: between[:, column] for column, name in enumerate(BOX)},
             "confidence": FILLED_CONFIDENCE_FACTOR * np.minimum(confidence[before], confidence[before + 1]),
             "source": "interpolated",
+            "label": rows["label"].to_numpy()[before],
         }
     )

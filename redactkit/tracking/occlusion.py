@@ -91,6 +91,7 @@ def hold_occluded(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike
             **dict(zip(BOX, boxes.T, strict=True)),
             "confidence": FILLED_CONFIDENCE_FACTOR * table.confidence[end],
             "source": "interpolated",
+            "label": rows["label"].to_numpy()[end],
         }
     )
     return sort_detections(pd.concat([rows, more]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from redactkit import boxes as bx
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
-from redactkit.formats import check_same_video
+from redactkit.formats import check_same_video, choose_labels
 from redactkit.redaction import make_plan, select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
@@ -61,6 +61,7 @@ def verify(
     ids: IdsLike | None = None,
     include: FaceIds | None = None,
     exclude: FaceIds | None = None,
+    labels: str | Iterable[str] | None = None,
     detector: str | Detector = "centerface",
     model: str | Path | None = None,
     detection_size: int | None = None,
@@ -79,7 +80,7 @@ def verify(
     video, redacted : path
         The source and what `redactkit.redact` made of it.
     annotations : Annotations or path
-    ids, include, exclude
+    ids, include, exclude, labels
         The faces that were to be hidden, as in `redactkit.redact`; by default what the report beside the output
         says, where it is of this very file, else what ``annotations`` say.
     detector : str or Detector
@@ -112,6 +113,9 @@ def verify(
     limit_arenas()
     info, told = probe(video), read_told(redacted)
     laid = check_same_video(info, annotations, force=force or bool(told.settings.get("force")))
+    wanted = told.settings.get("labels") if labels is None else labels
+    if wanted is not None:
+        laid = choose_labels(laid, wanted)
     chosen = (ids, include, exclude) != (None, None, None)
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else told.select(laid)
     detect = resolve_detector(detector, model=model)

@@ -28,6 +28,7 @@ from redactkit.formats.normalize import (
     separate_doubles,
 )
 from redactkit.formats.source import Source, decode_json, line_of
+from redactkit.formats.units import from_shares
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, SOURCES, as_decisions, as_detections
 
@@ -52,6 +53,7 @@ class Face(Struct, gc=False):
     id: int | str | None = None
     confidence: float | None = None
     source: str | None = None
+    label: str | None = None
 
 
 class Fragment(Struct, gc=False):
@@ -78,11 +80,21 @@ class Document(Struct):
 
 _KNOWN = {
     "timescale", "fragments", "offset", "framerate", "width", "height", "rotation", "redactkit", "version",
-    "start", "duration", "interval", "events", "x", "y", "id", "index", "confidence", "source",
+    "start", "duration", "interval", "events", "x", "y", "id", "index", "confidence", "source", "label",
     "facesdetected", "faceid",
 }  # fmt: skip
 _KEY_WITH_CAPITAL = re.compile(rb'"([A-Za-z]*[A-Z][A-Za-z]*)"\s*:')
 _KEY = re.compile(rb'"([A-Za-z_]\w*)"\s*:')
+_FIRST_EVENT = 200
+_X = re.compile(rb'"x"\s*:', re.IGNORECASE)
+# What other services of Azure Media write into the same frame of fragments and events, by a key of theirs.
+_OTHERS = {
+    b'"windowFaceDistribution"': "Azure Face Detector output of the mode aggregateEmotion, which counts moods",
+    b'"reviewRecommended"': "Azure Content Moderator output",
+    b'"adultScore"': "Azure Content Moderator output",
+    b'"locations"': "Azure Motion Detector output",
+    b'"language"': "Azure OCR output",
+}
 _PASSED_OVER = {b"facesDetected", b"faceId"}
 
 
@@ -98,9 +110,21 @@ def read_azure(source: Source) -> Reading:
 def decode_document(source: Source) -> Document:
     """Return the file as it stands, for questions about its fragments that the tables cannot answer."""
     text = source.text
-    return decode_json(
-        text, Document, path=source.path, ignore_case=_has_odd_keys(text), known=_KNOWN, apart="redactkit"
-    )
+    try:
+        return decode_json(
+            text, Document, path=source.path, ignore_case=_has_odd_keys(text), known=_KNOWN, apart="redactkit"
+        )
+    except AnnotationError as err:
+        other = next((what for key, what in _OTHERS.items() if key in text), None)
+        if other is None or _X.search(_around_events(text)):
+            raise
+        raise AnnotationError(f"{source.path}: this is {other}; it says nowhere where a face is") from err
+
+
+def _around_events(text: bytes) -> bytes:
+    """Return the start of the first event that is not empty, without places inside it."""
+    start = text.find(b"{", text.find(b'"events"'))
+    return text[start:].split(b'"locations"')[0][:_FIRST_EVENT] if start >= 0 else b""
 
 
 def _has_odd_keys(text: bytes) -> bool:
@@ -131,7 +155,8 @@ def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Re
     spacing = usual_spacing(spans, otherwise=max(1, round(timescale / rate)) if rate else 1)
     info, grid = _as_video(document, spans, size, timescale, spacing, rate)
     entries = np.concatenate([span.ticks for span in spans]) if spans else np.zeros(0, np.int64)
-    detections, labels, odd = _as_rows(fragments, np.searchsorted(grid, entries), info)
+    ours = document.redactkit is not None
+    detections, labels, odd = _as_rows(fragments, np.searchsorted(grid, entries), info, trusted=ours)
     detections, doubles = separate_doubles(detections)
     header = document.redactkit
     annotations = Annotations(
@@ -237,7 +262,7 @@ def _as_pts(ticks: NDArray[np.int64], timescale: Fraction, time_base: tuple[int,
 
 
 def _as_rows(
-    fragments: Sequence[Fragment], frame_of_entry: NDArray[np.int64], info: VideoInfo
+    fragments: Sequence[Fragment], frame_of_entry: NDArray[np.int64], info: VideoInfo, *, trusted: bool
 ) -> tuple[pd.DataFrame, dict[int, str], list[Remark]]:
     entries = [entry or () for fragment in fragments for entry in fragment.events or ()]
     faces = list(chain.from_iterable(entries))
@@ -245,7 +270,12 @@ def _as_rows(
     entry = np.repeat(np.arange(len(entries)), counts)
     shares = np.array([(face.x, face.y, face.width, face.height) for face in faces], np.float64).reshape(-1, 4)
     check_boxes(shares, where=lambda row: _place(row, entry, fragments))
-    pixels = round_pixels(shares * [info.width, info.height, info.width, info.height])
+    size = (info.width, info.height)
+    pixels, scale = (
+        (shares * [*size, *size], [])
+        if trusted
+        else from_shares(shares, size, where=lambda row: _place(row, entry, fragments))
+    )
     ids, labels, remarks = number_faces([face.id for face in faces])
     frames = frame_of_entry[entry] if len(entry) else entry
     sources, unknown = _sources(faces)
@@ -253,11 +283,12 @@ def _as_rows(
         "frame": frames,
         "time": info.times[frames],
         "face_id": ids,
-        **{name: pixels[:, column] for column, name in enumerate(BOX)},
+        **dict(zip(BOX, round_pixels(pixels).T, strict=True)),
         "confidence": np.array([np.nan if face.confidence is None else face.confidence for face in faces], np.float64),
         "source": sources,
+        "label": np.array([face.label or "" for face in faces], object),
     }
-    return as_detections(table), labels, remarks + unknown
+    return as_detections(table), labels, [*remarks, *unknown, *scale]
 
 
 def _sources(faces: Sequence[Face]) -> tuple[Any, list[Remark]]:

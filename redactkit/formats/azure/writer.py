@@ -38,6 +38,7 @@ class _Face(Struct, gc=False, omit_defaults=True):
     height: float
     confidence: float | None = None
     source: str = ""
+    label: str = ""
 
 
 class _Fragment(Struct, gc=False):
@@ -139,7 +140,8 @@ def _as_events(detections: pd.DataFrame, video: VideoInfo) -> list[list[_Face]]:
     events: list[list[_Face]] = [[] for _ in range(video.frame_count)]
     columns: list[list[Any]] = [detections["frame"].tolist(), detections["face_id"].tolist(), *shares.T.tolist()]
     confidence = [None if math.isnan(value) else value for value in detections["confidence"].tolist()]
-    for values in zip(*columns, confidence, detections["source"].tolist(), strict=True):
+    text = [detections[name].tolist() for name in ("source", "label")]
+    for values in zip(*columns, confidence, *text, strict=True):
         events[values[0]].append(_Face(*values))
     return events
 

@@ -1,0 +1,135 @@
+"""Boxes of images that were taken out of a video: which video, which frame, which size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from redactkit.formats.assemble import ParsedBoxes, by_frame
+from redactkit.formats.imagenames import number_names, videos_by_name
+from redactkit.formats.normalize import Reading, Remark
+from redactkit.formats.numbering import Numbering
+from redactkit.formats.sizes import fit_images
+from redactkit.formats.source import Source
+from redactkit.formats.units import from_shares
+from redactkit.formats.videos import choose_video
+
+__all__ = ["Image", "around", "read_images"]
+
+
+@dataclass
+class Image:
+    """An image and its boxes; ``frame`` is its number where the file says one, ``video`` the name of its video."""
+
+    name: str
+    size: tuple[int, int] = (0, 0)
+    frame: int | None = None
+    video: str = ""
+    boxes: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, box: Sequence[float], *, face: int | str | None = None, place: str = "", **more: Any) -> None:
+        """Add a box: x, y, width, height; ``label`` and ``confidence`` where there are any."""
+        self.boxes.append({"box": box, "face": face, "place": place or self.name, **more})
+
+
+def around(points: Sequence[Sequence[float]]) -> tuple[float, float, float, float]:
+    """Return the upright box around points, x, y, width, height.
+
+    Examples
+    --------
+    >>> around([(3, 1), (5, 9), (4, 2)])
+    (3, 1, 2, 8)
+    """
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+def read_images(
+    images: Sequence[Image],
+    source: Source,
+    *,
+    format: str,
+    numbering: Numbering | None = None,
+    listed: bool = True,
+    shares: bool = False,
+    ours: bool = False,
+    remarks: Sequence[Remark] = (),
+    **more: Any,
+) -> Reading:
+    """Build annotations from images with boxes.
+
+    Parameters
+    ----------
+    images : sequence of Image
+    source : Source
+    format : str
+    numbering : Numbering, optional
+        The rule for frame numbers, where the images have them; default: by the images' names.
+    listed : bool
+        The images are all that there are, also those without a box.
+    shares : bool
+        Boxes are shares of the image.
+    ours : bool
+        Boxes are surely what ``shares`` says; else their numbers are looked at.
+    more
+        For `redactkit.formats.assemble.by_frame`.
+    """
+    chosen, several = _of_one_video(images, source)
+    rule, numbers = _number(chosen, numbering)
+    # One image, or images that say no numbers, are held against the video too, which has many more frames.
+    listed = listed or len(chosen) == 1 or numbers == list(range(len(chosen)))
+    found, sizes = ParsedBoxes(), list[tuple[int, int]]()
+    for image, number in zip(chosen, numbers, strict=True):
+        for item in image.boxes:
+            found.add(number, item["face"], item["box"], place=item["place"],
+                      confidence=item.get("confidence"), label=item.get("label", ""))  # fmt: skip
+            sizes.append(image.size)
+    told: list[Remark] = []
+    if shares:
+        size = source.find_size(max((image.size for image in chosen), default=(0, 0)))
+        boxes = np.array(found.boxes, np.float64).reshape(-1, 4)
+        if ours:
+            pixels = boxes * np.array([*size, *size])
+        else:
+            pixels, told = from_shares(boxes, size, where=found.places.__getitem__)
+        found.boxes = pixels.tolist()
+    else:
+        size, told = fit_images(found, sizes, source, stated=[image.size for image in chosen], otherwise=(0, 0))
+    if listed and numbers:
+        rule = replace(rule, told=numbers)
+    elif rule.first == 1 and not rule.doubt:
+        # Frames without a box are not there, so that 1 may also be the second frame of those that count from 0.
+        rule = replace(rule, doubt="pass first_frame=0 (--first-frame 0) if they count from 0")
+    return by_frame(
+        found,
+        source,
+        format=format,
+        size=size,
+        numbering=rule,
+        frame_count=max(numbers, default=rule.first - 1) - rule.first + 1 if listed else 0,
+        remarks=[*remarks, *several, *told],
+        trusted=shares,
+        **more,
+    )
+
+
+def _of_one_video(images: Sequence[Image], source: Source) -> tuple[list[Image], list[Remark]]:
+    of_image = [image.video for image in images]
+    if not any(of_image):
+        of_image = videos_by_name([image.name for image in images])
+    if len(set(of_image)) <= 1:
+        return list(images), []
+    keys = list(dict.fromkeys(of_image))
+    place, remarks = choose_video([(key, *PurePosixPath(key).parts) for key in keys], source)
+    return [image for image, key in zip(images, of_image, strict=True) if key == keys[place]], remarks
+
+
+def _number(images: Sequence[Image], numbering: Numbering | None) -> tuple[Numbering, list[int]]:
+    frames = [image.frame for image in images if image.frame is not None]
+    if numbering is not None and len(frames) == len(images):
+        return numbering, frames
+    return number_names([image.name for image in images])
