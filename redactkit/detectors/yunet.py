@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.boxes import FloatArray, suppress
-from redactkit.detectors.openvino import Image, Network, Outputs
+from redactkit.boxes import FloatArray
+from redactkit.detectors.network_detector import NetworkDetector
+from redactkit.detectors.openvino import Outputs
 from redactkit.errors import DetectorError
 
 __all__ = ["MODEL_SHA256", "MODEL_VARIABLE", "YuNet", "decode"]
 
 MODEL_VARIABLE = "REDACTKIT_YUNET"
 MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-STRIDES = (8, 16, 32)
+STRIDES_PIXELS = (8, 16, 32)
+"""Pixels of the network's input to a cell, of its three scales."""
 
 
-class YuNet:
+class YuNet(NetworkDetector):
     """Find faces with YuNet: more precise in a crowd than CenterFace, weaker on small and shaded faces.
 
-    Parameters
-    ----------
-    model : path, optional
-        ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo, by default the file that the
-        environment variable ``REDACTKIT_YUNET`` names.
-    threshold : float
-        Least confidence of a box, 0 to 1. YuNet's own habit is 0.6.
-    overlap : float
-        Of two boxes with at least this IoU only the more confident one is kept.
-    device, threads, precision
-        See `redactkit.detectors.openvino.Network`.
+    The parameters are those of `NetworkDetector`. ``model`` is ``face_detection_yunet_2023mar.onnx`` of OpenCV's
+    model zoo, by default the file that the environment variable ``REDACTKIT_YUNET`` names; ``threshold`` is by
+    default 0.6, as in OpenCV's examples.
 
     Raises
     ------
@@ -47,44 +40,18 @@ class YuNet:
     https://link.springer.com/article/10.1007/s11633-023-1423-y
     """
 
-    def __init__(
-        self,
-        model: str | Path | None = None,
-        *,
-        threshold: float = 0.6,
-        overlap: float = 0.3,
-        device: str = "CPU",
-        threads: int | None = None,
-        precision: str | None = None,
-    ) -> None:
-        weights = read_model(model)
-        self.name = "yunet"
-        self.is_thread_safe = True
-        self.threshold = threshold
-        self.overlap = overlap
-        self.digest = MODEL_SHA256
-        self._network = Network(
-            weights, name=self.name, device=device, threads=threads, precision=precision, reverse_channels=True
-        )
+    name = "yunet"
+    default_threshold = 0.6
+    reverse_channels = True
 
-    def __call__(self, images: Sequence[Image]) -> list[FloatArray]:
-        """Return for each image its faces, shape (N, 5): x, y, width, height, confidence, best first."""
-        return self._network.run(images, self._faces)
+    def _read_weights(self, model: str | Path | None) -> bytes:
+        return read_model(model)
 
-    def prepare(self, *, width: int, height: int) -> None:
-        """Get ready for pictures of a size ahead of the first."""
-        self._network.prepare(width=width, height=height)
-
-    def release(self) -> None:
-        """Let go of the memory that pictures of the sizes so far took."""
-        self._network.release()
-
-    def _faces(self, outputs: Outputs, size: tuple[int, int]) -> FloatArray:
-        maps = [(s, [outputs[f"{kind}_{s}"][0] for kind in ("cls", "obj", "bbox")]) for s in STRIDES]
-        found = np.vstack(
+    def _decode(self, outputs: Outputs, size: tuple[int, int]) -> FloatArray:
+        maps = [(s, [outputs[f"{kind}_{s}"][0] for kind in ("cls", "obj", "bbox")]) for s in STRIDES_PIXELS]
+        return np.vstack(
             [decode(*arrays, stride=s, columns=size[1] // s, threshold=self.threshold) for s, arrays in maps]
         )
-        return found[suppress(found[:, :4], found[:, 4], overlap=self.overlap)]
 
 
 def read_model(path: str | Path | None) -> bytes:
