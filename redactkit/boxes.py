@@ -17,7 +17,9 @@ __all__ = [
     "from_corners",
     "hull",
     "interpolate",
+    "intersections",
     "iou",
+    "paired_intersections",
     "suppress",
     "to_coded",
     "to_corners",
@@ -75,11 +77,38 @@ def _areas(corners: FloatArray) -> FloatArray:
     return np.asarray(sides[:, 0] * sides[:, 1])
 
 
-def _intersections(a: FloatArray, b: FloatArray) -> FloatArray:
-    left_top = np.maximum(a[:, None, :2], b[None, :, :2])
-    right_bottom = np.minimum(a[:, None, 2:], b[None, :, 2:])
+def _shared_areas(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the areas that corners share, broadcast over all but the last axis."""
+    left_top = np.maximum(a[..., :2], b[..., :2])
+    right_bottom = np.minimum(a[..., 2:], b[..., 2:])
     sides = np.maximum(right_bottom - left_top, 0)
     return np.asarray(sides[..., 0] * sides[..., 1])
+
+
+def _intersections(a: FloatArray, b: FloatArray) -> FloatArray:
+    return _shared_areas(a[:, None], b[None])
+
+
+def intersections(a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Return the area that every box of ``a`` shares with every box of ``b``, shape (N, M).
+
+    Examples
+    --------
+    >>> intersections([[0, 0, 2, 2]], [[1, 0, 2, 2], [5, 5, 1, 1]]).tolist()
+    [[2.0, 0.0]]
+    """
+    return _intersections(to_corners(a), to_corners(b))
+
+
+def paired_intersections(a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Return the area that each box of ``a`` shares with the box in the same row of ``b``, shape (N,).
+
+    Examples
+    --------
+    >>> paired_intersections([[0, 0, 2, 2], [0, 0, 2, 2]], [[1, 0, 2, 2], [5, 5, 1, 1]]).tolist()
+    [2.0, 0.0]
+    """
+    return _shared_areas(to_corners(a), to_corners(b))
 
 
 def _shares(shared: FloatArray, union: FloatArray) -> FloatArray:

@@ -37,6 +37,13 @@ def test_iou_is_symmetric_and_a_share(a, b):
     assert ((share >= 0) & (share <= 1)).all()
 
 
+@given(st.lists(st.tuples(BOX, BOX), max_size=5))
+def test_paired_intersections_are_the_diagonal_of_all_of_them(pairs):
+    a, b = ([pair[side] for pair in pairs] for side in (0, 1))
+    assert np.array_equal(boxes.paired_intersections(a, b), np.diagonal(boxes.intersections(a, b)))
+    assert (boxes.intersections(a, b) <= np.array([box[2] * box[3] for box in a]).reshape(-1, 1)).all()
+
+
 @given(BOX.filter(lambda box: box[2] * box[3] > 0))
 def test_iou_of_a_box_with_itself_is_one(box):
     assert boxes.iou([box], [box])[0, 0] == pytest.approx(1)

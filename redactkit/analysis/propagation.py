@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.analysis.crops import search_crops
-from redactkit.boxes import FloatArray, clip, iou, union_cover
+from redactkit.boxes import FloatArray, clip, intersections, iou, union_cover
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
@@ -310,6 +310,5 @@ class _StepRules:
 
 def _inside(boxes: FloatArray, around: FloatArray) -> FloatArray:
     """Return the share of each box that lies inside another."""
-    corner = np.minimum(boxes[:, :2] + boxes[:, 2:], around[:2] + around[2:])
-    shared = np.clip(corner - np.maximum(boxes[:, :2], around[:2]), 0, None)
-    return np.asarray(np.prod(shared, axis=1) / np.maximum(np.prod(boxes[:, 2:], axis=1), 1e-9))
+    shared = intersections(boxes, around[None])[:, 0]
+    return np.asarray(shared / np.maximum(np.prod(boxes[:, 2:], axis=1), 1e-9))

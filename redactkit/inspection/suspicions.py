@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
+from redactkit.boxes import paired_intersections
 from redactkit.tables import BOX, sort_detections
 
 __all__ = ["FINDINGS", "as_findings", "find_gaps", "find_suspicious"]
@@ -178,18 +179,16 @@ def _overlapping_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """
     ordered = rows.sort_values(["frame", "x"], kind="stable")
     frame, face = ordered["frame"].to_numpy(), ordered["face_id"].to_numpy()
-    x, y, width, height = (ordered[name].to_numpy(np.float64) for name in BOX)
+    boxes = ordered[BOX].to_numpy(np.float64)
+    areas = boxes[:, 2] * boxes[:, 3]
     found = []
     for step in range(1, min(CROWD, len(ordered) - 1) + 1):
         here = np.flatnonzero(frame[:-step] == frame[step:])
         if not len(here):
             break
         there = here + step
-        across = np.minimum(x[here] + width[here], x[there] + width[there]) - np.maximum(x[here], x[there])
-        down = np.minimum(y[here] + height[here], y[there] + height[there]) - np.maximum(y[here], y[there])
-        shared = np.clip(across, 0, None) * np.clip(down, 0, None)
-        union = width[here] * height[here] + width[there] * height[there] - shared
-        alike = shared > ALIKE_IOU * union
+        shared = paired_intersections(boxes[here], boxes[there])
+        alike = shared > ALIKE_IOU * (areas[here] + areas[there] - shared)
         one, other = face[here[alike]], face[there[alike]]
         pair = {"a": np.minimum(one, other), "b": np.maximum(one, other), "frame": frame[here[alike]]}
         found.append(pd.DataFrame(pair))

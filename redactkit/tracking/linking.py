@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from redactkit.boxes import intersections
 from redactkit.errors import OptionError, TableError
 from redactkit.tables import BOX, DETECTIONS
 from redactkit.tracking.association import agreed_links
@@ -180,9 +181,7 @@ def _covers(boxes: FloatArray, frame: IntArray, sure: NDArray[np.bool_]) -> IntA
 
 def _reach(boxes: FloatArray) -> FloatArray:
     """Return the share of each box that lies under each other one, shape (N, N)."""
-    left_top, right_bottom = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    shared = np.minimum(right_bottom[:, None], right_bottom) - np.maximum(left_top[:, None], left_top)
-    share = np.prod(np.maximum(shared, 0), axis=2) / np.prod(boxes[:, 2:], axis=1)[:, None]
+    share = intersections(boxes, boxes) / np.prod(boxes[:, 2:], axis=1)[:, None]
     np.fill_diagonal(share, 0)
     return np.asarray(share)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from redactkit.boxes import FloatArray
+from redactkit.boxes import FloatArray, paired_intersections
 from redactkit.tables import BOX
 from redactkit.tracking.gaps import long_gaps
 from redactkit.tracking.matching import BoolArray, expanded
@@ -189,10 +189,9 @@ def _crossings(rows: pd.DataFrame) -> BoolArray:
     frame, boxes = rows["frame"].to_numpy()[order], rows[BOX].to_numpy()[order]
     index = np.arange(len(rows))
     one, other = expanded(index + 1, np.searchsorted(frame, frame, side="right"))
-    shared = np.minimum(boxes[one, :2] + boxes[one, 2:], boxes[other, :2] + boxes[other, 2:])
-    shared = np.clip(shared - np.maximum(boxes[one, :2], boxes[other, :2]), 0, None)
+    shared = paired_intersections(boxes[one], boxes[other])
     smaller = np.minimum(boxes[one, 2:].prod(axis=1), boxes[other, 2:].prod(axis=1))
-    hit = shared.prod(axis=1) > MIN_CROSSING_SHARE * smaller
+    hit = shared > MIN_CROSSING_SHARE * smaller
     crossing = np.zeros(len(rows), bool)
     crossing[order[one[hit]]] = crossing[order[other[hit]]] = True
     return crossing
