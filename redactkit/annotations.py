@@ -22,9 +22,9 @@ from redactkit.tables import (
     FaceIds,
     as_decisions,
     as_detections,
-    as_face_ids,
     empty_decisions,
     empty_detections,
+    known_face_ids,
     selected_ids,
     summarize_tracks,
 )
@@ -182,16 +182,10 @@ class Annotations:
 
         Raises
         ------
-        AnnotationError
-            If no face has one of the IDs; the message names it.
         OptionError
-            If an ID is no whole number.
+            If an ID is no whole number, or no face has it.
         """
-        wanted = as_face_ids(ids)
-        known = set(self.detections["face_id"].unique().tolist())
-        unknown = sorted(set(wanted) - known)
-        if unknown:
-            raise AnnotationError(f"no face has the ID {_listed(unknown)}; the faces are {_listed(sorted(known))}")
+        wanted = known_face_ids(ids, self.detections["face_id"].unique())
         redact = self.decisions.index.isin(wanted) if wanted else np.ones(len(self.decisions), bool)
         return self.replace(decisions=self.decisions.assign(redact=redact))
 
@@ -236,11 +230,6 @@ class Annotations:
         size = f"{self.video.width}x{self.video.height}"
         faces = self.detections["face_id"].nunique()
         return f"<Annotations: {faces} faces, {len(self.detections)} boxes, {self.frame_count} frames of {size}>"
-
-
-def _listed(ids: list[int], most: int = 20) -> str:
-    text = ", ".join(map(str, ids[:most]))
-    return f"{text} and {len(ids) - most} more" if len(ids) > most else text or "none"
 
 
 def find_thumbnails(folder: str | Path, stem: str | None = None) -> dict[int, Path]:

@@ -25,7 +25,7 @@ from redactkit.boxes import clip, to_corners
 from redactkit.errors import OptionError
 from redactkit.runtime.files import writing
 from redactkit.runtime.marks import MARK
-from redactkit.tables import BOX, SOURCES, as_decisions, check_detections
+from redactkit.tables import BOX, SOURCES, as_decisions, check_detections, known_face_ids
 
 __all__ = [
     "FaceSheet",
@@ -203,9 +203,8 @@ def face_history(detections: pd.DataFrame, face_id: int) -> Figure:
     OptionError
         If ``detections`` has no such face.
     """
-    rows = check_detections(detections).query("face_id == @face_id").sort_values("frame", kind="stable")
-    if rows.empty:
-        raise OptionError(f"no face {face_id} in these detections; it has {sorted(detections['face_id'].unique())}")
+    known_face_ids(face_id, check_detections(detections)["face_id"].unique(), name="face_id")
+    rows = detections.query("face_id == @face_id").sort_values("frame", kind="stable")
     figure = _Figure(figsize=(9, 4.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     gaps = _starts_run(rows)

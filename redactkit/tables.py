@@ -35,6 +35,7 @@ __all__ = [
     "empty_decisions",
     "empty_detections",
     "frame_rows",
+    "known_face_ids",
     "replace_rows",
     "row_keys",
     "selected_ids",
@@ -120,6 +121,40 @@ def as_face_ids(given: FaceIds, *, name: str = "ids") -> list[int]:
         if isinstance(item, bool) or not isinstance(item, Integral):
             raise OptionError(f"{name} must be whole numbers, got {item!r:.80}; take them from tracks.index")
     return [int(item) for item in items]
+
+
+def known_face_ids(given: FaceIds, faces: Iterable[int], *, name: str = "ids") -> list[int]:
+    """Return face IDs as `as_face_ids` does; each must be that of a face.
+
+    Parameters
+    ----------
+    given : int or iterable of int
+    faces : iterable of int
+        The IDs that there are.
+    name : str
+        How an error calls ``given``.
+
+    Raises
+    ------
+    OptionError
+        If an ID is no whole number, or no face has it.
+
+    Examples
+    --------
+    >>> known_face_ids({2}, [1, 2, 3])
+    [2]
+    """
+    ids = as_face_ids(given, name=name)
+    known = {int(face) for face in faces}
+    unknown = sorted(set(ids) - known)
+    if unknown:
+        raise OptionError(f"no face has the ID {_listed(unknown)}; the faces are {_listed(sorted(known))}")
+    return ids
+
+
+def _listed(ids: list[int], most: int = 20) -> str:
+    text = ", ".join(map(str, ids[:most]))
+    return f"{text} and {len(ids) - most} more" if len(ids) > most else text or "none"
 
 
 def as_detections(data: Any) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from redactkit.annotations import Annotations, thumbnail_name
-from redactkit.errors import AnnotationError, TableError
+from redactkit.errors import AnnotationError, OptionError, TableError
 from redactkit.media import VideoInfo
 from redactkit.tables import TRACKS, as_detections, empty_detections
 
@@ -90,7 +90,7 @@ def test_select_of_nothing_redacts_all():
 
 
 def test_select_names_an_unknown_face():
-    with pytest.raises(AnnotationError, match="ID 7; the faces are 1, 4"):
+    with pytest.raises(OptionError, match="ID 7; the faces are 1, 4"):
         make_annotations().select([4, 7])
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redactkit import boxes
-from redactkit.errors import TableError
+from redactkit.errors import OptionError, TableError
 from redactkit.review import editing
 from redactkit.tables import (
     BOX,
@@ -57,7 +57,7 @@ def test_edits_of_an_empty_table_name_the_missing_face() -> None:
         lambda: editing.merge_faces(empty_detections(), empty_decisions(), faces=[1, 2]),
         lambda: editing.restore_face(empty_detections(), empty_decisions(), empty_detections(), face_id=1),
     ):
-        with pytest.raises(TableError, match="no face has the ID 1"):
+        with pytest.raises(OptionError, match="no face has the ID 1"):
             edit()
 
 

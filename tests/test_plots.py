@@ -106,7 +106,7 @@ def test_boxes_without_confidence_are_said_to_have_none():
 
 
 def test_face_history_refuses_an_unknown_face():
-    with pytest.raises(OptionError, match="no face 9"):
+    with pytest.raises(OptionError, match="no face has the ID 9"):
         plots.face_history(_face(1, [0]), 9)
 
 

@@ -47,7 +47,7 @@ def test_select_faces_follows_the_choice(choice: dict[str, list[int]], expected:
 
 @pytest.mark.parametrize("choice", [{"ids": [9]}, {"include": [9]}, {"exclude": [9]}])
 def test_select_faces_names_an_unknown_id(choice: dict[str, list[int]]) -> None:
-    with pytest.raises(OptionError, match="no face has the ID 9; the annotations have 1, 2"):
+    with pytest.raises(OptionError, match="no face has the ID 9; the faces are 1, 2"):
         select_faces(faces(1, 2), **choice)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import faces_of_list
 from redactkit.formats.same_video import SMALLEST, doubt_places
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX, FaceIds, as_face_ids, frame_rows
+from redactkit.tables import BOX, FaceIds, as_face_ids, frame_rows, known_face_ids
 
 __all__ = ["Plan", "make_plan", "noise_seed", "require_hidden", "select_faces"]
 
@@ -100,22 +99,12 @@ def select_faces(
         named = as_face_ids(include, name="include")
     else:
         named = as_face_ids(exclude if exclude is not None else (), name="exclude")
-    chosen = _known(named, everyone)
+    chosen = set(known_face_ids(named, everyone))
     if exclude is not None:
         return [face for face in everyone if face not in chosen]
     if include is not None and not chosen:
         raise OptionError("include names no face; name at least one, or use exclude to leave faces visible")
     return sorted(chosen) or everyone
-
-
-def _known(chosen: Iterable[int], everyone: list[int]) -> set[int]:
-    unknown = sorted(set(chosen) - set(everyone))
-    if unknown:
-        have = ", ".join(map(str, everyone[:20])) + (", ..." if len(everyone) > 20 else "")
-        raise OptionError(
-            f"no face has the ID {', '.join(map(str, unknown))}; the annotations have {have or 'no face'}"
-        )
-    return set(chosen)
 
 
 def make_plan(detections: pd.DataFrame, info: VideoInfo, *, faces: FaceIds, margin: float = 0.15) -> Plan:

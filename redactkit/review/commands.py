@@ -16,7 +16,7 @@ from redactkit.errors import OptionError
 from redactkit.media import VideoInfo
 from redactkit.review import editing
 from redactkit.review.session import Session
-from redactkit.tables import FaceIds, as_face_ids
+from redactkit.tables import FaceIds, as_face_ids, known_face_ids
 
 __all__ = ["Commands"]
 
@@ -173,14 +173,9 @@ class Commands(Session):
         Raises
         ------
         OptionError
-            If no face has one of the IDs.
+            If an ID is no whole number, or no face has it.
         """
-        ids = as_face_ids(faces, name="faces")
-        unknown = sorted(set(ids) - set(self.decisions.index))
-        if unknown:
-            raise OptionError(
-                f"no face has the ID {', '.join(map(str, unknown))}; see tracks.index for those there are"
-            )
+        ids = known_face_ids(faces, self.decisions.index, name="faces")
         said = {True: "redacted", False: "left visible", None: "labelled" if label is not None else "given a reason"}
         with self.lock:
             table = editing.set_decision(self.decisions, faces=ids, redact=redact, label=label, reason=reason)

@@ -16,7 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit import boxes
 from redactkit.errors import TableError
-from redactkit.tables import BOX, FaceIds, as_decisions, as_detections, as_face_ids, replace_rows, sort_detections
+from redactkit.tables import (
+    BOX,
+    FaceIds,
+    as_decisions,
+    as_detections,
+    as_face_ids,
+    known_face_ids,
+    replace_rows,
+    sort_detections,
+)
 
 __all__ = [
     "Faces",
@@ -229,8 +238,10 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Fac
 
     Raises
     ------
+    OptionError
+        If no face has one of the IDs.
     TableError
-        If fewer than two faces are given or one of them is unknown.
+        If fewer than two faces are given.
     """
     ids = np.unique(_known(detections, faces))
     if len(ids) < 2:
@@ -318,11 +329,7 @@ def _redacted(decisions: pd.DataFrame, faces: list[int], *, label: str) -> pd.Da
 
 
 def _known(detections: pd.DataFrame, faces: FaceIds) -> NDArray[np.int64]:
-    ids = np.array(as_face_ids(faces, name="faces"), dtype=np.int64)
-    unknown = np.setdiff1d(ids, detections["face_id"].to_numpy())
-    if unknown.size:
-        raise TableError(f"no face has the ID {', '.join(map(str, unknown))}; see tracks.index for those there are")
-    return ids
+    return np.array(known_face_ids(faces, detections["face_id"].unique(), name="faces"), dtype=np.int64)
 
 
 def _refuse_taken(detections: pd.DataFrame, face_id: int) -> None:

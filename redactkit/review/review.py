@@ -262,8 +262,8 @@ class Review(Commands):
 
         Raises
         ------
-        AnnotationError
-            If no face has one of the IDs.
+        OptionError
+            If an ID is no whole number, or no face has it.
         """
         chosen = self.annotations.select(ids)
         self.edit(f"{len(chosen.selected_ids)} faces selected by ID list", decisions=chosen.decisions)
