@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from redactkit.analysis import analyze, detection, readers, sampling, scanning
+from redactkit.analysis import analyze, detection, sampling, scanning
 from redactkit.analysis.appearance import DESCRIPTOR_LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, ChunkResult, checkpoint_folder
 from redactkit.analysis.detection import detect
@@ -252,9 +252,9 @@ def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path,
 def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch, workers):
     with VideoReader(clip) as reader:
         monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
-        monkeypatch.setattr(readers, "count_cores", lambda: 1)
+        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 1)
         whole = detect(reader, detector=Threaded(), progress=False)
-        monkeypatch.setattr(readers, "count_cores", lambda: workers)
+        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: workers)
         together = Threaded(workers)
         steps = []
         equal(detect(reader, detector=together, progress=lambda *step: steps.append(step)), whole)
@@ -285,9 +285,9 @@ def test_blocks_of_a_part_are_those_of_the_whole(clip, monkeypatch, part):
 def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypatch):
     monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
     with VideoReader(clip) as reader:
-        monkeypatch.setattr(readers, "count_cores", lambda: 1)
+        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 1)
         whole = detect(reader, detector=Threaded(), progress=False)
-        monkeypatch.setattr(readers, "count_cores", lambda: 2)
+        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 2)
         here = VideoReader.frames_here
 
         def lossy(self, start, stop):
@@ -302,7 +302,7 @@ def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypa
 
 def test_detect_in_sections_at_once_can_be_cancelled_and_fails_with_the_detector(clip, monkeypatch):
     monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
-    monkeypatch.setattr(readers, "count_cores", lambda: 2)
+    monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 2)
     with VideoReader(clip) as reader:
         with pytest.raises(PassCancelled):
             detect(reader, detector=Threaded(), progress=stop_after(30))

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from redactkit.runtime import cores
-from redactkit.runtime.cores import count_cores, opencv_in_one_thread
+from redactkit.runtime.cores import count_cores, count_workers, opencv_in_one_thread
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +43,13 @@ def test_count_cores_knows_the_quota_of_a_container(tmp_path, monkeypatch, quota
     (tmp_path / "cpu.max").write_text(quota)
     monkeypatch.setattr(cores, "_QUOTA", tmp_path / "cpu.max")
     assert count_cores() == min(most, len(os.sched_getaffinity(0)))
+
+
+def test_workers_are_as_many_as_cores_memory_and_tasks_allow(monkeypatch):
+    monkeypatch.setattr(cores, "count_cores", lambda: 16)
+    assert count_workers(width=640, height=360, tasks=20) == 8
+    assert count_workers(width=1920, height=1080, tasks=20) == 4
+    assert count_workers(width=7680, height=4320, tasks=20) == 2
+    assert count_workers(width=640, height=360, tasks=1) == 1
+    monkeypatch.setattr(cores, "count_cores", lambda: 3)
+    assert count_workers(width=640, height=360, tasks=20) == 3

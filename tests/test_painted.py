@@ -15,7 +15,6 @@ from redactkit.effects import effect
 from redactkit.errors import VideoError
 from redactkit.formats import write_annotations
 from redactkit.redaction import RedactionOptions, prepare, read_report, redact
-from redactkit.redaction import rendering as frames
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.tables import as_detections
 from redactkit.video import probe
@@ -72,7 +71,7 @@ def test_no_box_is_painted_where_there_is_none(clip, two_faces, tmp_path):
 @pytest.mark.parametrize("smart_copy", [True, False])
 @pytest.mark.parametrize("cores", [1, 3])
 def test_every_box_painted_is_counted_once(clip, two_faces, smart_copy, cores, tmp_path, monkeypatch):
-    monkeypatch.setattr(frames, "count_cores", lambda: cores)
+    monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: cores)
     report = redact(clip, two_faces, output=tmp_path / "out.mp4", smart_copy=smart_copy, progress=False)
     assert counts(report) == {1: (4, 4, 4), 2: (29, 29, 28)}
     assert report.ok and "2 of 2 faces hidden, 33 boxes" in str(report)

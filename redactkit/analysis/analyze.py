@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.chunked import configure_search
 from redactkit.analysis.detection import Scan, scan
@@ -19,7 +17,7 @@ from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.formats import find_id_lists, write_annotations
 from redactkit.formats.ids import set_aside
-from redactkit.runtime.cores import opencv_in_one_thread
+from redactkit.runtime.cores import count_frames, opencv_in_one_thread
 from redactkit.runtime.files import check_output, fit_name, locked, make_private, sweep_parts
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
 from redactkit.runtime.progress import ProgressLike, shown
@@ -132,7 +130,7 @@ def analyze(
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
     info = probe(source)
-    cache = int(np.clip(FRAME_CACHE_PIXELS // max(1, info.width * info.height), *FRAME_CACHE_LIMITS))
+    cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
     with VideoReader(source, info=info, cache=cache) as reader:
         search = configure_search(reader, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
         trim_heap()  # what the network took while it was compiled

@@ -9,13 +9,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from redactkit import effects
 from redactkit.errors import MismatchError, OptionError
 from redactkit.media import VideoInfo
 from redactkit.redaction.plan import Plan, noise_seed
-from redactkit.runtime.cores import count_cores
+from redactkit.runtime.cores import count_workers
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.runtime.streams import side_by_side
 from redactkit.video import Frame, VideoReader, VideoWriter, pixel_layout, plane_views
@@ -24,10 +22,6 @@ __all__ = ["Written", "write_frames"]
 
 PROGRESS_FRAMES = 4
 """Frames written between two notes of it: each wakes the thread that counts them."""
-
-WORKER_LIMITS = (2, 8)
-WORKER_FRAME_PIXELS = 4 * 1920 * 1080
-"""Of all frames that are painted at one time: each has a decoder and an encoder, which hold some thirty more."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,8 @@ def write_frames(
     left = iter(writer.pieces)
     look = (kind, strength, noise_seed(info))
     painting = threading.Lock()
-    workers = [_Worker(info, plan, writer, look, left, painting) for _ in range(_count_workers(info, writer))]
+    count = count_workers(width=info.width, height=info.height, tasks=max(1, len(writer.pieces)))
+    workers = [_Worker(info, plan, writer, look, left, painting) for _ in range(count)]
     expected = sum(stop - start for start, stop in writer.pieces)
     written: set[int] = set()
     with (
@@ -119,11 +114,6 @@ def write_frames(
         return done
     lost = f"{len(missing)} frame(s) that do not decode are not in the output, the first of them {missing[0]}"
     return replace(done, left_out=tuple(missing), odd=(*done.odd, lost))
-
-
-def _count_workers(info: VideoInfo, writer: VideoWriter) -> int:
-    room = int(np.clip(WORKER_FRAME_PIXELS // max(1, info.width * info.height), *WORKER_LIMITS))
-    return min(count_cores(), room, max(1, len(writer.pieces)))
 
 
 @dataclass

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["count_cores", "opencv_in_one_thread"]
+__all__ = ["count_cores", "count_frames", "count_workers", "opencv_in_one_thread"]
+
+WORKER_LIMITS = (2, 8)
+WORKER_PIXELS = 4 * 1920 * 1080
+"""Pixels of one frame of every worker together. Each has a decoder, and some an encoder, which hold some twenty to
+thirty more frames: a higher value keeps more cores busy with large frames and takes that much more memory."""
+
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _lock = threading.Lock()
@@ -23,6 +29,26 @@ def count_cores() -> int:
     if len(quota) == 2 and quota[0].isdigit() and int(quota[1]):
         allowed = min(allowed, max(1, int(quota[0]) // int(quota[1])))
     return max(1, allowed)
+
+
+def count_frames(pixels: int, *, width: int, height: int, limits: tuple[int, int]) -> int:
+    """Return how many frames of a size come to ``pixels`` pixels together, within the limits.
+
+    Examples
+    --------
+    >>> count_frames(4 * 1920 * 1080, width=3840, height=2160, limits=(2, 8))
+    2
+    """
+    least, most = limits
+    return min(max(pixels // max(1, width * height), least), most)
+
+
+def count_workers(*, width: int, height: int, tasks: int) -> int:
+    """Return how many threads, each with a decoder of its own, work best on ``tasks`` parts of a video.
+
+    No more than there are cores, tasks, or room in memory for frames of that size.
+    """
+    return min(count_cores(), count_frames(WORKER_PIXELS, width=width, height=height, limits=WORKER_LIMITS), tasks)
 
 
 def _quota() -> list[str]:
