@@ -30,8 +30,6 @@ from redactkit.runtime.resources import sample_path
 
 __all__ = ["combined", "demo", "run_preset", "start_lab"]
 
-_STANDARD_DEFINITION = 640
-
 
 def combined(
     video: str | Path,
@@ -129,9 +127,8 @@ def run_preset(
     """
     job = preset if isinstance(preset, Preset) else read_preset(preset)
     folder = make_private(output)
-    size = _STANDARD_DEFINITION if job.resolution == "StandardDefinition" else None
     search: dict[str, Any] = {"detector": detector, "model": model, "sensitivity": sensitivity}
-    search["detection_size"] = size
+    search["detection_size"] = job.detection_size
     shared: dict[str, Any] = {"overwrite": overwrite, "progress": shown(progress)}
     # Both passes in one go write an output also where no face was found, and say so; only a wish changes more.
     hiding: dict[str, Any] = {"blur": job.blur} | ({"allow_nothing": True} if allow_nothing else {})

@@ -15,6 +15,8 @@ __all__ = ["Preset", "read_preset"]
 MODES = ["analyze", "redact", "combined"]
 BLURS = ["Low", "Med", "High", "Box", "Black"]
 RESOLUTIONS = ["SourceResolution", "StandardDefinition"]
+STANDARD_DEFINITION_PIXELS = 640
+"""Longer side of the picture that is searched where a preset asks for standard definition."""
 _MOST_BYTES = 2**20
 
 
@@ -25,6 +27,11 @@ class Preset:
     mode: str = "combined"
     blur: str = "Med"
     resolution: str = "SourceResolution"
+
+    @property
+    def detection_size(self) -> int | None:
+        """Longer side in pixels of the picture that is searched, as `redactkit.analyze` takes it; None for its own."""
+        return STANDARD_DEFINITION_PIXELS if self.resolution == "StandardDefinition" else None
 
 
 def read_preset(source: str | Path | Mapping[str, Any]) -> Preset:

@@ -8,6 +8,7 @@ from av.video.format import VideoFormat
 
 from redactkit.errors import OptionError, VideoError
 from redactkit.media import ColorTags, VideoInfo
+from redactkit.video.frames import is_high_definition
 from redactkit.video.stream_traits import Traits
 
 __all__ = ["CODECS", "PRESETS", "Encoding", "choose_encoding"]
@@ -193,7 +194,7 @@ def _has_alpha(source: VideoFormat) -> bool:
 
 def _rgb_tags(info: VideoInfo) -> ColorTags:
     """Tags of what RGB is converted to: sRGB, limited range, the matrix browsers expect for the size."""
-    return ColorTags(range=1, space=1 if min(info.width, info.height) >= 720 else 6, primaries=1, transfer=13)
+    return ColorTags(range=1, space=1 if is_high_definition(info.width, info.height) else 6, primaries=1, transfer=13)
 
 
 def _options(info: VideoInfo, codec: str, traits: Traits, *, crf: float | None, preset: str | None) -> dict[str, str]:

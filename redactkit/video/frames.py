@@ -16,7 +16,10 @@ from redactkit.boxes import to_coded
 from redactkit.video.orientation import orient
 from redactkit.video.planes import crop, luma_plane
 
-__all__ = ["Frame"]
+__all__ = ["Frame", "is_high_definition"]
+
+HIGH_DEFINITION_PIXELS = 720
+"""Shorter side from which a picture is taken for high definition."""
 
 _SCALERS_KEPT = 8
 _local = threading.local()
@@ -159,8 +162,13 @@ def _scaled(picture: av.VideoFrame, size: tuple[int, int], form: str, *, matrix:
     )
 
 
+def is_high_definition(width: int, height: int) -> bool:
+    """Return whether players take BT.709 for pictures of this size that name no YUV matrix, and not BT.601."""
+    return min(width, height) >= HIGH_DEFINITION_PIXELS
+
+
 def _matrix(picture: av.VideoFrame) -> Colorspace | None:
-    """Choose the YUV matrix that browsers take where the stream names none: by size."""
+    """Choose the YUV matrix: None for the one that the stream names, else the one that browsers take for the size."""
     if picture.colorspace not in (2, 3):
         return None
-    return Colorspace.ITU709 if min(picture.width, picture.height) >= 720 else Colorspace.ITU601
+    return Colorspace.ITU709 if is_high_definition(picture.width, picture.height) else Colorspace.ITU601

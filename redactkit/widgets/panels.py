@@ -31,7 +31,6 @@ from redactkit.widgets.view import View, button, row
 __all__ = ["AnalyzePanel", "RedactPanel"]
 
 PRESET = '{"version": "1.0", "options": {"mode": "analyze"}}'
-_SMALL = 640
 
 
 def allowing_nothing() -> ipywidgets.Checkbox:
@@ -314,8 +313,7 @@ class AnalyzePanel(View):
         def work(progress: ProgressLike) -> Any:
             shared: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
             if preset.mode == "analyze":
-                size = _SMALL if preset.resolution == "StandardDefinition" else None
-                return analyze(video, output=folder, detection_size=size, **search, **shared)
+                return analyze(video, output=folder, detection_size=preset.detection_size, **search, **shared)
             return run_preset(video, preset, output=folder, allow_nothing=allow_nothing, **search, **shared)
 
         finished = self.guard(lambda job: self._finished(job, video, folder, preset))
