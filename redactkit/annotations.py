@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+import redactkit  # its public names, loaded when first used: this module lies below the formats
 from redactkit.errors import AnnotationError, TableError
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import fit_name
@@ -191,15 +192,13 @@ class Annotations:
 
     def align(self, video: VideoInfo) -> Annotations:
         """Return these annotations on the frames of ``video``; see `redactkit.formats.align`."""
-        from redactkit.formats import align
-
-        return align(self, video)
+        aligned: Annotations = redactkit.formats.align(self, video)
+        return aligned
 
     def to(self, format: str, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write to a file of another format; see `redactkit.formats.write_annotations`."""
-        from redactkit.formats import write_annotations
-
-        return write_annotations(self, path, format=format, overwrite=overwrite)
+        written: Path = redactkit.write_annotations(self, path, format=format, overwrite=overwrite)
+        return written
 
     def equals(self, other: object, *, tolerance: float = 0.0) -> bool:
         """Return whether ``other`` says the same; paths are not compared.

@@ -236,7 +236,8 @@ class VerificationReport:
         """Return a picture of the worst frames of the output, each exposed face outlined; ``savefig`` saves it."""
         from redactkit.verification.sheet import contact_sheet
 
-        return contact_sheet(self, count=count)
+        title = f"{self.redacted.name}: {self.verdict}"
+        return contact_sheet(self.redacted, self.exposures, title=title, count=count)
 
 
 def _told(row: Any) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from redactkit.video import VideoReader
 
 if TYPE_CHECKING:
     from redactkit.plots import FaceSheet
-    from redactkit.verification.report import VerificationReport
 
 __all__ = ["contact_sheet"]
 
@@ -16,20 +18,20 @@ _COLUMNS = 4
 _COLORS = {"bare": "#d62728", "leak": "#ff7f0e"}
 
 
-def contact_sheet(report: VerificationReport, *, count: int = 12) -> FaceSheet:
-    """Draw the ``count`` worst frames of a report with the exposed boxes outlined."""
+def contact_sheet(video: Path, exposures: pd.DataFrame, *, title: str, count: int = 12) -> FaceSheet:
+    """Draw the first ``count`` frames of a table of exposed boxes, the worst first, with the boxes outlined."""
     from redactkit.plots import FaceSheet
 
-    frames = report.exposures["frame"].drop_duplicates().head(count).to_list()
+    frames = exposures["frame"].drop_duplicates().head(count).to_list()
     rows = max(1, -(-len(frames) // _COLUMNS))
     figure = FaceSheet(figsize=(3.2 * _COLUMNS, 2.2 * rows), layout="constrained")
-    figure.suptitle(f"{report.redacted.name}: {report.verdict}")
+    figure.suptitle(title)
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
-    with VideoReader(report.redacted) as reader:
+    with VideoReader(video) as reader:
         for axis, frame in zip(axes, frames, strict=False):
-            _draw(axis, reader, int(frame), report.exposures)
+            _draw(axis, reader, int(frame), exposures)
     return figure
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from redactkit.boxes import expand
 from redactkit.errors import OptionError
 from redactkit.review import Review
 from redactkit.widgets.geometry import Region
-
-if TYPE_CHECKING:
-    from redactkit.widgets.viewer import FrameViewer
 
 __all__ = [
     "ACTIONS",
@@ -28,6 +25,20 @@ __all__ = [
     "toggle_keyframe",
     "toggle_redact",
 ]
+
+
+class Reviewing(Protocol):
+    """A view of a review's current frame: what the actions need of it."""
+
+    @property
+    def review(self) -> Review:
+        """The review that the view shows."""
+
+    def seek(self, kind: str, direction: int = 1) -> None:
+        """Go to the next frame of a kind, as `Review.seek`."""
+
+    def step(self, frames: int) -> None:
+        """Go some frames on, or back."""
 
 
 class Action(NamedTuple):
@@ -115,19 +126,19 @@ def _current_box(review: Review) -> list[float]:
     return box
 
 
-def _interpolate(viewer: FrameViewer) -> None:
+def _interpolate(viewer: Reviewing) -> None:
     viewer.review.interpolate_boxes()
 
 
-def _nudge(dx: float, dy: float) -> Callable[[FrameViewer], Any]:
+def _nudge(dx: float, dy: float) -> Callable[[Reviewing], Any]:
     return lambda viewer: nudge(viewer.review, dx, dy)
 
 
-def _seek(kind: str, direction: int) -> Callable[[FrameViewer], Any]:
+def _seek(kind: str, direction: int) -> Callable[[Reviewing], Any]:
     return lambda viewer: viewer.seek(kind, direction)
 
 
-def _step(frames: int) -> Callable[[FrameViewer], Any]:
+def _step(frames: int) -> Callable[[Reviewing], Any]:
     return lambda viewer: viewer.step(frames)
 
 

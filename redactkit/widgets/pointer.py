@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from redactkit.review import Review
 from redactkit.widgets.actions import ACTIONS, key_of, mark, nudge
-from redactkit.widgets.geometry import Box, Drag, face_at, handle_at
+from redactkit.widgets.geometry import Box, Drag, Region, face_at, handle_at
 from redactkit.widgets.overlay import boxes_of
-
-if TYPE_CHECKING:
-    from redactkit.widgets.viewer import FrameViewer
+from redactkit.widgets.player import Player
 
 __all__ = ["Pointer"]
 
@@ -18,6 +17,24 @@ _REACH = 9.0
 _CLICK = 4.0
 _KEYS = {key: action for action in ACTIONS for key in action.keys}
 _ARROWS = {"arrowleft": (-1, 0), "arrowright": (1, 0), "arrowup": (0, -1), "arrowdown": (0, 1)}
+
+
+class Canvas(Protocol):
+    """What the pointer needs of the view whose picture it is on; `redactkit.widgets.FrameViewer` is one."""
+
+    review: Review
+    player: Player
+    region: Region
+    across: float
+
+    def say(self, text: str = "") -> None:
+        """Show a message, or clear it."""
+
+    def draw_boxes(self, *, face_id: int | None = None, draft: Box | None = None) -> None:
+        """Draw the boxes of the frame shown, one of them where a drag has it."""
+
+    def refresh(self) -> None:
+        """Show the current frame and its boxes again, soon."""
 
 
 class Pointer:
@@ -29,7 +46,7 @@ class Pointer:
 
     EVENTS = ("mousedown", "mouseup", "mouseleave")
 
-    def __init__(self, viewer: FrameViewer) -> None:
+    def __init__(self, viewer: Canvas) -> None:
         self._viewer = viewer
         self._drag: Drag | None = None
         self._last: Mapping[str, Any] | None = None
