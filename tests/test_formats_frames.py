@@ -84,7 +84,8 @@ def test_last_number_that_is_the_number_of_frames_shows_that_they_count_from_one
 def test_every_nth_frame_numbered_one_after_the_other_is_refused_where_the_video_shows_it(write):
     path = write(named("frame_000000.jpg", "frame_000001.jpg", "frame_000002.jpg"))
     with pytest.raises(
-        MismatchError, match=r"lists 3 frames, .* but the video has 90; .*frame_step=n \(--frame-step n\)"
+        MismatchError,
+        match=r"their.json: the frames it lists are 3, .* but the video has 90; .*frame_step=n \(--frame-step n\)",
     ):
         read_annotations(path, video=make_video(90))
     rows = read_annotations(path, video=make_video(90), frame_step=30).detections
@@ -181,3 +182,8 @@ def test_images_of_several_sizes_are_put_on_the_video_or_their_shape_refused(wri
     other = write(coco({"width": 200, "height": 900}, {"width": 640, "height": 360}))
     with pytest.raises(AnnotationError, match="an image of 200x900 is of another shape than the video's 640x360"):
         read_annotations(other, video=make_video(2))
+
+
+def test_file_without_a_box_is_not_asked_for_its_step(write):
+    path = write({**named("frame_000000.jpg"), "annotations": []})
+    assert read_annotations(path, video=make_video(90)).detections.empty

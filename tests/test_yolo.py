@@ -146,7 +146,7 @@ def test_single_file_is_one_frame(tmp_path):
     (tmp_path / "frame_000004.txt").write_text("0 0.5 0.5 0.1 0.2\n")
     assert read_annotations(tmp_path / "frame_000004.txt", frame_size=SIZE).detections["frame"].tolist() == [4]
     video = VideoInfo(None, *SIZE, Fraction(25), Fraction(1, 25), np.arange(9))
-    with pytest.raises(MismatchError, match=r"the file lists 1 frames, .* but the video has 9"):
+    with pytest.raises(MismatchError, match=r"frame_000004.txt: the frames it lists are 1, .* but the video has 9"):
         read_annotations(tmp_path / "frame_000004.txt", video=video)
     assert read_annotations(tmp_path / "frame_000004.txt", video=video, frame_step=1).detections["frame"].tolist() == [
         4

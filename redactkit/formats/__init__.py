@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from redactkit.annotations import Annotations, thumbnail_name
-from redactkit.errors import OptionError
+from redactkit.errors import MismatchError, OptionError
 from redactkit.formats.alignment import align
 from redactkit.formats.azure.reader import read_azure
 from redactkit.formats.azure.writer import write_azure
@@ -199,7 +199,10 @@ def load(
         return Source(name, data, info, frame_size, rate, video_name, first_frame, frame_step)
 
     source, name, remarks = open_source(path, format=format, make=make)
-    reading = _READERS[name](source)
+    try:
+        reading = _READERS[name](source)
+    except MismatchError as err:
+        raise MismatchError(f"{source.path}: {err}") from err
     if labels is not None:
         reading = replace(reading, annotations=choose_labels(reading.annotations, labels))
     return replace(reading, remarks=[*remarks, *reading.remarks])

@@ -87,7 +87,7 @@ def number_frames(
             f"frame numbers must be {first} to {first + MAX_FRAMES}, got {lowest} to {highest}; "
             "pass first_frame (--first-frame) if they count from another number"
         )
-    if numbering.told is not None and not timed:
+    if numbering.told is not None and len(at) and not timed:
         _check_step(sorted(set(numbering.told)), source)
     told, sparse = _told((np.array(listed, np.int64) - first) * step, numbering)
     frames = (np.array(at, np.int64) - first) * step
@@ -128,7 +128,7 @@ def _check_step(told: Sequence[int], source: Source) -> None:
     count = source.video.frame_count
     if told[-1] - told[0] == len(told) - 1 and len(told) * 2 <= count:
         raise MismatchError(
-            f"the file lists {len(told)} frames, numbered one after the other, but the video has {count}; if it "
+            f"the frames it lists are {len(told)}, numbered one after the other, but the video has {count}; if it "
             "holds every nth frame pass frame_step=n (--frame-step n), if it holds only some frames in a row, 1"
         )
 
