@@ -11,6 +11,7 @@ import pytest
 import redactkit as rk
 from redactkit.cli import main
 from redactkit.formats import WRITABLE, read_annotations
+from redactkit.redaction.options import RedactionOptions
 from redactkit.tables import BOX
 from tests.sample_clips import cut_sample, sample_truth
 
@@ -125,11 +126,11 @@ def test_format_without_a_frame_size_can_be_redacted_from(clip, truth, wanted, f
 def test_only_boxes_with_the_label_are_hidden(clip, truth):
     labels = np.where(truth.detections["face_id"] == truth.detections["face_id"].min(), "person", "face")
     given = truth.replace(detections=truth.detections.assign(label=labels.astype(object)))
-    every, faces = (rk.redaction.prepare(clip, given, labels=chosen) for chosen in (None, "face"))
+    every, faces = (rk.redaction.prepare(clip, given, RedactionOptions(labels=chosen)) for chosen in (None, "face"))
     assert set(every.settings["faces"]) - set(faces.settings["faces"]) == {truth.detections["face_id"].min()}
     assert faces.settings["labels"] == ["face"]
     with pytest.raises(rk.errors.OptionError, match="no box has the label 'dog'"):
-        rk.redaction.prepare(clip, given, labels=["dog"])
+        rk.redaction.prepare(clip, given, RedactionOptions(labels=["dog"]))
 
 
 def test_command_takes_labels_video_name_and_first_frame(clip, tmp_path, capsys):
