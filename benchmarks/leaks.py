@@ -388,8 +388,9 @@ def main() -> None:
             if not options.only or Path(name).stem in options.only
         ]
         table = run(plant(folder, scenes))
-        if not options.only:
-            table = pd.concat([table, run(plant_container(folder, scenes[2]))])
+        if not options.only or "container" in options.only:
+            middle = next((scene for scene in scenes if scene.name == "60 px"), None) or make_scene(folder, 60)
+            table = pd.concat([table, run(plant_container(folder, middle))])
         print(table.groupby("kind", sort=False)["caught"].agg(caught="sum", planted="size").to_string())
         print(f"{int(table['caught'].sum())} of {len(table)} caught")
 

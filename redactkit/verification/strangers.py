@@ -34,7 +34,10 @@ COVERED = 0.85
 """Share of a face that hidden boxes must cover."""
 
 LARGER = 1.5
-"""How much larger than the analysis every other searched frame is searched, where the others are searched mirrored."""
+"""How much larger than the analysis every other searched frame is searched, where that is cheap."""
+
+LARGEST_PIXELS = 960
+"""Longer side up to which it is; larger ones are searched at half the detail, since the time goes with the square."""
 
 CLEAR, HALF = 0.75, 0.5
 """Cover below which several frames leave no doubt that a face is partly bare, and below which one does."""
@@ -77,24 +80,21 @@ class Known:
         Boxes that are hidden, margin included.
     visible : dict of int to ndarray of shape (N, 4)
         Boxes of faces that were left visible on purpose.
-    dismissed : DataFrame
+    dismissed : dict of int to ndarray of shape (N, 4)
         Boxes of which the analyst said that they are no face.
     """
 
     hidden: dict[int, Boxes]
     visible: dict[int, Boxes]
-    dismissed: pd.DataFrame
+    dismissed: dict[int, Boxes]
 
     def covered(self, frame: int, boxes: Boxes) -> NDArray[np.float64]:
         """Return the share of each box that hidden boxes cover, 1 for a face that was left visible or dismissed."""
         shares = bx.union_cover(boxes, self.hidden.get(frame, np.zeros((0, 4))))
-        for others in (self.visible.get(frame), self._dismissed(frame)):
+        for others in (self.visible.get(frame), self.dismissed.get(frame)):
             if others is not None and len(others) and len(boxes):
                 shares[_belongs(boxes, others)] = 1.0
         return shares
-
-    def _dismissed(self, frame: int) -> Boxes:
-        return np.asarray(self.dismissed.loc[self.dismissed["frame"] == frame, BOX].to_numpy(), np.float64)
 
 
 def _belongs(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
@@ -152,15 +152,17 @@ class Strangers:
         self._searched = plan_search_frames(self.info, self.annotations.cuts)
         fine, coarse = plan_letterboxes(self.info.width, self.info.height, size=self.size)
         larger = round(LARGER * max(fine.width, fine.height))
-        self._looks = (fine, plan_letterboxes(self.info.width, self.info.height, size=larger)[0], coarse)
+        cheap = larger <= LARGEST_PIXELS
+        other = plan_letterboxes(self.info.width, self.info.height, size=larger)[0] if cheap else fine.halved()
+        self._looks = (fine, other, coarse)
         self._near = _plan_near(self.annotations, self.faces, self.info)
         self._mirror = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """The ways of searching, in words."""
-        fine, larger, coarse = (f"{look.width}x{look.height}" for look in self._looks)
-        return (f"{fine} mirrored and {larger} by turns", coarse, "closer looks")
+        fine, other, coarse = (f"{look.width}x{look.height}" for look in self._looks)
+        return (f"{fine} mirrored and {other} by turns", coarse, "closer looks")
 
     def is_searched(self, frame: int) -> bool:
         """Return whether a frame is one of those to be searched."""
@@ -173,8 +175,8 @@ class Strangers:
         if self._searched[frame]:
             picture = pair.source.rgb()
             self._mirror = not self._mirror
-            fine, larger, coarse = self._looks
-            looks = (fine if self._mirror else larger, coarse)
+            fine, other, coarse = self._looks
+            looks = (fine, coarse) if self._mirror else (other,)
             found = merge([self._found(look, picture) for look in looks], floor=FLOOR)
             self.looked += 1
         shares = self.known.covered(frame, found[:, :4])

@@ -12,7 +12,7 @@ import pandas as pd
 from redactkit import boxes as bx
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
-from redactkit.detectors import Detector
+from redactkit.detectors import Detector, release
 from redactkit.formats import check_same_video, choose_labels
 from redactkit.redaction import make_plan, select_faces
 from redactkit.redaction.plan import IdsLike
@@ -121,7 +121,9 @@ def verify(
     detect = resolve_detector(detector, model=model)
     encoding = choose_encoding(info, codec=told.settings.get("codec"))
     after = probe(redacted)
-    with VideoReader(info.path or video, info=info) as source, VideoReader(redacted, info=after) as output:
+    # Both are decoded side by side, so that one thread each keeps the cores busy, and fewer frames are held.
+    readers = (VideoReader(path, info=each, threads=1) for path, each in ((video, info), (redacted, after)))
+    with next(readers) as source, next(readers) as output:
         painting = told.painting(laid) or recognise(source, output, laid, faces=faces, encoding=encoding)
         plan = make_plan(laid.detections, info, faces=faces, margin=painting.margin)
         repainter = Repainter(info, after, plan, painting, encoding)
@@ -129,6 +131,7 @@ def verify(
         source.rest()
         output.rest()
         seen = _compare(source, output, repainter, strangers, laid, faces, progress=shown(progress))
+    release(detect)
     bare = bare_table(seen.bare)
     # What is hidden may be hidden wider than anybody says.
     wide = make_plan(laid.detections, info, faces=faces, margin=max(WIDE, painting.margin))
@@ -163,7 +166,7 @@ def _known(annotations: Annotations, faces: list[int], painting: Painting) -> Kn
     chosen = rows["face_id"].isin(faces)
     hidden = {frame: bx.expand(boxes, share=painting.margin) for frame, boxes in _by_frame(rows[chosen])}
     aside = annotations.discarded
-    return Known(hidden, dict(_by_frame(rows[~chosen])), aside[aside["source"] == "manual"])
+    return Known(hidden, dict(_by_frame(rows[~chosen])), dict(_by_frame(aside[aside["source"] == "manual"])))
 
 
 def _by_frame(rows: pd.DataFrame) -> Iterator[tuple[int, bx.FloatArray]]:
@@ -214,12 +217,12 @@ def _fault(check: BoxCheck, pair: Pair, box: bx.FloatArray, painting: Painting, 
     if check.shows_source:
         whole = max(check.bare, check.near) >= WHOLE or painting.kind is None
         return "bare box" if whole else "partly bare box"
-    if check.odd and not check.as_painted:
-        if painting.exact:
-            return "painted otherwise"
-        # The picture differs, but not toward the source: it hides too, unless a face is seen in it.
-        if strangers.is_searched(pair.index):
-            before, after = (face_support(strangers.detector, frame, box) for frame in (pair.source, pair.output))
-            if after >= max(INSIDE, AS_SURELY * before):
-                return "face in a hidden box"
+    if not check.as_painted and painting.exact:
+        return "painted otherwise"
+    # A picture that is neither source nor painting hides too, unless a face is seen in it.
+    doubtful = painting.kind is None or not check.as_painted
+    if doubtful and strangers.is_searched(pair.index):
+        before, after = (face_support(strangers.detector, frame, box) for frame in (pair.source, pair.output))
+        if after >= max(INSIDE, AS_SURELY * before):
+            return "face in a hidden box"
     return None
