@@ -14,14 +14,14 @@ from redactkit.boxes import expand
 from redactkit.runtime.progress import ProgressLike
 from redactkit.tables import BOX, sort_detections
 from redactkit.tracking import (
-    carry,
     extend,
+    extend_over_mixed,
     fill_gaps,
     filter_weak,
     hold_occluded,
-    join_carried,
     link,
     merge_doubles,
+    merge_extensions,
     renumber,
     smooth,
 )
@@ -92,8 +92,8 @@ def find_tracks(
     behind = hold_occluded(filled, times=info.times, cuts=cuts, longest=round(MAX_OCCLUDED_SECONDS * rate))
     held = round(roll * rate)
     rolled = extend(behind, before=held, after=held, times=info.times, cuts=cuts)
-    carried = carry(rolled, stretches=np.concatenate([scan.mixed, scan.brief]), times=info.times)
-    joined = join_carried(rolled, carried, mixed=scan.mixed)
+    carried = extend_over_mixed(rolled, ranges=np.concatenate([scan.mixed, scan.brief]), times=info.times)
+    joined = merge_extensions(rolled, carried, mixed=scan.mixed)
     roomy = _with_room(joined, scan)
     numbered = sort_detections(renumber(smooth(roomy, cuts=cuts, dip=round(DIP_SECONDS * rate / 2))))
     return numbered, _numbered_after(numbered, discarded)

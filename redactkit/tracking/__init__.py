@@ -1,14 +1,13 @@
-"""Detections into tracks: table in, table out, no pixels needed.
+"""Turn detections into tracks: a table goes in, a table comes out, no pixels are needed.
 
-`link` gives every box a face ID, `filter_weak` sets aside what is no face, `merge_doubles` makes two tracks on
-one face one, `fill_gaps`, `hold_occluded`, `extend` and `smooth` make a track cover its face in every frame,
-`review_queue` ranks what a person should look at.
-Followers on pixels are in `redactkit.tracking.optical_flow`.
+`link` gives every box a face ID. `filter_weak` sets aside tracks that are hardly faces. `merge_doubles` merges two
+tracks of one face. `fill_gaps`, `hold_occluded`, `extend` and `smooth` make a track cover its face in every frame.
+`review_queue` ranks what a person should look at. Tracking by pixels is in `redactkit.tracking.optical_flow`.
 """
 
 from __future__ import annotations
 
-from redactkit.tracking.boundary_extension import carry, join_carried
+from redactkit.tracking.boundary_extension import extend_over_mixed, merge_extensions
 from redactkit.tracking.doubles import merge_doubles
 from redactkit.tracking.extension import extend
 from redactkit.tracking.filtering import FilterOptions, filter_weak
@@ -21,14 +20,14 @@ from redactkit.tracking.smoothing import smooth
 __all__ = [
     "LinkOptions",
     "FilterOptions",
-    "carry",
     "extend",
+    "extend_over_mixed",
     "fill_gaps",
     "hold_occluded",
-    "join_carried",
     "link",
     "long_gaps",
     "merge_doubles",
+    "merge_extensions",
     "renumber",
     "review_queue",
     "smooth",

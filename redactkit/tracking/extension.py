@@ -1,4 +1,4 @@
-"""The ends of tracks: frames before the first and after the last box, where a face is there but not yet found."""
+"""Temporal padding: extend tracks before their first and after their last box, where a face is there but not found."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ __all__ = ["extend"]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+SPEED_ROWS = 3
+"""Rows at the end of a track from which its velocity is taken. Raising it is less noisy, and slower to react."""
+
 
 def extend(
     detections: pd.DataFrame, *, before: int = 0, after: int = 0, times: ArrayLike, cuts: ArrayLike = ()
 ) -> pd.DataFrame:
-    """Let every track begin some frames earlier and end some frames later, within its shot and the clip.
+    """Extend every track by some frames before its first and after its last box, within its shot and the clip.
 
-    The added box covers both where the face was last seen and where its speed would have taken it.
+    An added box covers both where the face was last detected and where constant velocity would have taken it.
 
     Parameters
     ----------
     detections : DataFrame
     before, after : int
-        Frames to add before the first and after the last box of each track.
+        Frames to add before the first and after the last box of each track. Raising them covers more.
     times : array_like of shape (F,)
         Time of every frame of the clip in seconds.
     cuts : array_like of int
@@ -62,22 +65,24 @@ def extend(
     early = np.minimum(before, frame[first] - start[first])
     late = np.minimum(after, stop[last] - 1 - frame[last])
     added = [
-        _padded(rows, first, np.minimum(first + 3, last), -early, clock),
-        _padded(rows, last, np.maximum(last - 3, first), late, clock),
+        _padded(rows, first, np.minimum(first + SPEED_ROWS, last), -early, clock),
+        _padded(rows, last, np.maximum(last - SPEED_ROWS, first), late, clock),
     ]
     return sort_detections(pd.concat([rows, *added]))
 
 
-def _padded(rows: pd.DataFrame, end: IntArray, inner: IntArray, roll: IntArray, clock: FloatArray) -> pd.DataFrame:
-    """Continue each track from row ``end`` by ``roll`` frames, at the speed it had since row ``inner``."""
+def _padded(rows: pd.DataFrame, end: IntArray, inner: IntArray, padding: IntArray, clock: FloatArray) -> pd.DataFrame:
+    """Extend each track from row ``end`` by ``padding`` frames, negative backwards, at its velocity since ``inner``."""
     frame, boxes, confidence = (rows[name].to_numpy() for name in ("frame", BOX, "confidence"))
-    length = np.abs(roll)
+    length = np.abs(padding)
+    # One row for each added frame: the track it belongs to, and its distance from the end, 1, 2, ...
     track = np.repeat(np.arange(len(end)), length)
     step = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length) + 1
-    here = frame[end][track] + np.sign(roll)[track] * step
+    here = frame[end][track] + np.sign(padding)[track] * step
     frames = np.where(frame[end] == frame[inner], 1, frame[end] - frame[inner])
     speed = (boxes[end, :2] - boxes[inner, :2]) / frames[:, None]
     moved = speed[track] * (here - frame[end][track])[:, None]
+    # The hull of the box at the end and the same box moved.
     box = boxes[end][track]
     corner = np.minimum(box[:, :2], box[:, :2] + moved)
     return as_detections(

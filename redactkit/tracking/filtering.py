@@ -1,4 +1,4 @@
-"""What is a face and what only looked like one, judged by a whole track instead of one box."""
+"""Track-level score filtering: set aside tracks that are hardly faces, judged by all boxes of a track together."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["FilterOptions", "filter_weak"]
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """What a track must show to be kept; any one of the three is enough.
+    """What a track must have to be kept; any one of the first three is enough. Raising any of them discards more.
 
     Parameters
     ----------
     strong : float
-        Confidence of a single box that settles it.
+        Confidence of one box.
     evidence : float
-        Sum over the track's detected boxes of the confidence above ``floor``.
+        Sum over the track's detected boxes of their confidence above ``floor``.
     boxes : int
-        Detected boxes in the track, however doubtful each of them is.
+        Number of detected boxes, however doubtful each of them is.
     floor : float
-        Confidence that counts for nothing.
+        Confidence up to which a box adds no evidence.
     """
 
     strong: float = 0.6
@@ -33,7 +33,7 @@ class FilterOptions:
 
 
 def filter_weak(detections: pd.DataFrame, *, options: FilterOptions | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Set aside tracks with too little evidence: blips of one frame, short and doubtful ones.
+    """Set aside tracks with too little evidence: those of one frame, and short doubtful ones.
 
     Parameters
     ----------
@@ -64,13 +64,15 @@ def filter_weak(detections: pd.DataFrame, *, options: FilterOptions | None = Non
 def _weak_faces(detections: pd.DataFrame, options: FilterOptions) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     confidence = detections["confidence"].to_numpy()
     source = detections["source"]
-    settled = source.isin(["manual", "imported"]).to_numpy() | np.isnan(confidence) | (confidence >= options.strong)
+    # What a person drew, or another tool wrote, is kept whatever its confidence.
+    trusted = source.isin(["manual", "imported"]).to_numpy() | np.isnan(confidence) | (confidence >= options.strong)
     detected = (source == "detected").to_numpy()
     above = np.where(detected, np.clip(np.nan_to_num(confidence) - options.floor, 0, None), 0)
+    # Sum per face over all rows at once.
     faces, member = np.unique(detections["face_id"].to_numpy(), return_inverse=True)
     evidence = np.bincount(member, above, minlength=len(faces))
     boxes = np.bincount(member, detected, minlength=len(faces))
-    strong = np.bincount(member, settled, minlength=len(faces)) > 0
+    strong = np.bincount(member, trusted, minlength=len(faces)) > 0
     weak: np.ndarray[tuple[int], np.dtype[np.int64]] = faces[
         ~strong & (evidence < options.evidence) & (boxes < options.boxes)
     ]

@@ -1,4 +1,4 @@
-"""Frames of a track without a box: filled when few, listed when many."""
+"""Gaps, the frames of a track without a box: interpolate the short ones, list the long ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 FILLED_CONFIDENCE_FACTOR = 0.8
-"""Share of its ends' lower confidence that an interpolated box has."""
+"""Confidence of an interpolated box, in shares of the lower one of its gap's two ends."""
 
 
 def fill_gaps(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike, longest: int) -> pd.DataFrame:
@@ -30,7 +30,8 @@ def fill_gaps(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike, lo
     cuts : array_like of int
         Frames that start a new shot; a gap with a cut in it stays.
     longest : int
-        Most missing frames in a row that are filled; longer gaps stay (`long_gaps` lists them).
+        Longest gap in frames that is filled. Raising it covers more, also where no face is. Longer gaps stay;
+        `long_gaps` lists them.
 
     Returns
     -------
@@ -94,6 +95,7 @@ def _by_face(detections: pd.DataFrame) -> pd.DataFrame:
 def _gaps(rows: pd.DataFrame, cuts: ArrayLike) -> tuple[IntArray, IntArray]:
     """Return the row before each gap and the number of frames missing."""
     frame, face = rows["frame"].to_numpy(), rows["face_id"].to_numpy()
+    # Rows are in order of face and frame: a gap is a step in frames within one face and one shot.
     shot = shot_numbers(frame, cuts=cuts)
     missing = np.diff(frame) - 1
     first = np.flatnonzero((missing > 0) & (np.diff(face) == 0) & (np.diff(shot) == 0))
@@ -101,11 +103,14 @@ def _gaps(rows: pd.DataFrame, cuts: ArrayLike) -> tuple[IntArray, IntArray]:
 
 
 def _interpolated(rows: pd.DataFrame, first: IntArray, missing: IntArray, clock: FloatArray) -> pd.DataFrame:
+    """Interpolate all gaps at once, one row for each missing frame."""
     before = np.repeat(first, missing)
+    # Count 1, 2, ... within each gap.
     step = np.arange(missing.sum()) - np.repeat(np.cumsum(missing) - missing, missing) + 1
     frame, boxes, confidence = (rows[name].to_numpy() for name in ("frame", BOX, "confidence"))
     here = frame[before] + step
     span = clock[frame[before + 1]] - clock[frame[before]]
+    # Linear in time, since frame rates may vary; by frame count where a gap's two times are equal.
     even = step / (frame[before + 1] - frame[before])
     share = np.where(span > 0, (clock[here] - clock[frame[before]]) / np.where(span > 0, span, 1), even)[:, None]
     between = boxes[before] * (1 - share) + boxes[before + 1] * share

@@ -1,9 +1,11 @@
-"""Boxes followed from one frame to another by their pixels alone.
+"""Track boxes from one frame to another by sparse optical flow: the median flow tracker.
+
+A grid of points in each box is tracked by pyramidal Lucas-Kanade, forwards and backwards. Points that do not return to
+where they started are dropped, and the medians over the others move and scale the box.
 
 References
 ----------
-Kalal, Mikolajczyk and Matas, "Forward-Backward Error: Automatic Detection of Tracking Failures", ICPR 2010: a grid of
-points is followed there and back, those that do not return are dropped, and the median of the rest moves the box.
+Kalal, Mikolajczyk and Matas, "Forward-Backward Error: Automatic Detection of Tracking Failures", ICPR 2010.
 Bouguet, "Pyramidal Implementation of the Lucas Kanade Feature Tracker", 2000.
 """
 
@@ -25,47 +27,57 @@ GrayImage = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 
 GRID_POINTS = 8
-"""Points across and down a box."""
-SEARCH_REACH_FACTOR = 9
-"""Windows that a point may go, and half a window more that is compared there."""
+"""Points across and down a box. Raising it is more robust, and slower."""
+
+PYRAMID_LEVELS = 3
+"""Highest level of the image pyramid. Each level doubles how far a point may move between frames."""
+
+SEARCH_FACTOR = 9
+"""Margin of the searched part of the frame, in windows: eight for the motion, and one that is compared there."""
+
 PATCH_PIXELS = 24
-"""Side in pixels to which a box is scaled before its look is compared."""
+"""Side in pixels to which a box is scaled before its pixels are compared."""
+
+MAX_RETURN_ERROR_SHARE = 0.02
+"""Forward-backward error of a point, in shares of the box's size, up to which it is good in any case."""
 
 
 @dataclass(frozen=True)
 class FlowOptions:
-    """What is taken for the same face.
+    """When a box counts as tracked.
 
     Parameters
     ----------
-    returned : float
-        Share of a box's points that must come back to where they started.
-    mismatched : float
-        Pixels by which a point may miss its start, or 0.02 of the box's size where that is more.
-    likeness : float
-        Correlation of the box's picture before and after, -1 to 1.
-    growth : float
-        Most by which a box may grow or shrink from one frame to the other, as a factor.
-    reach : int
-        Side in pixels of the window compared; eight times that is about the longest way found.
+    min_returned_share : float
+        Share of a box's points that must return to where they started. Raising it tracks fewer boxes, more safely.
+    max_return_error : float
+        Forward-backward error in pixels up to which a point has returned, or 0.02 of the box's size where that is
+        more. Raising it tracks more boxes, less exactly.
+    min_correlation : float
+        Least normalised cross-correlation of the box's pixels before and after, -1 to 1. Raising it tracks fewer boxes.
+    max_growth : float
+        Largest factor by which a box may grow or shrink between the two frames.
+    window_pixels : int
+        Side of the Lucas-Kanade window. About eight times that is the longest motion found. Raising it finds faster
+        motion, and is slower.
     """
 
-    returned: float = 0.4
-    mismatched: float = 1.0
-    likeness: float = 0.6
-    growth: float = 1.25
-    reach: int = 15
+    min_returned_share: float = 0.4
+    max_return_error: float = 1.0
+    min_correlation: float = 0.6
+    max_growth: float = 1.25
+    window_pixels: int = 15
 
 
 def follow(
     previous: GrayImage, current: GrayImage, boxes: ArrayLike, *, options: FlowOptions | None = None
 ) -> tuple[FloatArray, BoolArray]:
-    """Find the boxes of one frame again in another.
+    """Track the boxes of one frame to another by optical flow.
 
     Parameters
     ----------
     previous, current : ndarray of shape (H, W), uint8
-        The frame the boxes are of, and the one to find them in, in grey and of one size.
+        The frame that the boxes are of and the one to track them to, gray, of the same size.
     boxes : array_like of shape (N, 4)
         Boxes on ``previous``, in pixels.
     options : FlowOptions, optional
@@ -73,14 +85,14 @@ def follow(
     Returns
     -------
     boxes : ndarray of shape (N, 4)
-        Where they are on ``current``; where they were, for those not found.
+        The boxes on ``current``; unchanged for those not tracked.
     ok : ndarray of shape (N,), bool
-        Which were found: enough points came back, and the picture still looks the same.
+        Which were tracked: enough points returned, and the pixels still correlate.
 
     Raises
     ------
     OptionError
-        If an image is not grey, not uint8, or the two differ in size.
+        If an image is not gray, not uint8, or the two differ in size.
     TableError
         If ``boxes`` has another shape than (N, 4).
     """
@@ -90,18 +102,20 @@ def follow(
     if not len(start):
         return start, np.zeros(0, bool)
     points = _grid(start)
-    there, valid, back, returned = _there_and_back(previous, current, start, points, options.reach)
+    forward, valid, back, returned = _forward_backward(previous, current, start, points, options.window_pixels)
+    # A point is good if the flow found it both times and its forward-backward error is small.
     size = np.sqrt(np.clip(start[:, 2] * start[:, 3], 0, None))
-    mismatched = np.linalg.norm(back - points, axis=2)
+    error = np.linalg.norm(back - points, axis=2)
     good = (
         valid
         & returned
-        & (mismatched <= np.maximum(options.mismatched, 0.02 * size)[:, None])
+        & (error <= np.maximum(options.max_return_error, MAX_RETURN_ERROR_SHARE * size)[:, None])
         & _inside(points, previous)
     )
-    ok = good.mean(axis=1) >= options.returned
-    moved = _moved(start, points, there, good, options.growth)
-    ok &= _correlation(previous, current, start, moved) >= options.likeness
+    ok = good.mean(axis=1) >= options.min_returned_share
+    moved = _moved(start, points, forward, good, options.max_growth)
+    # Points on the background may return as well, so the pixels must still correlate.
+    ok &= _correlation(previous, current, start, moved) >= options.min_correlation
     return np.where(ok[:, None], moved, start), ok
 
 
@@ -121,9 +135,9 @@ def _grid(boxes: FloatArray) -> FloatArray:
 
 
 def window(image: GrayImage, boxes: FloatArray, *, reach: float) -> tuple[GrayImage, int, int]:
-    """Return the part of a picture that shows boxes and ``reach`` pixels around them, and its left and top edge.
+    """Return the part of an image that shows boxes with a margin of ``reach`` pixels, and its left and top edge.
 
-    It is never empty: of boxes outside the picture it shows the pixels nearest to them.
+    It is never empty: for boxes outside the image it shows the pixels nearest to them.
     """
     height, width = image.shape
     corners = to_corners(boxes)
@@ -134,22 +148,24 @@ def window(image: GrayImage, boxes: FloatArray, *, reach: float) -> tuple[GrayIm
     return image[top : max(bottom, top + 1), left : max(right, left + 1)], left, top
 
 
-def _there_and_back(
-    previous: GrayImage, current: GrayImage, boxes: FloatArray, points: FloatArray, reach: int
+def _forward_backward(
+    previous: GrayImage, current: GrayImage, boxes: FloatArray, points: FloatArray, window_pixels: int
 ) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
-    """Follow points to the second picture and from there back, in the part of both that they can get to."""
+    """Track points to the second image and back, in the part of both images that they can reach."""
+    # Flow on the part around the boxes takes a fraction of the time of the whole frame.
     (first, left, top), (second, _, _) = (
-        window(image, boxes, reach=SEARCH_REACH_FACTOR * reach) for image in (previous, current)
+        window(image, boxes, reach=SEARCH_FACTOR * window_pixels) for image in (previous, current)
     )
     corner = np.array([left, top])
-    there, valid = _flow(first, second, points - corner, reach)
-    back, returned = _flow(second, first, there, reach)
-    return there + corner, valid, back + corner, returned
+    forward, valid = _flow(first, second, points - corner, window_pixels)
+    back, returned = _flow(second, first, forward, window_pixels)
+    return forward + corner, valid, back + corner, returned
 
 
-def _flow(first: GrayImage, second: GrayImage, points: FloatArray, reach: int) -> tuple[FloatArray, BoolArray]:
+def _flow(first: GrayImage, second: GrayImage, points: FloatArray, window_pixels: int) -> tuple[FloatArray, BoolArray]:
     flat = points.reshape(-1, 1, 2).astype(np.float32)
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(first, second, flat, flat.copy(), winSize=(reach, reach), maxLevel=3)
+    size = (window_pixels, window_pixels)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(first, second, flat, flat.copy(), winSize=size, maxLevel=PYRAMID_LEVELS)
     return moved.reshape(points.shape).astype(np.float64), status.reshape(points.shape[:2]) == 1
 
 
@@ -158,12 +174,14 @@ def _inside(points: FloatArray, image: GrayImage) -> BoolArray:
     return np.asarray(((points >= 0) & (points < (width, height))).all(axis=2))
 
 
-def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolArray, growth: float) -> FloatArray:
+def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolArray, max_growth: float) -> FloatArray:
     """Move and scale each box by the medians over its good points; a box with none stays."""
     result = boxes.copy()
+    # A scale takes two points at least.
     for index in np.flatnonzero(good.sum(axis=1) >= 2):
         p, q = before[index, good[index]], after[index, good[index]]
-        scale = np.clip(_scale(p, q), 1 / growth, growth)
+        scale = np.clip(_scale(p, q), 1 / max_growth, max_growth)
+        # Each point proposes a new centre, as if the box were scaled about it; the median counts.
         center = boxes[index, :2] + boxes[index, 2:] / 2
         center = np.median(q - scale * (p - center), axis=0)
         sides = boxes[index, 2:] * scale
@@ -172,14 +190,15 @@ def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolA
 
 
 def _scale(before: FloatArray, after: FloatArray) -> float:
-    """Return the median change of the distances between points."""
+    """Return the median ratio of the distances between points, after to before."""
     return float(np.median(pdist(after) / np.maximum(pdist(before), 1e-6)))
 
 
 def _correlation(previous: GrayImage, current: GrayImage, before: FloatArray, after: FloatArray) -> FloatArray:
-    """Return the normalised correlation of each box's picture before and after, 0 where there is nothing to see."""
+    """Return the normalised cross-correlation of each box's pixels before and after, 0 for plain ones."""
     old = np.stack([_patch(previous, box) for box in before])
     new = np.stack([_patch(current, box) for box in after])
+    # Without mean and norm, brightness and contrast do not matter.
     old -= old.mean(axis=1, keepdims=True)
     new -= new.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
@@ -187,10 +206,10 @@ def _correlation(previous: GrayImage, current: GrayImage, before: FloatArray, af
 
 
 def _patch(image: GrayImage, box: FloatArray) -> FloatArray:
-    """Return a box's picture as a vector of PATCH_PIXELS ** 2 values; beyond the frame its border goes on."""
+    """Return a box's pixels as a vector of PATCH_PIXELS ** 2 values; beyond the frame its border is repeated."""
     scale = box[2:] / PATCH_PIXELS
     corner = box[:2] + scale / 2 - 0.5
-    turn = np.array([[scale[0], 0, corner[0]], [0, scale[1], corner[1]]], np.float64)
+    affine = np.array([[scale[0], 0, corner[0]], [0, scale[1], corner[1]]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    patch = cv2.warpAffine(image, turn, (PATCH_PIXELS, PATCH_PIXELS), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    patch = cv2.warpAffine(image, affine, (PATCH_PIXELS, PATCH_PIXELS), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(patch, np.float64).ravel()

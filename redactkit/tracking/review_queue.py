@@ -1,4 +1,4 @@
-"""What a person should look at first: the places where tracks are most likely to have missed a face."""
+"""Rank the places that a person should review, the likeliest to show a missed face first."""
 
 from __future__ import annotations
 
@@ -28,14 +28,31 @@ REASONS = {
     "discarded blip": 0.35,
     "touches the edge": 0.2,
 }
-"""The risk of each reason for a face large enough to be recognised by anybody; smaller ones risk less."""
+"""Risk, 0 to 1, of each reason, for a face large enough to be recognised. Raising one moves its entries up."""
 
 RECOGNISABLE_PIXELS = 60.0
-"""Width in pixels from which a face is taken to be recognised by anybody."""
+"""Width in pixels from which a face can be recognised; smaller ones risk less. Raising it lowers small faces' risk."""
+
 SHORT_TRACK_ROWS = 8
+"""Boxes below which a track is short. Raising it lists more."""
+
 DIP_CONFIDENCE = 0.35
+"""Confidence below which a box is a dip in a track that is otherwise confident. Raising it lists more."""
+
+MIN_DIP_DEPTH = 0.15
+"""How far above `DIP_CONFIDENCE` the track's median must be. Raising it lists fewer dips."""
+
 MIN_CROSSING_SHARE = 0.25
+"""Share of the smaller of two boxes that the other overlaps, from which two faces cross. Raising it lists fewer."""
+
 MIN_FILLED_ROWS = 5
+"""Interpolated boxes in a row from which they are listed. Raising it lists fewer."""
+
+MAX_EDGE_DISTANCE_SHARE = 0.05
+"""Distance to the frame's edge, in shares of the box, up to which a box touches it. Raising it lists more there."""
+
+MAX_RUN_STEP_FRAMES = 2
+"""Step between two marked frames up to which they are one entry. Raising it makes fewer, longer entries."""
 
 
 def review_queue(
@@ -46,7 +63,7 @@ def review_queue(
     cuts: ArrayLike = (),
     discarded: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """List the places to look at, the riskiest first.
+    """List the places to review, the riskiest first.
 
     Parameters
     ----------
@@ -64,8 +81,8 @@ def review_queue(
     -------
     DataFrame
         Columns ``face_id``, ``frame``, ``time`` (s), ``risk`` (0 to 1), ``reason`` (one of `REASONS`) and ``frames``
-        (how many the place takes). A track may start or end at a cut, at either end of the clip, or where it leaves
-        the frame, without being listed for it.
+        (how many frames it spans). A track that starts or ends at a shot boundary, at either end of the clip or at the
+        frame's edge is not listed for it.
 
     Examples
     --------
@@ -75,17 +92,17 @@ def review_queue(
     [[29, 0.8, 'track ends inside the frame']]
     """
     rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
-    parts = [
+    entries = [
         *_ends(rows, video_size, frame_count, cuts),
         _gaps(rows, cuts),
         _short(rows),
-        _listed(rows, (rows["source"] == "interpolated").to_numpy(), "filled gap", shortest=MIN_FILLED_ROWS),
-        _listed(rows, _dips(rows), "confidence dip"),
-        _listed(rows, _crossings(rows), "crossing"),
-        _listed(rows, _at_edge(rows[BOX].to_numpy(), video_size), "touches the edge"),
-        *([] if discarded is None else [_blips(discarded)]),
+        _run_entries(rows, (rows["source"] == "interpolated").to_numpy(), "filled gap", shortest=MIN_FILLED_ROWS),
+        _run_entries(rows, _dips(rows), "confidence dip"),
+        _run_entries(rows, _crossings(rows), "crossing"),
+        _run_entries(rows, _at_edge(rows[BOX].to_numpy(), video_size), "touches the edge"),
+        *([] if discarded is None else [_discarded_tracks(discarded)]),
     ]
-    table = pd.concat([_empty(), *(part for part in parts if len(part))], ignore_index=True)
+    table = pd.concat([_empty(), *(each for each in entries if len(each))], ignore_index=True)
     order = ["risk", "frame", "face_id", "reason"]
     return table.sort_values(order, ascending=[False, True, True, True], kind="stable", ignore_index=True)
 
@@ -96,14 +113,15 @@ def _empty() -> pd.DataFrame:
 
 
 def _entries(rows: pd.DataFrame, index: NDArray[np.int64], reason: str, frames: ArrayLike) -> pd.DataFrame:
+    """Make an entry of each row in ``index``; its risk is halved for the smallest faces."""
     chosen = rows.iloc[index]
-    seen = 0.5 + 0.5 * np.minimum(1.0, chosen["width"].to_numpy() / RECOGNISABLE_PIXELS)
+    recognisable = 0.5 + 0.5 * np.minimum(1.0, chosen["width"].to_numpy() / RECOGNISABLE_PIXELS)
     return pd.DataFrame(
         {
             "face_id": chosen["face_id"].to_numpy(),
             "frame": chosen["frame"].to_numpy(),
             "time": chosen["time"].to_numpy(),
-            "risk": np.round(REASONS[reason] * seen, 3),
+            "risk": np.round(REASONS[reason] * recognisable, 3),
             "reason": np.full(len(chosen), reason, object),
             "frames": np.broadcast_to(np.asarray(frames, np.int64), len(chosen)),
         }
@@ -117,8 +135,8 @@ def _faces(rows: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def _at_edge(boxes: FloatArray, video_size: tuple[int, int]) -> BoolArray:
-    """Tell which boxes reach to within a twentieth of their size of the frame's edge."""
-    slack = 0.05 * boxes[:, 2:]
+    """Tell which boxes touch the frame's edge, or nearly."""
+    slack = MAX_EDGE_DISTANCE_SHARE * boxes[:, 2:]
     return np.asarray(((boxes[:, :2] <= slack) | (boxes[:, :2] + boxes[:, 2:] >= video_size - slack)).any(axis=1))
 
 
@@ -127,37 +145,39 @@ def _ends(rows: pd.DataFrame, video_size: tuple[int, int], frame_count: int, cut
     frame = rows["frame"].to_numpy()
     start, stop = shot_bounds(frame, cuts=cuts, frame_count=frame_count)
     inside = ~_at_edge(rows[BOX].to_numpy(), video_size)
-    # A track whose ends were carried over a cut ends there: nothing was seen beyond it.
-    seen_first, seen_last = _seen_ends(rows, first, last)
-    begins = first[(inside & (frame > start))[first] & (start[seen_first] == start[first])]
-    ends = last[(inside & (frame < stop - 1))[last] & (stop[seen_last] == stop[last])]
+    # A track extended over a shot boundary ends at the boundary: nothing was detected beyond it.
+    found_first, found_last = _detected_ends(rows, first, last)
+    # Neither at the frame's edge nor at the edge of the shot, where tracks may end.
+    begins = first[(inside & (frame > start))[first] & (start[found_first] == start[first])]
+    ends = last[(inside & (frame < stop - 1))[last] & (stop[found_last] == stop[last])]
     return (
         _entries(rows, begins, "track starts inside the frame", 1),
         _entries(rows, ends, "track ends inside the frame", 1),
     )
 
 
-def _seen_ends(rows: pd.DataFrame, first: IntArray, last: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the first and last row of every face that was not filled in; its very first and last where all were."""
-    seen = np.flatnonzero((rows["source"] != "interpolated").to_numpy())
-    seen = np.append(seen, len(rows))
-    early = seen[np.searchsorted(seen[:-1], first)]
-    late = seen[np.searchsorted(seen[:-1], last, side="right") - 1]
+def _detected_ends(rows: pd.DataFrame, first: IntArray, last: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the first and last row of every face that is not interpolated; its very first and last where all are."""
+    found = np.flatnonzero((rows["source"] != "interpolated").to_numpy())
+    found = np.append(found, len(rows))
+    early = found[np.searchsorted(found[:-1], first)]
+    late = found[np.searchsorted(found[:-1], last, side="right") - 1]
     none = early > last
     return np.where(none, first, early), np.where(none, last, late)
 
 
 def _gaps(rows: pd.DataFrame, cuts: ArrayLike) -> pd.DataFrame:
     gaps = long_gaps(rows, cuts=cuts)
+    # The row before each gap, found by face and frame.
     keys = pd.MultiIndex.from_arrays([rows["face_id"], rows["frame"]])
     before = keys.get_indexer(pd.MultiIndex.from_arrays([gaps["face_id"], gaps["first_frame"] - 1]))
     before = before.astype(np.int64)
     frames = gaps["frames"].to_numpy()
-    listed = _entries(rows, before, "gap", frames)
+    entries = _entries(rows, before, "gap", frames)
     time = rows["time"].to_numpy()
-    # One missing frame shows a face for a blink, half a second for good.
-    return listed.assign(
-        risk=(listed["risk"] * np.minimum(1.0, 0.6 + 0.03 * frames)).round(3),
+    # The longer a face may show, the higher the risk: 0.63 for one frame, 1 for 14 frames or more.
+    return entries.assign(
+        risk=(entries["risk"] * np.minimum(1.0, 0.6 + 0.03 * frames)).round(3),
         frame=gaps["first_frame"].to_numpy(),
         time=time[before] + (time[before + 1] - time[before]) / (frames + 1) if len(gaps) else [],
     )
@@ -168,8 +188,8 @@ def _short(rows: pd.DataFrame) -> pd.DataFrame:
     return _entries(rows, first[counts < SHORT_TRACK_ROWS], "short track", counts[counts < SHORT_TRACK_ROWS])
 
 
-def _blips(discarded: pd.DataFrame) -> pd.DataFrame:
-    # What a person has called no face is not asked about again.
+def _discarded_tracks(discarded: pd.DataFrame) -> pd.DataFrame:
+    # Tracks that a person has called no face are not asked about again.
     asked = discarded[discarded["source"] != "manual"]
     rows = asked.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     first, _, counts = _faces(rows)
@@ -177,10 +197,10 @@ def _blips(discarded: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dips(rows: pd.DataFrame) -> BoolArray:
-    """Tell which rows the detector was much less sure of than of the face as a whole."""
+    """Tell which rows have a much lower confidence than their face's median."""
     confidence = rows["confidence"].where(rows["source"] == "detected")
     usual = confidence.groupby(rows["face_id"]).transform("median")
-    return ((confidence < DIP_CONFIDENCE) & (usual > DIP_CONFIDENCE + 0.15)).to_numpy(bool)
+    return ((confidence < DIP_CONFIDENCE) & (usual > DIP_CONFIDENCE + MIN_DIP_DEPTH)).to_numpy(bool)
 
 
 def _crossings(rows: pd.DataFrame) -> BoolArray:
@@ -188,7 +208,9 @@ def _crossings(rows: pd.DataFrame) -> BoolArray:
     order = np.argsort(rows["frame"].to_numpy(), kind="stable")
     frame, boxes = rows["frame"].to_numpy()[order], rows[BOX].to_numpy()[order]
     index = np.arange(len(rows))
+    # All pairs of rows of one frame, each once.
     one, other = expanded(index + 1, np.searchsorted(frame, frame, side="right"))
+    # The intersection of each pair, as a share of the smaller box.
     shared = paired_intersections(boxes[one], boxes[other])
     smaller = np.minimum(boxes[one, 2:].prod(axis=1), boxes[other, 2:].prod(axis=1))
     hit = shared > MIN_CROSSING_SHARE * smaller
@@ -197,11 +219,12 @@ def _crossings(rows: pd.DataFrame) -> BoolArray:
     return crossing
 
 
-def _listed(rows: pd.DataFrame, mask: BoolArray, reason: str, *, shortest: int = 1) -> pd.DataFrame:
-    """Make one entry of every stretch of a face's marked rows, at its first row."""
+def _run_entries(rows: pd.DataFrame, mask: BoolArray, reason: str, *, shortest: int = 1) -> pd.DataFrame:
+    """Make one entry of every run of a face's marked rows, at its first row."""
     marked = np.flatnonzero(mask)
     face, frame = rows["face_id"].to_numpy()[marked], rows["frame"].to_numpy()[marked]
-    fresh = (np.diff(face, prepend=-1) != 0) | (np.diff(frame, prepend=-2) > 2)
+    # A run starts with a new face, or after a step in frames.
+    fresh = (np.diff(face, prepend=-1) != 0) | (np.diff(frame, prepend=-2) > MAX_RUN_STEP_FRAMES)
     starts = np.flatnonzero(fresh)
     frames = np.diff(np.append(starts, len(marked)))
     long = frames >= shortest

@@ -1,4 +1,4 @@
-"""Shots: the stretches between scene cuts, over which nothing is ever carried."""
+"""Number frames by shot, and rows by run. Nothing is carried over a shot boundary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
 
-__all__ = ["frame_times", "shot_bounds", "shot_numbers", "stretch_numbers"]
+__all__ = ["frame_times", "shot_bounds", "shot_numbers", "run_numbers"]
 
 IntArray = NDArray[np.int64]
 
@@ -63,8 +63,8 @@ def shot_bounds(frames: ArrayLike, *, cuts: ArrayLike, frame_count: int) -> tupl
     return starts[number], stops[number]
 
 
-def stretch_numbers(rows: pd.DataFrame, *, cuts: ArrayLike = ()) -> IntArray:
-    """Return the number of each row's stretch: rows of one face in consecutive frames of one shot.
+def run_numbers(rows: pd.DataFrame, *, cuts: ArrayLike = ()) -> IntArray:
+    """Return the number of each row's run: rows of one face in consecutive frames of one shot.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def stretch_numbers(rows: pd.DataFrame, *, cuts: ArrayLike = ()) -> IntArray:
 
     Examples
     --------
-    >>> stretch_numbers(pd.DataFrame({"frame": [0, 1, 3, 4], "face_id": [1, 1, 1, 2]})).tolist()
+    >>> run_numbers(pd.DataFrame({"frame": [0, 1, 3, 4], "face_id": [1, 1, 1, 2]})).tolist()
     [0, 0, 1, 2]
     """
     frame, face = rows["frame"].to_numpy(), rows["face_id"].to_numpy()

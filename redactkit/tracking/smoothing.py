@@ -1,4 +1,9 @@
-"""Calm boxes that never shrink: smoothed over time, yet each still covers the box it came from."""
+"""Smooth boxes over time without shrinking any: each smoothed box still covers the box it came from.
+
+Each edge is averaged with a triangular window. Where the mean lies inside the original edge, it is pushed outwards by
+a smoothed upper envelope of what is missing. A morphological closing of the sides comes first, so that short dips in
+size disappear.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from scipy.ndimage import maximum_filter1d
 
 from redactkit.errors import OptionError
 from redactkit.tables import BOX
-from redactkit.tracking.shots import stretch_numbers
+from redactkit.tracking.shots import run_numbers
 
 __all__ = ["smooth"]
 
@@ -20,11 +25,12 @@ IntArray = NDArray[np.int64]
 def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, dip: int = 0) -> pd.DataFrame:
     """Smooth every track's boxes over time.
 
-    Each edge becomes a centred, weighted mean over ``2 * reach + 1`` frames, then is pushed outwards, itself
-    smoothly, until it covers the edge it came from. Over frames without a box nothing is carried, nor over a cut.
-    A box that is smaller for a while than on both sides of it keeps its size, about its middle: something passed
-    before the face. So does one that gets smaller just before its track ends, or is at first: the face goes behind
-    something, or comes out.
+    Each edge becomes a centred, weighted mean over ``2 * reach + 1`` frames, and is then pushed outwards, also
+    smoothly, until it covers the edge it came from. Nothing is carried over frames without a box, nor over a shot
+    boundary.
+
+    A box that is smaller for a while than before and after keeps its size, about its centre: something passed in front
+    of the face. So does one that shrinks just before its track ends, or starts small: the face is being occluded.
 
     Parameters
     ----------
@@ -32,9 +38,9 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     cuts : array_like of int
         Frames that start a new shot.
     reach : int
-        Frames to look at on each side; 0 leaves all as it is.
+        Frames averaged on each side; 0 changes nothing. Raising it makes boxes steadier and larger.
     dip : int
-        Half of the most frames for which a box may be smaller than before and after.
+        Half of the longest dip in size, in frames, that is filled. Raising it makes boxes larger.
 
     Returns
     -------
@@ -58,9 +64,9 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
         raise OptionError(f"reach and dip must be 0 or more frames, got {reach} and {dip}")
     order = np.lexsort((detections["frame"].to_numpy(), detections["face_id"].to_numpy()))
     rows = detections.iloc[order]
-    run = stretch_numbers(rows, cuts=cuts)
-    boxes = _whole(rows[BOX].to_numpy(), run, dip)
-    # Negated, the far edges grow outwards downwards like the near ones, so that one rule serves all four.
+    run = run_numbers(rows, cuts=cuts)
+    boxes = _fill_dips(rows[BOX].to_numpy(), run, dip)
+    # Right and bottom edges are negated, so that outwards is towards smaller values for all four edges.
     edges = np.hstack([boxes[:, :2], -(boxes[:, :2] + boxes[:, 2:])])
     edges = _covering_mean(edges, run, reach)
     result = np.empty_like(boxes)
@@ -70,28 +76,30 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     return detections.assign(**{name: result[:, column] for column, name in enumerate(BOX)})
 
 
-def _whole(boxes: FloatArray, run: IntArray, dip: int) -> FloatArray:
-    """Grow boxes about their middles to the size they have on both sides: the morphological closing of their sides."""
-    spread = _windowed_max(boxes[:, 2:], run, dip)
-    top = spread.max(initial=0) + 1
-    sides = top - _windowed_max(top - spread, run, dip)
+def _fill_dips(boxes: FloatArray, run: IntArray, dip: int) -> FloatArray:
+    """Fill dips in the size of boxes by a morphological closing of their sides, about their centres."""
+    # Closing is dilation (a windowed maximum), then erosion (a windowed minimum: the maximum of the negated values).
+    dilated = _windowed_max(boxes[:, 2:], run, dip)
+    top = dilated.max(initial=0) + 1
+    sides = top - _windowed_max(top - dilated, run, dip)
     return np.hstack([boxes[:, :2] - (sides - boxes[:, 2:]) / 2, sides])
 
 
 def _covering_mean(edges: FloatArray, run: IntArray, reach: int) -> FloatArray:
-    """Smooth edges (N, 4) whose outward side is down, never above the edge itself."""
+    """Smooth edges, shape (N, 4), whose outward direction is down, never above the edge itself."""
     weights = 1.0 + reach - np.abs(np.arange(-reach, reach + 1))
-    calm = _windowed_mean(edges, run, weights)
-    excess = np.clip(calm - edges, 0, None)
+    mean = _windowed_mean(edges, run, weights)
+    # By how much the mean lies inside the edge; its maximum over the window is an envelope that may be smoothed.
+    excess = np.clip(mean - edges, 0, None)
     envelope = _windowed_max(excess, run, reach)
-    return np.minimum(calm - _windowed_mean(envelope, run, weights), edges)
+    return np.minimum(mean - _windowed_mean(envelope, run, weights), edges)
 
 
 def _windowed_mean(values: FloatArray, run: IntArray, weights: FloatArray) -> FloatArray:
-    """Weighted mean over a window that shrinks, evenly on both sides, at the ends of a run."""
+    """Return the weighted mean over a window that shrinks, evenly on both sides, at the ends of a run."""
     reach = len(weights) // 2
-    place, left = _places(run)
-    room = np.minimum(np.minimum(place, left), reach)
+    before, after = _run_neighbours(run)
+    room = np.minimum(np.minimum(before, after), reach)
     total, norm = np.zeros_like(values), np.zeros(len(values))
     index = np.arange(len(values))
     for shift, weight in zip(range(-reach, reach + 1), weights, strict=True):
@@ -102,15 +110,18 @@ def _windowed_mean(values: FloatArray, run: IntArray, weights: FloatArray) -> Fl
 
 
 def _windowed_max(values: FloatArray, run: IntArray, reach: int) -> FloatArray:
-    """Maximum of values (N, 4), all 0 or more, over a window cut off at the ends of its run."""
-    padding = np.arange(len(values)) + run * reach
-    spread = np.zeros((len(values) + (int(run[-1]) if len(run) else 0) * reach, values.shape[1]))
-    spread[padding] = values
-    return np.asarray(maximum_filter1d(spread, 2 * reach + 1, axis=0, mode="constant"))[padding] if len(run) else values
+    """Return the maximum of values of 0 or more, shape (N, K), over a window cut off at the ends of its run."""
+    # With ``reach`` zeros between runs one filter serves them all: no window sees values of another run.
+    positions = np.arange(len(values)) + run * reach
+    spaced = np.zeros((len(values) + (int(run[-1]) if len(run) else 0) * reach, values.shape[1]))
+    spaced[positions] = values
+    return (
+        np.asarray(maximum_filter1d(spaced, 2 * reach + 1, axis=0, mode="constant"))[positions] if len(run) else values
+    )
 
 
-def _places(run: IntArray) -> tuple[IntArray, IntArray]:
+def _run_neighbours(run: IntArray) -> tuple[IntArray, IntArray]:
     """Return how many rows of its run lie before and after each row."""
     _, first, counts = np.unique(run, return_index=True, return_counts=True)
-    place = np.arange(len(run)) - np.repeat(first, counts)
-    return place, np.repeat(counts, counts) - 1 - place
+    before = np.arange(len(run)) - np.repeat(first, counts)
+    return before, np.repeat(counts, counts) - 1 - before

@@ -1,4 +1,4 @@
-"""Boxes carried over cuts, into stretches in which two shots show."""
+"""Boxes extended over mixed frames and brief shots, also over shot boundaries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from redactkit.tables import BOX, as_detections, empty_detections
-from redactkit.tracking import carry, join_carried
+from redactkit.tracking import extend_over_mixed, merge_extensions
 
 TIMES = np.arange(40) / 25
 
@@ -23,15 +23,15 @@ def both(*parts):
     return pd.concat(parts, ignore_index=True)
 
 
-def test_carry_of_nothing_is_nothing():
-    added = carry(empty_detections(), stretches=[[3, 4]], times=TIMES)
+def test_extension_of_nothing_is_nothing():
+    added = extend_over_mixed(empty_detections(), ranges=[[3, 4]], times=TIMES)
     assert added.empty and added.dtypes.equals(empty_detections().dtypes)
-    assert carry(face(range(5)), stretches=np.zeros((0, 2)), times=TIMES).empty
-    assert join_carried(face(range(5)), added, mixed=[]).equals(face(range(5)))
+    assert extend_over_mixed(face(range(5)), ranges=np.zeros((0, 2)), times=TIMES).empty
+    assert merge_extensions(face(range(5)), added, mixed=[]).equals(face(range(5)))
 
 
-def test_carry_takes_the_boxes_of_both_sides():
-    added = carry(both(face(range(10)), face(range(12, 20), face_id=2)), stretches=[[10, 11]], times=TIMES)
+def test_extension_takes_the_boxes_of_both_sides():
+    added = extend_over_mixed(both(face(range(10)), face(range(12, 20), face_id=2)), ranges=[[10, 11]], times=TIMES)
     assert added[["frame", "face_id"]].to_numpy().tolist() == [[10, 1], [10, 2], [11, 1], [11, 2]]
     assert set(added["source"]) == {"interpolated"}
     assert added["time"].tolist() == pytest.approx([10 / 25, 10 / 25, 11 / 25, 11 / 25])
@@ -39,31 +39,31 @@ def test_carry_takes_the_boxes_of_both_sides():
 
 
 @pytest.mark.parametrize("speed", [-9.0, 0.0, 9.0])
-def test_carried_box_covers_where_the_face_was_and_where_it_may_be(speed: float):
-    added = carry(face(range(10), speed=speed), stretches=[[10, 12]], times=TIMES)
+def test_extended_box_covers_where_the_face_was_and_where_it_may_be(speed: float):
+    added = extend_over_mixed(face(range(10), speed=speed), ranges=[[10, 12]], times=TIMES)
     for frame, x, width in added[["frame", "x", "width"]].to_numpy():
         for place in (100 + 9 * speed, 100 + frame * speed):
             assert x <= place and x + width >= place + 40
     assert (added["width"] > 40).all() and added["width"].is_monotonic_increasing
 
 
-def test_carry_leaves_faces_alone_that_are_far_or_have_a_box():
+def test_extension_leaves_faces_alone_that_are_far_or_have_a_box():
     far, there = face(range(5)), face(range(20), face_id=2)
-    assert carry(both(far, there), stretches=[[10, 11]], times=TIMES).empty
+    assert extend_over_mixed(both(far, there), ranges=[[10, 11]], times=TIMES).empty
 
 
-def test_carried_box_between_two_of_one_face_covers_both():
-    added = carry(both(face([8, 9]), face([11, 12], x=130.0)), stretches=[[10, 10]], times=TIMES)
+def test_extended_box_between_two_of_one_face_covers_both():
+    added = extend_over_mixed(both(face([8, 9]), face([11, 12], x=130.0)), ranges=[[10, 10]], times=TIMES)
     x, width = added[["x", "width"]].to_numpy()[0]
     assert x <= 100 and x + width >= 170
 
 
-def joined(*parts, stretch=(10, 10)):
+def joined(*parts, frames=(10, 10)):
     rows = both(*parts)
-    return join_carried(rows, carry(rows, stretches=[stretch], times=TIMES), mixed=[stretch])
+    return merge_extensions(rows, extend_over_mixed(rows, ranges=[frames], times=TIMES), mixed=[frames])
 
 
-def test_what_shows_in_a_mixed_frame_alone_is_the_face_carried_there():
+def test_what_shows_in_a_mixed_frame_alone_is_the_face_extended_there():
     table = joined(face(range(10)), face([10], face_id=2, x=105.0))
     assert set(table["face_id"]) == {1}
     row = table[table["frame"] == 10].iloc[0]
