@@ -61,7 +61,7 @@ def measure_passes(clip: Path, folder: Path) -> None:
     print(f"video {clip.stat().st_size / frames:.0f} bytes a frame, output {report.output.stat().st_size / frames:.0f}")
 
 
-def measure_workers(clip: Path, folder: Path, *, part_frames: int) -> None:
+def measure_workers(clip: Path, folder: Path, *, chunk_frames: int) -> None:
     """Time one worker and two on one video in parts, and hold what they found and wrote against a plain analysis."""
     began = time.perf_counter()
     analyze(clip, output=folder / "0", progress=False)
@@ -70,7 +70,7 @@ def measure_workers(clip: Path, folder: Path, *, part_frames: int) -> None:
     for workers in (1, 2):
         began = time.perf_counter()
         os.sched_setaffinity(0, sorted(cores)[:workers])
-        with submit(clip, output=folder / str(workers), workers=workers, part_frames=part_frames) as jobs:
+        with submit(clip, output=folder / str(workers), workers=workers, chunk_frames=chunk_frames) as jobs:
             jobs.wait()
             assert jobs.counts()["done"] == 1, jobs.table()["error"].tolist()
         times[workers] = time.perf_counter() - began
@@ -79,7 +79,7 @@ def measure_workers(clip: Path, folder: Path, *, part_frames: int) -> None:
     reports = [read_report(folder / str(workers) / f"{clip.stem}_redacted.report.json") for workers in (1, 2)]
     said = f"{times[1]:.1f} s with one worker on one core, {times[2]:.1f} s with two on two"
     print(f"{probe(clip).frame_count} frames: analyze alone {times[0]:.1f} s")
-    print(f"both passes by parts of {part_frames} frames: {said}: {times[1] / times[2]:.2f} times as fast")
+    print(f"both passes by parts of {chunk_frames} frames: {said}: {times[1] / times[2]:.2f} times as fast")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(
         f"annotations byte-equal: {found[0] == found[1] == found[2]}; fidelity holds: {[one['ok'] for one in reports]}"
@@ -127,7 +127,7 @@ def main() -> None:
         measure_client()
         measure_dask()
         measure_passes(loop_sample(folder / "short.mp4", frames=min(frames, 500)), folder / "short")
-        measure_workers(loop_sample(folder / "long.mp4", frames=frames), folder, part_frames=min(3000, frames // 4))
+        measure_workers(loop_sample(folder / "long.mp4", frames=frames), folder, chunk_frames=min(3000, frames // 4))
 
 
 if __name__ == "__main__":

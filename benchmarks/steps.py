@@ -51,11 +51,11 @@ def transcode(clip: Path, output: Path) -> Result:
 def detector(clip: Path, output: Path) -> Result:
     """Run the detector alone on all looks at every frame, on pictures prepared before the clock starts."""
     search = plan_search(rk.probe(clip))
-    width, height = search.looks[0].width, search.looks[0].height
+    width, height = search.letterboxes[0].width, search.letterboxes[0].height
     with VideoReader(clip) as reader:
         images = [frame.rgb(width=width, height=height) for frame in reader.frames(0, PREPARED)]
         frames = reader.info.frame_count
-    prepared = [look.picture(image) for look in search.looks for image in images]
+    prepared = [each.picture(image) for each in search.letterboxes for image in images]
     run_detector(search.detector, prepared)
     start = time.perf_counter()
     for _ in range(0, frames, PREPARED):

@@ -10,7 +10,7 @@ from redactkit.analysis import analyze, detection, sampling, scanning
 from redactkit.analysis.appearance import DESCRIPTOR_LENGTH
 from redactkit.analysis.checkpoint import Checkpoint, ChunkResult, checkpoint_folder
 from redactkit.analysis.detection import detect
-from redactkit.analysis.sampling import segment_edges
+from redactkit.analysis.sampling import section_edges
 from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import plan_search
 from redactkit.analysis.shot_boundaries import ShotBoundaryFinder
@@ -128,7 +128,7 @@ def test_split_parts_follow_each_other_and_start_after_a_keyframe(every):
 @pytest.mark.parametrize("every", [7, 50, 250])
 def test_split_long_parts_start_where_sampling_does(every):
     info = header(10_000, range(0, 10_000, every))
-    edges = segment_edges(info)
+    edges = section_edges(info)
     assert all(later - sooner >= SECTION_FRAMES for sooner, later in pairwise(edges[:-1]))
     assert {start for start, _ in split_frames(info)} <= {*edges.tolist()}
 
@@ -185,7 +185,7 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
     assert (loaded.start, loaded.stop, loaded.searched, loaded.errors) == (3, 9, 6, part.errors)
     assert all(
         np.array_equal(getattr(loaded, name), getattr(part, name))
-        for name in ("frame", "faces", "seen", "appearance", "cuts", "mixed", "jumps")
+        for name in ("frame", "faces", "detected", "appearance", "cuts", "mixed", "jumps")
     )
     assert (tmp_path / "keep").stat().st_mode & 0o777 == 0o700
 
@@ -264,20 +264,22 @@ def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch,
 
 
 @pytest.mark.parametrize("part", [40, 50])
-def test_blocks_of_a_part_are_those_of_the_whole(clip, monkeypatch, part):
+def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
     """Which frames are searched lightly depends on those beside them in a block."""
     monkeypatch.setattr(sampling, "SECTION_FRAMES", part)
     with VideoReader(clip) as reader:
-        search = replace(plan_search(reader.info, detector=Brightest()), every=0.12)
-        edges = segment_edges(reader.info)
+        search = replace(plan_search(reader.info, detector=Brightest()), sample_seconds=0.12)
+        edges = section_edges(reader.info)
 
-        def blocks(start, stop):
+        def batches(start, stop):
             frames = reader.frames(max(start - LEAD_FRAMES, 0), stop + LEAD_FRAMES)
-            shots = scanning._scanned_frames(frames, reader.info, search, ScanResult(), span=(start, stop), edges=edges)
-            return [[shot.frame.index for shot in block] for block in scanning._blocks(shots, reader.info)]
+            scanned = scanning._scanned_frames(
+                frames, reader.info, search, ScanResult(), span=(start, stop), edges=edges
+            )
+            return [[item.frame.index for item in batch] for batch in scanning._batches(scanned, reader.info)]
 
-        whole = blocks(0, reader.info.frame_count)
-        parts = [block for start, stop in pairwise(edges.tolist()) for block in blocks(start, stop)]
+        whole = batches(0, reader.info.frame_count)
+        parts = [batch for start, stop in pairwise(edges.tolist()) for batch in batches(start, stop)]
     assert len(edges) > 3
     assert parts == whole
 

@@ -168,9 +168,9 @@ def test_a_detector_that_raises_leaves_no_annotations(clip, tmp_path):
             return super().__call__(images)
 
     with pytest.raises(MemoryError):
-        analyze(clip, output=tmp_path, detector=Failing(), part_frames=24, progress=False)
+        analyze(clip, output=tmp_path, detector=Failing(), chunk_frames=24, progress=False)
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
-    resumed = analyze(clip, output=tmp_path, detector=Brightest(), part_frames=24, progress=False)
+    resumed = analyze(clip, output=tmp_path, detector=Brightest(), chunk_frames=24, progress=False)
     whole = analyze(clip, detector=Brightest(), progress=False)
     assert resumed.detections.equals(whole.detections)
     assert np.array_equal(resumed.cuts, whole.cuts)

@@ -403,7 +403,7 @@ def test_workers_of_this_machine_are_at_least_one():
         ({"mode": "blur"}, "mode must be one of combined, analyze, redact"),
         ({"blur": "Pink"}, "Pink"),
         ({"detector": "eyes"}, "centerface, yunet"),
-        ({"part_frames": 0}, "at least 1"),
+        ({"chunk_frames": 0}, "at least 1"),
         ({"mute": [(3, 2)]}, "does not end after its start"),
     ],
 )
@@ -424,5 +424,5 @@ def test_settings_decide_what_a_job_is(tmp_path):
         return make_specs("/videos/a.mp4", output=tmp_path, **options)[0].settings_key
 
     assert key() == key(overwrite=True, threads=3)
-    others = [{"blur": "High"}, {"detection_size": 640}, {"mode": "analyze"}, {"mute": [(1, 2)]}, {"part_frames": 500}]
+    others = [{"blur": "High"}, {"detection_size": 640}, {"mode": "analyze"}, {"mute": [(1, 2)]}, {"chunk_frames": 500}]
     assert len({key(), *(key(**options) for options in others)}) == 6

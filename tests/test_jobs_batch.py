@@ -128,7 +128,7 @@ def test_a_long_video_in_parts_is_the_video_in_one_go(tmp_path):
     options = {"g": "10", "preset": "ultrafast", "sc_threshold": "0"}
     clip = make(tmp_path / "long.mp4", Clip(frames=120, width=256, height=144, audio=("aac",), options=options))
     whole = analyze(clip, output=tmp_path / "whole", progress=False)
-    with submit(clip, output=tmp_path / "out", workers=2, part_frames=24) as jobs:
+    with submit(clip, output=tmp_path / "out", workers=2, chunk_frames=24) as jobs:
         work = jobs._jobs[0].spec.work
         wait_until(lambda: list(work.glob("analyze-*.log")), PATIENCE)
         started = next(iter(work.glob("analyze-*.log"))).read_text()

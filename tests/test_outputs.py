@@ -141,7 +141,7 @@ def test_what_a_pass_keeps_on_its_way_is_its_owners(clip, tmp_path, open_umask):
         folders.extend(mode_of(path) for path in tmp_path.rglob("*") if path.is_dir())
 
     modes, folders = [], []
-    analyze(clip, output=tmp_path, detector=Brightest(), part_frames=4, progress=stop)
+    analyze(clip, output=tmp_path, detector=Brightest(), chunk_frames=4, progress=stop)
     redact(clip, tmp_path / "clip_annotations.json", output=tmp_path / "x.mp4", progress=stop)
     assert modes and set(modes) == {0o600}
     assert set(folders) <= {0o700}

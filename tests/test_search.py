@@ -59,14 +59,14 @@ def test_find_turns_brings_a_face_upright(portrait, turned):
 
 def test_search_turned_adds_the_looks_once():
     search = plan_search(info(), detector=blind)
-    assert [look.turn for look in search.looks] == [0, 0]
-    twice = search.turned([180]).turned([180])
-    assert [look.turn for look in twice.looks] == [0, 0, 180, 180]
-    assert search.turned(()) == search
+    assert [each.rotation for each in search.letterboxes] == [0, 0]
+    twice = search.with_rotations([180]).with_rotations([180])
+    assert [each.rotation for each in twice.letterboxes] == [0, 0, 180, 180]
+    assert search.with_rotations(()) == search
 
 
 def test_search_settings_can_be_written():
-    settings = plan_search(info(), size=64).turned((90,)).settings
+    settings = plan_search(info(), size=64).with_rotations((90,)).settings
     assert json.loads(json.dumps(settings)) == settings
     assert settings["detector"] == "centerface"
     assert settings["detection_size"] == [64, 64]
@@ -79,7 +79,7 @@ def test_sensitivities_are_in_order(name):
     for keener, duller in pairwise(ordered):
         assert keener.floor < duller.floor
         assert keener.support < duller.support
-        assert keener.walk <= duller.walk
+        assert keener.propagation <= duller.propagation
         assert keener.sure < duller.sure
 
 
@@ -100,33 +100,33 @@ def test_resolve_detector_refuses_unknown_words():
 
 def test_search_light_halves_the_detail_and_has_no_coarse_look():
     search = plan_search(info(width=1920, height=1080))
-    assert [(look.width, look.height) for look in search.light] == [(640, 352)]
+    assert [(each.width, each.height) for each in search.half_detail] == [(640, 352)]
 
 
 def test_search_light_is_none_where_every_frame_counts():
-    assert plan_search(info(), sensitivity="high").light == ()
-    assert plan_search(info(), detector=blind).light == ()
+    assert plan_search(info(), sensitivity="high").half_detail == ()
+    assert plan_search(info(), detector=blind).half_detail == ()
 
 
-def test_search_sees_lightly_only_large_faces_that_do_not_fill_the_frame():
+def test_search_suits_half_detail_only_large_faces_that_do_not_fill_the_frame():
     video = info(width=1920, height=1080)
     search = plan_search(video)
-    assert search.sees_lightly(np.zeros((0, 5)), video)
-    assert search.sees_lightly(np.array([[0, 0, 61.0, 61.0, 0.9]]), video)
-    assert not search.sees_lightly(np.array([[0, 0, 61.0, 61.0, 0.9], [0, 0, 59.0, 70.0, 0.9]]), video)
-    assert not search.sees_lightly(np.array([[0, 0, 400.0, 500.0, 0.9]]), video)
+    assert search.suits_half_detail(np.zeros((0, 5)), video)
+    assert search.suits_half_detail(np.array([[0, 0, 61.0, 61.0, 0.9]]), video)
+    assert not search.suits_half_detail(np.array([[0, 0, 61.0, 61.0, 0.9], [0, 0, 59.0, 70.0, 0.9]]), video)
+    assert not search.suits_half_detail(np.array([[0, 0, 400.0, 500.0, 0.9]]), video)
 
 
 def test_search_without_light_looks_sees_nothing_lightly():
-    assert not plan_search(info(), detector=blind).sees_lightly(np.zeros((0, 5)), info())
+    assert not plan_search(info(), detector=blind).suits_half_detail(np.zeros((0, 5)), info())
 
 
-def test_search_sees_finely_only_faces_well_inside_the_frame():
+def test_search_suits_without_coarse_only_faces_well_inside_the_frame():
     video = info(width=1920, height=1080)
     search = plan_search(video)
-    assert [(look.width, look.canvas) for look in search.fine] == [(1280, None)]
-    assert search.sees_finely(np.zeros((0, 5)), video)
-    assert search.sees_finely(np.array([[500, 500, 20.0, 20.0, 0.9]]), video)
+    assert [(each.width, each.canvas) for each in search.without_coarse] == [(1280, None)]
+    assert search.suits_without_coarse(np.zeros((0, 5)), video)
+    assert search.suits_without_coarse(np.array([[500, 500, 20.0, 20.0, 0.9]]), video)
     for leaving in ([10, 500, 60.0, 60.0, 0.9], [500, 1000, 60.0, 75.0, 0.9], [500, 300, 500.0, 600.0, 0.9]):
-        assert not search.sees_finely(np.array([[500, 500, 20.0, 20.0, 0.9], leaving]), video)
-    assert not plan_search(info(), detector=blind).sees_finely(np.zeros((0, 5)), info())
+        assert not search.suits_without_coarse(np.array([[500, 500, 20.0, 20.0, 0.9], leaving]), video)
+    assert not plan_search(info(), detector=blind).suits_without_coarse(np.zeros((0, 5)), info())

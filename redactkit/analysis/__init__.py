@@ -1,4 +1,4 @@
-"""The first pass: find every face, follow it through the video, and write what was found."""
+"""The first pass: detect every face, track it through the video, and write annotations and thumbnails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The analyze pass: detect, link, look again, fill, smooth, number, write."""
+"""The analyze pass: scan the video, build tracks, write annotations and thumbnails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.chunked import configure_search
 from redactkit.analysis.detection import Scan, scan
-from redactkit.analysis.thorough_search import search_harder
+from redactkit.analysis.thorough_search import search_isolated
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.track_building import find_tracks
 from redactkit.annotations import Annotations, annotations_name, find_thumbnails
@@ -28,12 +28,14 @@ from redactkit.video.chunks import CHUNK_FRAMES
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
 FRAME_CACHE_LIMITS = (24, 96)
+"""Fewest and most decoded frames kept, whatever their size."""
+
 FRAME_CACHE_PIXELS = 24 * 1920 * 1080
-"""Frames kept for the walks, which go on or some steps back: the more of them the smaller they are."""
+"""Pixels of the decoded frames kept for propagation. Raising it decodes fewer frames twice, and takes memory."""
 
 
 def default_folder(video: str | Path) -> Path:
-    """Return where the first pass writes when nobody says: ``foo_analysis`` beside ``foo``."""
+    """Return the folder to which the first pass writes by default: ``foo_analysis`` beside ``foo``."""
     source = Path(video)
     return source.with_name(fit_name(source.stem, "_analysis"))
 
@@ -50,15 +52,15 @@ def find_annotations(video: str | Path, *folders: str | Path) -> Path:
     Raises
     ------
     AnnotationError
-        If there are none; the message names the places.
+        If there are none; the message names the files looked for.
     """
     name = annotations_name(Path(video).stem)
-    places = [Path(folder) / name for folder in folders or (default_folder(video), Path(video).parent)]
-    for place in places:
-        if place.is_file():
-            return place
+    candidates = [Path(folder) / name for folder in folders or (default_folder(video), Path(video).parent)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
     raise AnnotationError(
-        f"no annotations of {video} at {' or '.join(map(str, places))}; "
+        f"no annotations of {video} at {' or '.join(map(str, candidates))}; "
         "run analyze first or name the file (--annotations)"
     )
 
@@ -73,33 +75,37 @@ def analyze(
     model: str | Path | None = None,
     detection_size: int | None = None,
     sensitivity: str = "normal",
-    roll: float = 0.0,
-    part_frames: int = CHUNK_FRAMES,
+    padding: float = 0.0,
+    chunk_frames: int = CHUNK_FRAMES,
     overwrite: bool = False,
     progress: ProgressLike = True,
 ) -> Annotations:
-    """Find every face of a video and follow it from frame to frame.
+    """Find every face of a video and track it from frame to frame.
+
+    The detector searches sampled frames, and more of the frames between where faces do not move as predicted. Boxes
+    are linked to tracks; tracks are propagated into their gaps, interpolated, extended and smoothed.
 
     Parameters
     ----------
     video : path
     output : path, optional
-        Folder for ``foo_annotations.json`` and one ``foo_thumb000001.jpg`` per face; made readable to
-        its owner alone. Without it nothing is written. What is done of a long video is kept there until
-        the rest is, so that an analysis that was stopped goes on. An ID list that is there is of other
-        annotations, and is renamed to ``foo_IDList.old.txt``.
+        Folder for ``foo_annotations.json`` and one ``foo_thumb000001.jpg`` per face. It is made readable to its owner
+        alone. Without it nothing is written. Finished chunks of a long video are kept there until all are done, so
+        that an analysis that was stopped goes on. An ID list found there belongs to other annotations, and is renamed
+        to ``foo_IDList.old.txt``.
     detector : str or Detector
         ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
     model : path, optional
         Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
     detection_size : int, optional
-        Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
+        Longer side of the detector input in pixels, by default such that a face of 24 pixels is found. Raising it
+        finds smaller faces, and takes longer.
     sensitivity : {"normal", "high", "low"}
         High finds more faces and more that are none, low fewer.
-    roll : float
-        Seconds by which every track is held before its first and after its last box.
-    part_frames : int
-        Frames after which what is done of a long video is kept. The outcome does not depend on it.
+    padding : float
+        Seconds by which every track is extended before its first and after its last box. Raising it covers more.
+    chunk_frames : int
+        Frames of a chunk, after which the work done is kept. The outcome does not depend on it.
     overwrite : bool
         Replace annotations that are there.
     progress : bool or callable
@@ -133,26 +139,26 @@ def analyze(
     cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
     with VideoReader(source, info=info, cache=cache) as reader:
         search = configure_search(reader, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
-        trim_heap()  # what the network took while it was compiled
+        trim_heap()  # compiling the network took memory that is free now
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
-        found = search_harder(reader, scan(reader, search, keep=keep, part_frames=part_frames, progress=progress))
+        found = search_isolated(reader, scan(reader, search, keep=keep, chunk_frames=chunk_frames, progress=progress))
         release(search.detector)
-        annotations = _annotate(reader, found, roll=roll, progress=progress)
+        annotations = _annotate(reader, found, padding=padding, progress=progress)
         if folder is None or keep is None:
             return annotations
         sweep_parts(folder)
-        # Of two analyses into one folder, the second finds what the first has written, all of it.
+        # Two analyses may write to one folder at once: the second waits, and then finds all files of the first.
         with locked(keep):
-            _check_not_beaten(source, folder, overwrite=overwrite)
+            _check_still_free(source, folder, overwrite=overwrite)
             saved = _save(reader, annotations, folder, overwrite=overwrite, stopped=stopped)
             drop_checkpoint(keep)
     return saved
 
 
-def _annotate(reader: VideoReader, found: Scan, *, roll: float, progress: ProgressLike) -> Annotations:
-    kept, discarded = find_tracks(reader, found, roll=roll, progress=progress)
-    settings: dict[str, Any] = {**found.settings, "roll": roll}
+def _annotate(reader: VideoReader, found: Scan, *, padding: float, progress: ProgressLike) -> Annotations:
+    kept, discarded = find_tracks(reader, found, padding=padding, progress=progress)
+    settings: dict[str, Any] = {**found.settings, "roll": padding}
     if found.errors:
         settings["decode_errors"] = list(found.errors)
     return Annotations(
@@ -166,19 +172,19 @@ def _annotate(reader: VideoReader, found: Scan, *, roll: float, progress: Progre
 
 
 def _check_folder(source: Path, folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder in which something is that will not be replaced, before the video is searched for nothing."""
+    """Refuse a folder that holds outputs which must not be replaced, before the video is searched for nothing."""
     check_output(folder / annotations_name(source.stem), overwrite=overwrite)
     ours = overwrite or checkpoint_folder(folder, source.stem).is_dir()
     for thumbnail in () if ours else find_thumbnails(folder, source.stem).values():
         check_output(thumbnail)
 
 
-def _check_not_beaten(source: Path, folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder to which another analysis has written meanwhile, and leave nothing of this one but its parts."""
+def _check_still_free(source: Path, folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder to which another analysis has written meanwhile; remove the checkpoint folder if it is empty."""
     try:
         check_output(folder / annotations_name(source.stem), overwrite=overwrite)
     except OutputExistsError:
-        with suppress(OSError):  # there are parts
+        with suppress(OSError):  # it holds chunks
             checkpoint_folder(folder, source.stem).rmdir()
         raise
 
@@ -186,18 +192,19 @@ def _check_not_beaten(source: Path, folder: Path, *, overwrite: bool) -> None:
 def _save(
     reader: VideoReader, annotations: Annotations, folder: Path, *, overwrite: bool, stopped: bool
 ) -> Annotations:
-    """Write thumbnails, then the annotations that stand for them.
+    """Write the thumbnails, then the annotations.
 
-    The checkpoint folder stands until both are written, so that a run which finds it knows whose the thumbnails are.
+    The checkpoint folder stays until both are written. A later run that finds it knows that the thumbnails were left by
+    a stopped run, and may replace them.
     """
     stem = reader.info.path.stem if reader.info.path else "video"
     if overwrite or stopped:
-        # A picture of a face ID that no longer is that face misleads.
+        # A face ID may now be another face, so its old thumbnail would mislead.
         for old in find_thumbnails(folder, stem).values():
             old.unlink()
     save_thumbnails(reader, annotations.detections, annotations.tracks, folder=folder, overwrite=overwrite or stopped)
-    for listed in find_id_lists(folder, stem):
-        set_aside(listed)
+    for path in find_id_lists(folder, stem):
+        set_aside(path)
     saved = annotations.replace(thumbnails=folder)
     write_annotations(saved, folder / annotations_name(stem), overwrite=overwrite)
     return saved

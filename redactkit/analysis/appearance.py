@@ -1,4 +1,8 @@
-"""What a face looks like in a word: the colours of the head and of what is worn below it."""
+"""Describe the appearance of faces by colour histograms of the head and of the chest below it.
+
+Lightness and chromaticity are counted apart, in CIE L*a*b*. The square roots of the counts are kept, so that the dot
+product of two descriptors is their Bhattacharyya coefficient.
+"""
 
 from __future__ import annotations
 
@@ -15,60 +19,69 @@ Image = NDArray[np.uint8]
 Appearance = NDArray[np.uint8]
 
 PATCH_PIXELS = 16
+"""Side in pixels to which a region is scaled."""
+
 LIGHTNESS_BINS, CHROMA_BINS = 8, 8
+"""Bins of L*, and of a* and b* each. Raising them tells more colours apart, and is less robust to changing light."""
+
 DESCRIPTOR_LENGTH = 2 * (LIGHTNESS_BINS + CHROMA_BINS * CHROMA_BINS)
-"""Numbers that describe a face."""
+"""Numbers in the descriptor of a face."""
+
+CHROMA_RANGE = (96, 64)
+"""Least value and width of the range of a* and b*, in 8 bits, over which the bins lie; 128 is gray."""
 
 HEAD_REGION = (-0.1, -0.25, 1.2, 1.25)
 CHEST_REGION = (-0.25, 1.2, 1.5, 0.8)
-"""Left, top, width and height of what is looked at, in sides of the box from its corner."""
+"""Left, top, width and height of the two regions, in widths and heights of the face's box, from its corner."""
 
 RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 RGB_TO_SCALED_XYZ = (RGB_TO_XYZ / RGB_TO_XYZ.sum(axis=1, keepdims=True)).astype(np.float32)
 """From linear sRGB to CIE XYZ, white being 1."""
 
 MIN_REGION_PIXELS = 4
-"""Pixels of a side of that inside the picture below which it is left out."""
+"""Side in pixels, of the part inside the image, below which a region is left out."""
 
 
 def describe(image: Image, boxes: FloatArray) -> Appearance:
-    """Describe faces by square roots of histograms, of lightness and of tint, whose product tells how alike they are.
+    """Describe the appearance of faces by colour histograms.
 
     Parameters
     ----------
     image : uint8 ndarray of shape (H, W, 3)
         RGB.
     boxes : ndarray of shape (N, 4)
-        In pixels of that picture.
+        In pixels of ``image``.
 
     Returns
     -------
     ndarray of shape (N, DESCRIPTOR_LENGTH), uint8
-        In 255ths, so that those of a long film take little room; zeros for a face of which the picture shows nothing.
+        Square roots of relative frequencies, times 255, since bytes take little memory in long videos. Zeros for a face
+        of which the image shows nothing. The dot product of two rows, divided by 255 squared, is 1 for equal colours.
 
     References
     ----------
     Comaniciu, Ramesh, Meer: Real-Time Tracking of Non-Rigid Objects using Mean Shift, CVPR 2000 (the Bhattacharyya
     coefficient of colour histograms).
     """
-    cuts = [_crop(image, box, place) for box in boxes for place in (HEAD_REGION, CHEST_REGION)]
-    shown = np.array([cut is not None for cut in cuts], bool)
-    counts = np.zeros((len(cuts), DESCRIPTOR_LENGTH // 2))
+    patches = [_patch(image, box, region) for box in boxes for region in (HEAD_REGION, CHEST_REGION)]
+    shown = np.array([patch is not None for patch in patches], bool)
+    counts = np.zeros((len(patches), DESCRIPTOR_LENGTH // 2))
     if shown.any():
-        strip = np.vstack([cut for cut in cuts if cut is not None])
+        # All patches are stacked, so that each step runs once over all faces.
+        strip = np.vstack([patch for patch in patches if patch is not None])
         counts[shown] = _histograms(to_lab(strip))
     whole = counts.reshape(len(boxes), DESCRIPTOR_LENGTH)
     return np.asarray(np.rint(255 * np.sqrt(whole / np.maximum(whole.sum(axis=1, keepdims=True), 1))), np.uint8)
 
 
-def _crop(image: Image, box: FloatArray, place: tuple[float, float, float, float]) -> Image | None:
-    """Cut a part of or beside the box out of the picture, scaled, None where it shows little of it."""
+def _patch(image: Image, box: FloatArray, region: tuple[float, float, float, float]) -> Image | None:
+    """Cut a region of a face out of the image and scale it; None where the image shows too little of it."""
     import cv2
 
     x, y, width, height = box.tolist()
-    left, top = x + place[0] * width, y + place[1] * height
+    left, top = x + region[0] * width, y + region[1] * height
     x0, y0 = max(0, round(left)), max(0, round(top))
-    x1, y1 = round(left + place[2] * width), round(top + place[3] * height)
+    x1, y1 = round(left + region[2] * width), round(top + region[3] * height)
     part = image[y0 : max(y1, 0), x0 : max(x1, 0)]
     if min(part.shape[:2]) < MIN_REGION_PIXELS:
         return None
@@ -76,7 +89,8 @@ def _crop(image: Image, box: FloatArray, place: tuple[float, float, float, float
 
 
 def to_lab(rgb: Image) -> Image:
-    """Turn sRGB into CIE L*a*b* in 8 bits, as OpenCV does, whose tables for that take a tenth of a second to make."""
+    """Convert sRGB to CIE L*a*b* in 8 bits, as OpenCV does, whose tables for it take a tenth of a second to build."""
+    # 0.008856 and the line below it are the CIE's, for values near black.
     xyz = _linear_table()[rgb] @ RGB_TO_SCALED_XYZ.T
     x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)
     lab = np.stack([2.55 * (116 * y - 16), 500 * (x - y) + 128, 200 * (y - z) + 128], axis=-1)
@@ -85,22 +99,22 @@ def to_lab(rgb: Image) -> Image:
 
 @lru_cache(maxsize=1)
 def _linear_table() -> NDArray[np.float32]:
-    """Return the light that each value of sRGB stands for."""
+    """Return the linear light of each 8-bit value of sRGB (IEC 61966-2-1)."""
     value = np.arange(256) / 255
     return np.where(value > 0.04045, ((value + 0.055) / 1.055) ** 2.4, value / 12.92).astype(np.float32)
 
 
 def _histograms(lab: Image) -> NDArray[np.int64]:
-    """Return how often each lightness and each tint occurs in each of the squares one below the other."""
+    """Count lightness, and a* with b*, in each of the patches stacked in ``lab``."""
     pixels = lab.reshape(-1, PATCH_PIXELS * PATCH_PIXELS, 3).astype(np.intp)
     light = pixels[..., 0] * LIGHTNESS_BINS // 256
-    across, down = np.moveaxis(np.clip((pixels[..., 1:] - 96) // (64 // CHROMA_BINS), 0, CHROMA_BINS - 1), 2, 0)
-    return np.hstack(
-        [_histogram(light, LIGHTNESS_BINS), _histogram(across * CHROMA_BINS + down, CHROMA_BINS * CHROMA_BINS)]
-    )
+    lowest, width = CHROMA_RANGE
+    a, b = np.moveaxis(np.clip((pixels[..., 1:] - lowest) // (width // CHROMA_BINS), 0, CHROMA_BINS - 1), 2, 0)
+    return np.hstack([_histogram(light, LIGHTNESS_BINS), _histogram(a * CHROMA_BINS + b, CHROMA_BINS * CHROMA_BINS)])
 
 
-def _histogram(values: NDArray[np.intp], kinds: int) -> NDArray[np.int64]:
-    """Count in each row how often it holds each of the numbers below ``kinds``."""
-    rows = np.arange(len(values))[:, None] * kinds
-    return np.bincount((rows + values).ravel(), minlength=len(values) * kinds).reshape(-1, kinds)
+def _histogram(values: NDArray[np.intp], bins: int) -> NDArray[np.int64]:
+    """Count in each row of ``values`` how often each number below ``bins`` occurs."""
+    # Each row gets bins of its own, so that one call counts all rows.
+    offsets = np.arange(len(values))[:, None] * bins
+    return np.bincount((offsets + values).ravel(), minlength=len(values) * bins).reshape(-1, bins)

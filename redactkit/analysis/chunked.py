@@ -1,6 +1,6 @@
-"""Analyze a long video in parts: settle the search once, search every part wherever there is room.
+"""Analyze a long video in chunks: configure the search once, then search each chunk in any process.
 
-What the parts share lies in the checkpoint folder, and so does what they saw, where `redactkit.analyze` finds it.
+The checkpoint folder holds what all chunks need and what each has found. `redactkit.analyze` picks it up from there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from redactkit.analysis.checkpoint import Checkpoint
-from redactkit.analysis.parallel_search import scan_alone
+from redactkit.analysis.parallel_search import scan_separate_chunk
 from redactkit.analysis.rotation import find_rotations
 from redactkit.analysis.search import Search, load_searcher, plan_search
 from redactkit.detectors import Detector, prepare
@@ -43,12 +43,13 @@ def configure_search(
     size: int | None = None,
     sensitivity: str = "normal",
 ) -> Search:
-    """Settle how a video is searched, after a look at some of its frames; errors as of `redactkit.analyze`."""
+    """Choose the search for a video, with the rotation of its footage; errors as of `redactkit.analyze`."""
     search = plan_search(reader.info, detector=detector, model=model, size=size, sensitivity=sensitivity)
-    look = search.looks[0]
+    letterbox = search.letterboxes[0]
+    # The network for this size is compiled in another thread while sample frames are decoded and searched.
     with ThreadPoolExecutor(1) as other:
-        other.submit(prepare, search.detector, width=look.width, height=look.height)
-        return search.turned(find_rotations(reader, search.detector, look))
+        other.submit(prepare, search.detector, width=letterbox.width, height=letterbox.height)
+        return search.with_rotations(find_rotations(reader, search.detector, letterbox))
 
 
 def prepare_analysis(
@@ -59,15 +60,15 @@ def prepare_analysis(
     detection_size: int | None = None,
     sensitivity: str = "normal",
 ) -> Path:
-    """Write down in ``keep`` what every part needs, and return it; options as of `redactkit.analyze`."""
+    """Write what every chunk needs to the folder ``keep``, and return it; options as of `redactkit.analyze`."""
     if info.path is None:
         raise VideoError("this header is of no video file")
     with VideoReader(info.path, info=info) as reader:
         search = configure_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
-    home = make_private(keep)
-    write_video_header(info, home / _HEADER_FILE)
-    write_text(home / _ROTATIONS_FILE, json.dumps(search.turns), overwrite=True)
-    return home
+    folder = make_private(keep)
+    write_video_header(info, folder / _HEADER_FILE)
+    write_text(folder / _ROTATIONS_FILE, json.dumps(search.rotations), overwrite=True)
+    return folder
 
 
 @opencv_in_one_thread()
@@ -81,26 +82,26 @@ def analyze_chunk(
     sensitivity: str = "normal",
     progress: ProgressLike = False,
 ) -> None:
-    """Search the frames ``span[0]`` to ``span[1]``, not included, and keep what was seen; nothing if it is there.
+    """Search the frames ``span[0]`` to ``span[1]``, not included, and keep the result, unless it is there already.
 
     Raises
     ------
     VideoError
-        If the part does not decode by itself.
+        If the chunk does not decode by itself.
     AnnotationError
         If `prepare_analysis` has not written to ``keep``.
     """
     limit_arenas()
-    home = Path(keep)
-    info = read_video_header(home / _HEADER_FILE, video=video)
+    folder = Path(keep)
+    info = read_video_header(folder / _HEADER_FILE, video=video)
     search = plan_search(info, detector=detector, size=detection_size, sensitivity=sensitivity)
-    search = search.turned(json.loads((home / _ROTATIONS_FILE).read_text(encoding="utf-8")))
-    checkpoint = Checkpoint.of(home, info, search.settings)
+    search = search.with_rotations(json.loads((folder / _ROTATIONS_FILE).read_text(encoding="utf-8")))
+    checkpoint = Checkpoint.of(folder, info, search.settings)
     if checkpoint.load(*span) is not None:
         return
     frames = span[1] - span[0]
     with VideoReader(video, info=info) as reader, track(progress, "analyze", total=frames) as update:
-        part = scan_alone(reader, search, span, update)
-    if part is None:
+        chunk = scan_separate_chunk(reader, search, span, update)
+    if chunk is None:
         raise VideoError(f"{video}: frames {span[0]} to {span[1]} do not decode by themselves")
-    checkpoint.save(part)
+    checkpoint.save(chunk)

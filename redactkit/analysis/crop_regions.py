@@ -1,4 +1,4 @@
-"""The places in a frame where faces went mismatched: they are searched instead of the whole."""
+"""Plan square crops around mismatched faces, so that the detector searches those instead of the whole frame."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from numpy.typing import NDArray
 from redactkit.analysis.crops import Crop
 from redactkit.boxes import FloatArray, centers, expand, to_corners
 
-__all__ = ["plan_crops", "inside"]
+__all__ = ["inside_crops", "plan_crops"]
 
 CROP_SIDES_PIXELS = (160, 320)
-"""Sides in pixels to which squares are scaled that are cut out: few, since the network gets ready for each."""
+"""Sides in pixels to which crops are scaled. There are few, since the network is prepared once for each size."""
 
 MAX_CROPPED_SHARE = 0.5
-"""Share of the picture from which searching the squares would save little."""
+"""Largest area of all crops, in shares of the detector input. Above it crops save little, and the frame is searched."""
 
 CONTEXT_SHARE = 0.5
-"""What a square shows around a place, in shares of the place."""
+"""Margin of a crop on each side of a face, in shares of the face. Raising it costs time, and helps detection."""
 
 
 def plan_crops(mismatched: FloatArray, *, scale: float, width: int, height: int) -> list[Crop] | None:
-    """Return squares of a frame that show all places, None where the whole of it is searched as cheaply.
+    """Return square crops that together show all mismatched faces, None where the whole frame costs as little.
 
     Parameters
     ----------
     mismatched : ndarray of shape (N, 4)
         In pixels of the frame.
     scale : float
-        Pixels of the picture of the frame that is searched otherwise, to one of the frame.
+        Pixels of the detector input for one pixel of the frame.
     width, height : int
-        Of that picture.
+        Size in pixels of the detector input that the crops would replace.
 
     Examples
     --------
@@ -40,29 +40,31 @@ def plan_crops(mismatched: FloatArray, *, scale: float, width: int, height: int)
     [Crop(left=80.0, top=90.0, side=320.0, scaled=160)]
     >>> plan_crops(np.array([[200.0, 200, 600, 100]]), scale=0.5, width=640, height=352)
     """
-    cuts: list[Crop] = []
+    crops: list[Crop] = []
+    # The largest faces come first, since their crops often show the smaller ones as well.
     for box in mismatched[np.argsort(-mismatched[:, 2:].max(axis=1, initial=0), kind="stable")]:
         scaled = next(
             (side for side in CROP_SIDES_PIXELS if (1 + 2 * CONTEXT_SHARE) * box[2:].max() * scale <= side), None
         )
         if scaled is None:
             return None
-        if not _shown(box, cuts):
+        if not _shown(box, crops):
             side = scaled / scale
             left, top = centers(box[None])[0] - side / 2
-            cuts.append(Crop(float(left), float(top), side, scaled=scaled))
-    return cuts if sum(cut.scaled**2 for cut in cuts) <= MAX_CROPPED_SHARE * width * height else None
+            crops.append(Crop(float(left), float(top), side, scaled=scaled))
+    return crops if sum(crop.scaled**2 for crop in crops) <= MAX_CROPPED_SHARE * width * height else None
 
 
-def _shown(box: FloatArray, cuts: Sequence[Crop]) -> bool:
-    return bool(inside(expand(box[None], share=CONTEXT_SHARE), cuts)[0])
+def _shown(box: FloatArray, crops: Sequence[Crop]) -> bool:
+    """Tell whether one of the crops shows a box with its margin."""
+    return bool(inside_crops(expand(box[None], share=CONTEXT_SHARE), crops)[0])
 
 
-def inside(boxes: FloatArray, cuts: Sequence[Crop]) -> NDArray[np.bool_]:
-    """Tell which boxes, in pixels of the frame, lie wholly in one of the squares."""
+def inside_crops(boxes: FloatArray, crops: Sequence[Crop]) -> NDArray[np.bool_]:
+    """Tell which boxes, in pixels of the frame, lie wholly inside one of the crops."""
     corners = to_corners(boxes)
     within = np.zeros(len(boxes), bool)
-    for cut in cuts:
-        left_top = np.array([cut.left, cut.top])
-        within |= ((corners[:, :2] >= left_top) & (corners[:, 2:] <= left_top + cut.side)).all(axis=1)
+    for crop in crops:
+        left_top = np.array([crop.left, crop.top])
+        within |= ((corners[:, :2] >= left_top) & (corners[:, 2:] <= left_top + crop.side)).all(axis=1)
     return within

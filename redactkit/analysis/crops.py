@@ -1,4 +1,4 @@
-"""A second look at one place of a frame: cut out, brought to the size a detector likes best, and searched again."""
+"""Search square crops of a frame, each scaled so that the face in it has the size a detector finds best."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ __all__ = ["CROP_PIXELS", "Crop", "search_crops"]
 Image = NDArray[np.uint8]
 
 CROP_PIXELS = 160
+"""Side in pixels of the detector input made from a crop. Raising it shows more around the face, and costs time."""
+
 CROP_FACE_PIXELS = 48.0
+"""Longer side in pixels that the expected face has in the detector input. Raising it shows less around the face."""
+
 PADDING_GRAY = 128
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a picture: its top left corner and side in pixels, and the side to which it is scaled."""
+    """A square of a frame: its top left corner and side in pixels, and the side to which it is scaled."""
 
     left: float
     top: float
@@ -36,26 +40,27 @@ class Crop:
         side = max(1, round(self.side))
         left, top = round(self.left), round(self.top)
         width, height = frame.size
+        # Only the part inside the frame is converted to RGB; the rest of the square stays gray.
         x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
         square = np.full((side, side, 3), PADDING_GRAY, np.uint8)
         if x0 < x1 and y0 < y1:
             square[y0 - top : y1 - top, x0 - left : x1 - left] = frame.rgb_part(x0, y0, x1, y1)
-        way = cv2.INTER_AREA if side > self.scaled else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(_halved(square, self.scaled), (self.scaled, self.scaled), interpolation=way))
+        method = cv2.INTER_AREA if side > self.scaled else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(_halved(square, self.scaled), (self.scaled, self.scaled), interpolation=method))
 
     def faces(self, found: FloatArray) -> FloatArray:
-        """Turn what was found in the square into boxes of the picture it is from."""
+        """Convert boxes found in the scaled square to pixels of the frame."""
         scale = max(1, round(self.side)) / self.scaled
         faces = found * np.array([scale, scale, scale, scale, 1])
         faces[:, :2] += [round(self.left), round(self.top)]
         return np.asarray(faces)
 
 
-def _halved(square: Image, least: int) -> Image:
-    """Halve a picture as often as it stays larger than ``least``: the rest of the way is then much quicker."""
+def _halved(square: Image, smallest: int) -> Image:
+    """Halve a square while it stays at least ``smallest`` wide: area scaling by 2 is quick, by other factors slow."""
     import cv2
 
-    while (side := len(square) // 2) >= least:
+    while (side := len(square) // 2) >= smallest:
         square = np.asarray(cv2.resize(square[: 2 * side, : 2 * side], (side, side), interpolation=cv2.INTER_AREA))
     return square
 
@@ -63,7 +68,7 @@ def _halved(square: Image, least: int) -> Image:
 def search_crops(
     detector: Detector, frame: Frame, boxes: FloatArray, *, face: float = CROP_FACE_PIXELS, mirrored: bool = False
 ) -> list[FloatArray]:
-    """Search around each box again.
+    """Run the detector on a crop around each box.
 
     Parameters
     ----------
@@ -72,23 +77,24 @@ def search_crops(
     boxes : ndarray of shape (N, 4)
         Where a face is expected.
     face : float
-        Longer side of the box in the picture that is searched, in pixels.
+        Longer side in pixels that the box gets in the detector input. Raising it shows less around the box.
     mirrored : bool
-        Search the mirrored picture.
+        Search the mirror image.
 
     Returns
     -------
     list of N ndarrays of shape (K, 5)
         The faces in and around each box, in pixels of the frame.
     """
-    cuts = [_around(box, face) for box in boxes]
-    pictures = [cut.picture(frame) for cut in cuts]
+    # All crops get one size, since the network is prepared once for each size.
+    crops = [_around(box, face) for box in boxes]
+    pictures = [crop.picture(frame) for crop in crops]
     if mirrored:
         pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
     found = run_detector(detector, pictures)
     if mirrored:
         found = [_mirrored(faces) for faces in found]
-    return [cut.faces(faces) for cut, faces in zip(cuts, found, strict=True)]
+    return [crop.faces(faces) for crop, faces in zip(crops, found, strict=True)]
 
 
 def _around(box: FloatArray, face: float) -> Crop:
@@ -98,6 +104,7 @@ def _around(box: FloatArray, face: float) -> Crop:
 
 
 def _mirrored(faces: FloatArray) -> FloatArray:
-    turned = faces.copy()
-    turned[:, 0] = CROP_PIXELS - faces[:, 0] - faces[:, 2]
-    return turned
+    """Convert boxes of a mirrored crop to the crop as it is."""
+    flipped = faces.copy()
+    flipped[:, 0] = CROP_PIXELS - faces[:, 0] - faces[:, 2]
+    return flipped

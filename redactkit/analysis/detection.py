@@ -1,4 +1,4 @@
-"""The faces and cuts of a whole video, part by part, as one raw table."""
+"""Scan a whole video, chunk by chunk, for faces and shot boundaries, and put the faces into one table."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from redactkit.analysis.appearance import Appearance
 from redactkit.analysis.checkpoint import Checkpoint, ChunkResult
 from redactkit.analysis.letterbox import choose_detection_size
-from redactkit.analysis.mixed_frames import brief_stretches, mixed_stretches
-from redactkit.analysis.parallel_search import scan_alone, scan_part
+from redactkit.analysis.mixed_frames import brief_ranges, mixed_ranges
+from redactkit.analysis.parallel_search import scan_chunk, scan_separate_chunk
 from redactkit.analysis.search import Search, plan_search
 from redactkit.detectors import Detector
 from redactkit.media import VideoInfo
@@ -30,28 +30,29 @@ __all__ = [
     "scan",
 ]
 
-_ERRORS_KEPT = 100
+_MAX_ERRORS = 100
+"""Most messages about frames that did not decode that annotations keep."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What the detector saw.
+    """The result of scanning a video.
 
     Parameters
     ----------
     detections : DataFrame
-        One row per box; ``face_id`` only numbers the boxes of a frame. Source ``interpolated`` marks
-        those that were not searched for, since the frames around them tell enough.
+        One row per box; ``face_id`` only numbers the boxes of a frame. Source ``interpolated`` marks boxes of frames
+        that were not searched.
     cuts : ndarray of int64
         Frames that start a new shot.
     appearance : ndarray of shape (N, LENGTH), uint8
-        What each row's face looks like, see `redactkit.analysis.appearance`; zeros where it was not seen.
+        The appearance of each row's face, see `redactkit.analysis.appearance`; zeros for interpolated boxes.
     search : Search
-        How it was searched.
+        The settings of the search.
     errors : tuple of str
-        What did not decode.
+        Messages about frames that did not decode.
     mixed, brief : ndarray of shape (K, 2), int64
-        First and last frames of mixtures of two shots, and of what shows for a frame or two only.
+        First and last frame of each range of mixed frames, and of each shot of a frame or two.
     """
 
     detections: pd.DataFrame
@@ -64,7 +65,7 @@ class Scan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How it was searched, for the record."""
+        """The settings of the search, as annotations keep them."""
         return self.search.settings
 
 
@@ -78,9 +79,9 @@ def detect(
     keep: Path | None = None,
     progress: ProgressLike = True,
 ) -> Scan:
-    """Find the faces in every frame of a video, and its scene cuts on the way.
+    """Find the faces in every frame of a video, and its shot boundaries.
 
-    Frames between two in which all faces moved as predicted are not searched; their boxes lie between.
+    Frames between two in which all faces moved as predicted are not searched; their boxes are interpolated.
 
     Parameters
     ----------
@@ -90,11 +91,12 @@ def detect(
     model : path, optional
         Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
     size : int, optional
-        Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
+        Longer side of the detector input in pixels, by default such that a face of 24 pixels is found. Raising it
+        finds smaller faces, and takes longer.
     sensitivity : {"normal", "high", "low"}
-        How doubtful a box may be and still be looked at.
+        High lowers the confidence from which a box is kept, low raises it.
     keep : path, optional
-        Folder in which the parts of a long video are kept as they are done, and looked for first.
+        Folder in which finished chunks of a long video are kept, and looked for first.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
 
@@ -114,55 +116,60 @@ def scan(
     search: Search,
     *,
     keep: Path | None = None,
-    part_frames: int = CHUNK_FRAMES,
+    chunk_frames: int = CHUNK_FRAMES,
     progress: ProgressLike = True,
 ) -> Scan:
     """Search every frame of a video; parameters and errors as of `detect`.
 
     Parameters
     ----------
-    part_frames : int
-        Frames of a part, of which the outcome does not depend.
+    chunk_frames : int
+        Frames of a chunk. The outcome does not depend on it.
     """
     info = reader.info
-    spans = split_frames(info, longest=part_frames)
+    spans = split_frames(info, longest=chunk_frames)
     with track(progress, "analyze", total=info.frame_count) as update:
-        parts = _scan_parts(reader, search, spans, Checkpoint.of(keep, info, search.settings), update)
-        # Where its parts do not decode by themselves, the video is searched in one go.
-        parts = parts or [scan_part(reader, search, (0, info.frame_count), update=update)]
-    return _joined(parts, info, search)
+        chunks = _scan_chunks(reader, search, spans, Checkpoint.of(keep, info, search.settings), update)
+        # Where a chunk does not decode by itself, the video is searched in one go.
+        chunks = chunks or [scan_chunk(reader, search, (0, info.frame_count), update=update)]
+    return _joined(chunks, info, search)
 
 
-def _scan_parts(
+def _scan_chunks(
     reader: VideoReader, search: Search, spans: list[tuple[int, int]], checkpoint: Checkpoint, update: Update
 ) -> list[ChunkResult] | None:
-    parts: list[ChunkResult] = []
+    """Load or scan each chunk; return None for a single one, or if one does not decode by itself."""
+    chunks: list[ChunkResult] = []
     if len(spans) == 1:
         return None
     for span in spans:
-        part = checkpoint.load(*span)
-        if part is not None:
-            update(part.searched)
-        elif (part := scan_alone(reader, search, span, update)) is not None:
-            checkpoint.save(part)
+        chunk = checkpoint.load(*span)
+        if chunk is not None:
+            update(chunk.searched)
+        elif (chunk := scan_separate_chunk(reader, search, span, update)) is not None:
+            checkpoint.save(chunk)
         else:
-            update(-sum(done.searched for done in parts))
+            # Progress goes back to zero, since the caller starts over without chunks.
+            update(-sum(done.searched for done in chunks))
             return None
-        parts.append(part)
-    return parts
+        chunks.append(chunk)
+    return chunks
 
 
-def _joined(parts: list[ChunkResult], info: VideoInfo, search: Search) -> Scan:
-    frame = np.concatenate([part.frame for part in parts])
-    faces = np.vstack([part.faces for part in parts])
+def _joined(chunks: list[ChunkResult], info: VideoInfo, search: Search) -> Scan:
+    """Put the results of all chunks into one table, numbering the boxes of each frame from 1."""
+    frame = np.concatenate([chunk.frame for chunk in chunks])
+    faces = np.vstack([chunk.faces for chunk in chunks])
+    # Faces are best first within a frame; their rank serves as face ID until they are linked.
     _, first, counts = np.unique(frame, return_index=True, return_counts=True)
     rank = np.arange(len(frame)) - np.repeat(first, counts)
     columns = {"frame": frame, "time": info.times[frame], "face_id": rank + 1, "confidence": faces[:, 4]}
-    source = np.where(np.concatenate([part.seen for part in parts]), "detected", "interpolated")
+    source = np.where(np.concatenate([chunk.detected for chunk in chunks]), "detected", "interpolated")
     table = as_detections({**columns, **dict(zip(BOX, faces.T, strict=False)), "source": source})
-    errors = dict.fromkeys(error for part in parts for error in part.errors)
-    cuts = np.concatenate([part.cuts for part in parts])
-    appearance = np.concatenate([part.appearance for part in parts])
-    mixed = mixed_stretches(np.concatenate([part.mixed for part in parts]), frames=info.frame_count)
-    brief = brief_stretches(np.concatenate([part.jumps for part in parts]), frames=info.frame_count)
-    return Scan(table, cuts, appearance, search, tuple(errors)[:_ERRORS_KEPT], mixed, brief)
+    # Neighbouring chunks decode some frames twice, and report their errors twice.
+    errors = dict.fromkeys(error for chunk in chunks for error in chunk.errors)
+    cuts = np.concatenate([chunk.cuts for chunk in chunks])
+    appearance = np.concatenate([chunk.appearance for chunk in chunks])
+    mixed = mixed_ranges(np.concatenate([chunk.mixed for chunk in chunks]), frames=info.frame_count)
+    brief = brief_ranges(np.concatenate([chunk.jumps for chunk in chunks]), frames=info.frame_count)
+    return Scan(table, cuts, appearance, search, tuple(errors)[:_MAX_ERRORS], mixed, brief)

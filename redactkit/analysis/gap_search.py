@@ -1,4 +1,8 @@
-"""A second look at linked tracks: in their gaps, before their first box, after their last, and at who is who."""
+"""Search the gaps of linked tracks again, and the frames before their first and after their last box.
+
+Every box next to a frame without one is propagated into the gap (see `redactkit.analysis.propagation`), from both
+sides. Tracks whose propagations run into each other are the same face and get one ID.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,20 @@ from redactkit.video import VideoReader
 __all__ = ["PropagationOptions", "refine"]
 
 MAX_OFFSET_FRAMES = 2
-"""Frames by which a walk may overshoot the end of the track it meets."""
+"""Frames by which a propagation may run past the end of the track it collides with and still join it.
 
-RUNS_PER_READER = 3
-"""Runs of groups for each reader from which they are handed out, and not single groups."""
+Raising it joins more tracks.
+"""
 
-Step = tuple[FloatArray, float, str]
+MIN_RUNS_PER_READER = 3
+"""Runs of groups for each reader from which whole runs are handed out, and not single groups.
+
+Raising it balances the readers better, and decodes more frames twice.
+"""
+
+FoundBox = tuple[FloatArray, float, str]
+"""Box, confidence and source."""
+
 Group = list[Propagation]
 
 
@@ -42,12 +54,11 @@ def refine(
     options: PropagationOptions | None = None,
     progress: ProgressLike = False,
 ) -> pd.DataFrame:
-    """Look again where a track predicts a face but the detector was silent.
+    """Propagate tracks into their gaps and beyond both ends.
 
-    From every box next to a gap, before a track's first box and after its last one, the face is followed
-    frame by frame: the pixels say where it went, and a detector with a low threshold looks at that place
-    closely. It ends where neither bears it out, at another face, and at a scene cut. Two tracks that meet
-    that way from both sides are one face.
+    Optical flow moves a box to the next frame, and a detector with a low threshold searches a crop there.
+    Propagation ends where neither finds the face, at another face, and at a shot boundary. Two tracks whose
+    propagations run into each other become one.
 
     Parameters
     ----------
@@ -55,7 +66,7 @@ def refine(
     detections : DataFrame
         Linked tracks.
     detector : Detector
-        With a threshold no higher than ``options.confidence``.
+        With a threshold no higher than ``options.min_confidence``.
     cuts : array_like of int
         Frames that start a new shot.
     options : PropagationOptions, optional
@@ -65,53 +76,58 @@ def refine(
     Returns
     -------
     DataFrame
-        All rows of ``detections`` and those that were found: of source ``detected`` where the closer look
-        saw the face, ``tracked`` where only its pixels were followed.
+        All rows of ``detections`` and the new ones: with source ``detected`` where the detector found the face in
+        the crop, ``tracked`` where only the flow followed it.
     """
     options = options or PropagationOptions()
-    walks = list(_plan(detections, np.asarray(cuts, np.int64), reader.info.frame_count))
-    taken = OccupiedBoxes(detections)
-    reach = round(options.unseen * float(reader.info.frame_rate))
-    groups = list(_neighbours(walks, reach=reach))
-    with ExitStack() as stack, track(progress, "refine", total=len(walks)) as update:
+    propagations = list(_plan(detections, np.asarray(cuts, np.int64), reader.info.frame_count))
+    occupied = OccupiedBoxes(detections)
+    reach = round(options.max_flow_seconds * float(reader.info.frame_rate))
+    groups = list(_group_by_frames(propagations, reach=reach))
+    with ExitStack() as stack, track(progress, "refine", total=len(propagations)) as update:
         readers = [stack.enter_context(other) for other in open_readers(reader, detector, tasks=len(groups))]
-        left = iter(_runs(groups, reader.info.keyframes, least=RUNS_PER_READER * len(readers), reach=reach))
+        # All workers take from one iterator, so that whoever is done first takes the next run.
+        left = iter(_runs(groups, reader.info.keyframes, least=MIN_RUNS_PER_READER * len(readers), reach=reach))
         if readers:
             reader.rest()
-        walking = [
-            _walk_runs(each, left, taken=taken, detector=detector, options=options) for each in readers or [reader]
+        workers = [
+            _propagate_runs(each, left, occupied=occupied, detector=detector, options=options)
+            for each in readers or [reader]
         ]
-        for ended in stack.enter_context(closing(side_by_side(walking))):
+        for ended in stack.enter_context(closing(side_by_side(workers))):
             update(ended)
-    whole = pd.concat([detections, _rows(walks, taken, reader.info)], ignore_index=True)
-    return _one_box_each(whole.assign(face_id=whole["face_id"].replace(_same_faces(walks, detections))))
+    # Merge what was found, the tracks that collided, and double boxes of one face in one frame.
+    whole = pd.concat([detections, _rows(propagations, reader.info)], ignore_index=True)
+    same = _same_faces(propagations, detections)
+    return _one_box_each(whole.assign(face_id=whole["face_id"].replace(same)))
 
 
-def _walk_runs(
+def _propagate_runs(
     reader: VideoReader,
     runs: Iterator[list[Group]],
     *,
-    taken: OccupiedBoxes,
+    occupied: OccupiedBoxes,
     detector: Detector,
     options: PropagationOptions,
 ) -> Iterator[int]:
-    """Walk one group after the other, as long as there are any runs of them left; yield how many walks ended."""
-    for near in chain.from_iterable(runs):
+    """Propagate group after group while there are runs left; yield how many propagations ended."""
+    for group in chain.from_iterable(runs):
         for step in (1, -1):
-            one_way = [walk for walk in near if walk.step == step]
-            yield from propagate_all(reader, one_way, taken=taken, detector=detector, options=options)
+            one_way = [each for each in group if each.step == step]
+            yield from propagate_all(reader, one_way, occupied=occupied, detector=detector, options=options)
 
 
 def _plan(
     detections: pd.DataFrame, cuts: np.ndarray[tuple[int], np.dtype[np.int64]], frames: int
 ) -> Iterator[Propagation]:
-    """Yield the walks into every gap from both sides, and out of both ends of every track."""
+    """Yield the propagations into every gap from both sides, and out of both ends of every track."""
     edges = np.concatenate([[0], cuts, [frames]])
     for face, rows in detections.sort_values("frame").groupby("face_id"):
         frame, box = rows["frame"].to_numpy(), rows[BOX].to_numpy()
         confidence = rows["confidence"].fillna(0.5).to_numpy()
         shot = np.searchsorted(edges, frame, side="right")
         first, last = edges[shot - 1], edges[shot] - 1
+        # How far back and ahead each box may go: to the face's next box, or to the edge of the shot.
         before = np.maximum(np.append(first[0], frame[:-1] + 1), first)
         after = np.minimum(np.append(frame[1:] - 1, last[-1]), last)
         for k in np.flatnonzero((after > frame) | (before < frame)):
@@ -120,70 +136,81 @@ def _plan(
                     yield Propagation(int(str(face)), step, int(frame[k]), int(end), box[k], float(confidence[k]))
 
 
-def _neighbours(walks: Sequence[Propagation], *, reach: int) -> Iterator[Group]:
-    """Yield the walks in groups that look at frames near each other, so that a frame is decoded once for both ways."""
-    ends = [walk.frame + walk.step * _length(walk, reach) for walk in walks]
-    spans = {place: sorted((walk.frame, end)) for place, (walk, end) in enumerate(zip(walks, ends, strict=True))}
+def _group_by_frames(propagations: Sequence[Propagation], *, reach: int) -> Iterator[Group]:
+    """Yield groups of propagations that need the same frames, so that a frame is decoded once for both directions.
+
+    How far a propagation gets is not known yet. The guess is ``reach`` frames, as far as flow alone may go.
+    """
+    ends = [each.frame + each.step * _length(each, reach) for each in propagations]
+    ranges = {k: sorted((each.frame, end)) for k, (each, end) in enumerate(zip(propagations, ends, strict=True))}
     group: Group = []
     end = -1
-    for place, (first, last) in sorted(spans.items(), key=lambda item: item[1]):
+    # A sweep over the frame ranges in order: those that overlap the ones before belong to one group.
+    for k, (first, last) in sorted(ranges.items(), key=lambda item: item[1]):
         if group and first > end:
             yield group
             group = []
-        group.append(walks[place])
+        group.append(propagations[k])
         end = max(end, last)
     if group:
         yield group
 
 
-def _length(walk: Propagation, reach: int) -> int:
-    return min(reach, abs(walk.last - walk.frame))
+def _length(propagation: Propagation, reach: int) -> int:
+    return min(reach, abs(propagation.last - propagation.frame))
 
 
 def _runs(groups: Sequence[Group], keyframes: NDArray[np.int64], *, least: int, reach: int) -> list[list[Group]]:
-    """Return groups in runs that begin after the same keyframe, so that one reader decodes what lies between them.
+    """Return runs of groups that begin after the same keyframe, so that one reader decodes what lies between them.
 
-    Those with most to walk come first, so that no reader waits long for the last run. Where there are fewer than
-    ``least``, each group is one, in order, so that readers need not go back in what they decode.
+    The longest come first, so that no reader waits long for the last run. Where there are fewer than ``least``, each
+    group is a run of its own, in order, so that readers never seek backwards.
     """
-    starts = [min(walk.frame for walk in group) for group in groups]
+    # The number of keyframes before a group tells which of them decoding starts at.
+    starts = [min(each.frame for each in group) for group in groups]
     keyed = zip(np.searchsorted(keyframes, starts, side="right").tolist(), groups, strict=True)
     runs = [[group for _, group in run] for _, run in groupby(keyed, key=itemgetter(0))]
     if len(runs) < least:
         return [[group] for group in groups]
-    return sorted(runs, key=lambda run: -sum(_length(walk, reach) for group in run for walk in group))
+    return sorted(runs, key=lambda run: -sum(_length(each, reach) for group in run for each in group))
 
 
-def _rows(walks: Iterable[Propagation], taken: OccupiedBoxes, info: VideoInfo) -> pd.DataFrame:
-    """Return what the walks found as detections; where two of one face come to a frame, one row."""
-    found: dict[tuple[int, int], Step] = {}
-    for walk in walks:
-        for frame, step in walk.steps.items():
-            place = (frame, walk.face)
-            found[place] = _agreed(found[place], step) if place in found else step
-    places = list(found)
-    steps = [found[place] for place in places]
-    frames = np.array([frame for frame, _ in places], np.int64)
-    columns = {"frame": frames, "time": info.times[frames], "face_id": [face for _, face in places]}
-    boxes = np.array([box for box, _, _ in steps]).reshape(-1, 4)
+def _rows(propagations: Iterable[Propagation], info: VideoInfo) -> pd.DataFrame:
+    """Return the found boxes as detections, one row where two propagations of a face reach one frame."""
+    found: dict[tuple[int, int], FoundBox] = {}
+    for each in propagations:
+        for frame, box in each.found.items():
+            key = (frame, each.face)
+            found[key] = _agreed(found[key], box) if key in found else box
+    keys = list(found)
+    entries = [found[key] for key in keys]
+    frames = np.array([frame for frame, _ in keys], np.int64)
+    columns = {"frame": frames, "time": info.times[frames], "face_id": [face for _, face in keys]}
+    boxes = np.array([box for box, _, _ in entries]).reshape(-1, 4)
     columns |= dict(zip(BOX, boxes.T, strict=True))
-    return as_detections({**columns, "confidence": [step[1] for step in steps], "source": [step[2] for step in steps]})
+    confidence, source = [entry[1] for entry in entries], [entry[2] for entry in entries]
+    return as_detections({**columns, "confidence": confidence, "source": source})
 
 
-def _agreed(first: Step, second: Step) -> Step:
-    """Choose between what two walks of one face found in one frame: what was seen, else both."""
+def _agreed(first: FoundBox, second: FoundBox) -> FoundBox:
+    """Choose between the boxes of two propagations of one face in one frame: a detection, else the hull of both."""
     if first[2] != second[2] or first[2] == "detected":
-        return max(first, second, key=lambda step: (step[2] == "detected", step[1]))
+        return max(first, second, key=lambda entry: (entry[2] == "detected", entry[1]))
     return hull([first[0]], [second[0]])[0], max(first[1], second[1]), first[2]
 
 
-def _same_faces(walks: Sequence[Propagation], detections: pd.DataFrame) -> dict[int, int]:
-    """Return which faces are really earlier ones: each walked into the near end of the other."""
+def _same_faces(propagations: Sequence[Propagation], detections: pd.DataFrame) -> dict[int, int]:
+    """Return which later tracks are which earlier ones: the two collided with each other's near ends."""
     frames = detections.groupby("face_id")["frame"].agg(["min", "max"])
-    met = {(walk.face, walk.met[0], walk.step): walk.met[1] for walk in walks if walk.met is not None}
+    collisions = {
+        (each.face, each.collision[0], each.step): each.collision[1]
+        for each in propagations
+        if each.collision is not None
+    }
     same: dict[int, int] = {}
-    for (early, late, step), frame in sorted(met.items()):
-        back = met.get((late, early, -1))
+    for (early, late, step), frame in sorted(collisions.items()):
+        # The later track must also have run back into the earlier one, and the two must not overlap in time.
+        back = collisions.get((late, early, -1))
         if step != 1 or back is None or frames["max"][early] >= frames["min"][late]:
             continue
         if frame - frames["min"][late] <= MAX_OFFSET_FRAMES and frames["max"][early] - back <= MAX_OFFSET_FRAMES:
@@ -192,14 +219,15 @@ def _same_faces(walks: Sequence[Propagation], detections: pd.DataFrame) -> dict[
 
 
 def _root(face: int, same: dict[int, int]) -> int:
+    """Follow a chain of joins to its first track."""
     while face in same:
         face = same[face]
     return face
 
 
 def _one_box_each(detections: pd.DataFrame) -> pd.DataFrame:
-    """Keep the surest box of each face in each frame."""
-    order = detections.assign(seen=detections["source"] != "tracked").sort_values(
-        ["frame", "face_id", "seen", "confidence"], ascending=[True, True, False, False], kind="stable"
+    """Keep one box of each face in each frame: a detection before a tracked box, then the most confident."""
+    order = detections.assign(detected=detections["source"] != "tracked").sort_values(
+        ["frame", "face_id", "detected", "confidence"], ascending=[True, True, False, False], kind="stable"
     )
-    return sort_detections(order.drop_duplicates(["frame", "face_id"]).drop(columns="seen"))
+    return sort_detections(order.drop_duplicates(["frame", "face_id"]).drop(columns="detected"))

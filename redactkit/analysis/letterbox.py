@@ -1,4 +1,8 @@
-"""Where to look in a frame: the pictures of it that a detector gets, and the way back to the frame."""
+"""Detector inputs: scale a frame and pad it to the size a network takes, and convert boxes back to the frame.
+
+A video is searched with two letterboxes. The fine one finds small faces. The coarse one, a quarter of its size with a
+gray border, finds faces that fill the frame or that its edge cuts.
+"""
 
 from __future__ import annotations
 
@@ -17,42 +21,50 @@ __all__ = ["Letterbox", "choose_detection_size", "merge", "plan_letterboxes"]
 Image = NDArray[np.uint8]
 
 NETWORK_STRIDE_PIXELS = 32
+"""CenterFace and YuNet take inputs whose sides are multiples of this."""
+
 MIN_FACE_PIXELS = 16
-"""Pixels across a face from which CenterFace finds it in nearly every frame."""
+"""Width of a face in pixels of the input from which CenterFace finds it in nearly every frame.
+
+Raising it enlarges the input: more small faces are found, and the search takes longer.
+"""
 
 MIN_SEARCH_PIXELS = 640
 """Longer side in pixels up to which a video is searched at its own size, since that costs little."""
 
 COARSE_FACTOR = 4
+"""How many times smaller the coarse letterbox is. Raising it finds larger faces, and misses medium ones."""
+
 PADDING_GRAY = 128
 MIN_VISIBLE_SHARE = 0.1
+"""Share of a box that must lie inside the frame. Raising it drops more faces at the frame's edge."""
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """One picture of the frame that the detector gets.
+    """How a frame becomes one detector input.
 
     Parameters
     ----------
     width, height : int
         Size in pixels to which the frame is scaled.
     canvas : tuple of int, optional
-        Width and height of the gray ground on whose middle the scaled frame lies, by default its own
-        size. A ground larger than the frame shows faces that the frame's edge cuts.
-    turn : int
-        Degrees clockwise by which the picture is turned before it is searched: 0, 90, 180 or 270.
-    smallest : float
-        Boxes with a side below this, in pixels of the picture, are left to other looks.
+        Width and height of the gray canvas in whose middle the scaled frame lies, by default the size of the
+        scaled frame. The border of a larger canvas lets the detector find faces that the frame's edge cuts.
+    rotation : int
+        Degrees clockwise by which the input is rotated: 0, 90, 180 or 270.
+    min_box_pixels : float
+        Boxes with a side below this, in pixels of the input, are dropped: another letterbox finds those better.
     """
 
     width: int
     height: int
     canvas: tuple[int, int] | None = None
-    turn: int = 0
-    smallest: float = 0.0
+    rotation: int = 0
+    min_box_pixels: float = 0.0
 
     def halved(self) -> Letterbox:
-        """Return the look at half the detail."""
+        """Return the letterbox of half the size, in multiples of the network's stride."""
         sides = [
             NETWORK_STRIDE_PIXELS * max(1, round(side / 2 / NETWORK_STRIDE_PIXELS - 0.01))
             for side in (self.width, self.height)
@@ -60,32 +72,33 @@ class Letterbox:
         return replace(self, width=sides[0], height=sides[1])
 
     def picture(self, image: Image) -> Image:
-        """Make the picture from the frame, or from a scaled copy of it, shape (H, W, 3)."""
+        """Make the detector input from the frame, or from a scaled copy of it, shape (H, W, 3)."""
         scaled = _resized(image, self.width, self.height)
         if self.canvas is not None:
             scaled = self._on_canvas(scaled)
-        return np.ascontiguousarray(np.rot90(scaled, -self.turn // 90)) if self.turn else scaled
+        return np.ascontiguousarray(np.rot90(scaled, -self.rotation // 90)) if self.rotation else scaled
 
     def _on_canvas(self, scaled: Image) -> Image:
-        (width, height), (left, top) = self._ground, self._corner
-        ground = np.full((height, width, 3), PADDING_GRAY, np.uint8)
-        ground[top : top + self.height, left : left + self.width] = scaled
-        return ground
+        (width, height), (left, top) = self._input_size, self._offset
+        canvas = np.full((height, width, 3), PADDING_GRAY, np.uint8)
+        canvas[top : top + self.height, left : left + self.width] = scaled
+        return canvas
 
     @property
-    def _ground(self) -> tuple[int, int]:
+    def _input_size(self) -> tuple[int, int]:
         return self.canvas or (self.width, self.height)
 
     @property
-    def _corner(self) -> tuple[int, int]:
-        return (self._ground[0] - self.width) // 2, (self._ground[1] - self.height) // 2
+    def _offset(self) -> tuple[int, int]:
+        return (self._input_size[0] - self.width) // 2, (self._input_size[1] - self.height) // 2
 
     def faces(self, found: FloatArray, *, width: float, height: float) -> FloatArray:
-        """Turn what was found in the picture into boxes of a frame of ``width`` by ``height``, shape (N, 5)."""
-        kept = found[(found[:, 2:4] >= self.smallest).all(axis=1)]
-        shown = self._ground[::-1] if self.turn % 180 else self._ground
-        boxes = to_coded(kept[:, :4], width=shown[0], height=shown[1], rotation=self.turn)
-        boxes[:, :2] -= self._corner
+        """Convert boxes found in the input to a frame of ``width`` by ``height`` pixels, shape (N, 5)."""
+        # The steps of `picture` in reverse: rotate back, remove the border, scale.
+        kept = found[(found[:, 2:4] >= self.min_box_pixels).all(axis=1)]
+        size = self._input_size[::-1] if self.rotation % 180 else self._input_size
+        boxes = to_coded(kept[:, :4], width=size[0], height=size[1], rotation=self.rotation)
+        boxes[:, :2] -= self._offset
         faces = np.hstack([boxes * np.tile([width / self.width, height / self.height], 2), kept[:, 4:]])
         return faces[_visible(faces[:, :4], width, height)]
 
@@ -95,19 +108,20 @@ def _resized(image: Image, width: int, height: int) -> Image:
         return image
     import cv2
 
+    # Averaging areas is better for shrinking, bilinear interpolation for enlarging.
     shrinks = width < image.shape[1]
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
 
 
 def _visible(boxes: FloatArray, width: float, height: float) -> NDArray[np.bool_]:
-    """Tell which boxes show more than a sliver of themselves inside the frame."""
+    """Tell which boxes have more than `MIN_VISIBLE_SHARE` of their area inside the frame."""
     inside = clip(boxes, width=width, height=height)
-    shown: NDArray[np.bool_] = np.prod(inside[:, 2:], axis=1) > MIN_VISIBLE_SHARE * np.prod(boxes[:, 2:], axis=1)
-    return shown
+    visible: NDArray[np.bool_] = np.prod(inside[:, 2:], axis=1) > MIN_VISIBLE_SHARE * np.prod(boxes[:, 2:], axis=1)
+    return visible
 
 
 def choose_detection_size(width: int, height: int, *, smallest_face: float = 24) -> tuple[int, int]:
-    """Choose the size at which to search frames so that small faces are found and no time is lost.
+    """Choose the smallest detector input in which small faces are still found.
 
     CenterFace finds a face of 16 pixels in 97 of 100 frames, one of 12 in 85 and one of 8 in 15.
 
@@ -116,7 +130,7 @@ def choose_detection_size(width: int, height: int, *, smallest_face: float = 24)
     width, height : int
         Size of the frame in pixels.
     smallest_face : float
-        Pixels across the smallest face that must be found.
+        Width in pixels, of the frame, of the smallest face to find. Lowering it enlarges the input.
 
     Returns
     -------
@@ -130,6 +144,7 @@ def choose_detection_size(width: int, height: int, *, smallest_face: float = 24)
     """
     if smallest_face <= 0:
         raise OptionError(f"smallest_face must be more than 0 pixels, got {smallest_face}")
+    # The size at which the smallest face is just `MIN_FACE_PIXELS` wide; small videos are not shrunk at all.
     longer = max(width, height)
     return _network_size(
         width,
@@ -139,7 +154,8 @@ def choose_detection_size(width: int, height: int, *, smallest_face: float = 24)
 
 
 def _network_size(width: int, height: int, longer: float) -> tuple[int, int]:
-    """Return the multiples of 32 next to the frame's shape scaled to a longer side of ``longer`` pixels."""
+    """Return the multiples of 32 next to the frame's size when its longer side is scaled to ``longer`` pixels."""
+    # Rounded up, unless that would add a whole stride for a quarter of one or less.
     scale = longer / max(width, height)
     sides = [
         max(NETWORK_STRIDE_PIXELS, NETWORK_STRIDE_PIXELS * math.ceil(side * scale / NETWORK_STRIDE_PIXELS - 0.25))
@@ -149,21 +165,19 @@ def _network_size(width: int, height: int, longer: float) -> tuple[int, int]:
 
 
 def plan_letterboxes(
-    width: int, height: int, *, size: int | None = None, turns: Iterable[int] = ()
+    width: int, height: int, *, size: int | None = None, rotations: Iterable[int] = ()
 ) -> tuple[Letterbox, ...]:
-    """Plan how every frame is searched.
-
-    The first look is at the size at which small faces are found; the second, much smaller and with a border,
-    is for faces that fill the frame or leave it. ``turns`` adds both for footage that lies on its side.
+    """Return the letterboxes with which every frame is searched: the fine one, the coarse one, and both rotated.
 
     Parameters
     ----------
     width, height : int
         Size of the frame in pixels.
     size : int, optional
-        Longer side of the first look in pixels, by default from `choose_detection_size`.
-    turns : iterable of int
-        Degrees clockwise, 90, 180 or 270.
+        Longer side of the fine letterbox in pixels, by default from `choose_detection_size`. Raising it finds
+        smaller faces, and takes longer.
+    rotations : iterable of int
+        Degrees clockwise, 90, 180 or 270, for footage that lies on its side.
 
     Raises
     ------
@@ -173,21 +187,23 @@ def plan_letterboxes(
     if size is not None and size < NETWORK_STRIDE_PIXELS:
         raise OptionError(f"detection_size must be at least {NETWORK_STRIDE_PIXELS} pixels, got {size}")
     fine = choose_detection_size(width, height) if size is None else _network_size(width, height, size)
-    looks = (Letterbox(*fine), _coarse_letterbox(width, height, max(fine) / COARSE_FACTOR))
-    return tuple(replace(look, turn=turn) for turn in (0, *turns) for look in looks)
+    upright = (Letterbox(*fine), _coarse_letterbox(width, height, max(fine) / COARSE_FACTOR))
+    return tuple(replace(each, rotation=rotation) for rotation in (0, *rotations) for each in upright)
 
 
 def _coarse_letterbox(width: int, height: int, longer: float) -> Letterbox:
     scale = longer / max(width, height)
     sides = [max(1, round(side * scale)) for side in (width, height)]
+    # The border on each side is an eighth of the longer side or more: room for a face that the edge halves.
     canvas = [NETWORK_STRIDE_PIXELS * math.ceil((side + max(sides) / 4) / NETWORK_STRIDE_PIXELS) for side in sides]
-    return Letterbox(sides[0], sides[1], canvas=(canvas[0], canvas[1]), smallest=MIN_FACE_PIXELS)
+    return Letterbox(sides[0], sides[1], canvas=(canvas[0], canvas[1]), min_box_pixels=MIN_FACE_PIXELS)
 
 
 def merge(faces: Iterable[FloatArray], *, overlap: float = 0.3, floor: float = 0.0) -> FloatArray:
-    """Join what several looks found in one frame, best first; of two boxes of one face the better stays.
+    """Merge the boxes of several letterboxes by non-maximum suppression, the most confident first.
 
-    Boxes of a confidence below ``floor`` are left out.
+    Raising ``overlap``, an IoU, keeps more boxes of faces that stand close. Boxes with a confidence below ``floor`` are
+    dropped.
 
     Examples
     --------

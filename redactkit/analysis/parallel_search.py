@@ -1,4 +1,7 @@
-"""One part of a video through the detector: several of its sections at once, each in a thread of its own."""
+"""Search one chunk of a video, with several of its sections at once, each in a thread of its own.
+
+Sampling starts anew at each section, so sections are independent, and the result is the same as in turn.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from redactkit.analysis.appearance import DESCRIPTOR_LENGTH
 from redactkit.analysis.checkpoint import ChunkResult
 from redactkit.analysis.readers import open_readers
-from redactkit.analysis.sampling import segment_edges
+from redactkit.analysis.sampling import section_edges
 from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.scanning import search_frames
 from redactkit.analysis.search import Search
@@ -23,17 +26,17 @@ from redactkit.runtime.streams import side_by_side
 from redactkit.video import VideoReader
 from redactkit.video.chunks import LEAD_FRAMES
 
-__all__ = ["scan_alone", "scan_part"]
+__all__ = ["scan_separate_chunk", "scan_chunk"]
 
 Span = tuple[int, int]
 
 MAX_FRAME_PIXELS = 640 * 360
-"""Of a frame, up to which sections are searched at once: at 1080p it takes more memory and hardly less time."""
+"""Largest frame for which sections are searched at once. At 1080p that costs memory and saves hardly any time."""
 
 
 @dataclass
 class _Section:
-    """The frames from ``span[0]`` to ``span[1]``, not included, and what was seen in them."""
+    """The frames from ``span[0]`` to ``span[1]``, not included, and what was found in them."""
 
     span: Span
     found: ScanResult = field(default_factory=ScanResult)
@@ -42,51 +45,52 @@ class _Section:
     def search(self, reader: VideoReader, search: Search, *, alone: bool) -> Iterator[list[int]]:
         """Search the frames and yield the numbers of those that are done.
 
-        A few frames before and after are decoded too, so that cuts are found as in the whole video. Where this is the
-        only section under way, decoding goes ahead of the search.
+        A few frames before and after are decoded too, so that shot boundaries are found as in the whole video. With
+        ``alone``, no other section is searched meanwhile, and decoding runs ahead of the search.
         """
         known = len(reader.decode_errors)
         read = reader.frames if alone else reader.frames_here
         frames = read(max(self.span[0] - LEAD_FRAMES, 0), self.span[1] + LEAD_FRAMES)
-        edges = segment_edges(reader.info)
+        edges = section_edges(reader.info)
         yield from search_frames(frames, reader.info, search, self.found, span=self.span, edges=edges, overlap=alone)
         self.errors = tuple(reader.decode_errors[known:])
 
     @property
     def whole(self) -> bool:
-        """Whether all frames came."""
+        """Whether all frames were decoded."""
         return len(self.found.faces) == self.span[1] - self.span[0]
 
     def marked(self, name: str) -> NDArray[np.int64]:
-        """Return the frames of this section alone that are ``cuts``, ``mixed`` or ``jumps``."""
+        """Return the ``cuts``, ``mixed`` or ``jumps`` inside this section, without those around it."""
         frames: NDArray[np.int64] = getattr(self.found, name)
         return frames[(frames >= self.span[0]) & (frames < self.span[1])]
 
 
-def scan_part(reader: VideoReader, search: Search, span: Span, *, update: Update) -> ChunkResult:
+def scan_chunk(reader: VideoReader, search: Search, span: Span, *, update: Update) -> ChunkResult:
     """Search the frames from ``span[0]`` to ``span[1]``, not included.
 
-    Of its edges so much more is searched that all is found as in the whole video. Sections between two frames at
-    which sampling starts anew are searched at once where there are cores for it, which changes nothing of the outcome.
+    Whole sections are searched, those at the edges too, so that the result is the same as in the whole video.
     """
     start, stop = span
-    edges = segment_edges(reader.info)
+    # The last edge at or before the chunk, the first one at or after it, and those between.
+    edges = section_edges(reader.info)
     edges = edges[(edges >= edges[edges <= start].max()) & (edges <= edges[edges >= stop].min())]
-    borders = [int(edge) for edge in edges]
+    bounds = [int(edge) for edge in edges]
 
     def count(numbers: list[int]) -> int:
         return sum(start <= number < stop for number in numbers)
 
-    sections = _search_at_once(reader, search, list(pairwise(borders)), count=count, update=update)
+    sections = _search_at_once(reader, search, list(pairwise(bounds)), count=count, update=update)
     if sections is None:
-        sections = [_Section((borders[0], borders[-1]))]
+        sections = [_Section((bounds[0], bounds[-1]))]
+        # One go over all sections; decoding may run ahead of the search.
         for numbers in sections[0].search(reader, search, alone=True):
             update(count(numbers))
-    return _part(sections, start, stop)
+    return _assemble(sections, start, stop)
 
 
-def scan_alone(reader: VideoReader, search: Search, span: Span, update: Update) -> ChunkResult | None:
-    """Return a part, None if decoding from its keyframe does not give all its frames."""
+def scan_separate_chunk(reader: VideoReader, search: Search, span: Span, update: Update) -> ChunkResult | None:
+    """Search a chunk; return None if decoding from its first keyframe does not give all its frames."""
     done = 0
 
     def count(frames: int) -> None:
@@ -95,56 +99,57 @@ def scan_alone(reader: VideoReader, search: Search, span: Span, update: Update) 
         update(frames)
 
     try:
-        part = scan_part(reader, search, span, update=count)
+        chunk = scan_chunk(reader, search, span, update=count)
     except VideoError:
-        part = None
-    if part is None or part.searched < span[1] - span[0]:
-        update(-done)
+        chunk = None
+    if chunk is None or chunk.searched < span[1] - span[0]:
+        update(-done)  # its frames will be searched again
         return None
-    return part
+    return chunk
 
 
 def _search_at_once(
     reader: VideoReader, search: Search, spans: Sequence[Span], *, count: Callable[[list[int]], int], update: Update
 ) -> list[_Section] | None:
-    """Search several sections at once; None if they are better searched in turn, or do not decode by themselves."""
+    """Search sections at once; return None if that does not pay, or if one does not decode by itself."""
     if reader.info.width * reader.info.height > MAX_FRAME_PIXELS:
         return None
     sections = [_Section(span) for span in spans]
-    left = iter(sections)
+    left = iter(sections)  # shared: whichever thread is done first takes the next section
     done = 0
     with ExitStack() as stack:
         readers = [stack.enter_context(other) for other in open_readers(reader, search.detector, tasks=len(sections))]
         if not readers:
             return None
-        searching = [_search_next(other, search, left) for other in readers]
+        searching = [_search_sections(other, search, left) for other in readers]
         try:
             for numbers in stack.enter_context(closing(side_by_side(searching))):
                 done += count(numbers)
                 update(count(numbers))
         except VideoError:
-            pass
+            pass  # some section is not whole, which is found below
     if all(section.whole for section in sections):
         return sections
-    update(-done)
+    update(-done)  # the frames will be searched again, in turn
     return None
 
 
-def _search_next(reader: VideoReader, search: Search, left: Iterator[_Section]) -> Iterator[list[int]]:
-    """Search one section after the other, as long as there are any left and all their frames come."""
+def _search_sections(reader: VideoReader, search: Search, left: Iterator[_Section]) -> Iterator[list[int]]:
+    """Search one section after the other while there are any left and all their frames decode."""
     for section in left:
         yield from section.search(reader, search, alone=False)
         if not section.whole:
             raise VideoError(f"frames {section.span[0]} to {section.span[1]} do not decode by themselves")
 
 
-def _part(sections: Sequence[_Section], start: int, stop: int) -> ChunkResult:
+def _assemble(sections: Sequence[_Section], start: int, stop: int) -> ChunkResult:
+    """Put the results of all sections into arrays, in order of frame, without the frames outside the chunk."""
     faces = {number: each for section in sections for number, each in section.found.faces.items()}
-    seen = {number: each for section in sections for number, each in section.found.searched.items()}
-    looks = {number: each for section in sections for number, each in section.found.appearance.items()}
+    searched = {number: each for section in sections for number, each in section.found.searched.items()}
+    appearance = {number: each for section in sections for number, each in section.found.appearance.items()}
     numbers = [number for number in sorted(faces) if start <= number < stop]
     counts = [len(faces[number]) for number in numbers]
-    unseen = [np.zeros((each, DESCRIPTOR_LENGTH), np.uint8) for each in counts]
+    blank = [np.zeros((each, DESCRIPTOR_LENGTH), np.uint8) for each in counts]
     marks = {name: _marked(sections, name, start, stop) for name in ("cuts", "mixed", "jumps")}
     return ChunkResult(
         start=start,
@@ -152,13 +157,13 @@ def _part(sections: Sequence[_Section], start: int, stop: int) -> ChunkResult:
         searched=len(numbers),
         frame=np.repeat(np.array(numbers, np.int64), counts),
         faces=np.vstack([np.zeros((0, 5)), *(faces[number] for number in numbers)]),
-        seen=np.concatenate(
+        detected=np.concatenate(
             [np.zeros(0, bool)]
-            + [seen.get(number, np.zeros(each, bool)) for number, each in zip(numbers, counts, strict=True)]
+            + [searched.get(number, np.zeros(each, bool)) for number, each in zip(numbers, counts, strict=True)]
         ),
         appearance=np.vstack(
             [np.zeros((0, DESCRIPTOR_LENGTH), np.uint8)]
-            + [looks.get(number, none) for number, none in zip(numbers, unseen, strict=True)]
+            + [appearance.get(number, none) for number, none in zip(numbers, blank, strict=True)]
         ),
         **marks,
         errors=tuple(error for section in sections for error in section.errors),

@@ -1,4 +1,4 @@
-"""Readers for work on several places of a video at once."""
+"""Open several readers of one video, for threads that work on different frame ranges."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["open_readers"]
 
 
 def open_readers(reader: VideoReader, detector: Detector, *, tasks: int) -> list[VideoReader]:
-    """Return readers of the same video for as many threads as its ``tasks`` are best worked on with, to be closed.
+    """Return one reader of the same video for each thread to start; the caller closes them.
 
-    There are none where one thread is enough, or all that the detector bears. Each has a decoder of one thread, and
-    they share out the frames that ``reader`` may keep.
+    There are as many as cores, tasks and memory allow, and none where that is one or the detector is not thread safe.
+    Each decodes in one thread and caches its share of the frames that ``reader`` may cache.
     """
     info = reader.info
     if info.path is None or not is_thread_safe(detector):

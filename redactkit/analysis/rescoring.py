@@ -1,4 +1,7 @@
-"""A second opinion on doubtful tracks: patterns, shadows and hair look less like faces from close by."""
+"""Rescore doubtful tracks by test-time augmentation: detect again in crops of two scales, plain and mirrored.
+
+A face keeps its confidence in such crops; patterns, shadows and hair lose it.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,16 @@ from redactkit.video import VideoReader
 __all__ = ["rescore_doubtful"]
 
 CROP_VARIANTS = [(face, mirrored) for face in (32.0, 48.0) for mirrored in (False, True)]
-"""Sizes in pixels at which a doubtful face is looked at again, and whether in a mirror."""
+"""Longer sides in pixels that a doubtful face gets in the crop, and whether the crop is mirrored."""
 
 SAMPLES_PER_TRACK = 5
+"""Boxes of a track that are rescored. Raising it judges tracks better, and takes longer."""
+
 SAMPLE_WINDOW_FRAMES = 40
 """Frames from the first sample to the last, so that one seek serves them all."""
 
 MIN_IOU = 0.35
+"""Least IoU of a detection in the crop with the box that is rescored. Raising it lowers the scores."""
 
 
 def rescore_doubtful(
@@ -33,7 +39,7 @@ def rescore_doubtful(
     sure: float = 0.6,
     progress: ProgressLike = False,
 ) -> pd.Series[float]:
-    """Tell how well each track is borne out by a closer look at a few of its boxes.
+    """Score each track by its boxes and, if it is doubtful, by detecting again in crops around some of them.
 
     Parameters
     ----------
@@ -43,35 +49,37 @@ def rescore_doubtful(
     detector : Detector
         With a low threshold.
     sure : float
-        A track with a box of this confidence is not looked at again.
+        Confidence of one box from which a track is not doubtful. Raising it rescores more tracks.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
 
     Returns
     -------
     Series
-        For each face the mean of two confidences: that of its boxes, and that of what the closer looks found at
-        their places (0 where nothing). For a track that was sure already, its best confidence.
+        By face ID: the mean of the boxes' mean confidence and of the crops' mean confidence (0 where a crop shows
+        nothing). For a track that is not doubtful, its highest confidence.
     """
+    # A track without any confidence, drawn or imported, is not doubtful.
     best = detections.groupby("face_id")["confidence"].max()
     support = best.fillna(1.0)
     doubtful = detections[detections["face_id"].isin(best.index[best < sure])]
     means = doubtful.groupby("face_id")["confidence"].mean()
     samples = _samples(doubtful)
-    seen: dict[int, list[float]] = {int(face): [] for face in means.index}
+    rescored: dict[int, list[float]] = {int(face): [] for face in means.index}
+    # Frame by frame over all tracks, so that the video is decoded forwards.
     with track(progress, "verify", total=len(samples)) as update:
         for frame, rows in samples.groupby("frame", sort=True):
-            scores = _closer(reader, int(str(frame)), rows[BOX].to_numpy(), detector)
+            scores = _crop_scores(reader, int(str(frame)), rows[BOX].to_numpy(), detector)
             for face, score in zip(rows["face_id"], scores, strict=True):
-                seen[int(face)].append(score)
+                rescored[int(face)].append(score)
             update(len(rows))
-    for face, scores in seen.items():
+    for face, scores in rescored.items():
         support[face] = (means[face] + float(np.mean(scores))) / 2
     return support
 
 
 def _samples(detections: pd.DataFrame) -> pd.DataFrame:
-    """Pick a few boxes of each track, near its best one in time."""
+    """Pick a few boxes of each track, near its most confident one in time."""
     picked = [_near_best(rows) for _, rows in detections.groupby("face_id")]
     return pd.concat(picked) if picked else detections
 
@@ -84,15 +92,17 @@ def _near_best(rows: pd.DataFrame) -> pd.DataFrame:
     return picked
 
 
-def _closer(reader: VideoReader, frame: int, boxes: FloatArray, detector: Detector) -> list[float]:
+def _crop_scores(reader: VideoReader, frame: int, boxes: FloatArray, detector: Detector) -> list[float]:
+    """Return for each box the mean confidence over all crop variants; 0 for a frame that does not decode."""
     try:
         shown = reader.frame_at(frame)
     except VideoError:
         return [0.0] * len(boxes)
-    looks = [search_crops(detector, shown, boxes, face=face, mirrored=mirrored) for face, mirrored in CROP_VARIANTS]
-    return [float(np.mean([_score(box, look[place]) for look in looks])) for place, box in enumerate(boxes)]
+    variants = [search_crops(detector, shown, boxes, face=face, mirrored=mirrored) for face, mirrored in CROP_VARIANTS]
+    return [float(np.mean([_score(box, found[k]) for found in variants])) for k, box in enumerate(boxes)]
 
 
 def _score(box: FloatArray, found: FloatArray) -> float:
+    """Return the highest confidence of the detections that overlap a box enough."""
     there = iou(box[None], found[:, :4])[0] > MIN_IOU
     return float(found[there, 4].max(initial=0.0))

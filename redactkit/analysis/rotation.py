@@ -1,4 +1,4 @@
-"""Footage that lies on its side or on its head, with no mark that says so, found from a few frames."""
+"""Detect rotated footage whose file does not say so, by comparing the detector's confidence in all four rotations."""
 
 from __future__ import annotations
 
@@ -20,59 +20,75 @@ from redactkit.video import VideoReader
 __all__ = ["ROTATIONS", "find_rotations"]
 
 ROTATIONS = (90, 180, 270)
+"""Degrees clockwise that are tried besides upright."""
+
 SAMPLE_LIMITS = (3, 12)
+"""Least and most frames that are sampled from a video. Raising them takes longer, and is safer."""
+
 SAMPLE_SECONDS = 2.5
+"""Seconds of video for each sampled frame, within those limits."""
+
 SAMPLE_PIXELS = 480
-"""Longer side in pixels of the pictures that are turned."""
+"""Longest side in pixels of the sampled frames. Raising it takes longer, and finds smaller faces."""
 
 BATCH_FRAMES = 4
-"""Pictures searched at once, so that all cores have something to do."""
+"""Frames searched at once, so that all cores have something to do."""
 
 MIN_CONFIDENCE = 0.5
+"""Confidence from which a face in a rotated frame counts. Raising it detects fewer rotations."""
+
 MIN_GAIN = 0.1
+"""Gain of confidence over upright above which a face speaks for a rotation. Raising it detects fewer rotations."""
+
 MIN_FRAME_SHARE = 0.25
+"""Share of the sampled frames that must speak for a rotation. Raising it detects fewer rotations."""
+
+SAME_FACE_IOU = 0.3
+"""IoU above which a box in the rotated frame and one upright are of one face."""
 
 
-def find_rotations(reader: VideoReader, detector: Detector, look: Letterbox) -> tuple[int, ...]:
-    """Tell by which turns faces of the video are seen better than upright.
+def find_rotations(reader: VideoReader, detector: Detector, letterbox: Letterbox) -> tuple[int, ...]:
+    """Return the rotation in which the detector finds faces that it does not find upright.
 
     Parameters
     ----------
     reader : VideoReader
     detector : Detector
-    look : Letterbox
-        The upright look at a frame, of which a smaller copy is searched.
+    letterbox : Letterbox
+        The upright one; frames are sampled at its shape.
 
     Returns
     -------
     tuple of int
-        Degrees clockwise: 90, 180 or 270, or nothing for ordinary footage. A turn counts where, in a quarter
-        of the sampled frames and in two at least, a face is found in it that upright is not found, or with
-        clearly less confidence; of several turns the one that gains most.
+        Degrees clockwise: 90, 180 or 270, or nothing for ordinary footage. A rotation counts where, in a quarter of
+        the sampled frames and in two at least, it shows a face that upright is not found, or with clearly less
+        confidence. Of several rotations the one with the largest total gain counts.
     """
     gains: list[list[float]] = []
-    with closing(buffered(_sampled(reader, look))) as images:
+    with closing(buffered(_sampled(reader, letterbox))) as images:
         while batch := list(islice(images, BATCH_FRAMES)):
             gains += _gains(detector, batch)
     if not gains:
         return ()
+    # One row for each frame, one column for each rotation.
     table = np.array(gains)
     enough = (table > 0).sum(axis=0) >= max(2, MIN_FRAME_SHARE * len(table))
     best = int(np.where(enough, table.sum(axis=0), 0).argmax())
     return (ROTATIONS[best],) if enough[best] else ()
 
 
-def _sampled(reader: VideoReader, look: Letterbox) -> Iterator[Image]:
-    scale = min(1.0, SAMPLE_PIXELS / max(look.width, look.height))
-    width, height = round(look.width * scale), round(look.height * scale)
+def _sampled(reader: VideoReader, letterbox: Letterbox) -> Iterator[Image]:
+    scale = min(1.0, SAMPLE_PIXELS / max(letterbox.width, letterbox.height))
+    width, height = round(letterbox.width * scale), round(letterbox.height * scale)
     numbers = _sample_frames(reader.info).tolist()
+    # Sampling stops at the first frame that does not decode; the scan reports it later.
     with suppress(VideoError):
         for frame in reader.ranges((number, number + 1) for number in numbers):
             yield frame.rgb(width=width, height=height)
 
 
 def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:
-    """Choose frames spread over the video, keyframes where there are enough, since those decode at once."""
+    """Choose frames spread over the video: keyframes if there are enough, since they decode without others."""
     count = min(info.frame_count, int(np.clip(round(info.duration / SAMPLE_SECONDS), *SAMPLE_LIMITS)))
     even = np.linspace(0, info.frame_count - 1, count + 2).round().astype(np.int64)[1:-1]
     if not len(info.keyframes):
@@ -82,37 +98,43 @@ def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:
 
 
 def _gains(detector: Detector, images: Sequence[Image]) -> list[list[float]]:
-    """Return of each picture for each turn how much surer faces are found in it than upright."""
-    turned = _faces(detector, images, ROTATIONS)
+    """Return for each image and rotation the gain of confidence over upright, summed over its faces."""
+    # Images are searched upright only if a rotation shows a face at all.
+    rotated = _faces(detector, images, ROTATIONS)
     gains = [[0.0] * len(ROTATIONS) for _ in images]
-    asked = [
-        number for number, each in enumerate(turned) if any((faces[:, 4] >= MIN_CONFIDENCE).any() for faces in each)
+    candidates = [
+        number for number, each in enumerate(rotated) if any((faces[:, 4] >= MIN_CONFIDENCE).any() for faces in each)
     ]
-    if not asked:
+    if not candidates:
         return gains
-    for number, (upright,) in zip(asked, _faces(detector, [images[number] for number in asked], (0,)), strict=True):
+    for number, (upright,) in zip(
+        candidates, _faces(detector, [images[number] for number in candidates], (0,)), strict=True
+    ):
         gains[number] = [
-            sum(_gain(face, upright) for face in faces if face[4] >= MIN_CONFIDENCE) for faces in turned[number]
+            sum(_gain(face, upright) for face in faces if face[4] >= MIN_CONFIDENCE) for faces in rotated[number]
         ]
     return gains
 
 
-def _faces(detector: Detector, images: Sequence[Image], turns: Sequence[int]) -> list[list[FloatArray]]:
-    """Return the faces of each picture in each turn, in pixels of the picture."""
-    looks = [[Letterbox(image.shape[1], image.shape[0], turn=turn) for turn in turns] for image in images]
-    pictures = [look.picture(image) for image, each in zip(images, looks, strict=True) for look in each]
+def _faces(detector: Detector, images: Sequence[Image], rotations: Sequence[int]) -> list[list[FloatArray]]:
+    """Return the faces of each image in each rotation, in pixels of the image."""
+    letterboxes = [
+        [Letterbox(image.shape[1], image.shape[0], rotation=angle) for angle in rotations] for image in images
+    ]
+    pictures = [letterbox.picture(image) for image, each in zip(images, letterboxes, strict=True) for letterbox in each]
     found = iter(run_detector(detector, pictures))
     return [
-        [look.faces(next(found), width=image.shape[1], height=image.shape[0]) for look in each]
-        for image, each in zip(images, looks, strict=True)
+        [letterbox.faces(next(found), width=image.shape[1], height=image.shape[0]) for letterbox in each]
+        for image, each in zip(images, letterboxes, strict=True)
     ]
 
 
 def _gain(face: FloatArray, upright: FloatArray) -> float:
+    """Return how much more confident a face is than upright, 0 where that may be chance."""
     gain = float(face[4]) - _upright_score(face, upright)
     return gain if gain > MIN_GAIN else 0.0
 
 
 def _upright_score(face: FloatArray, upright: FloatArray) -> float:
-    same = iou(face[None, :4], upright[:, :4])[0] > 0.3
+    same = iou(face[None, :4], upright[:, :4])[0] > SAME_FACE_IOU
     return float(upright[same, 4].max(initial=0.0))

@@ -1,6 +1,8 @@
-"""Which frames need no search: those between two in which every face moved as its past or the middle predicts.
+"""Decide which frames need no search: those between two sampled frames in which every face moved as predicted.
 
-A face that did not is *mismatched*, and is looked for where it was.
+Every sampled frame is searched. A constant-velocity model predicts where each face is in the next one. Where the
+prediction holds for all faces, the boxes of the frames between are interpolated. A face that came, went or moved
+otherwise is *mismatched*: the middle frame is searched too, and each half is judged anew (bisection).
 """
 
 from __future__ import annotations
@@ -12,45 +14,55 @@ from redactkit.boxes import FloatArray, centers, hull, iou
 from redactkit.media import VideoInfo
 from redactkit.video.chunks import SECTION_FRAMES, find_restarts
 
-__all__ = ["fill_between", "predicted", "predicted_halfway", "pair_faces", "sampled_frames", "segment_edges"]
+__all__ = ["interpolate_faces", "match_faces", "match_halfway", "match_predicted", "sampled_frames", "section_edges"]
 
 IntArray = NDArray[np.int64]
 
 MAX_DISTANCE_SIZES = 1.5
-"""Distance between the centres of one face in two frames, in its sizes, beyond which it may be another."""
+"""Largest distance between the centres of one face in two frames, in face sizes.
+
+Raising it follows faster faces, and confuses neighbours sooner.
+"""
 
 MAX_LOG_GROWTH = 0.4
-"""The same for the logarithm of the sizes' ratio."""
+"""Largest change of a face's size between two frames, as the logarithm of the ratio; 0.4 is a factor of 1.5."""
 
 MIN_PREDICTED_IOU = 0.5
+"""Least IoU of a face with the box that its past motion predicts. Raising it searches more frames."""
+
 MIN_HALFWAY_IOU = 0.75
-"""Least overlap of a face with the place its past, or its two ends, predict."""
+"""Least IoU of a face in the middle frame with the mean of its two neighbours. Raising it searches more frames."""
 
 MIN_DOUBTFUL_IOU = 0.7
-"""Least overlap of two boxes of which one is doubtful."""
+"""Least IoU of two boxes of which one is doubtful, or of which the motion is not known."""
 
 MAX_CONFIDENCE_CHANGE = 0.25
-"""Most by which a face's confidence may change: more, and something comes before it, or it turns away."""
+"""Largest change of a face's confidence between two frames that counts as none.
+
+A larger change means that something passes in front of the face or that it turns away. Raising it searches fewer
+frames.
+"""
 
 
 def sampled_frames(info: VideoInfo, every: float) -> NDArray[np.bool_]:
-    """Mark the frames that are searched in any case, one in ``every`` seconds; all where that is 0."""
+    """Mark the sampled frames: the first one of every ``every`` seconds, or all where that is 0."""
     if every <= 0:
         return np.ones(info.frame_count, bool)
+    # The small term keeps a frame whose time is a rounding error short of a bucket's edge in that bucket.
     bucket = np.floor((info.times - info.times[:1]) / every + 1e-6)
     return np.asarray(np.diff(bucket, prepend=-1) != 0)
 
 
-def segment_edges(info: VideoInfo) -> IntArray:
-    """Return the frames at which sampling starts anew, with 0 and the number of frames.
+def section_edges(info: VideoInfo) -> IntArray:
+    """Return the frames at which sampling starts anew, with 0 in front and the number of frames at the end.
 
-    They depend on the video's keyframes alone, so that parts of it can be searched by themselves.
+    They depend on the video's keyframes alone, so a section searched alone gives the result it has in the whole video.
     """
     return np.array([0, *find_restarts(info, apart=SECTION_FRAMES), info.frame_count], np.int64)
 
 
-def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
-    """Pair the faces of two frames that are nearest to each other in place and size.
+def match_faces(first: FloatArray, second: FloatArray) -> IntArray:
+    """Match the faces of two frames greedily, the nearest in position and size first.
 
     Parameters
     ----------
@@ -64,20 +76,22 @@ def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
     Examples
     --------
     >>> a = np.array([[0.0, 0, 10, 10, 1], [50, 0, 10, 10, 1]])
-    >>> pair_faces(a, a[::-1] + [2, 0, 0, 0, 0]).tolist()
+    >>> match_faces(a, a[::-1] + [2, 0, 0, 0, 0]).tolist()
     [[0, 1], [1, 0]]
     """
     if not len(first) or not len(second):
         return np.zeros((0, 2), np.int64)
-    sides = [np.sqrt(np.maximum(np.prod(faces[:, 2:4], axis=1), 1e-9)) for faces in (first, second)]
-    way = centers(first[:, :4])[:, None] - centers(second[:, :4])[None]
-    mean = (sides[0][:, None] + sides[1][None]) / 2
-    growth = np.abs(np.log(sides[0][:, None] / sides[1][None]))
-    distance = np.linalg.norm(way, axis=2) / mean + growth
+    sizes = [np.sqrt(np.maximum(np.prod(faces[:, 2:4], axis=1), 1e-9)) for faces in (first, second)]
+    # The cost of a pair: distance of the centres in mean face sizes, plus the change of size.
+    offset = centers(first[:, :4])[:, None] - centers(second[:, :4])[None]
+    mean = (sizes[0][:, None] + sizes[1][None]) / 2
+    growth = np.abs(np.log(sizes[0][:, None] / sizes[1][None]))
+    distance = np.linalg.norm(offset, axis=2) / mean + growth
     distance[growth > MAX_LOG_GROWTH] = np.inf
     pairs = []
-    while distance.size and (place := int(distance.argmin())) >= 0:
-        row, column = divmod(place, distance.shape[1])
+    # Take the cheapest pair, strike out its row and column, and repeat until no pair is near enough.
+    while distance.size and (cheapest := int(distance.argmin())) >= 0:
+        row, column = divmod(cheapest, distance.shape[1])
         if distance[row, column] > MAX_DISTANCE_SIZES:
             break
         pairs.append((row, column))
@@ -85,71 +99,93 @@ def pair_faces(first: FloatArray, second: FloatArray) -> IntArray:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def predicted(
-    before: FloatArray, first: FloatArray, last: FloatArray, *, ratio: float, see: float
+def match_predicted(
+    before: FloatArray, first: FloatArray, last: FloatArray, *, ratio: float, mismatch_confidence: float
 ) -> tuple[IntArray, FloatArray]:
-    """Pair the faces of two frames, and tell which are not where their motion until the first predicts.
+    """Match the faces of two frames after moving the first ones at constant velocity, and list the mismatched.
 
     Parameters
     ----------
     before, first, last : ndarray of shape (N, 5)
-        The faces of three frames in order.
+        The faces of three frames in order; ``before`` and ``first`` give the velocity.
     ratio : float
-        Time from ``first`` to ``last``, to that from ``before`` to ``first``.
-    see : float
-        Confidence of a box from which it must be told; others may come and go.
+        Time from ``first`` to ``last``, divided by the time from ``before`` to ``first``.
+    mismatch_confidence : float
+        Confidence from which a face must be predicted. Raising it lets more faces come and go without a search.
 
     Returns
     -------
     pairs : ndarray of shape (K, 2)
+        Row numbers in ``first`` and ``last``.
     mismatched : ndarray of shape (L, 4)
-        Boxes around where faces that came, went, or moved otherwise are in the two frames: none where the
-        frames between need no search.
+        Boxes around the mismatched faces in the two frames; empty where the frames between need no search.
     """
     moved = first.copy()
-    known = pair_faces(before, first)
+    known = match_faces(before, first)
     moved[known[:, 1], :4] += ratio * (first[known[:, 1], :4] - before[known[:, 0], :4])
-    moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
-    pairs = pair_faces(moved, last)
-    agreed = _agreed(moved[pairs[:, 0]], last[pairs[:, 1]], least=MIN_PREDICTED_IOU, see=see)
-    return pairs, _mismatched(first, last, pairs, agreed, see=see)
+    moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)  # a face that shrinks fast must not get a negative size
+    pairs = match_faces(moved, last)
+    agreed = _agree(
+        moved[pairs[:, 0]],
+        last[pairs[:, 1]],
+        min_iou=MIN_PREDICTED_IOU,
+        mismatch_confidence=mismatch_confidence,
+    )
+    return pairs, _mismatched(first, last, pairs, agreed, mismatch_confidence=mismatch_confidence)
 
 
-def predicted_halfway(
-    first: FloatArray, middle: FloatArray, last: FloatArray, *, share: float, see: float
+def match_halfway(
+    first: FloatArray, middle: FloatArray, last: FloatArray, *, share: float, mismatch_confidence: float
 ) -> tuple[tuple[IntArray, FloatArray], tuple[IntArray, FloatArray]]:
-    """Pair the faces of three frames, and tell in which half which are not where the others predict.
+    """Match the faces of three frames, and list for each half the faces that interpolation does not predict.
 
-    A face that is in two of the frames only is predicted between those if it stood still.
+    A face found in two neighbouring frames of the three counts as predicted there if it stood still.
 
     Parameters
     ----------
     first, middle, last : ndarray of shape (N, 5)
     share : float
-        Time from ``first`` to ``middle``, to that from ``first`` to ``last``.
-    see : float
-        As of `predicted`.
+        Time from ``first`` to ``middle``, divided by the time from ``first`` to ``last``.
+    mismatch_confidence : float
+        As in `match_predicted`.
 
     Returns
     -------
     pair of (pairs, mismatched)
-        As of `predicted`, of ``first`` with ``middle`` and of ``middle`` with ``last``.
+        As from `match_predicted`: for ``first`` with ``middle``, and for ``middle`` with ``last``.
     """
-    left, right = pair_faces(first, middle), pair_faces(middle, last)
-    of_left = _agreed(first[left[:, 0]], middle[left[:, 1]], least=MIN_DOUBTFUL_IOU, see=see)
-    of_right = _agreed(middle[right[:, 0]], last[right[:, 1]], least=MIN_DOUBTFUL_IOU, see=see)
+    left, right = match_faces(first, middle), match_faces(middle, last)
+    # Without a third box the velocity is unknown, so a pair agrees only where its two boxes nearly coincide.
+    left_agreed = _agree(
+        first[left[:, 0]],
+        middle[left[:, 1]],
+        min_iou=MIN_DOUBTFUL_IOU,
+        mismatch_confidence=mismatch_confidence,
+    )
+    right_agreed = _agree(
+        middle[right[:, 0]],
+        last[right[:, 1]],
+        min_iou=MIN_DOUBTFUL_IOU,
+        mismatch_confidence=mismatch_confidence,
+    )
+    # Faces matched on both sides are judged by the interpolation of their two outer boxes.
     a, b = np.nonzero(left[:, 1][:, None] == right[:, 0])
     starts, ends = first[left[a, 0]], last[right[b, 1]]
     between = np.hstack([starts[:, :4] * (1 - share) + ends[:, :4] * share, np.maximum(starts[:, 4:], ends[:, 4:])])
-    of_left[a] = of_right[b] = _agreed(between, middle[left[a, 1]], least=MIN_HALFWAY_IOU, see=see)
+    left_agreed[a] = right_agreed[b] = _agree(
+        between, middle[left[a, 1]], min_iou=MIN_HALFWAY_IOU, mismatch_confidence=mismatch_confidence
+    )
     return (
-        (left, _mismatched(first, middle, left, of_left, see=see)),
-        (right, _mismatched(middle, last, right, of_right, see=see)),
+        (left, _mismatched(first, middle, left, left_agreed, mismatch_confidence=mismatch_confidence)),
+        (right, _mismatched(middle, last, right, right_agreed, mismatch_confidence=mismatch_confidence)),
     )
 
 
-def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: float) -> FloatArray:
-    """Return the faces at ``share`` of the way between two frames, shape (K, 5), each as large as at either end."""
+def interpolate_faces(first: FloatArray, last: FloatArray, pairs: IntArray, share: float) -> FloatArray:
+    """Interpolate matched faces at ``share`` of the time between two frames, shape (K, 5).
+
+    The centre moves linearly. Each side is the longer one of the two frames, so that the box covers the face.
+    """
     left, right = first[pairs[:, 0]], last[pairs[:, 1]]
     faces = left * (1 - share) + right * share
     sides = np.maximum(left[:, 2:4], right[:, 2:4])
@@ -158,19 +194,22 @@ def fill_between(first: FloatArray, last: FloatArray, pairs: IntArray, share: fl
     return np.asarray(faces)
 
 
-def _agreed(expected: FloatArray, found: FloatArray, *, least: float, see: float) -> NDArray[np.bool_]:
-    """Tell of each face, row by row, whether it was found close to where it was expected, and as surely."""
+def _agree(expected: FloatArray, found: FloatArray, *, min_iou: float, mismatch_confidence: float) -> NDArray[np.bool_]:
+    """Tell row by row whether a face was found where it was expected, with about the same confidence."""
     overlap = np.diagonal(iou(expected[:, :4], found[:, :4]))
-    sure, doubtful = (pick(expected[:, 4], found[:, 4]) for pick in (np.maximum, np.minimum))
-    needed = np.where(doubtful < see, max(least, MIN_DOUBTFUL_IOU), least)
-    return np.asarray((overlap >= needed) & (sure - doubtful <= MAX_CONFIDENCE_CHANGE) | (sure < see))
+    higher, lower = (pick(expected[:, 4], found[:, 4]) for pick in (np.maximum, np.minimum))
+    # A doubtful box is a worse witness of the position, so it must overlap more.
+    needed = np.where(lower < mismatch_confidence, max(min_iou, MIN_DOUBTFUL_IOU), min_iou)
+    steady = (overlap >= needed) & (higher - lower <= MAX_CONFIDENCE_CHANGE)
+    # Where both boxes are doubtful, no search is spent on them.
+    return np.asarray(steady | (higher < mismatch_confidence))
 
 
 def _mismatched(
-    first: FloatArray, last: FloatArray, pairs: IntArray, agreed: NDArray[np.bool_], *, see: float
+    first: FloatArray, last: FloatArray, pairs: IntArray, agreed: NDArray[np.bool_], *, mismatch_confidence: float
 ) -> FloatArray:
-    """Return the boxes of faces to be seen that are in one frame only, and around those of pairs that do not agree."""
+    """Return the hulls of the pairs that do not agree, and the boxes of confident faces without a partner."""
     odd = pairs[~agreed]
     around = hull(first[odd[:, 0], :4], last[odd[:, 1], :4])
     alone = [np.delete(faces, pairs[:, side], axis=0) for side, faces in enumerate((first, last))]
-    return np.vstack([around, *(faces[faces[:, 4] >= see, :4] for faces in alone)])
+    return np.vstack([around, *(faces[faces[:, 4] >= mismatch_confidence, :4] for faces in alone)])

@@ -1,4 +1,4 @@
-"""What was found in a run of frames: faces, and where shots change."""
+"""The result of scanning a section: faces, shot boundaries, mixed frames."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ __all__ = ["ScanResult"]
 
 @dataclass
 class ScanResult:
-    """What was found in a run of frames.
+    """The result of scanning a section.
 
     Parameters
     ----------
     faces : dict of int to ndarray of shape (N, 5)
         The faces of each frame.
     searched : dict of int to ndarray of shape (N,), bool
-        Of frames that were searched, which faces were found so; the others lie between those of other frames.
+        For each searched frame, which of its faces the detector found; the others are interpolated.
     appearance : dict of int to ndarray of shape (N, LENGTH)
-        What the faces of those frames look like; zeros for those that were not searched for.
-    finder : ShotBoundaryFinder
-    mixes : MixFinder
+        The appearance of the faces of each searched frame, zeros for interpolated ones.
+    boundary_finder : ShotBoundaryFinder
+    mix_finder : MixFinder
     numbers : list of int
-        The frames that both finders saw.
+        The frames that both finders were given.
     """
 
     faces: dict[int, FloatArray] = field(default_factory=dict)
     searched: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     appearance: dict[int, Appearance] = field(default_factory=dict)
-    finder: ShotBoundaryFinder = field(default_factory=ShotBoundaryFinder)
-    mixes: MixFinder = field(default_factory=MixFinder)
+    boundary_finder: ShotBoundaryFinder = field(default_factory=ShotBoundaryFinder)
+    mix_finder: MixFinder = field(default_factory=MixFinder)
     numbers: list[int] = field(default_factory=list)
 
     @property
     def cuts(self) -> NDArray[np.int64]:
         """Frames that start a new shot."""
-        return self._frames(self.finder.cuts())
+        return self._frames(self.boundary_finder.cuts())
 
     @property
     def mixed(self) -> NDArray[np.int64]:
-        """Frames that are a mixture of two others."""
-        return self._frames(self.mixes.mixed())
+        """Mixed frames."""
+        return self._frames(self.mix_finder.mixed())
 
     @property
     def jumps(self) -> NDArray[np.int64]:
-        """Frames unlike the one before, cuts or not."""
-        return self._frames(self.mixes.jumps())
+        """Frames that differ strongly from the one before, shot boundaries or not."""
+        return self._frames(self.mix_finder.jumps())
 
-    def _frames(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.asarray(np.array(self.numbers, np.int64)[places])
+    def _frames(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(np.array(self.numbers, np.int64)[positions])

@@ -1,71 +1,71 @@
-"""A run of frames through the detector: some are searched, then those between where that does not tell enough."""
+"""Scan a section of a video: search sampled frames, then more of the frames between until all faces are predicted.
+
+The section passes through a pipeline of four stages, each a generator:
+
+1. `_scanned_frames` feeds the shot boundary finders, marks the frames to sample and scales those that surely need a
+   search at full detail.
+2. `_full_detail_batches` gathers batches of frames and runs the detector on the scaled ones.
+3. `_sampled_batches` searches the other sampled frames and interpolates where all faces are predicted.
+4. `search_frames` closes the remaining gaps by bisection.
+
+The first two stages may run ahead in threads of their own.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, Appearance, describe
-from redactkit.analysis.crop_regions import inside, plan_crops
+from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, Appearance
+from redactkit.analysis.crop_regions import inside_crops, plan_crops
 from redactkit.analysis.crops import Crop
-from redactkit.analysis.letterbox import Image, Letterbox, merge
-from redactkit.analysis.sampling import IntArray, fill_between, predicted, predicted_halfway, sampled_frames
+from redactkit.analysis.frame_detector import FrameDetector, ScannedFrame, scaled_image
+from redactkit.analysis.letterbox import Letterbox
+from redactkit.analysis.sampling import IntArray, interpolate_faces, match_halfway, match_predicted, sampled_frames
 from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.shot_boundaries import THUMBNAIL_SIZE
-from redactkit.boxes import FloatArray, suppress, union_cover
-from redactkit.detectors import is_thread_safe, run_detector
+from redactkit.boxes import FloatArray, union_cover
 from redactkit.media import VideoInfo
 from redactkit.runtime.streams import buffered
 from redactkit.video import Frame
 
 __all__ = ["search_frames"]
 
-BATCH_FRAMES = 4
+BATCH_SAMPLES = 4
+"""Sampled frames in a batch. Raising it gives the detector more frames at once, and holds more frames."""
+
 BUFFERED_BATCHES = 1
+"""Items that the first two stages may be ahead. Raising it evens out their speeds, and holds more frames."""
+
 NO_PAIRS = np.zeros((0, 2), np.int64)
-HELD_BYTES = 24 << 20
+
+BATCH_MEMORY_BYTES = 24 << 20
+"""Memory for the frames of a batch. Raising it makes larger batches of large frames."""
 
 MAX_SHARED_COVER = 0.5
-"""Share of a box inside one of a face known to be there from which it is a part of that."""
+"""Share of a box covered by boxes of known faces from which it is a part of those, cut off by the crop."""
 
 Item = TypeVar("Item")
-Seen = tuple[FloatArray, Appearance]
 
 
 @dataclass(frozen=True)
 class _Gap:
-    """Two searched frames, between which faces are not where they were predicted.
+    """Two searched frames between which some face is mismatched.
 
-    ``pairs`` are the faces of the two that belong together, ``mismatched`` the places of those that were not
-    predicted, shape (N, 4), None where nothing is predicted yet.
+    ``pairs`` are the row numbers of the faces matched between the two frames. ``mismatched`` are boxes around the faces
+    that were not predicted, shape (N, 4), None where there is no prediction yet.
     """
 
     first: int
     last: int
     pairs: IntArray
     mismatched: FloatArray | None = None
-
-
-@dataclass
-class _ScannedFrame:
-    """A frame on its way: whether sampling starts anew with it, or after it, and whether it is searched in any case.
-
-    ``image`` is a picture of it where the search is certain to be at full detail, and ``seen`` what was found so.
-    """
-
-    frame: Frame
-    fresh: bool
-    last: bool
-    sampled: bool
-    image: Image | None
-    seen: Seen | None = None
 
 
 def search_frames(
@@ -78,38 +78,40 @@ def search_frames(
     edges: IntArray,
     overlap: bool,
 ) -> Iterator[list[int]]:
-    """Search frames in order and put down what was ``found``; those outside ``span`` only serve to find cuts.
+    """Search frames in order and add the faces and shot boundaries to ``found``.
 
     Parameters
     ----------
     frames : iterator of Frame
+        Those outside ``span`` serve to find shot boundaries only.
     info : VideoInfo
     search : Search
     found : ScanResult
-        Empty at first.
+        Empty at first; changed in place.
     span : (int, int)
         First frame to search and the one after the last.
     edges : ndarray of int
         Frames at which sampling starts anew.
     overlap : bool
-        Whether decoding and certain searches go ahead in threads of their own, which hold more frames.
+        Whether decoding and the surely needed searches run ahead in threads of their own. It is quicker, and holds
+        more frames.
 
     Yields
     ------
     list of int
         Frames that are done.
     """
-    eye = _FrameDetector(info, search)
-    scanner = _Scanner(info, search, found, eye)
+    detect = FrameDetector(info, search)
+    scanner = _Scanner(info, search, found, detect)
     run = buffered if overlap else _in_turn
-    shots = _scanned_frames(run(frames, ahead=BUFFERED_BATCHES), info, search, found, span=span, edges=edges)
-    blocks = _looked_ahead(run(shots, ahead=BUFFERED_BATCHES), eye)
-    sampled = _sampled(run(blocks, ahead=0), scanner)
+    scanned = _scanned_frames(run(frames, ahead=BUFFERED_BATCHES), info, search, found, span=span, edges=edges)
+    batches = _full_detail_batches(run(scanned, ahead=BUFFERED_BATCHES), detect)
+    sampled = _sampled_batches(run(batches, ahead=0), scanner)
     with closing(run(sampled, ahead=0)) as ready:
-        for block, gaps in ready:
-            scanner.close(gaps, block)
-            yield [shot.frame.index for shot in block]
-            block.clear()  # or its frames would be held until the next block is whole
+        for batch, gaps in ready:
+            scanner.close(gaps, batch)
+            yield [item.frame.index for item in batch]
+            batch.clear()  # or its frames would be held until the next batch is whole
 
 
 def _in_turn(items: Iterable[Item], *, ahead: int) -> Generator[Item, None, None]:
@@ -125,247 +127,214 @@ def _scanned_frames(
     *,
     span: tuple[int, int],
     edges: IntArray,
-) -> Iterator[_ScannedFrame]:
-    """Yield the frames of ``span``, with pictures of those that are searched at full detail in any case."""
-    sampled, full = sampled_frames(info, search.every), sampled_frames(info, 2 * search.every)
-    borders = {int(edge) for edge in edges}
+) -> Iterator[ScannedFrame]:
+    """Yield the frames of ``span``, with images of those that surely need a search at full detail."""
+    sampled, full = sampled_frames(info, search.sample_seconds), sampled_frames(info, 2 * search.sample_seconds)
+    restarts = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
     first = True
     with closing(frames):
         for frame in frames:
+            # Both finders see every frame, also those around the section, so that they judge as in the whole video.
             small = frame.rgb(width=width, height=height)
-            jump = found.finder.add(small)
-            found.mixes.add(small)
+            jump = found.boundary_finder.add(small)
+            found.mix_finder.add(small)
             found.numbers.append(frame.index)
             if not span[0] <= frame.index < span[1]:
                 continue
-            fresh = first or jump or frame.index in borders
+            # Nothing is predicted over a shot boundary or the edge of a section.
+            restart = first or jump or frame.index in restarts
             first = False
-            last = frame.index + 1 in borders
-            image = _image(frame, search.looks[0]) if fresh or last or full[frame.index] else None
-            yield _ScannedFrame(frame, fresh, last, bool(fresh or last or sampled[frame.index]), image)
+            section_end = frame.index + 1 in restarts
+            # Every other sampled frame needs full detail; the rest may do with less, see `_Scanner._search_lightly`.
+            image = scaled_image(frame, search.letterboxes[0]) if restart or section_end or full[frame.index] else None
+            certain = bool(restart or section_end or sampled[frame.index])
+            yield ScannedFrame(frame, restart, section_end, certain, image)
 
 
-def _image(frame: Frame, look: Letterbox) -> Image:
-    return frame.rgb(width=look.width, height=look.height)
+def _batches(scanned: Iterator[ScannedFrame], info: VideoInfo) -> Iterator[list[ScannedFrame]]:
+    """Yield batches of frames that end with a sampled one: a few sampled frames, or as many frames as may be held.
 
-
-def _blocks(shots: Iterator[_ScannedFrame], info: VideoInfo) -> Iterator[list[_ScannedFrame]]:
-    """Yield runs of frames that end with one that is searched: a few of those, or as many frames as may be held.
-
-    They end where sampling starts anew too, so that parts of a video are divided as the whole is.
+    A section's end also ends a batch, so that a chunk is divided as the whole video is.
     """
-    most = max(2, HELD_BYTES // max(2 * info.width * info.height, 1))
-    block: list[_ScannedFrame] = []
-    searched = 0
-    for shot in shots:
-        block.append(shot)
-        searched += shot.sampled
-        if shot.last or (shot.sampled and (searched >= BATCH_FRAMES or len(block) >= most)):
-            yield block
-            block, searched = [], 0
-    if block:
-        yield block
+    most = max(2, BATCH_MEMORY_BYTES // max(2 * info.width * info.height, 1))
+    batch: list[ScannedFrame] = []
+    samples = 0
+    for item in scanned:
+        batch.append(item)
+        samples += item.sampled
+        if item.section_end or (item.sampled and (samples >= BATCH_SAMPLES or len(batch) >= most)):
+            yield batch
+            batch, samples = [], 0
+    if batch:
+        yield batch
 
 
-def _looked_ahead(shots: Generator[_ScannedFrame, None, None], eye: _FrameDetector) -> Iterator[list[_ScannedFrame]]:
-    """Yield blocks with what is seen in the frames that are searched at full detail in any case."""
-    with closing(shots):
-        for block in _blocks(shots, eye.info):
-            eye.look_ahead(block)
-            yield block
+def _full_detail_batches(
+    scanned: Generator[ScannedFrame, None, None], detect: FrameDetector
+) -> Iterator[list[ScannedFrame]]:
+    """Yield batches in which the frames that surely need full detail have been searched."""
+    with closing(scanned):
+        for batch in _batches(scanned, detect.info):
+            detect.search_certain(batch)
+            yield batch
 
 
-def _sampled(
-    blocks: Generator[list[_ScannedFrame], None, None], scanner: _Scanner
-) -> Iterator[tuple[list[_ScannedFrame], list[_Gap]]]:
-    """Yield blocks whose sampled frames are searched, with the gaps between those in which something is mismatched."""
-    with closing(blocks):
-        for block in blocks:
-            yield block, scanner.sample(block)
-
-
-@dataclass(frozen=True)
-class _FrameDetector:
-    """Looks at frames, for one thread at a time where the detector does not bear more."""
-
-    info: VideoInfo
-    search: Search
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def _detect(self, pictures: Sequence[Image]) -> list[FloatArray]:
-        alone = nullcontext() if is_thread_safe(self.search.detector) else self._lock
-        with alone:
-            return run_detector(self.search.detector, pictures)
-
-    def look_ahead(self, block: Sequence[_ScannedFrame]) -> None:
-        """Search those frames of a block of which it is known that they must be, at full detail."""
-        certain = [shot for shot in block if shot.image is not None]
-        for shot, seen in zip(certain, self.look(certain, self.search.looks), strict=True):
-            shot.seen = seen
-
-    def look(self, shots: Sequence[_ScannedFrame], looks: Sequence[Letterbox]) -> list[Seen]:
-        """Run the detector on frames; pictures of one size go to it in a row."""
-        if not shots:
-            return []
-        images = [_image(shot.frame, looks[0]) if shot.image is None else shot.image for shot in shots]
-        pictures = [look.picture(image) for look in looks for image in images]
-        results = self._detect(pictures)
-        return [self._seen(image, looks, results[place :: len(shots)]) for place, image in enumerate(images)]
-
-    def look_at(self, places: Sequence[tuple[_ScannedFrame, Sequence[Crop]]]) -> list[Seen]:
-        """Run the detector on parts of frames; a face that a part cuts off may be found as a smaller one."""
-        pictures = [cut.picture(shot.frame) for shot, cuts in places for cut in cuts]
-        shown, results = iter(pictures), iter(self._detect(pictures))
-        return [self._joined([(cut, next(shown), next(results)) for cut in cuts]) for _, cuts in places]
-
-    def _joined(self, parts: Sequence[tuple[Crop, Image, FloatArray]]) -> Seen:
-        """Join what was found in parts of one frame."""
-        looks = np.vstack([describe(picture, found[:, :4]) for _, picture, found in parts])
-        faces = np.vstack([cut.faces(found) for cut, _, found in parts])
-        kept = suppress(faces[:, :4], faces[:, 4])
-        kept = kept[faces[kept, 4] >= self.search.thresholds.floor]
-        return faces[kept], looks[kept]
-
-    def _seen(self, image: Image, looks: Sequence[Letterbox], results: Sequence[FloatArray]) -> Seen:
-        size = {"width": self.info.width, "height": self.info.height}
-        each = [look.faces(found, **size) for look, found in zip(looks, results, strict=True)]
-        faces = merge(each, floor=self.search.thresholds.floor)
-        scale = np.tile([image.shape[1] / self.info.width, image.shape[0] / self.info.height], 2)
-        return faces, describe(image, faces[:, :4] * scale)
+def _sampled_batches(
+    batches: Generator[list[ScannedFrame], None, None], scanner: _Scanner
+) -> Iterator[tuple[list[ScannedFrame], list[_Gap]]]:
+    """Yield batches in which all sampled frames have been searched, with the gaps that have mismatched faces."""
+    with closing(batches):
+        for batch in batches:
+            yield batch, scanner.sample(batch)
 
 
 @dataclass
 class _Scanner:
-    """Searches blocks of frames one after another; knows the last two sampled frames of the blocks before.
+    """Searches batches of frames one after another, and remembers the last two sampled frames before the batch.
 
-    The gaps of a block may be closed while the next is sampled: that looks at nothing but sampled frames.
+    The gaps of one batch may be closed while the next one is sampled: sampling reads sampled frames only.
     """
 
     info: VideoInfo
     search: Search
     found: ScanResult
-    eye: _FrameDetector
+    detect: FrameDetector
     past: list[int] = field(default_factory=list)
 
-    def sample(self, block: Sequence[_ScannedFrame]) -> list[_Gap]:
-        """Search the frames of a block that are searched in any case; fill what that tells, return the other gaps."""
-        held = {shot.frame.index: shot for shot in block}
-        grid = self._grid(block)
-        self._look_all(grid, held)
+    def sample(self, batch: Sequence[ScannedFrame]) -> list[_Gap]:
+        """Search the sampled frames of a batch, interpolate where all faces are predicted, return the other gaps."""
+        by_number = {item.frame.index: item for item in batch}
+        grid = self._grid(batch)
+        self._search_grid(grid, by_number)
         gaps: list[_Gap] = []
+        # The last two searched frames give the velocity; a restart forgets them.
         for number in grid:
-            self.past = [] if held[number].fresh else self.past
+            self.past = [] if by_number[number].restart else self.past
             if self.past:
-                gaps += self._gaps(self.past[-1], number, held)
+                gaps += self._gaps(self.past[-1], number, by_number)
             self.past = [*self.past[-1:], number]
         return gaps
 
-    def close(self, gaps: list[_Gap], block: Sequence[_ScannedFrame]) -> None:
-        """Search the middle of each gap, and of those that are left, until none is."""
-        held = {shot.frame.index: shot for shot in block}
+    def close(self, gaps: list[_Gap], batch: Sequence[ScannedFrame]) -> None:
+        """Close gaps by bisection: search the middle frame of each, and go on with the halves that are mismatched."""
+        by_number = {item.frame.index: item for item in batch}
         while gaps:
-            gaps = self._halve(gaps, held)
+            gaps = self._bisect(gaps, by_number)
 
-    def _grid(self, block: Sequence[_ScannedFrame]) -> list[int]:
-        """Return the frames to search first: sampled ones, and both sides of every jump."""
-        wanted = {place for place, shot in enumerate(block) if shot.sampled}
-        wanted |= {place - 1 for place, shot in enumerate(block) if shot.fresh and place} | {len(block) - 1}
-        return [block[place].frame.index for place in sorted(wanted)]
+    def _grid(self, batch: Sequence[ScannedFrame]) -> list[int]:
+        """Return the frames to search first: the sampled ones, and both sides of every restart."""
+        wanted = {index for index, item in enumerate(batch) if item.sampled}
+        wanted |= {index - 1 for index, item in enumerate(batch) if item.restart and index} | {len(batch) - 1}
+        return [batch[index].frame.index for index in sorted(wanted)]
 
-    def _look_all(self, grid: Sequence[int], held: dict[int, _ScannedFrame]) -> None:
-        """Search sampled frames: every other one lightly, where those beside it show nothing but large faces."""
-        full = [number for number in grid if held[number].image is not None or not held[number].sampled]
-        self._look([held[number] for number in full], self.search.looks)
+    def _search_grid(self, grid: Sequence[int], by_number: dict[int, ScannedFrame]) -> None:
+        """Search the frames of the grid, first those that need full detail, then the others by what these show."""
+        full = [number for number in grid if by_number[number].image is not None or not by_number[number].sampled]
+        self._search_whole([by_number[number] for number in full], self.search.letterboxes)
+        # The neighbours of a frame on the grid decide with which letterboxes it is searched.
         order = [*self.past[-1:], *grid]
-        beside = {number: {*order[max(place - 1, 0) : place + 2]} - {number} for place, number in enumerate(order)}
+        neighbours = {number: {*order[max(index - 1, 0) : index + 2]} - {number} for index, number in enumerate(order)}
         others = [number for number in grid if number not in full]
-        self._look_lightly([(held[number], [*beside[number]]) for number in others])
+        self._search_lightly([(by_number[number], [*neighbours[number]]) for number in others])
 
-    def _look_lightly(self, shots: Sequence[tuple[_ScannedFrame, Sequence[int]]]) -> None:
-        """Search frames between others, with no more looks at them than what those show asks for.
+    def _search_lightly(self, items: Sequence[tuple[ScannedFrame, Sequence[int]]]) -> None:
+        """Search frames with as few letterboxes as their neighbours' faces allow.
 
-        That is half the detail where they show nothing but large faces, and it does so too.
+        A frame is searched at half detail where its neighbours show large faces only, and again at full detail if it
+        then shows a small one itself. The coarse letterbox is left out where no neighbouring face is huge or leaving.
         """
-        light = [shot for shot, beside in shots if self._all(beside, self.search.sees_lightly)]
-        self._look(light, self.search.light)
-        small = {shot.frame.index for shot in light if not self._all([shot.frame.index], self.search.sees_lightly)}
-        known = {shot.frame.index for shot in light} - small
-        others = [(shot, self._all(beside, self.search.sees_finely)) for shot, beside in shots]
-        for finely, looks in ((True, self.search.fine), (False, self.search.looks)):
-            self._look([shot for shot, so in others if so == finely and shot.frame.index not in known], looks)
+        light = [item for item, neighbours in items if self._all_suit(neighbours, self.search.suits_half_detail)]
+        self._search_whole(light, self.search.half_detail)
+        small = {
+            item.frame.index for item in light if not self._all_suit([item.frame.index], self.search.suits_half_detail)
+        }
+        done = {item.frame.index for item in light} - small
+        # Each frame that is left is searched with the fine letterboxes, or with all.
+        others = [(item, self._all_suit(neighbours, self.search.suits_without_coarse)) for item, neighbours in items]
+        for only_fine, letterboxes in ((True, self.search.without_coarse), (False, self.search.letterboxes)):
+            chosen = [item for item, suits in others if suits == only_fine and item.frame.index not in done]
+            self._search_whole(chosen, letterboxes)
 
-    def _all(self, numbers: Iterable[int], hold: Callable[[FloatArray, VideoInfo], bool]) -> bool:
+    def _all_suit(self, numbers: Iterable[int], suits: Callable[[FloatArray, VideoInfo], bool]) -> bool:
+        """Tell whether a test holds for the faces of all searched frames among some, and there is one."""
         found = [self.found.faces[number] for number in numbers if number in self.found.faces]
-        return bool(found) and all(hold(faces, self.info) for faces in found)
+        return bool(found) and all(suits(faces, self.info) for faces in found)
 
-    def _look(self, shots: Sequence[_ScannedFrame], looks: Sequence[Letterbox]) -> None:
-        unseen = [shot for shot in shots if shot.seen is None]
-        seen = {shot.frame.index: shot.seen for shot in shots if shot.seen is not None}
-        seen |= {shot.frame.index: each for shot, each in zip(unseen, self.eye.look(unseen, looks), strict=True)}
-        for number, (faces, appearance) in seen.items():
+    def _search_whole(self, items: Sequence[ScannedFrame], letterboxes: Sequence[Letterbox]) -> None:
+        """Search frames that the stage before has not, and keep the results of all."""
+        new = [item for item in items if item.result is None]
+        results = {item.frame.index: item.result for item in items if item.result is not None}
+        searched = zip(new, self.detect.search_whole(new, letterboxes), strict=True)
+        results |= {item.frame.index: result for item, result in searched}
+        for number, (faces, appearance) in results.items():
             self._keep(number, faces, appearance, np.ones(len(faces), bool))
 
     def _keep(self, number: int, faces: FloatArray, appearance: Appearance, searched: NDArray[np.bool_]) -> None:
         self.found.faces[number] = faces
         self.found.appearance[number], self.found.searched[number] = appearance, searched
 
-    def _gaps(self, first: int, last: int, held: dict[int, _ScannedFrame]) -> list[_Gap]:
-        """Fill the frames between two if the faces' motion before them predicts it, else return the gap."""
-        inner = _between(first, last, held)
+    def _gaps(self, first: int, last: int, by_number: dict[int, ScannedFrame]) -> list[_Gap]:
+        """Interpolate the frames between two if the faces' velocity predicts the second one, else return the gap."""
+        inner = _between(first, last, by_number)
         if not inner:
             return []
-        if len(self.past) < 2:
+        if len(self.past) < 2:  # no velocity is known yet
             return [_Gap(first, last, NO_PAIRS)]
         faces = [self.found.faces[number] for number in (self.past[0], first, last)]
-        ratio = self._time(first, last) / self._time(self.past[0], first)
-        pairs, mismatched = predicted(*faces, ratio=ratio, see=self.search.thresholds.see)
+        ratio = self._seconds(first, last) / self._seconds(self.past[0], first)
+        threshold = self.search.thresholds.mismatch
+        pairs, mismatched = match_predicted(*faces, ratio=ratio, mismatch_confidence=threshold)
         if len(mismatched):
             return [_Gap(first, last, pairs, mismatched)]
-        self._fill(first, last, pairs, inner)
+        self._interpolate(first, last, pairs, inner)
         return []
 
-    def _halve(self, gaps: Sequence[_Gap], held: dict[int, _ScannedFrame]) -> list[_Gap]:
-        """Search the middle of each gap; fill the halves of which it tells enough, and return the others."""
-        inners = [_between(gap.first, gap.last, held) for gap in gaps]
+    def _bisect(self, gaps: Sequence[_Gap], by_number: dict[int, ScannedFrame]) -> list[_Gap]:
+        """Search the middle frame of each gap, interpolate the halves that it confirms, and return the others."""
+        inners = [_between(gap.first, gap.last, by_number) for gap in gaps]
         middles = [inner[len(inner) // 2] for inner in inners]
-        known = self._look_at_places([(held[number], gap) for number, gap in zip(middles, gaps, strict=True)])
-        places = [(held[number], (gap.first, gap.last)) for number, gap in zip(middles, gaps, strict=True)]
-        self._look_lightly([place for place in places if place[0].frame.index not in known])
+        # Crops around the mismatched faces are tried first; where they do not pay, the whole frame is searched.
+        done = self._search_cropped([(by_number[number], gap) for number, gap in zip(middles, gaps, strict=True)])
+        items = [(by_number[number], (gap.first, gap.last)) for number, gap in zip(middles, gaps, strict=True)]
+        self._search_lightly([item for item in items if item[0].frame.index not in done])
         left: list[_Gap] = []
         for gap, middle in zip(gaps, middles, strict=True):
-            share = self._time(gap.first, middle) / self._time(gap.first, gap.last)
+            # Each half is judged by itself: a face that came in one half does not doubt the other.
+            share = self._seconds(gap.first, middle) / self._seconds(gap.first, gap.last)
             faces = [self.found.faces[number] for number in (gap.first, middle, gap.last)]
-            halves = predicted_halfway(*faces, share=share, see=self.search.thresholds.see)
+            halves = match_halfway(*faces, share=share, mismatch_confidence=self.search.thresholds.mismatch)
             for (first, last), (pairs, mismatched) in zip(
                 [(gap.first, middle), (middle, gap.last)], halves, strict=True
             ):
-                inner = _between(first, last, held)
+                inner = _between(first, last, by_number)
                 if not len(mismatched):
-                    self._fill(first, last, pairs, inner)
+                    self._interpolate(first, last, pairs, inner)
                 elif inner:
                     left.append(_Gap(first, last, pairs, mismatched))
         return left
 
-    def _look_at_places(self, places: Sequence[tuple[_ScannedFrame, _Gap]]) -> set[int]:
-        """Search frames of gaps only where faces are mismatched; return the gaps for which that is enough."""
-        ways = [(shot, gap, *self._cuts(gap)) for shot, gap in places]
-        ways = [way for way in ways if way[3]]
-        found = self.eye.look_at([(shot, cuts) for shot, _, _, cuts in ways]) if ways else []
-        known = set()
-        for (shot, gap, look, cuts), (faces, appearance) in zip(ways, found, strict=True):
-            if look not in self.search.light or self.search.sees_lightly(faces, self.info):
-                self._keep_places(shot.frame.index, gap, cuts, faces, appearance)
-                known.add(shot.frame.index)
-        return known
+    def _search_cropped(self, items: Sequence[tuple[ScannedFrame, _Gap]]) -> set[int]:
+        """Search frames of gaps in crops around the mismatched faces; return the frames for which that is enough."""
+        planned = [(item, gap, *self._plan_crops(gap)) for item, gap in items]
+        planned = [plan for plan in planned if plan[3]]
+        found = self.detect.search_cropped([(item, crops) for item, _, _, crops in planned]) if planned else []
+        done = set()
+        for (item, gap, letterbox, crops), (faces, appearance) in zip(planned, found, strict=True):
+            # A small face in crops at half detail needs the whole frame at full detail.
+            if letterbox not in self.search.half_detail or self.search.suits_half_detail(faces, self.info):
+                self._keep_cropped(item.frame.index, gap, crops, faces, appearance)
+                done.add(item.frame.index)
+        return done
 
-    def _keep_places(
-        self, number: int, gap: _Gap, cuts: Sequence[Crop], faces: FloatArray, appearance: Appearance
+    def _keep_cropped(
+        self, number: int, gap: _Gap, crops: Sequence[Crop], faces: FloatArray, appearance: Appearance
     ) -> None:
-        """Keep what was found in parts of a frame of a gap; the other faces lie between those of the gap's two."""
-        share = self._time(gap.first, number) / self._time(gap.first, gap.last)
-        others = fill_between(self.found.faces[gap.first], self.found.faces[gap.last], gap.pairs, share)
-        others = others[~inside(others[:, :4], cuts)]
+        """Keep the faces found in crops, and interpolate those outside them from both ends of the gap."""
+        share = self._seconds(gap.first, number) / self._seconds(gap.first, gap.last)
+        others = interpolate_faces(self.found.faces[gap.first], self.found.faces[gap.last], gap.pairs, share)
+        # Inside the crops the detector has the last word; what it found of a face that a crop cuts off is dropped.
+        others = others[~inside_crops(others[:, :4], crops)]
         own = union_cover(faces[:, :4], others[:, :4]) < MAX_SHARED_COVER
         self._keep(
             number,
@@ -374,26 +343,28 @@ class _Scanner:
             np.arange(own.sum() + len(others)) < own.sum(),
         )
 
-    def _cuts(self, gap: _Gap) -> tuple[Letterbox, list[Crop]]:
-        """Return the look in which a gap's places are searched at the least cost, and its parts; none if not so."""
+    def _plan_crops(self, gap: _Gap) -> tuple[Letterbox, list[Crop]]:
+        """Return the letterbox whose crops cost least, and these crops, none where the whole frame is searched."""
         mismatched = gap.mismatched
-        if mismatched is None or not self.search.light or self.search.turns:
-            return self.search.looks[0], []
-        light = self.search.light if self.search.sees_lightly(mismatched, self.info) else ()
-        ways = []
-        for look in (self.search.looks[0], *light):
-            cuts = plan_crops(mismatched, scale=look.width / self.info.width, width=look.width, height=look.height)
-            ways.append((look, cuts or []))
-        return min(ways, key=lambda way: sum(cut.scaled**2 for cut in way[1]) or np.inf)
+        if mismatched is None or not self.search.half_detail or self.search.rotations:
+            return self.search.letterboxes[0], []
+        # Full detail is always possible, half detail only if all mismatched faces are large enough.
+        light = self.search.half_detail if self.search.suits_half_detail(mismatched, self.info) else ()
+        plans = []
+        for letterbox in (self.search.letterboxes[0], *light):
+            scale = letterbox.width / self.info.width
+            crops = plan_crops(mismatched, scale=scale, width=letterbox.width, height=letterbox.height)
+            plans.append((letterbox, crops or []))
+        return min(plans, key=lambda plan: sum(crop.scaled**2 for crop in plan[1]) or np.inf)
 
-    def _fill(self, first: int, last: int, pairs: IntArray, inner: Sequence[int]) -> None:
+    def _interpolate(self, first: int, last: int, pairs: IntArray, inner: Sequence[int]) -> None:
         for number in inner:
-            share = self._time(first, number) / self._time(first, last)
-            self.found.faces[number] = fill_between(self.found.faces[first], self.found.faces[last], pairs, share)
+            share = self._seconds(first, number) / self._seconds(first, last)
+            self.found.faces[number] = interpolate_faces(self.found.faces[first], self.found.faces[last], pairs, share)
 
-    def _time(self, first: int, last: int) -> float:
+    def _seconds(self, first: int, last: int) -> float:
         return max(float(self.info.times[last] - self.info.times[first]), 1e-9)
 
 
-def _between(first: int, last: int, held: dict[int, _ScannedFrame]) -> list[int]:
-    return [number for number in range(first + 1, last) if number in held]
+def _between(first: int, last: int, by_number: dict[int, ScannedFrame]) -> list[int]:
+    return [number for number in range(first + 1, last) if number in by_number]

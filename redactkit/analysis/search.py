@@ -1,4 +1,4 @@
-"""How a video is searched: with which detector, where in each frame, and what is believed."""
+"""The settings of a search: detector, letterboxes, sampling and confidence thresholds."""
 
 from __future__ import annotations
 
@@ -21,125 +21,140 @@ __all__ = ["SENSITIVITIES", "Search", "Thresholds", "load_searcher", "plan_searc
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Confidences at which something is believed.
+    """Confidence thresholds, 0 to 1.
 
     Parameters
     ----------
     floor : float
-        Least confidence of a box that is linked to tracks.
-    walk : float
-        The same where a track predicts a face and a closer look is taken.
+        Least confidence of a box that is linked to tracks. Raising it misses more faces, and tracks fewer other things.
+    propagation : float
+        Least confidence of a box in a crop where a track predicts a face. Raising it ends propagation sooner.
     support : float
-        Least mean confidence of a doubtful track, by its boxes and by closer looks.
+        Least rescored confidence of a doubtful track. Raising it discards more tracks.
     sure : float
-        Confidence of a single box that leaves no doubt.
-    see : float
-        Confidence of a box that may not come or go between two frames unless those between are searched too.
+        Confidence of one box from which its track is not doubtful. Raising it rescores more tracks.
+    mismatch : float
+        Confidence from which a face must be where it was predicted, or the frames between are searched. Raising it
+        searches fewer frames, and misses more of the first and last frames of faint faces.
     """
 
     floor: float
-    walk: float
+    propagation: float
     support: float
     sure: float
-    see: float
+    mismatch: float
 
 
 SAMPLE_SECONDS = 0.24
-MIN_LIGHT_FACE_PIXELS = 20.0
-"""Pixels across a face in a light look from which it is as good as the full one."""
-MAX_LIGHT_FACE_SHARE = 0.25
-"""Share of such a look's width up to which that holds: larger faces want the coarse look too."""
+"""Seconds from one sampled frame to the next. Raising it searches fewer frames, and misses more brief faces."""
+
+MIN_HALF_DETAIL_FACE_PIXELS = 20.0
+"""Width of a face in the half-size input from which it is found there as well as at full size.
+
+Raising it searches more frames at full size.
+"""
+
+MAX_FINE_FACE_SHARE = 0.25
+"""Width of a face, in shares of the frame's, up to which the fine letterbox finds it; larger ones need the coarse one.
+
+Raising it uses the coarse letterbox less.
+"""
 
 EDGE_MARGIN_SHARE = 0.25
-"""Share of a face's size within which it is about to leave the frame."""
+"""Distance to the frame's edge, in shares of the face's size, below which the face may be leaving the frame."""
 
+# Confidences of different detectors cannot be compared, so each has thresholds of its own.
 SENSITIVITIES = {
     "centerface": {
-        "high": Thresholds(floor=0.1, walk=0.08, support=0.15, sure=0.45, see=0.2),
-        "normal": Thresholds(floor=0.15, walk=0.1, support=0.25, sure=0.6, see=0.3),
-        "low": Thresholds(floor=0.3, walk=0.2, support=0.4, sure=0.7, see=0.4),
+        "high": Thresholds(floor=0.1, propagation=0.08, support=0.15, sure=0.45, mismatch=0.2),
+        "normal": Thresholds(floor=0.15, propagation=0.1, support=0.25, sure=0.6, mismatch=0.3),
+        "low": Thresholds(floor=0.3, propagation=0.2, support=0.4, sure=0.7, mismatch=0.4),
     },
     "yunet": {
-        "high": Thresholds(floor=0.3, walk=0.3, support=0.35, sure=0.7, see=0.4),
-        "normal": Thresholds(floor=0.45, walk=0.3, support=0.5, sure=0.8, see=0.5),
-        "low": Thresholds(floor=0.6, walk=0.5, support=0.6, sure=0.9, see=0.6),
+        "high": Thresholds(floor=0.3, propagation=0.3, support=0.35, sure=0.7, mismatch=0.4),
+        "normal": Thresholds(floor=0.45, propagation=0.3, support=0.5, sure=0.8, mismatch=0.5),
+        "low": Thresholds(floor=0.6, propagation=0.5, support=0.6, sure=0.9, mismatch=0.6),
     },
 }
 
 
 @dataclass(frozen=True)
 class Search:
-    """How every frame is searched.
+    """How a video is searched.
 
     Parameters
     ----------
     detector : Detector
-        With a threshold that serves all uses.
-    looks : tuple of Letterbox
-        The pictures of a frame that it gets.
+        With a threshold no higher than any of ``thresholds`` needs.
+    letterboxes : tuple of Letterbox
+        The detector inputs made from a frame.
     sensitivity : str
     thresholds : Thresholds
-    turns : tuple of int
-        Degrees clockwise by which frames are also searched turned.
-    every : float
-        Seconds from one searched frame to the next while all faces move as predicted; 0 searches every frame.
+    rotations : tuple of int
+        Degrees clockwise by which frames are rotated and searched once more.
+    sample_seconds : float
+        Seconds from one sampled frame to the next; 0 searches every frame.
     """
 
     detector: Detector
-    looks: tuple[Letterbox, ...]
+    letterboxes: tuple[Letterbox, ...]
     sensitivity: str
     thresholds: Thresholds
-    turns: tuple[int, ...] = ()
-    every: float = SAMPLE_SECONDS
+    rotations: tuple[int, ...] = ()
+    sample_seconds: float = SAMPLE_SECONDS
 
-    def turned(self, turns: Iterable[int]) -> Search:
-        """Return the same search with every look also taken of the turned frame."""
-        more = tuple(turns)
-        looks = tuple(replace(look, turn=turn) for turn in (0, *more) for look in self.looks if not look.turn)
-        return replace(self, looks=looks, turns=more)
+    def with_rotations(self, rotations: Iterable[int]) -> Search:
+        """Return the search with every upright letterbox repeated for each rotation."""
+        angles = tuple(rotations)
+        upright = [each for each in self.letterboxes if not each.rotation]
+        letterboxes = tuple(replace(each, rotation=rotation) for rotation in (0, *angles) for each in upright)
+        return replace(self, letterboxes=letterboxes, rotations=angles)
 
     @cached_property
-    def light(self) -> tuple[Letterbox, ...]:
-        """Looks at half the detail, for frames in which only large faces are expected; none where all are searched."""
-        if not self.every or getattr(self.detector, "name", None) not in SENSITIVITIES:
+    def half_detail(self) -> tuple[Letterbox, ...]:
+        """The fine letterboxes at half the size, a quarter of the work; none where every frame is searched."""
+        # How small a face may be was measured for the known detectors alone.
+        if not self.sample_seconds or getattr(self.detector, "name", None) not in SENSITIVITIES:
             return ()
-        return tuple(look.halved() for look in self.looks if look.canvas is None)
+        return tuple(each.halved() for each in self.letterboxes if each.canvas is None)
 
-    def sees_lightly(self, faces: FloatArray, info: VideoInfo) -> bool:
-        """Tell whether all these faces of a frame, shape (N, 5), are large enough for the light looks, none huge."""
-        if not self.light:
+    def suits_half_detail(self, faces: FloatArray, info: VideoInfo) -> bool:
+        """Tell whether half detail finds all these faces of a frame, shape (N, 5): none is small, none is huge."""
+        if not self.half_detail:
             return False
-        sides = faces[:, 2:4] * (self.light[0].width / info.width)
+        sides = faces[:, 2:4] * (self.half_detail[0].width / info.width)
         return bool(
-            (sides >= MIN_LIGHT_FACE_PIXELS).all() and (sides <= MAX_LIGHT_FACE_SHARE * self.light[0].width).all()
+            (sides >= MIN_HALF_DETAIL_FACE_PIXELS).all()
+            and (sides <= MAX_FINE_FACE_SHARE * self.half_detail[0].width).all()
         )
 
     @cached_property
-    def fine(self) -> tuple[Letterbox, ...]:
-        """Looks without those for faces that fill the frame or leave it."""
-        return tuple(look for look in self.looks if look.canvas is None)
+    def without_coarse(self) -> tuple[Letterbox, ...]:
+        """The fine letterboxes."""
+        return tuple(each for each in self.letterboxes if each.canvas is None)
 
-    def sees_finely(self, faces: FloatArray, info: VideoInfo) -> bool:
-        """Tell whether of these faces of a frame, shape (N, 5), none fills the frame or is about to leave it."""
-        if not self.light:
+    def suits_without_coarse(self, faces: FloatArray, info: VideoInfo) -> bool:
+        """Tell whether the fine letterboxes find all these faces of a frame, shape (N, 5): none is huge or leaving."""
+        if not self.half_detail:
             return False
+        # A face near the edge may be cut by it in this frame.
         left_top, right_bottom = to_corners(faces[:, :4]).reshape(-1, 2, 2).transpose(1, 0, 2)
         margin = faces[:, 2:4] * EDGE_MARGIN_SHARE
         inside = (left_top >= margin) & (right_bottom <= np.array([info.width, info.height]) - margin)
-        return bool(inside.all() and (faces[:, 2:4] <= MAX_LIGHT_FACE_SHARE * info.width).all())
+        return bool(inside.all() and (faces[:, 2:4] <= MAX_FINE_FACE_SHARE * info.width).all())
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The same for the record."""
+        """The settings as annotations keep them, under the names that the files have."""
         return {
             "detector": getattr(self.detector, "name", type(self.detector).__name__),
             "model_sha256": getattr(self.detector, "digest", None),
             "threshold": self.thresholds.floor,
             "sensitivity": self.sensitivity,
-            "detection_size": [self.looks[0].width, self.looks[0].height],
-            "looks": len(self.looks),
-            "turns": list(self.turns),
-            "every": self.every,
+            "detection_size": [self.letterboxes[0].width, self.letterboxes[0].height],
+            "looks": len(self.letterboxes),
+            "turns": list(self.rotations),
+            "every": self.sample_seconds,
         }
 
 
@@ -151,7 +166,7 @@ def plan_search(
     size: int | None = None,
     sensitivity: str = "normal",
 ) -> Search:
-    """Settle how a video is searched.
+    """Choose detector, letterboxes, sampling and thresholds for a video.
 
     Parameters
     ----------
@@ -161,8 +176,10 @@ def plan_search(
     model : path, optional
         Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
     size : int, optional
-        Longer side in pixels of the picture searched; by default chosen so that a face of 24 pixels is found.
+        Longer side of the detector input in pixels, by default such that a face of 24 pixels is found. Raising it
+        finds smaller faces, and takes longer.
     sensitivity : {"normal", "high", "low"}
+        High lowers the thresholds and searches every frame; low raises them.
 
     Raises
     ------
@@ -174,22 +191,23 @@ def plan_search(
     thresholds = _thresholds(detector, sensitivity)
     _refuse_model(detector, model)
     found = load_searcher(detector, model=model, sensitivity=sensitivity) if isinstance(detector, str) else detector
-    looks = plan_letterboxes(info.width, info.height, size=size)
-    return Search(found, looks, sensitivity, thresholds, every=0.0 if sensitivity == "high" else SAMPLE_SECONDS)
+    letterboxes = plan_letterboxes(info.width, info.height, size=size)
+    seconds = 0.0 if sensitivity == "high" else SAMPLE_SECONDS
+    return Search(found, letterboxes, sensitivity, thresholds, sample_seconds=seconds)
 
 
 def load_searcher(
     name: str, *, model: str | Path | None = None, sensitivity: str = "normal", threads: int | None = None
 ) -> Detector:
-    """Load a detector that sees all that a search of a sensitivity looks at; errors as of `plan_search`."""
+    """Load a detector with the lowest threshold that a search of a sensitivity needs; errors as of `plan_search`."""
     thresholds = _thresholds(name, sensitivity)
-    return load_detector(name, model=model, threshold=min(thresholds.floor, thresholds.walk), threads=threads)
+    return load_detector(name, model=model, threshold=min(thresholds.floor, thresholds.propagation), threads=threads)
 
 
 def resolve_detector(
     detector: str | Detector, *, model: str | Path | None = None, sensitivity: str = "normal"
 ) -> Detector:
-    """Load a detector by name with the floor of a sensitivity; one that is given is used as it is.
+    """Load a detector by name with the floor of a sensitivity as its threshold; return a given one as it is.
 
     Raises
     ------
@@ -210,6 +228,7 @@ def _refuse_model(detector: str | Detector, model: str | Path | None) -> None:
 
 
 def _thresholds(detector: str | Detector, sensitivity: str) -> Thresholds:
+    # A detector that is not known gets the thresholds of CenterFace.
     named = detector if isinstance(detector, str) else getattr(detector, "name", "centerface")
     presets = SENSITIVITIES.get(named, SENSITIVITIES["centerface"])
     if sensitivity not in presets:

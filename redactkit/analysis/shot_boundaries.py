@@ -1,4 +1,8 @@
-"""Scene cuts, found from small pictures of the frames as they pass by."""
+"""Detect shot boundaries by template matching between small copies of successive frames.
+
+A frame starts a new shot where the normalised cross-correlation with the frame before is low, also after a shift, and
+the change stands out from the changes around it. Shifts are allowed so that camera motion is no boundary.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +13,48 @@ from numpy.typing import NDArray
 
 from redactkit.errors import OptionError
 
-__all__ = ["THUMBNAIL_SIZE", "ShotBoundaryFinder"]
+__all__ = ["THUMBNAIL_SIZE", "ShotBoundaryFinder", "shifted_correlation"]
 
 Image = NDArray[np.uint8]
 
 THUMBNAIL_SIZE = (64, 36)
+"""Width and height of the small copies."""
+
 MAX_SHIFT_PIXELS = (10, 6)
+"""Camera motion allowed between two frames, in pixels of the small copies. Raising it finds fewer boundaries."""
+
 LOOKAHEAD_FRAMES = 2
+"""Longest flash, in frames, after which the shot goes on. Raising it finds fewer very short shots."""
+
 NEIGHBOUR_FRAMES = 5
-_LOOSE_FACTOR = 1.3
+"""Frames on each side whose median change is the usual one."""
+
+MIN_UNUSUAL_RATIO = 1.5
+"""Change of a boundary, divided by the usual change around it. Raising it finds fewer boundaries in lively footage."""
+
+LOOSE_FACTOR = 1.3
+"""Factor on ``min_correlation`` below which an abrupt change is a boundary all the same."""
+
+ABRUPT_CHANGE_FACTOR = 2
+"""Multiple of ``min_change`` from which a change is abrupt."""
+
+ABRUPT_UNUSUAL_RATIO = 5
+"""Change of an abrupt boundary, divided by the usual change around it."""
 
 
 class ShotBoundaryFinder:
     """Find the frames that start a new shot.
 
-    Two frames belong to one shot when a small picture of the one is found again in that of the other,
-    moved by up to a sixth of the frame and at any brightness: camera motion, exposure and flashes are
-    no cuts. A cut must also stand out from the changes before and after it, and last: a frame or two
-    of something else are no shot.
+    Two frames belong to one shot when a small copy of one is found again in that of the other, shifted by up to a
+    sixth of the frame and at any brightness. So camera motion, exposure and flashes are no boundaries. A boundary must
+    also stand out from the changes before and after it, and last: a frame or two of something else are no shot.
 
     Parameters
     ----------
-    alike : float
-        Normalised correlation from which two frames can be of one shot.
-    sudden : float
-        Mean change of a pixel, 0 to 255, below which nothing is a cut.
+    min_correlation : float
+        Normalised cross-correlation from which two frames can be of one shot. Raising it finds more boundaries.
+    min_change : float
+        Mean change of a pixel, 0 to 255, from which a boundary is possible. Raising it finds fewer boundaries.
 
     Examples
     --------
@@ -45,17 +66,17 @@ class ShotBoundaryFinder:
     [6]
     """
 
-    def __init__(self, *, alike: float = 0.65, sudden: float = 6.0) -> None:
-        self.alike = alike
-        self.sudden = sudden
+    def __init__(self, *, min_correlation: float = 0.65, min_change: float = 6.0) -> None:
+        self.min_correlation = min_correlation
+        self.min_change = min_change
         self._recent: deque[Image] = deque(maxlen=LOOKAHEAD_FRAMES + 1)
         self._changes: list[float] = []
-        self._likeness: list[float] = []
+        self._correlations: list[float] = []
 
     def add(self, image: Image) -> bool:
-        """Take the next frame, and tell whether it looks as if it started a new shot.
+        """Take the next frame, and tell whether it may start a new shot.
 
-        The last word is `cuts`, which knows what came after.
+        `cuts` decides, once the frames after it are known.
 
         Parameters
         ----------
@@ -73,42 +94,49 @@ class ShotBoundaryFinder:
             raise OptionError(f"a frame must be uint8 of shape (H, W, 3), got {image.dtype} of shape {image.shape}")
         small = cv2.resize(image, THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA)
         if not self._recent:
-            self._note(0.0, 1.0)
-        fresh = 1.0
+            self._append(0.0, 1.0)  # the first frame starts no new shot
+        correlation = 1.0
         for back, earlier in enumerate(reversed(self._recent), start=1):
             self._compare(np.asarray(earlier), np.asarray(small), back)
-            fresh = self._likeness[-1] if back == 1 else fresh
+            correlation = self._correlations[-1] if back == 1 else correlation
         self._recent.append(np.asarray(small))
-        return bool(fresh < _LOOSE_FACTOR * self.alike)
+        return bool(correlation < LOOSE_FACTOR * self.min_correlation)
 
     def _compare(self, earlier: Image, later: Image, back: int) -> None:
-        """Note how the new frame changed from the last, and whether an earlier one has come back."""
+        """Compare the new frame with the last one, or with an earlier one to which the video may have come back."""
         if back == 1:
             change = float(np.mean(np.abs(later.astype(np.int16) - earlier)))
-            self._note(change, likeness(earlier, later) if change >= self.sudden else 1.0)
+            self._append(change, shifted_correlation(earlier, later) if change >= self.min_change else 1.0)
             return
-        between = slice(len(self._likeness) - back, None)
-        if min(self._likeness[between]) < _LOOSE_FACTOR * self.alike:
-            again = likeness(earlier, later)
-            self._likeness[between] = [max(again, alike) for alike in self._likeness[between]]
+        # After a flash the shot goes on: where the new frame matches one from before, none between is a boundary.
+        between = slice(len(self._correlations) - back, None)
+        if min(self._correlations[between]) < LOOSE_FACTOR * self.min_correlation:
+            again = shifted_correlation(earlier, later)
+            self._correlations[between] = [max(again, known) for known in self._correlations[between]]
 
-    def _note(self, change: float, alike: float) -> None:
+    def _append(self, change: float, correlation: float) -> None:
         self._changes.append(change)
-        self._likeness.append(alike)
+        self._correlations.append(correlation)
 
     def cuts(self) -> NDArray[np.int64]:
         """Return the frames so far that start a new shot, ascending, without frame 0."""
-        changes, alike = np.array(self._changes), np.array(self._likeness)
+        changes, correlations = np.array(self._changes), np.array(self._correlations)
         usual = _usual_changes(changes)
-        unlike = (alike < self.alike) & (changes >= 1.5 * usual)
-        abrupt = (alike < _LOOSE_FACTOR * self.alike) & (changes >= 2 * self.sudden) & (changes >= 5 * usual)
-        return np.flatnonzero((changes >= self.sudden) & (unlike | abrupt)).astype(np.int64)
+        unlike = (correlations < self.min_correlation) & (changes >= MIN_UNUSUAL_RATIO * usual)
+        # Two shots of one set can correlate well; there an abrupt change decides.
+        abrupt = (
+            (correlations < LOOSE_FACTOR * self.min_correlation)
+            & (changes >= ABRUPT_CHANGE_FACTOR * self.min_change)
+            & (changes >= ABRUPT_UNUSUAL_RATIO * usual)
+        )
+        return np.flatnonzero((changes >= self.min_change) & (unlike | abrupt)).astype(np.int64)
 
 
-def likeness(earlier: Image, later: Image) -> float:
-    """Return how well one small picture is found again in the other, moved a little: 1 exactly, 0 not at all."""
+def shifted_correlation(earlier: Image, later: Image) -> float:
+    """Return the best normalised cross-correlation of two small copies over all allowed shifts, -1 to 1."""
     import cv2
 
+    # The middle of one is searched in the whole of the other, and the other way round.
     x, y = MAX_SHIFT_PIXELS
     found = [
         cv2.matchTemplate(whole, part[y:-y, x:-x], cv2.TM_CCOEFF_NORMED).max()
@@ -121,6 +149,7 @@ def _usual_changes(changes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each frame the median change of the frames around it, itself left out."""
     if not len(changes):
         return changes
+    # Each window is a row; the frame itself, in the middle, is blanked, and the ends are padded with NaN.
     padded = np.pad(changes, NEIGHBOUR_FRAMES, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOUR_FRAMES + 1).copy()
     windows[:, NEIGHBOUR_FRAMES] = np.nan

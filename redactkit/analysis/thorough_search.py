@@ -1,4 +1,7 @@
-"""A harder look at frames that others tell little about: larger and smaller, in the mirror, and beyond the edges."""
+"""Search mixed frames and brief shots with test-time augmentation: scaled, mirrored, and extended beyond the edges.
+
+No neighbouring frame can confirm or predict a face there, so each frame must show its faces by itself.
+"""
 
 from __future__ import annotations
 
@@ -19,90 +22,96 @@ from redactkit.errors import VideoError
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
 
-__all__ = ["search_harder", "unsettled_frames"]
+__all__ = ["isolated_frames", "search_isolated"]
 
 Image = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
 
-SEVERAL, EVERY = 5, 3
-"""Frames of a stretch up to which each is searched, and the step between searched frames in a longer one."""
+MAX_DENSE_FRAMES = 5
+"""Longest range of which every frame is searched. Raising it takes longer."""
 
-BORDER = 0.25
-"""Width of the mirrored border, in shares of the picture's height: half a face at the edge becomes a whole one."""
+SPARSE_STEP_FRAMES = 3
+"""Step from one searched frame to the next in a longer range. Raising it is quicker, and misses more."""
 
-VISIBLE = 0.1
+BORDER_SHARE = 0.25
+"""Width of the mirrored border, in shares of the frame's height. It makes half a face at the edge a whole one."""
+
+MIN_VISIBLE_SHARE = 0.1
 """Share of a box inside the frame below which it is only the mirror image of a face."""
+
+BORDER_SCALES = (0.5, 0.75)
+"""Scales at which the frame is searched with a border."""
 
 
 @dataclass(frozen=True)
-class _HardLook:
-    """A picture of a frame: its scale to the usual one, whether with a border, mirrored, and how it is turned."""
+class _Variant:
+    """One augmented copy of a frame: its scale, whether it has a mirrored border or is mirrored, and its rotation."""
 
     scale: float
     border: bool
     mirrored: bool
-    turn: int = 0
+    rotation: int = 0
 
     def faces(self, image: Image, scan: Scan) -> FloatArray:
-        """Search the picture and return the faces in pixels of ``image``, shape (N, 5)."""
+        """Search the augmented copy and return the faces in pixels of ``image``, shape (N, 5)."""
         import cv2
 
+        # Scale, pad to multiples of the network's stride, mirror and rotate.
         height, width = image.shape[:2]
         inner = [max(1, round(side * self.scale)) for side in (width, height)]
-        margin = round(BORDER * inner[1]) if self.border else 0
+        margin = round(BORDER_SHARE * inner[1]) if self.border else 0
         outer = [NETWORK_STRIDE_PIXELS * -(-(side + 2 * margin) // NETWORK_STRIDE_PIXELS) for side in inner]
         left, top = ((whole - part) // 2 for whole, part in zip(outer, inner, strict=True))
         scaled = cv2.resize(image, (inner[0], inner[1]), interpolation=cv2.INTER_AREA)
         right, bottom = outer[0] - inner[0] - left, outer[1] - inner[1] - top
         picture = cv2.copyMakeBorder(scaled, top, bottom, left, right, cv2.BORDER_REFLECT)
-        shown = np.rot90(picture[:, ::-1] if self.mirrored else picture, -self.turn // 90)
+        shown = np.rot90(picture[:, ::-1] if self.mirrored else picture, -self.rotation // 90)
         found = run_detector(scan.search.detector, [np.ascontiguousarray(shown)])[0]
+        # The same steps in reverse, for the boxes.
         size = shown.shape[1::-1]
-        boxes = to_coded(found[:, :4], width=size[0], height=size[1], rotation=self.turn)
+        boxes = to_coded(found[:, :4], width=size[0], height=size[1], rotation=self.rotation)
         if self.mirrored:
             boxes[:, 0] = outer[0] - boxes[:, 0] - boxes[:, 2]
         boxes[:, :2] -= [left, top]
         boxes *= np.tile([width / inner[0], height / inner[1]], 2)
         inside = np.prod(clip(boxes, width=width, height=height)[:, 2:], axis=1)
-        shows = inside > VISIBLE * np.prod(boxes[:, 2:], axis=1)
-        return np.asarray(np.hstack([boxes, found[:, 4:]])[shows])
+        visible = inside > MIN_VISIBLE_SHARE * np.prod(boxes[:, 2:], axis=1)
+        return np.asarray(np.hstack([boxes, found[:, 4:]])[visible])
 
 
-def _hard_looks(turns: Iterable[int]) -> list[_HardLook]:
-    bordered = [_HardLook(scale, True, mirrored) for scale in (0.5, 0.75) for mirrored in (False, True)]
-    looks = [_HardLook(1, False, False), _HardLook(1, False, True), *bordered]
-    return [replace(look, turn=turn) for turn in (0, *turns) for look in looks]
+def _variants(rotations: Iterable[int]) -> list[_Variant]:
+    bordered = [_Variant(scale, True, mirrored) for scale in BORDER_SCALES for mirrored in (False, True)]
+    upright = [_Variant(1, False, False), _Variant(1, False, True), *bordered]
+    return [replace(each, rotation=rotation) for rotation in (0, *rotations) for each in upright]
 
 
-def unsettled_frames(scan: Scan) -> IntArray:
-    """Return the frames in which a face may show that no other frame tells of, ascending."""
-    stretches = np.concatenate([scan.mixed, scan.brief])
-    return np.unique(
-        np.concatenate([np.zeros(0, np.int64), *(np.arange(first, last + 1) for first, last in stretches)])
-    )
+def isolated_frames(scan: Scan) -> IntArray:
+    """Return the frames of mixed ranges and brief shots, ascending: no other frame confirms a face in them."""
+    ranges = np.concatenate([scan.mixed, scan.brief])
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *(np.arange(first, last + 1) for first, last in ranges)]))
 
 
-def _searched(stretches: IntArray) -> list[int]:
+def _frames_to_search(ranges: IntArray) -> list[int]:
     numbers: set[int] = set()
-    for first, last in stretches.tolist():
-        numbers |= {*range(first, last + 1, 1 if last - first < SEVERAL else EVERY), last}
+    for first, last in ranges.tolist():
+        numbers |= {*range(first, last + 1, 1 if last - first < MAX_DENSE_FRAMES else SPARSE_STEP_FRAMES), last}
     return sorted(numbers)
 
 
-def search_harder(reader: VideoReader, scan: Scan) -> Scan:
-    """Search the mixed frames and brief shots of a scanned video again, and return the scan with what that shows.
+def search_isolated(reader: VideoReader, scan: Scan) -> Scan:
+    """Search the mixed frames and brief shots of a scanned video again, and return the scan with the faces found.
 
     Parameters
     ----------
     reader : VideoReader
     scan : Scan
-        Of the whole video, so that the outcome does not depend on how it was divided.
+        Of the whole video, so that the outcome does not depend on how it was divided into chunks.
     """
-    scan = replace(scan, cuts=np.union1d(scan.cuts, _hidden_cuts(reader, scan)))
-    numbers = _searched(np.concatenate([scan.mixed, scan.brief]))
+    scan = replace(scan, cuts=np.union1d(scan.cuts, _dissolve_boundaries(reader, scan)))
+    numbers = _frames_to_search(np.concatenate([scan.mixed, scan.brief]))
     if not numbers:
         return scan
-    rows, looks = scan.detections, scan.appearance
+    rows, appearances = scan.detections, scan.appearance
     kept = np.ones(len(rows), bool)
     added: list[pd.DataFrame] = []
     described = []
@@ -110,9 +119,9 @@ def search_harder(reader: VideoReader, scan: Scan) -> Scan:
         here = np.flatnonzero((rows["frame"] == number).to_numpy())
         known = rows.iloc[here][[*BOX, "confidence"]].to_numpy(np.float64)
         scale = np.array([reader.info.width / image.shape[1], reader.info.height / image.shape[0]] * 2)
-        seen = [look.faces(image, scan) * np.append(scale, 1) for look in _hard_looks(scan.search.turns)]
-        faces = merge([known, *seen], floor=scan.search.thresholds.floor)
-        # A box that was there before keeps its row; what it was suppressed by takes its place.
+        found = [each.faces(image, scan) * np.append(scale, 1) for each in _variants(scan.search.rotations)]
+        faces = merge([known, *found], floor=scan.search.thresholds.floor)
+        # A known box that survives the suppression keeps its row; the others are replaced by what suppressed them.
         old = (known[:, None] == faces[None]).all(axis=2)
         kept[here] = old.any(axis=1)
         new = faces[~old.any(axis=0)]
@@ -120,17 +129,18 @@ def search_harder(reader: VideoReader, scan: Scan) -> Scan:
         described.append(describe(image, new[:, :4] / scale))
     table = pd.concat([rows[kept], *added], ignore_index=True)
     order = np.argsort(table["frame"].to_numpy(), kind="stable")
-    appearance = np.concatenate([looks[kept], *described])[order]
+    appearance = np.concatenate([appearances[kept], *described])[order]
     return replace(scan, detections=table.iloc[order].reset_index(drop=True), appearance=appearance)
 
 
-def _hidden_cuts(reader: VideoReader, scan: Scan) -> IntArray:
-    """Return the middles of dissolves: no frame there is sudden, but a face after it is not the one before it."""
+def _dissolve_boundaries(reader: VideoReader, scan: Scan) -> IntArray:
+    """Return the middle frame of each dissolve as a shot boundary: no frame of it changes abruptly enough to be one."""
     found = []
     for first, last in scan.mixed.tolist():
         outside = [first - 1, last + 1]
         if first < 1 or last + 1 >= reader.info.frame_count or np.isin(np.arange(first, last + 2), scan.cuts).any():
             continue
+        # The frames just outside decide: a dissolve lies between two shots, a blend by frame rate conversion in one.
         images = [image for _, image in _images(reader, scan, outside)]
         if len(images) == len(outside) and show_two_shots(*images):
             found.append((first + last + 1) // 2)
@@ -138,10 +148,10 @@ def _hidden_cuts(reader: VideoReader, scan: Scan) -> IntArray:
 
 
 def _images(reader: VideoReader, scan: Scan, numbers: Iterable[int]) -> Iterator[tuple[int, Image]]:
-    look = scan.search.looks[0]
+    letterbox = scan.search.letterboxes[0]
     for number in numbers:
         try:
-            yield number, reader.frame_at(number).rgb(width=look.width, height=look.height)
+            yield number, reader.frame_at(number).rgb(width=letterbox.width, height=letterbox.height)
         except VideoError:
             continue
 

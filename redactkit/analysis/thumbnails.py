@@ -1,4 +1,4 @@
-"""One JPEG per face: the crop of its best frame, named as the original system named it."""
+"""Write one JPEG per face: a crop of its best frame, named as Azure Media Redactor named it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from redactkit.video import VideoReader, as_jpeg
 
 __all__ = ["crop_face", "save_thumbnails"]
 
-_LONGEST_SIDE = 320
-_SURROUNDINGS = 0.25
+_MAX_SIDE_PIXELS = 320
+"""Longest side of a thumbnail."""
+
+_MARGIN_SHARE = 0.25
+"""Margin shown on each side of the face, in shares of its box."""
 
 
 def crop_face(picture: NDArray[np.uint8], box: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the part of ``picture``, shape (H, W, 3), that shows the face in ``box`` and a little around it."""
+    """Return the part of ``picture``, shape (H, W, 3), that shows the face in ``box`` with a margin."""
     height, width = picture.shape[:2]
-    grown = bx.clip(bx.expand(box[None], share=_SURROUNDINGS), width=width, height=height)
+    grown = bx.clip(bx.expand(box[None], share=_MARGIN_SHARE), width=width, height=height)
     left, top, right, bottom = np.rint(bx.to_corners(grown)[0]).astype(int)
     left, top = min(left, width - 1), min(top, height - 1)
     return picture[top : max(bottom, top + 1), left : max(right, left + 1)]
@@ -54,5 +57,5 @@ def _best_crops(
 
 
 def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    step = -(-max(picture.shape[:2]) // _LONGEST_SIDE)
+    step = -(-max(picture.shape[:2]) // _MAX_SIDE_PIXELS)
     return np.ascontiguousarray(picture[::step, ::step])

@@ -36,7 +36,7 @@ class Spec:
         Options of `redactkit.analyze` and of `redactkit.redact`.
     annotations : str, optional
         For mode ``redact``: the file, or the folder in which to look first.
-    part_frames : int
+    chunk_frames : int
         Frames of one part of a long video.
     threads : int, optional
         Threads of the detector; by default as many as the worker has cores.
@@ -55,7 +55,7 @@ class Spec:
     analysis: Mapping[str, Any] = field(default_factory=dict)
     hiding: Mapping[str, Any] = field(default_factory=dict)
     annotations: str | None = None
-    part_frames: int = 3000
+    chunk_frames: int = 3000
     threads: int | None = None
     model: str | None = None
     overwrite: bool = False
@@ -64,8 +64,8 @@ class Spec:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise OptionError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
-        if self.part_frames < 1:
-            raise OptionError(f"part_frames must be at least 1, got {self.part_frames}")
+        if self.chunk_frames < 1:
+            raise OptionError(f"chunk_frames must be at least 1, got {self.chunk_frames}")
 
     @property
     def name(self) -> str:
@@ -131,5 +131,5 @@ class Spec:
     @cached_property
     def settings_key(self) -> str:
         """A hash of everything beside the input files that decides what comes out."""
-        what = [self.mode, dict(self.analysis), dict(self.hiding), self.part_frames]
+        what = [self.mode, dict(self.analysis), dict(self.hiding), self.chunk_frames]
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()

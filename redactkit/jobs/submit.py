@@ -80,9 +80,9 @@ def make_specs(
     model: str | Path | None = None,
     detection_size: int | None = None,
     sensitivity: str = "normal",
-    roll: float = 0.0,
+    padding: float = 0.0,
     threads: int | None = None,
-    part_frames: int = CHUNK_FRAMES,
+    chunk_frames: int = CHUNK_FRAMES,
     overwrite: bool = False,
     fetch: bool = False,
     **hiding: Any,
@@ -98,11 +98,11 @@ def make_specs(
     annotations : path, optional
         For mode redact: the folder in which they are, or one file; by default looked for in ``output``,
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
-    detector, model, detection_size, sensitivity, roll
+    detector, model, detection_size, sensitivity, padding
         As of `redactkit.analyze`; a model is a file that every worker sees.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
-    part_frames : int
+    chunk_frames : int
         Frames of one part of a long video. A video of one part is one task.
     overwrite : bool
         Replace outputs that are there and not this very job's.
@@ -114,7 +114,7 @@ def make_specs(
     chosen = RedactionOptions.named({**hiding, "mute": check_ranges(hiding.get("mute", ()), end=math.inf)})
     if detector not in DETECTORS:
         raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {detector!r}")
-    analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "roll": roll}
+    analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "padding": padding}
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(
@@ -124,7 +124,7 @@ def make_specs(
             analysis if mode != "redact" else {},
             chosen.as_settings() if mode != "analyze" else {},
             None if annotations is None else str(Path(annotations).absolute()),
-            part_frames,
+            chunk_frames,
             threads,
             None if model is None else str(Path(model).absolute()),
             overwrite,

@@ -86,7 +86,7 @@ def start_job(spec: Spec) -> Outcome:
         sweep_parts(folder)
     source = source_of(spec)
     info = probe(source)
-    spans = tuple(split_frames(info, longest=spec.part_frames))
+    spans = tuple(split_frames(info, longest=spec.chunk_frames))
     inputs = _inputs(spec, source, info)
     key = job_key(spec, inputs.values())
     record = read_manifest(spec.record)
@@ -228,8 +228,8 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
     analyze(
         source,
         output=spec.folder,
-        roll=spec.analysis["roll"],
-        part_frames=spec.part_frames,
+        padding=spec.analysis["padding"],
+        chunk_frames=spec.chunk_frames,
         overwrite=True,
         progress=follow_progress(spec.work, task),
         **_analysis_options(spec),

@@ -141,7 +141,7 @@ def _annotations(
         return read_annotations(find_annotations(source, folder, default_folder(source), source.parent), video=source)
     except AnnotationError:
         then = told.get("analysis", {})
-        options = {"sensitivity": then.get("sensitivity", "normal"), "roll": then.get("roll", 0.0)}
+        options = {"sensitivity": then.get("sensitivity", "normal"), "padding": then.get("roll", 0.0)}
         size = max(then["detection_size"]) if then.get("detection_size") else None
         detector = then.get("detector", "centerface")
         return analyze(source, detector=detector, model=model, detection_size=size, progress=progress, **options)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from redactkit.analysis import analyze
-from redactkit.analysis.mixed_frames import MixFinder, brief_stretches, mixed_stretches
+from redactkit.analysis.mixed_frames import MixFinder, brief_ranges, mixed_ranges
 from redactkit.annotations import Annotations
 from redactkit.boxes import clip, union_cover
 from redactkit.tables import BOX
@@ -64,7 +64,7 @@ def bare(plan: list[Mix], annotations: Annotations) -> list[tuple[int, int]]:
 def test_finder_of_no_frame_finds_nothing():
     assert found([]) == ([], [])
     nothing = np.zeros(0, np.int64)
-    assert mixed_stretches(nothing, frames=9).shape == brief_stretches(nothing, frames=9).shape == (0, 2)
+    assert mixed_ranges(nothing, frames=9).shape == brief_ranges(nothing, frames=9).shape == (0, 2)
 
 
 def test_finder_finds_no_mixture_at_a_clean_cut():
@@ -95,7 +95,7 @@ def test_finder_finds_no_mixture_in_what_moves():
 def test_a_flash_is_brief():
     shot = shots(1)[0]
     pictures = [shot] * 6 + [np.full_like(shot, 255)] + [shot] * 6
-    assert brief_stretches(np.array(found(pictures)[1]), frames=len(pictures)).tolist() == [[6, 6]]
+    assert brief_ranges(np.array(found(pictures)[1]), frames=len(pictures)).tolist() == [[6, 6]]
 
 
 CASES = {
@@ -157,6 +157,6 @@ def test_carried_boxes_are_marked_and_keep_ids_and_shots(blended: Path):
 
 
 def test_carried_boxes_do_not_depend_on_the_parts_of_a_video(blended: Path):
-    whole, parts = (analyze(blended, part_frames=frames, progress=False) for frames in (3000, 8))
+    whole, parts = (analyze(blended, chunk_frames=frames, progress=False) for frames in (3000, 8))
     assert whole.detections.equals(parts.detections)
     assert whole.cuts.tolist() == parts.cuts.tolist()

@@ -169,7 +169,9 @@ def test_refine_stops_where_something_comes_before_the_face():
 def test_refine_leaves_the_boxes_of_other_faces_alone():
     table = as_detections(rows(range(10))).assign(face_id=1)
     other = as_detections(rows(range(12, 40), face=2))
-    both = refine(film(), sorted_together(table, other), detector=blind, options=PropagationOptions(unseen=0.05))
+    both = refine(
+        film(), sorted_together(table, other), detector=blind, options=PropagationOptions(max_flow_seconds=0.05)
+    )
     assert both[both["face_id"] == 1]["frame"].max() <= 11
 
 
@@ -277,10 +279,10 @@ def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
     moving.info = replace(moving.info, path=Path("film"))
     moving.another = lambda **how: readers.append((Twin(moving), how)) or readers[-1][0]
     moving.rest = lambda: rests.append(True)
-    found = refine(moving, table, detector=Blind(), options=PropagationOptions(unseen=0.1))
+    found = refine(moving, table, detector=Blind(), options=PropagationOptions(max_flow_seconds=0.1))
     assert [how for _, how in readers] == [{"threads": 1, "share": cores}] * (cores if cores > 1 else 0)
     assert len(rests) == (cores > 1), "the frames it keeps are held for nobody"
-    assert found.equals(refine(film(80), table, detector=blind, options=PropagationOptions(unseen=0.1)))
+    assert found.equals(refine(film(80), table, detector=blind, options=PropagationOptions(max_flow_seconds=0.1)))
 
 
 @pytest.mark.parametrize(("every", "unseen"), [(20, 0.1), (80, 0.25)])
@@ -294,7 +296,7 @@ def test_refine_decodes_little_with_several_readers(every, unseen, monkeypatch):
     readers = []
     still.another = lambda **_: readers.append(Twin(still)) or readers[-1]
     still.rest = lambda: None
-    refine(still, table, detector=Blind(), options=PropagationOptions(unseen=unseen))
+    refine(still, table, detector=Blind(), options=PropagationOptions(max_flow_seconds=unseen))
     if every == 20:
         groups = [{frame // 20 for frame in reader.asked if frame % 20 not in (0, 1, 18, 19)} for reader in readers]
         assert sorted([*groups[0], *groups[1]]) == list(range(8)), "none is decoded by both"
