@@ -49,7 +49,7 @@ def transcode(clip: Path, output: Path) -> Result:
 
 
 def detector(clip: Path, output: Path) -> Result:
-    """Run the detector alone on all looks at every frame, on pictures prepared before the clock starts."""
+    """Run the detector alone on all letterboxes of every frame, on pictures prepared before the clock starts."""
     search = plan_search(rk.probe(clip))
     width, height = search.letterboxes[0].width, search.letterboxes[0].height
     with VideoReader(clip) as reader:

@@ -13,13 +13,13 @@ def test_describe_nothing_is_empty():
 
 
 def alike(first, second):
-    a, b = (look.astype(float) for look in (first, second))
+    a, b = (each.astype(float) for each in (first, second))
     return a @ b / np.sqrt(a @ a * (b @ b))
 
 
 def test_describe_tells_colours_apart():
-    place = np.array([[40.0, 30, 20, 25]])
-    red, green = (describe(picture(color), place)[0] for color in ((200, 30, 30), (30, 200, 30)))
+    box = np.array([[40.0, 30, 20, 25]])
+    red, green = (describe(picture(color), box)[0] for color in ((200, 30, 30), (30, 200, 30)))
     assert alike(red, red) > 0.999
     assert alike(red, green) < 0.9
 
@@ -27,8 +27,8 @@ def test_describe_tells_colours_apart():
 def test_describe_knows_what_is_worn():
     worn = picture(120)
     worn[60:] = (20, 20, 200)
-    place = np.array([[40.0, 30, 20, 25]])
-    assert alike(describe(picture(120), place)[0], describe(worn, place)[0]) < 0.9
+    box = np.array([[40.0, 30, 20, 25]])
+    assert alike(describe(picture(120), box)[0], describe(worn, box)[0]) < 0.9
 
 
 def test_describe_takes_what_is_inside_the_picture():

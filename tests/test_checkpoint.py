@@ -265,7 +265,7 @@ def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch,
 
 @pytest.mark.parametrize("part", [40, 50])
 def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
-    """Which frames are searched lightly depends on those beside them in a block."""
+    """Which frames are searched lightly depends on their neighbours in a batch."""
     monkeypatch.setattr(sampling, "SECTION_FRAMES", part)
     with VideoReader(clip) as reader:
         search = replace(plan_search(reader.info, detector=Brightest()), sample_seconds=0.12)

@@ -164,7 +164,7 @@ def test_detection_size_finds_faces_of_24_pixels(width, height):
         for y in range(30, height - 100, 173):
             frame[y : y + face.shape[0], x : x + face.shape[1]] = face
             boxes.append([x + (181.6 - 100) * 24 / 88, y + 58.6 * 24 / 88, 24, 118.7 * 24 / 88])
-    look = Letterbox(*choose_detection_size(width, height))
-    (found,) = resolve_detector("centerface")([look.picture(frame)])
-    best = iou(boxes, look.faces(found, width=width, height=height)[:, :4]).max(axis=1)
+    letterbox = Letterbox(*choose_detection_size(width, height))
+    (found,) = resolve_detector("centerface")([letterbox.picture(frame)])
+    best = iou(boxes, letterbox.faces(found, width=width, height=height)[:, :4]).max(axis=1)
     assert (best > 0.4).mean() > 0.95

@@ -272,7 +272,7 @@ def test_refine_keeps_the_schema():
 
 @pytest.mark.parametrize("cores", [1, 2])
 def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
-    monkeypatch.setattr("redactkit.analysis.readers.count_cores", lambda: cores)
+    monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: cores)
     table = as_detections(rows([*range(5), *range(12, 18), *range(45, 50), *range(75, 80)]))
     moving = film(80)
     readers, rests = [], []
@@ -288,7 +288,7 @@ def test_refine_with_several_readers_finds_the_same(cores, monkeypatch):
 @pytest.mark.parametrize(("every", "unseen"), [(20, 0.1), (80, 0.25)])
 def test_refine_decodes_little_with_several_readers(every, unseen, monkeypatch):
     """What follows a keyframe goes to one reader; where keyframes are few, readers never go back to start anew."""
-    monkeypatch.setattr("redactkit.analysis.readers.count_cores", lambda: 2)
+    monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 2)
     spans = [range(20 * start + first, 20 * start + first + 4) for start in range(8) for first in (3, 10)]
     table = as_detections(rows([frame for span in spans for frame in span], at=lambda frame: (20, 20)))
     still = Film([GROUND] * 160)
@@ -302,7 +302,7 @@ def test_refine_decodes_little_with_several_readers(every, unseen, monkeypatch):
         assert sorted([*groups[0], *groups[1]]) == list(range(8)), "none is decoded by both"
     for reader in readers:
         steps = np.diff(reader.asked)
-        assert every == 20 or steps.min(initial=0) >= -10, "backwards within a group of walks only"
+        assert every == 20 or steps.min(initial=0) >= -10, "backwards within a group of propagations only"
 
 
 class Blind:

@@ -32,22 +32,22 @@ def test_merge_of_nothing_is_empty():
 @pytest.mark.parametrize("canvas", [None, (320, 256)])
 def test_look_finds_its_way_back_to_the_frame(rotation, canvas):
     image, box = mark(400, 240)
-    look = Letterbox(200, 120, canvas=canvas, rotation=rotation)
-    picture = look.picture(image)
+    letterbox = Letterbox(200, 120, canvas=canvas, rotation=rotation)
+    picture = letterbox.picture(image)
     assert picture.flags.c_contiguous
-    np.testing.assert_allclose(look.faces(white_box(picture), width=400, height=240), [[*box, 0.5]], atol=2)
+    np.testing.assert_allclose(letterbox.faces(white_box(picture), width=400, height=240), [[*box, 0.5]], atol=2)
 
 
 def test_look_is_made_from_any_scaled_copy():
-    look = Letterbox(64, 48)
+    letterbox = Letterbox(64, 48)
     image, _ = mark(640, 480)
-    np.testing.assert_allclose(look.picture(image), look.picture(image[::2, ::2]), atol=40)
+    np.testing.assert_allclose(letterbox.picture(image), letterbox.picture(image[::2, ::2]), atol=40)
 
 
 def test_look_leaves_small_boxes_and_boxes_outside_to_others():
-    look = Letterbox(100, 100, canvas=(160, 160), min_box_pixels=16)
+    letterbox = Letterbox(100, 100, canvas=(160, 160), min_box_pixels=16)
     found = np.array([[60, 60, 20, 20, 0.9], [60, 60, 20, 12, 0.9], [2, 2, 24, 24, 0.9]], np.float64)
-    assert look.faces(found, width=200, height=200).tolist() == [[60.0, 60.0, 40.0, 40.0, 0.9]]
+    assert letterbox.faces(found, width=200, height=200).tolist() == [[60.0, 60.0, 40.0, 40.0, 0.9]]
 
 
 @given(sides, sides)
@@ -72,9 +72,9 @@ def test_detection_size_refuses_faces_of_no_size():
 
 @given(sides, sides, st.none() | st.integers(32, 2000))
 def test_plan_looks_pictures_fit_the_network(width, height, size):
-    looks = plan_letterboxes(width, height, size=size, rotations=(180,))
-    assert [look.rotation for look in looks] == [0, 0, 180, 180]
-    fine, coarse = looks[:2]
+    letterboxes = plan_letterboxes(width, height, size=size, rotations=(180,))
+    assert [letterbox.rotation for letterbox in letterboxes] == [0, 0, 180, 180]
+    fine, coarse = letterboxes[:2]
     assert fine.width % 32 == fine.height % 32 == 0
     assert all(side % 32 == 0 for side in coarse.canvas)
     assert coarse.canvas[0] >= coarse.width

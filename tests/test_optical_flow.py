@@ -19,8 +19,8 @@ def texture(seed: int = 0, shape=(240, 320)) -> np.ndarray:
 
 
 def warped(image: np.ndarray, *, scale=1.0, dx=0.0, dy=0.0, about=(150.0, 117.5)) -> np.ndarray:
-    turn = np.array([[scale, 0, about[0] * (1 - scale) + dx], [0, scale, about[1] * (1 - scale) + dy]])
-    return cv2.warpAffine(image, turn, image.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+    affine = np.array([[scale, 0, about[0] * (1 - scale) + dx], [0, scale, about[1] * (1 - scale) + dy]])
+    return cv2.warpAffine(image, affine, image.shape[::-1], borderMode=cv2.BORDER_REFLECT)
 
 
 def test_follow_of_no_boxes_is_empty():
