@@ -79,7 +79,7 @@ def measure_workers(clip: Path, folder: Path, *, chunk_frames: int) -> None:
     reports = [read_report(folder / str(workers) / f"{clip.stem}_redacted.report.json") for workers in (1, 2)]
     said = f"{times[1]:.1f} s with one worker on one core, {times[2]:.1f} s with two on two"
     print(f"{probe(clip).frame_count} frames: analyze alone {times[0]:.1f} s")
-    print(f"both passes by parts of {chunk_frames} frames: {said}: {times[1] / times[2]:.2f} times as fast")
+    print(f"both passes by chunks of {chunk_frames} frames: {said}: {times[1] / times[2]:.2f} times as fast")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(
         f"annotations byte-equal: {found[0] == found[1] == found[2]}; fidelity holds: {[one['ok'] for one in reports]}"

@@ -103,7 +103,7 @@ def make_specs(
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     chunk_frames : int
-        Frames of one part of a long video. A video of one part is one task.
+        Frames of a chunk of a long video. A video of one chunk is one task.
     overwrite : bool
         Replace outputs that are there and not this very job's.
     fetch : bool
