@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AudioInfo", "ColorTags", "VideoInfo", "file_sha256"]
+__all__ = ["AudioInfo", "ColorTags", "FrameRange", "VideoInfo", "file_sha256"]
+
+FrameRange = tuple[int, int]
+"""A stretch of frames, half open: its first frame, and the one after its last."""
 
 
 @dataclass(frozen=True)

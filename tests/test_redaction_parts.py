@@ -243,9 +243,9 @@ def test_write_part_needs_a_prepared_folder(clip, tmp_path):
 class Recorder:
     """A writer that keeps the pixels it is given."""
 
-    def __init__(self, info, *pieces):
+    def __init__(self, info, *segments):
         self._pictures = Pictures(info)
-        self.pieces = pieces or [(0, info.frame_count)]
+        self.segments = segments or [(0, info.frame_count)]
         self.written = {}
 
     def prepare(self, picture, pts):

@@ -10,7 +10,7 @@ import pytest
 from redactkit.errors import VideoError
 from redactkit.video import VideoReader, probe
 from redactkit.video.decoding import Clock
-from redactkit.video.opening import MAX_SIDE, check_size
+from redactkit.video.opening import MAX_SIDE_PIXELS, check_size
 from redactkit.video.packets import doubts, read_packets
 from tests.clips import Clip, make, number_of
 
@@ -160,7 +160,9 @@ def _sound_only(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("size", [(0, 10), (100_000, 100_000), (MAX_SIDE + 1, 2), (MAX_SIDE, MAX_SIDE + 1)])
+@pytest.mark.parametrize(
+    "size", [(0, 10), (100_000, 100_000), (MAX_SIDE_PIXELS + 1, 2), (MAX_SIDE_PIXELS, MAX_SIDE_PIXELS + 1)]
+)
 def test_check_size_refuses_absurd_frames(size: tuple[int, int]) -> None:
     with pytest.raises(VideoError, match=f"{size[0]}x{size[1]}"):
         check_size(Path("huge.mp4"), *size)

@@ -97,11 +97,13 @@ def test_pieces_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: li
     for length, gap in zip(lengths, gaps, strict=False):
         start = (runs[-1][1] if runs else 0) + gap
         runs.append((start, start + length))
-    pieces = split_segments(runs)
-    assert [frame for piece in pieces for frame in range(*piece)] == [frame for run in runs for frame in range(*run)]
-    assert all(0 < stop - start <= MAX_SEGMENT_FRAMES + 8 for start, stop in pieces)
+    segments = split_segments(runs)
+    assert [frame for segment in segments for frame in range(*segment)] == [
+        frame for run in runs for frame in range(*run)
+    ]
+    assert all(0 < stop - start <= MAX_SEGMENT_FRAMES + 8 for start, stop in segments)
     starts = {start for start, _ in runs}
-    assert all(start in starts or start % 8 == 0 for start, _ in pieces)
+    assert all(start in starts or start % 8 == 0 for start, _ in segments)
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -110,12 +112,12 @@ def test_pieces_may_be_written_in_any_order_and_at_once(codec: str, tmp_path: Pa
     source = make(tmp_path / "a.mkv", Clip(time_base=Fraction(1, 1000), pts=ticks, options={"g": "30"}))
     copy_video(source, tmp_path / "b.mp4", codec=codec)
     with VideoReader(source) as reader, VideoWriter(tmp_path / "c.mp4", reader.info, codec=codec) as writer:
-        assert len(writer.pieces) >= 2
-        for piece in reversed(writer.pieces):
-            for frame in reader.frames(*piece):
+        assert len(writer.segments) >= 2
+        for segment in reversed(writer.segments):
+            for frame in reader.frames(*segment):
                 writer.write(frame.picture, frame.pts)
     with VideoReader(source) as reader, VideoWriter(tmp_path / "d.mp4", reader.info, codec=codec) as writer:
-        alternating = [list(reader.frames(*piece)) for piece in writer.pieces]
+        alternating = [list(reader.frames(*segment)) for segment in writer.segments]
         for number in range(max(map(len, alternating))):
             for frame in (frames[number] for frames in alternating if number < len(frames)):
                 writer.write(frame.picture, frame.pts)
@@ -125,7 +127,7 @@ def test_pieces_may_be_written_in_any_order_and_at_once(codec: str, tmp_path: Pa
         packets = [packet for packet in file.demux(video=0) if packet.size]
     dts = [packet.dts for packet in packets]
     assert dts == sorted(set(dts)) and all(packet.dts <= packet.pts for packet in packets)
-    assert [packet.pts for packet in packets if packet.is_keyframe] == [ticks[start] for start, _ in writer.pieces]
+    assert [packet.pts for packet in packets if packet.is_keyframe] == [ticks[start] for start, _ in writer.segments]
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

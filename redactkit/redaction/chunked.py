@@ -1,7 +1,7 @@
-"""Redact a long video in parts: prepare once, write every part wherever there is room, join.
+"""Redact a long video in chunks: prepare once, write the chunks in any process, join them.
 
-Everything that the parts share lies in one folder, so that a part can be written by any process or machine
-that sees it, and one that is there need not be written again.
+What the chunks share is in one folder. Any process or machine that sees it can write a chunk, and a chunk that is
+already there is not written again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import OptionError, VideoError
 from redactkit.formats import check_same_video
 from redactkit.formats.video import read_video_header, write_video_header
+from redactkit.media import FrameRange
 from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import Plan
 from redactkit.redaction.preparation import Preparation, prepare, report_of
@@ -32,11 +33,9 @@ from redactkit.video.joining import join_videos
 
 __all__ = ["join_chunks", "chunk_files", "prepare_chunks", "write_chunk"]
 
-Span = tuple[int, int]
-
 
 def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
-    """Write down in ``folder`` what every part needs, and return the folder."""
+    """Write what every chunk needs to ``folder``, and return the folder."""
     home = make_private(folder)
     write_video_header(prepared.info, home / "video.json")
     with writing(home / "plan.npz", overwrite=True) as file:
@@ -49,8 +48,8 @@ def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
     return home
 
 
-def chunk_files(folder: str | Path, span: Span) -> dict[Span, Path]:
-    """Return the files of one part, one for each run of its frames that is not copied from the source.
+def chunk_files(folder: str | Path, span: FrameRange) -> dict[FrameRange, Path]:
+    """Return the files of one chunk: one for each run of its frames that is encoded, by its frame range.
 
     Raises
     ------
@@ -64,8 +63,10 @@ def chunk_files(folder: str | Path, span: Span) -> dict[Span, Path]:
 
 @opencv_in_one_thread()
 @mmap_large_blocks()
-def write_chunk(video: str | Path, folder: str | Path, span: Span, *, progress: ProgressLike = False) -> list[Path]:
-    """Write the frames ``span[0]`` to ``span[1]``, not included, of a redacted video, but for what is copied or there.
+def write_chunk(
+    video: str | Path, folder: str | Path, span: FrameRange, *, progress: ProgressLike = False
+) -> list[Path]:
+    """Write the frames ``span[0]`` to ``span[1]``, not included, except those that are copied or already written.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def write_chunk(video: str | Path, folder: str | Path, span: Span, *, progress: 
     Raises
     ------
     VideoError, MismatchError
-        If the part cannot be decoded or encoded by itself.
+        If the chunk cannot be decoded or encoded by itself.
     """
     limit_arenas()
     home, files = Path(folder), chunk_files(folder, span)
@@ -105,16 +106,16 @@ def join_chunks(
     annotations: Annotations | str | Path,
     folder: str | Path,
     *,
-    spans: Sequence[Span],
+    spans: Sequence[FrameRange],
     output: str | Path,
     overwrite: bool = False,
 ) -> RedactionReport:
-    """Put the parts together, check the whole against its source, and save and return the report.
+    """Join the chunks, check the output against its source, and save and return the report.
 
     Raises
     ------
     VideoError
-        If the parts do not fit together.
+        If the chunks do not fit together.
     OutputExistsError
         If the output exists and ``overwrite`` is false.
     """
@@ -127,9 +128,9 @@ def join_chunks(
     encoder = options.encoder
     sounding: dict[str, Any] = {"audio": options.audio, "mute": prepared.options.muted}
     writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
-    parts = [path for span in spans for path in chunk_files(folder, span).values()]
-    written = Written.joined(_read_written(part) for part in parts)
-    sound = join_videos(parts, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
+    chunks = [path for span in spans for path in chunk_files(folder, span).values()]
+    written = Written.joined(_read_written(chunk) for chunk in chunks)
+    sound = join_videos(chunks, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
     return report_of(prepared, Path(output), written, notes=(*writer.notes, *sound), copied=writer.copied_ranges)
 
 
@@ -138,25 +139,25 @@ def _read_plan(folder: Path, frame_count: int) -> Plan:
         return Plan(frame_count, data["frames"], data["faces"], data["boxes"])
 
 
-def _read_written(part: Path) -> Written:
-    """Return what was noted beside a part.
+def _read_written(chunk: Path) -> Written:
+    """Return what was recorded beside a chunk.
 
     Raises
     ------
     VideoError
-        If nothing was, or not by this version: then nobody knows what of it was painted.
+        If there is no record, or another version wrote it: then it is not known what was painted.
     """
     try:
-        told = json.loads(part.with_suffix(".json").read_text("utf-8"))
-        painted, frames = ({int(face): int(n) for face, n in told[name].items()} for name in ("painted", "frames"))
-        return Written(painted, frames, tuple(map(int, told["left_out"])), tuple(map(str, told["odd"])))
+        record = json.loads(chunk.with_suffix(".json").read_text("utf-8"))
+        painted, frames = ({int(face): int(n) for face, n in record[name].items()} for name in ("painted", "frames"))
+        return Written(painted, frames, tuple(map(int, record["left_out"])), tuple(map(str, record["odd"])))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as err:
-        raise VideoError(f"{part} has no record of what was painted in it ({err}); write the part again") from err
+        raise VideoError(f"{chunk} has no record of what was painted in it ({err}); write the chunk again") from err
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
     except (OSError, ValueError) as err:
-        raise OptionError(f"{folder} was not prepared for parts: {err}; prepare it again") from err
+        raise OptionError(f"{folder} was not prepared for chunks: {err}; prepare it again") from err
     return found

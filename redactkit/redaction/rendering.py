@@ -1,4 +1,4 @@
-"""Every frame from a decoder to an encoder, its faces hidden on the way; several pieces of a video at once."""
+"""Decode, hide and encode: the frames of a redaction, several segments in parallel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redactkit.video import Frame, VideoReader, VideoWriter, pixel_layout, plane
 __all__ = ["Written", "write_frames"]
 
 PROGRESS_FRAMES = 4
-"""Frames written between two notes of it: each wakes the thread that counts them."""
+"""Frames between two progress messages. Lower is smoother, and wakes the counting thread more often."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def write_frames(
     strength: float,
     progress: ProgressLike,
 ) -> Written:
-    """Hide the faces of a video's frames and write them: those of the writer's pieces, several at once.
+    """Hide the faces in the frames of the writer's segments and write them, several segments in parallel.
 
-    Frames look as they would if one went after the other, whatever part of the video the writer wants.
+    The pixels are the same as in a run from the first frame to the last with one worker.
 
     Parameters
     ----------
@@ -90,16 +90,16 @@ def write_frames(
     Raises
     ------
     MismatchError
-        If frames did not come that were announced, and no damage to the file explains it.
+        If expected frames were not decoded, and no damage to the file explains it.
     """
     if info.path is None:
         raise OptionError("these annotations name no video file; pass the path of the video")
-    left = iter(writer.pieces)
+    left = iter(writer.segments)
     look = (kind, strength, noise_seed(info))
     painting = threading.Lock()
-    count = count_workers(width=info.width, height=info.height, tasks=max(1, len(writer.pieces)))
+    count = count_workers(width=info.width, height=info.height, tasks=max(1, len(writer.segments)))
     workers = [_Worker(info, plan, writer, look, left, painting) for _ in range(count)]
-    expected = sum(stop - start for start, stop in writer.pieces)
+    expected = sum(stop - start for start, stop in writer.segments)
     written: set[int] = set()
     with (
         track(progress, "redact", total=expected) as update,
@@ -118,9 +118,10 @@ def write_frames(
 
 @dataclass
 class _Worker:
-    """Writes one piece after the other, with a decoder and an effect of its own; pieces only go forward.
+    """Writes segments, one after the other and forward in time, with a decoder and an effect of its own.
 
-    Workers paint in turn, since painting is Python: two at once would hand the interpreter to and fro.
+    Workers paint in turn (``painting`` is a lock): painting holds Python's interpreter lock most of the time, and two
+    threads that contend for it are slower than one.
     """
 
     info: VideoInfo
@@ -136,7 +137,7 @@ class _Worker:
     start: int = 0
 
     def written(self) -> Iterator[list[int]]:
-        """Write frames and yield their numbers, some at a time, as long as there are pieces left."""
+        """Write the segments that are left, and yield the numbers of the frames written, a few at a time."""
         assert self.info.path is not None
         done: list[int] = []
         with VideoReader(self.info.path, info=self.info, threads=1) as reader:
@@ -159,14 +160,14 @@ class _Worker:
     def _hide(self, frame: Frame) -> tuple[Any, list[int]]:
         """Return the frame's picture with its faces hidden, and those faces.
 
-        A frame before the piece is only shown to the effect.
+        A frame before the segment is not painted: the effect only samples it.
         """
         boxes, faces = self.plan.at(frame.index)
         if not len(boxes):
             return frame.picture, []
         paint = frame.index >= self.start
         with self.painting:
-            # Frames before the piece are shown to the effect in the piece's own place.
+            # A frame before the segment is copied into the memory of the segment that comes.
             picture = self.writer.prepare(frame.picture, int(self.info.pts[max(frame.index, self.start)]))
             kind, strength, seed = self.look
             if self.effect is None:
@@ -175,7 +176,7 @@ class _Worker:
         return picture, done
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
-        """Yield the next piece, with the frames before it of which its effects hold something."""
+        """Yield the next segment's frame range, extended to the start of its hold window if that has hidden boxes."""
         for start, stop in self.left:
             window = start - start % effects.HOLD_FRAMES
             self.start = start
@@ -183,8 +184,8 @@ class _Worker:
 
 
 def _left_out(written: set[int], writer: VideoWriter, *, odd: tuple[str, ...]) -> list[int]:
-    """Tell the writer which frames did not come; without a broken packet that explains it, refuse."""
-    wanted = {frame for start, stop in writer.pieces for frame in range(start, stop)}
+    """Announce the frames that were not decoded to the writer; refuse if no broken packet explains them."""
+    wanted = {frame for start, stop in writer.segments for frame in range(start, stop)}
     missing = sorted(wanted - written)
     if not missing:
         return []

@@ -1,4 +1,4 @@
-"""Where a long video may be divided, so that its parts can be worked on one by one or all at once."""
+"""Where a long video is divided into chunks, which are worked on in any order or in parallel."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from redactkit.media import VideoInfo
 __all__ = ["LEAD_FRAMES", "CHUNK_FRAMES", "SECTION_FRAMES", "find_restarts", "split_frames"]
 
 CHUNK_FRAMES = 3000
-"""Frames of a part: about a minute's work of one core, of which decoding again at the borders is a hundredth."""
+"""Frames of a chunk, about a minute's work of one core. Lower divides the work more evenly; higher saves decoding
+again at the borders, which is a hundredth of the work at this value."""
 
 LEAD_FRAMES = max(8, HOLD_FRAMES - 1)
-"""Frames from a keyframe to the border after it: a part may look back so far and still start decoding there.
-
-Enough for where a shot changes, and for what effects hold of the frames before.
-"""
-
+"""Frames from a keyframe to the border after it: a chunk can read so many frames before its first one and still
+start decoding at that keyframe. Enough for shot boundaries and for what effects hold of earlier frames."""
 
 SECTION_FRAMES = 240
-"""Least frames from one restart to the next where something is lost with each."""
+"""Least frames between two restarts where each restart costs accuracy. Lower gives more sections to search in
+parallel; higher keeps more frames between predicted ones."""
 
 
 def find_restarts(info: VideoInfo, *, apart: int = 1) -> NDArray[np.int64]:
-    """Return frames at which work may start anew, a few after a keyframe each, ``apart`` from 0 and each other."""
+    """Return frames at which work can restart: each `LEAD_FRAMES` after a keyframe, at least ``apart`` frames apart."""
     found: list[int] = []
     for border in (info.keyframes + LEAD_FRAMES).tolist():
         if border - (found[-1] if found else 0) >= apart and border < info.frame_count:
@@ -37,21 +36,21 @@ def find_restarts(info: VideoInfo, *, apart: int = 1) -> NDArray[np.int64]:
 
 
 def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[tuple[int, int]]:
-    """Divide a video's frames into parts that start a few frames after a keyframe.
+    """Divide a video's frames into chunks that start a few frames after a keyframe.
 
-    Where a part starts depends on the video alone, never on who works on it.
+    The borders depend on the video alone, never on the number of workers.
 
     Parameters
     ----------
     info : VideoInfo
     longest : int
-        Frames of a part, at least half as many; more where keyframes are farther apart, and up to half
-        as many again at the end.
+        Frames of a chunk. A chunk has at least half as many; it has more where keyframes are farther apart, and
+        the last one has up to half as many again.
 
     Returns
     -------
     list of (int, int)
-        First frame and the frame after the last one of each part, in order, without gap or overlap.
+        Frame range of each chunk, in order, without gap or overlap.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[tuple[
     [(0, 158), (158, 358), (358, 500)]
     """
     if longest < 1:
-        raise OptionError(f"a part must have at least 1 frame, got {longest}")
+        raise OptionError(f"a chunk must have at least 1 frame, got {longest}")
     borders = find_restarts(info, apart=SECTION_FRAMES if longest >= 4 * SECTION_FRAMES else 1)
     starts, last = [0], info.frame_count - longest // 2
     while starts[-1] + longest < last:

@@ -1,4 +1,4 @@
-"""One open decoder of a video, and where in the video it stands."""
+"""One open decoder of a video with its position: sequential reads and seeks."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["Cursor"]
 class Cursor:
     """One open decoder; ``position`` is the number of the next frame it can give.
 
-    Where a seek does not land on a frame that the header knows (timestamps that are missing or
-    repeated in the file), it decodes from the start instead, counting.
+    If a seek does not land on a timestamp of the header (some are missing or repeated in the file), it decodes
+    from the start and counts frames.
 
-    Where a packet does not decode, or frames are missing, it goes on with one thread: a decoder that has several
-    frames under way at once loses some that come after a fault (see `redactkit.video.decoding.decode_packets`).
+    If a packet does not decode, or frames are missing, it continues with one thread: frame threads lose frames
+    after a fault (see `redactkit.video.decoding.decode_packets`).
     """
 
     def __init__(self, file: Path, info: VideoInfo, log: DecodeLog, *, threads: int = 0) -> None:
@@ -54,12 +54,12 @@ class Cursor:
         self.position = position
 
     def restart(self) -> None:
-        """Go back to the first frame, and on from there with one thread: what is damaged decodes best in order."""
+        """Start again at the first frame with one thread: damaged streams decode best in order."""
         self._threads = 1
         self._open()
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Read packets; those before `skip_to` are decoded only where others refer to them."""
+        """Read packets; before the target of `skip_to`, the decoder drops non-reference frames."""
         assert self._container is not None
         context = self._stream.codec_context
         for packet in self._container.demux(self._stream):
@@ -68,14 +68,15 @@ class Cursor:
             yield packet
 
     def go_on_to(self, index: int) -> None:
-        """Do what `go_to` does, unless no keyframe lies between, so that decoding on is quicker than seeking."""
+        """Go to a frame: seek if a keyframe lies between, otherwise decode on, which is quicker then."""
         between = (self._info.keyframes > self.position) & (self._info.keyframes <= index)
         if index < self.position or (self._seekable and between.any()):
             self.go_to(index)
 
     def go_to(self, index: int) -> None:
-        """Make ``index`` the next frame, or a frame before it that has to be decoded first."""
+        """Seek so that the next frame is ``index``, or an earlier one that has to be decoded first."""
         if self._seekable:
+            # Some containers seek inexactly: try the two keyframes before the frame, then the start.
             earlier = self._info.keyframes[self._info.keyframes <= index]
             if any(self._seek(int(keyframe), index) for keyframe in (*earlier[::-1][:2], 0)):
                 return
@@ -88,12 +89,12 @@ class Cursor:
         self._open()
 
     def skip_to(self, index: int) -> None:
-        """Leave out frames before ``index`` that no other frame refers to."""
+        """Do not decode non-reference frames before ``index``."""
         if self._seekable and 0 <= index < self._info.frame_count:
             self._skip_before = int(self._info.pts[index])
 
     def _seek(self, keyframe: int, index: int) -> bool:
-        """Go to a keyframe; whether the first frame that comes is known and not after ``index``."""
+        """Seek to a keyframe; return whether the first frame that comes is in the header and not after ``index``."""
         assert self._container is not None
         depth = self._stream.codec_context.reorder_depth
         try:
@@ -101,7 +102,7 @@ class Cursor:
         except (av.error.FFmpegError, OSError, ValueError):
             return False
         failed = self._failed
-        # Seeking makes the decoder forget how far frames are reordered, and lose some until it has learnt again.
+        # Seeking resets the decoder's reorder delay; until it is detected again, frames would be dropped.
         self._stream.codec_context.reorder_depth = depth
         self._start(keyframe)
         self._pending = self._first_known(keyframe)
@@ -109,7 +110,7 @@ class Cursor:
         return self._pending is not None and self._pending.index <= index
 
     def _first_known(self, keyframe: int) -> Frame | None:
-        """Drop frames before the keyframe, which may lack what they refer to."""
+        """Drop frames before the keyframe (open GOP), whose references may be missing."""
         while (picture := self._decode()) is not None:
             index = self._index_of(picture.pts)
             if index is None:
@@ -129,20 +130,20 @@ class Cursor:
         """
         frame = self._pending or self._next()
         self._pending = None
-        if self._threads != 1 and (self._failed or self._leaves_out(frame)):
-            frame = self._read_alone()
+        if self._threads != 1 and (self._failed or self._misses_frames(frame)):
+            frame = self._read_single_threaded()
         self.position = self._info.frame_count if frame is None else frame.index + 1
         return frame
 
-    def _leaves_out(self, frame: Frame | None) -> bool:
-        """Whether frames that should have come before this one did not."""
+    def _misses_frames(self, frame: Frame | None) -> bool:
+        """Return whether frames between the position and this one are missing."""
         wanted = self.position
         if self._skip_before is not None:
             wanted = max(wanted, int(np.searchsorted(self._info.pts, self._skip_before)))
         return wanted < (self._info.frame_count if frame is None else frame.index)
 
-    def _read_alone(self) -> Frame | None:
-        """Go on with one thread from where this decoder stands."""
+    def _read_single_threaded(self) -> Frame | None:
+        """Continue with one thread from the current position."""
         position, self._threads = self.position, 1
         self._open()
         self.go_to(position)
@@ -200,7 +201,7 @@ class Cursor:
         )
 
     def close(self) -> None:
-        """Close the decoder and let go of its memory at once, not when garbage is next collected."""
+        """Close the decoder and free its memory now, not at the next garbage collection."""
         if self._container is not None:
             self._frames.close()
             del self._frames, self._stream

@@ -1,7 +1,7 @@
-"""Decode a video packet by packet, going on after a broken one, with a timestamp for every frame.
+"""Decode a video packet by packet, continue after broken packets, and give every frame a timestamp.
 
-The damage that FFmpeg meets reaches us in two ways: a packet that gives no frame raises, and a frame of which parts
-were concealed is flagged as corrupt (``AVFrame.decode_error_flags``, ``AV_FRAME_FLAG_CORRUPT``).
+FFmpeg reports damage in two ways: a packet that cannot be decoded raises, and a frame with concealed errors is
+flagged (``AVFrame.decode_error_flags``, ``AV_FRAME_FLAG_CORRUPT``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ __all__ = ["FAULTS", "Clock", "DecodeLog", "decode_packets"]
 FAULTS = (av.error.FFmpegError, ValueError)
 """What decoding raises for a packet that cannot be decoded."""
 
-_KEPT = 1000
+_MAX_FAULTS = 1000
+"""Different faults that are kept in words; more are dropped."""
 
 
 @dataclass
@@ -36,12 +37,12 @@ class DecodeLog:
         return list(self.faults)
 
     def add(self, text: str) -> None:
-        """Note one fault, once however often it is met."""
-        if len(self.faults) < _KEPT:
+        """Record a fault; the same one is recorded once."""
+        if len(self.faults) < _MAX_FAULTS:
             self.faults[text] = None
 
     def add_frame(self, pts: int | None) -> None:
-        """Note that parts of a frame were concealed."""
+        """Record that errors in a frame were concealed."""
         self.add(f"frame at pts {pts} is damaged: parts of it were lost and concealed")
 
 
@@ -55,19 +56,19 @@ def decode_packets(
     stream : VideoStream
     packets : iterable of Packet
     log : DecodeLog
-        Gets every packet that does not decode and is left out, and every frame of which parts were concealed.
+        Records every packet that does not decode and is left out, and every frame with concealed errors.
     strict : bool
-        Raise for the first packet that does not decode. For a decoder that has several frames under way at once:
-        it tells of a fault only while other packets are sent, or while it is emptied, and PyAV drops the frames
-        that would come after it. Such a file must be decoded again with one thread.
+        Raise for the first packet that does not decode. Needed with frame threads: such a decoder reports a fault
+        late, while later packets are sent or it is flushed, and PyAV drops the frames that would follow. The file
+        must then be decoded again with one thread.
     """
-    # FFmpeg keeps frames back that lack what they refer to, or not, as its threads happen to meet.
+    # Without this flag, whether FFmpeg outputs a frame that lacks its references depends on thread timing.
     stream.codec_context.flags |= Flags.output_corrupt
     begun: bool | None = None
     for packet in _until_broken(packets, log, strict=strict):
         for frame in _decoded(stream, packet, log, strict=strict):
-            # Before the first keyframe, where a stream starts in the middle, no player shows them; after it they are
-            # part of the video, however damaged.
+            # A stream that starts in the middle has frames before its first keyframe, which no player shows. After the
+            # keyframe every frame counts, however damaged.
             begun = begun or bool(frame.key_frame) or (begun is None and not frame.is_corrupt)
             if not begun:
                 continue
@@ -92,8 +93,8 @@ def _decoded_or_resent(stream: VideoStream, packet: Packet[VideoStream] | None) 
     try:
         return stream.decode(packet)
     except av.error.BlockingIOError:
-        # A packet that holds several frames, the first of which failed, is still in the decoder, which takes no
-        # other and would refuse all that follow. It is emptied, and begins anew.
+        # EAGAIN: a packet with several frames, the first of which failed, still fills the decoder, which would refuse
+        # every later packet. Drain and flush it, then send the packet again.
         held: list[av.VideoFrame] = []
         with suppress(*FAULTS):
             held = stream.decode(None)
@@ -110,7 +111,7 @@ def _place(packet: Packet[VideoStream] | None) -> str:
 def _until_broken(
     packets: Iterable[Packet[VideoStream]], log: DecodeLog, *, strict: bool
 ) -> Iterator[Packet[VideoStream] | Any]:
-    """Pass packets on; where the file cannot be read any further, end with None, which flushes the decoder."""
+    """Pass packets on; if reading fails, end with None, which drains the decoder."""
     try:
         yield from packets
     except (av.error.FFmpegError, OSError) as err:
@@ -122,11 +123,10 @@ def _until_broken(
 
 @dataclass
 class Clock:
-    """Gives every decoded frame its own, rising timestamp.
+    """Gives every decoded frame a timestamp of its own; timestamps rise.
 
-    A frame keeps the timestamp it has. Where it has none, or one that is not later than the
-    frame before it, it gets the frame before's plus ``step``, and ``repaired`` counts it: no
-    frame is ever dropped for its time, and no two share one.
+    A frame keeps its timestamp if it has one that is later than the last. Otherwise it gets the last timestamp
+    plus ``step``, and ``repaired`` counts it. So no frame is dropped for its time, and no two share one.
     """
 
     step: int

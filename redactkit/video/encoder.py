@@ -1,4 +1,4 @@
-"""Encode frames with the settings that keep a source's time, aspect and colour."""
+"""Set up libx264 or libx265 through PyAV, so that time, aspect, colour and fields stay the source's."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from redactkit.video.timing import as_fraction
 __all__ = ["EncodedTrack", "check_header", "open_encoder"]
 
 GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets apart from the packets
-_RATE_LIMIT = 1_000_000
-_INTERLACED = (1 << 18) | (1 << 29)  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
+_MAX_RATE = 1_000_000  # numerator and denominator of the declared frame rate fit an encoder's 32 bits
+_FLAGS_INTERLACED = (1 << 18) | (1 << 29)  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
 
 
 class EncodedTrack:
-    """The video stream of an mp4 whose every frame is encoded, in one piece or several."""
+    """The video stream of an mp4 whose every frame is encoded, in one or several segments."""
 
     def __init__(self, file: Mp4File, info: VideoInfo, encoding: Encoding) -> None:
         stream = file.container.add_stream(encoding.encoder, options=dict(encoding.options))
@@ -39,7 +39,7 @@ class EncodedTrack:
         self._clock = RisingClock(reordering(stream.codec_context, encoding))
 
     def new_encoder(self, *, last: bool) -> av.VideoCodecContext:
-        """Return an encoder for a piece: the stream's own, which is held to the end, for the last one."""
+        """Return an encoder for a segment: the stream's own for the last one, as that one must stay open to the end."""
         if last:
             return self._stream.codec_context
         context = open_encoder(
@@ -49,7 +49,7 @@ class EncodedTrack:
         return context
 
     def before(self, _: int) -> Iterable[Packet[Any]]:
-        """Yield nothing: there are no packets but encoded ones."""
+        """Yield nothing: no packets are copied."""
         return ()
 
     def encoded(self, packet: Packet[Any]) -> Packet[Any]:
@@ -63,14 +63,14 @@ class EncodedTrack:
         return ()
 
     def leave_out(self, frames: Iterable[int]) -> None:
-        """Do not wait for these frames: none is waited for."""
+        """Do nothing: this track does not expect frames."""
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing: nothing is open."""
 
 
 def open_encoder(info: VideoInfo, encoding: Encoding, *, time_base: Fraction) -> av.VideoCodecContext:
-    """Open an encoder whose parameter sets stand apart from its packets."""
+    """Open an encoder whose parameter sets are in its extradata, not in its packets (global header)."""
     context = av.CodecContext.create(encoding.encoder, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.options = dict(encoding.options)
@@ -87,7 +87,7 @@ def check_header(context: av.VideoCodecContext, header: bytes) -> None:
 
 
 def reordering(context: av.VideoCodecContext, encoding: Encoding) -> int:
-    """Return the frames by which an encoder's decoding runs ahead of presentation; libx265 does not say its two."""
+    """Return the reorder delay of an encoder in frames; libx265 does not report its two."""
     return 2 if encoding.codec == "hevc" else context.reorder_depth
 
 
@@ -96,10 +96,10 @@ def configure(context: av.VideoCodecContext, info: VideoInfo, encoding: Encoding
     context.width, context.height = info.coded_width, info.coded_height
     context.pix_fmt = encoding.pixel_format
     context.time_base = time_base
-    context.framerate = min(info.frame_rate, Fraction(_RATE_LIMIT)).limit_denominator(_RATE_LIMIT)
+    context.framerate = min(info.frame_rate, Fraction(_MAX_RATE)).limit_denominator(_MAX_RATE)
     context.codec_tag = encoding.tag
     context.sample_aspect_ratio = info.sample_aspect_ratio
     context.color_range, context.colorspace = encoding.color.range, encoding.color.space
     context.color_primaries, context.color_trc = encoding.color.primaries, encoding.color.transfer
     if encoding.interlaced:
-        context.flags |= _INTERLACED
+        context.flags |= _FLAGS_INTERLACED

@@ -1,4 +1,4 @@
-"""Choose how a video is encoded: codec, pixel format, colour tags and encoder options, and say what changes."""
+"""Choose codec, pixel format, colour tags and encoder options for a video, and name what changes."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ PRESETS = (
 )
 _DEFAULT_CRF = {"h264": 17.0, "hevc": 20.0}
 _DEFAULT_PRESET = {"h264": "superfast", "hevc": "superfast"}
-# x264 leaves the look ahead out of "superfast", which then takes two to three times the bytes. With five frames of it
-# and no B-frames that others refer to, an encoder holds 93 MB at 1080p instead of 148 with ten and such frames; files
-# are 4 % larger at the same SSIM. With three it holds 80; files are up to 8 % larger again at the same quality, and at
-# the same crf 7 to 12 % smaller, so small frames have five.
-_LOOK_AHEAD = "mbtree=1:rc-lookahead={}:b-pyramid=none"
-_FRAMES_AHEAD, _FEWER_AHEAD = 5, 3
-_MANY_PIXELS = 1280 * 720
-_PARAMS = {"h264": "x264-params", "hevc": "x265-params"}
-_ASSEMBLY = "asm=avx2"
+# x264's "superfast" has no lookahead and then takes two to three times the bytes. Measured at 1080p: with 5 frames of
+# lookahead and no B-pyramid an encoder holds 93 MB, with 10 and a B-pyramid 148 MB; files are 4 % larger at the same
+# SSIM. With 3 frames it holds 80 MB; files are up to 8 % larger again at the same quality, and 7 to 12 % smaller at the
+# same crf. So large frames have 3 and small ones 5. More lookahead makes smaller files and takes more memory and time.
+_LOOKAHEAD_PARAMS = "mbtree=1:rc-lookahead={}:b-pyramid=none"
+_LOOKAHEAD_FRAMES, _LARGE_LOOKAHEAD_FRAMES = 5, 3
+_LARGE_FRAME_PIXELS = 1280 * 720
+_PARAM_OPTIONS = {"h264": "x264-params", "hevc": "x265-params"}
+_ASM_PARAM = "asm=avx2"
 _AVX_512F = 13  # cv2.CPU_AVX_512F, which the Python module does not name
-_SMALLEST_HEVC = 16
-# What x264 and x265 write depends on how many frames they work on at once, so that is the same on every machine.
-# x264 keeps one and a half cores busy with any number of threads; two of one thread each keep two busy.
-_THREADS = {"h264": 1, "hevc": 4}
-_FRAME_THREADS = 2
+_MIN_HEVC_SIDE_PIXELS = 16
+# The bytes that x264 and x265 write depend on their number of threads, so it is the same on every machine. One x264
+# encoder keeps one and a half cores busy with any number of threads; two with one thread each keep two busy.
+_ENCODER_THREADS = {"h264": 1, "hevc": 4}
+_X265_FRAME_THREADS = 2
 _NO_TRAITS = Traits()
 
 
@@ -50,7 +50,7 @@ _NO_TRAITS = Traits()
 class Encoding:
     """How frames are encoded; ``notes`` names everything that is not kept as the source has it.
 
-    ``fields`` is how frames are marked, as of `redactkit.video.fields.FieldMark`, empty where they stay as they are.
+    ``fields`` is the field order that frames are marked with (`redactkit.video.fields.FieldMark`), empty for no mark.
     """
 
     codec: str
@@ -72,7 +72,7 @@ class Encoding:
         return self.fields in ("tff", "bff")
 
     def numbered(self, number: int) -> Encoding:
-        """Return the encoding with h264 parameter sets of another number."""
+        """Return the same encoding with another ID for its H.264 parameter sets."""
         params = ":".join(part for part in (self.options.get("x264-params", ""), f"sps-id={number}") if part)
         return replace(self, options={**self.options, "x264-params": params})
 
@@ -87,18 +87,20 @@ def choose_encoding(
 ) -> Encoding:
     """Choose the encoding that keeps most of the source and still plays in browsers.
 
-    8-bit sources become h264 with the chroma they have, deeper ones HEVC Main 10. A side that is odd
-    cannot be subsampled by these codecs, so such a frame is stored with full chroma (4:4:4, or 4:2:2
-    where only the height is odd): its size and its brightness stay exactly as they are.
+    8-bit sources become H.264 with their own chroma subsampling, deeper ones HEVC Main 10. These codecs cannot
+    subsample an odd side. Such frames are stored as 4:4:4, or 4:2:2 if only the height is odd, so that size and
+    luma stay exact.
 
     Parameters
     ----------
     info : VideoInfo
     codec : {"h264", "hevc"}, optional
     crf : float, optional
-        Constant rate factor, 0 (largest) to 51; 17 for h264 and 20 for hevc where not given.
+        Constant rate factor, 0 to 51, by default 17 for h264 and 20 for hevc. Higher makes smaller files of
+        lower quality.
     preset : str, optional
-        Of x264 and x265, from ``"ultrafast"`` to ``"placebo"``; where not given one chosen by quality per time.
+        Speed preset of x264 and x265, from ``"ultrafast"`` to ``"placebo"``, by default ``"superfast"`` with a
+        short lookahead. Slower ones make smaller files at the same quality.
     traits : Traits, optional
         Of the source: its fields and light levels.
 
@@ -145,7 +147,7 @@ def _codec_for(info: VideoInfo, codec: str | None, *, deep: bool) -> str:
         if name not in CODECS:
             raise OptionError(f"codec must be one of {', '.join(CODECS)}, got {codec!r}")
         return name
-    small = min(info.width, info.height) < _SMALLEST_HEVC
+    small = min(info.width, info.height) < _MIN_HEVC_SIDE_PIXELS
     return "hevc" if deep and not small else "h264"
 
 
@@ -193,7 +195,7 @@ def _has_alpha(source: VideoFormat) -> bool:
 
 
 def _rgb_tags(info: VideoInfo) -> ColorTags:
-    """Tags of what RGB is converted to: sRGB, limited range, the matrix browsers expect for the size."""
+    """Tags of converted RGB: sRGB transfer, limited range, and the YUV matrix that browsers expect for the size."""
     return ColorTags(range=1, space=1 if is_high_definition(info.width, info.height) else 6, primaries=1, transfer=13)
 
 
@@ -204,21 +206,21 @@ def _options(info: VideoInfo, codec: str, traits: Traits, *, crf: float | None, 
     speed = _DEFAULT_PRESET[codec] if preset is None else preset
     if speed not in PRESETS:
         raise OptionError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-    options = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0", "threads": str(_THREADS[codec])}
+    options = {"crf": f"{chosen:g}", "preset": speed, "a53cc": "0", "threads": str(_ENCODER_THREADS[codec])}
     extra = _x265(traits) if codec == "hevc" else _x264(info, traits, preset)
-    return options | ({_PARAMS[codec]: extra} if extra else {})
+    return options | ({_PARAM_OPTIONS[codec]: extra} if extra else {})
 
 
 def _x264(info: VideoInfo, traits: Traits, preset: str | None) -> str:
     fields = [f"{traits.fields}=1"] * bool(traits.fields)
-    ahead = _FEWER_AHEAD if info.width * info.height > _MANY_PIXELS else _FRAMES_AHEAD
-    return ":".join([*fields, *[_LOOK_AHEAD.format(ahead)] * (preset is None), *[_ASSEMBLY] * _has_avx512()])
+    lookahead = _LARGE_LOOKAHEAD_FRAMES if info.width * info.height > _LARGE_FRAME_PIXELS else _LOOKAHEAD_FRAMES
+    return ":".join([*fields, *[_LOOKAHEAD_PARAMS.format(lookahead)] * (preset is None), *[_ASM_PARAM] * _has_avx512()])
 
 
 def _has_avx512() -> bool:
-    """Tell whether x264 would use AVX-512: with it, the same frames now and then give other bytes.
+    """Return whether x264 would use AVX-512, with which the same frames do not always give the same bytes.
 
-    Measured with x264 165: 14 of 60 runs differed, of 300 with AVX2 none. It costs 5 % of the time.
+    Measured with x264 build 165: 14 of 60 runs differed, with AVX2 0 of 300. AVX2 costs 5 % of the time.
     """
     import cv2
 
@@ -229,4 +231,4 @@ def _x265(traits: Traits) -> str:
     light = [f"master-display={traits.mastering}"] * bool(traits.mastering) + [f"max-cll={traits.light}"] * bool(
         traits.light
     )
-    return ":".join(["log-level=none", f"frame-threads={_FRAME_THREADS}", *light])
+    return ":".join(["log-level=none", f"frame-threads={_X265_FRAME_THREADS}", *light])

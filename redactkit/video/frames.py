@@ -21,7 +21,7 @@ __all__ = ["Frame", "is_high_definition"]
 HIGH_DEFINITION_PIXELS = 720
 """Shorter side from which a picture is taken for high definition."""
 
-_SCALERS_KEPT = 8
+_MAX_SCALERS = 8
 _local = threading.local()
 
 
@@ -30,7 +30,7 @@ def _scaler(key: tuple[Any, ...]) -> VideoReformatter:
     scalers: OrderedDict[tuple[Any, ...], VideoReformatter] = _local.__dict__.setdefault("scalers", OrderedDict())
     scaler = scalers.pop(key, None) or VideoReformatter()
     scalers[key] = scaler
-    if len(scalers) > _SCALERS_KEPT:
+    if len(scalers) > _MAX_SCALERS:
         scalers.popitem(last=False)
     return scaler
 

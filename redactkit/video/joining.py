@@ -1,4 +1,4 @@
-"""Put videos that were encoded in parts together into one, with one clock, one header and the sound of the source."""
+"""Join chunks of a video that were encoded separately: one clock, one header, and the source's sound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["join_videos"]
 
 
 def join_videos(
-    parts: Sequence[str | Path],
+    chunks: Sequence[str | Path],
     path: str | Path,
     info: VideoInfo,
     *,
@@ -36,14 +36,14 @@ def join_videos(
     keep_metadata: bool = False,
     copying: tuple[Encoding, CopyPlan] | None = None,
 ) -> list[str]:
-    """Join parts of a video that `VideoWriter` wrote with one and the same options, without encoding anything.
+    """Join chunks that `VideoWriter` wrote with the same options, without encoding anything.
 
-    Every part starts with a keyframe of its own, so decoding order is that of the parts. Packets keep
-    their PTS; their DTS are laid out anew over the whole, as one encoder would have.
+    Every chunk starts with a keyframe, so decoding order is the order of the chunks. Packets keep their PTS;
+    their DTS are assigned anew over the whole video (`redactkit.video.smartcopy.clock.PacketClock`).
 
     Parameters
     ----------
-    parts : sequence of path
+    chunks : sequence of path
         In order; together they hold every frame of ``info`` once, but for those that are copied.
     path : path
         The mp4 to write.
@@ -52,7 +52,7 @@ def join_videos(
     audio, mute, overwrite, keep_metadata
         As of `VideoWriter`.
     copying : (Encoding, CopyPlan), optional
-        How the parts were encoded, and which frames are copied from the source instead.
+        How the chunks were encoded, and which frames are copied from the source instead.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def join_videos(
     Raises
     ------
     VideoError
-        If the parts are not of one kind, do not hold every frame exactly once, or cannot be read or written.
+        If the chunks are not of one kind, do not hold every frame exactly once, or cannot be read or written.
     OutputExistsError
         If the output exists and ``overwrite`` is false.
     """
@@ -71,11 +71,11 @@ def join_videos(
     with replacing(path, overwrite=overwrite, public=True) as part, av_errors(Path(path), "join it"):
         file = Mp4File(part, info, audio=audio == "keep", shift=shift, keep_metadata=keep_metadata, mute=mute)
         try:
-            made = [Path(name) for name in parts]
+            made = [Path(name) for name in chunks]
             if copying is not None and copying[1].copied.any():
-                _weave(JoinedTrack(file, info, *copying, parts=made, shift=shift), file)
+                _mux_all(JoinedTrack(file, info, *copying, chunks=made, shift=shift), file)
             else:
-                _copy_parts(made, file, info, shift)
+                _copy_chunks(made, file, info, shift)
             file.finish_sound()
             file.close()
         except BaseException:
@@ -84,7 +84,7 @@ def join_videos(
     return list(file.notes)
 
 
-def _weave(track: JoinedTrack, file: Mp4File) -> None:
+def _mux_all(track: JoinedTrack, file: Mp4File) -> None:
     try:
         for packet in track.finish():
             file.mux(packet)
@@ -92,33 +92,33 @@ def _weave(track: JoinedTrack, file: Mp4File) -> None:
         track.close()
 
 
-def _copy_parts(parts: list[Path], file: Mp4File, info: VideoInfo, shift: Fraction) -> None:
-    with opened(parts[0]) as first:
-        template = video_stream(first, parts[0])
+def _copy_chunks(chunks: list[Path], file: Mp4File, info: VideoInfo, shift: Fraction) -> None:
+    with opened(chunks[0]) as first:
+        template = video_stream(first, chunks[0])
         header = template.codec_context.extradata
         stream = file.container.add_stream_from_template(template)
         delay = _delay([packet for packet in first.demux(template) if packet.size])
     stream.time_base = file.time_base
     file.begin(stream)
     clock = PacketClock(info, shift=shift, time_base=file.time_base, delay=delay)
-    for packet in _packets(parts, header):
+    for packet in _packets(chunks, header):
         clock.stamp(packet)
         packet.stream = stream
         file.mux(packet)
     clock.check_whole()
 
 
-def _packets(parts: Iterable[Path], header: bytes | None) -> Iterator[Packet[VideoStream]]:
-    for path in parts:
+def _packets(chunks: Iterable[Path], header: bytes | None) -> Iterator[Packet[VideoStream]]:
+    for path in chunks:
         with opened(path) as container:
             stream = video_stream(container, path)
             if stream.codec_context.extradata != header:
-                raise VideoError(f"{path} was encoded in another way than the part before it; encode both anew")
+                raise VideoError(f"{path} was encoded in another way than the chunk before it; encode both anew")
             yield from (packet for packet in container.demux(stream) if packet.size)
 
 
 def _delay(packets: Sequence[Packet[VideoStream]]) -> int:
-    """Return over how many frames the encoder reorders: by so many places its last DTS is behind the last PTS."""
+    """Return the reorder delay in frames: in rising PTS, the last DTS lies so many places before the last PTS."""
     rising = sorted(packet.pts or 0 for packet in packets)
     last = packets[-1].dts
     return len(rising) - 1 - rising.index(last) if last in rising else 0

@@ -1,4 +1,4 @@
-"""The mp4 being written: its container options, its sound, and its packets in order of time."""
+"""The mp4 that is being written: container options, sound, and interleaving of packets by time."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Mp4File:
         return self._sound.notes if self._sound else []
 
     def begin(self, video: VideoStream) -> None:
-        """Set what players need to know of the video stream, and add the audio streams after it."""
+        """Set the video stream's display matrix and the movie timescale, and add the audio streams."""
         info = self._info
         if info.rotation or info.mirrored:
             size = (info.coded_width, info.coded_height)
@@ -80,7 +80,7 @@ class Mp4File:
         self.container.container_options["movie_timescale"] = str(movie_timescale(rates))
 
     def mux(self, packet: Packet[VideoStream]) -> None:
-        """Write a video packet, after the audio that is due before it."""
+        """Write a video packet, after the audio packets that are due before it."""
         if self._sound is not None:
             self._sound.pump((packet.dts or 0) * (packet.time_base or self.time_base))
         self.container.mux_one(packet)
@@ -99,7 +99,7 @@ class Mp4File:
             write_aperture(self._part, self._crop)
 
     def abandon(self) -> None:
-        """Let go of the file, which is removed."""
+        """Close the file and remove it."""
         if self._sound is not None:
             self._sound.close()
         # Closing finishes the file, which is quick once its name is gone.

@@ -1,7 +1,8 @@
-"""Take the sound out of time ranges, and hear whether it is out.
+"""Silence time ranges of the sound, and find sound that is left in them.
 
-An AAC packet holds 2,048 samples and shares half of them with each neighbour (ISO/IEC 14496-3, 4.6.11). What
-loses in one of them is heard, as noise, in all: a range is silent if every packet that reaches into it is.
+An AAC packet covers 2,048 samples and shares half of them with each neighbour (MDCT overlap, ISO/IEC 14496-3,
+4.6.11). Quantization spreads sound over the whole packet as noise, so a range is silent only if every packet that
+overlaps it is silent.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from redactkit.video.timing import as_fraction
 __all__ = ["AAC_BLOCK_SAMPLES", "Muting", "end_of", "first_sound"]
 
 AAC_BLOCK_SAMPLES = 1024
-"""Samples by which AAC goes on from packet to packet."""
+"""Samples from one AAC packet to the next (the hop size)."""
 
-_FILTER = 32  # samples that a change of the sample rate spreads one over
-_SILENT = 2.0**-16
-_CLOCK = 1_000_000  # ticks a second of a container's own times
+_RESAMPLER_SPREAD_SAMPLES = 32  # length of the resampler's filter: so far one sample spreads
+_SILENCE_AMPLITUDE = 2.0**-16
+_CONTAINER_TICKS_PER_SECOND = 1_000_000  # ticks a second of a container's own times
 
 
 class Muting:
@@ -49,9 +50,9 @@ class Muting:
         self._decoded = self._encoded = start
 
     def silence(self, frame: av.AudioFrame) -> None:
-        """Silence what is in a range of what the decoder gave, in place."""
+        """Silence the samples of a decoded frame that are in a range, in place."""
         start, self._decoded = _times(frame, self._decoded)
-        beyond = self._tick + _FILTER / frame.sample_rate
+        beyond = self._tick + _RESAMPLER_SPREAD_SAMPLES / frame.sample_rate
         for first, last in self._ranges:
             edges = np.array([first - beyond - start, last + beyond - start]) * frame.sample_rate
             begin, end = np.clip([np.floor(edges[0]), np.ceil(edges[1])], 0, frame.samples).astype(int)
@@ -59,7 +60,7 @@ class Muting:
                 samples[begin:end] = _zero(frame)
 
     def silence_block(self, frame: av.AudioFrame) -> None:
-        """Silence the whole of what the encoder gets at a time, if it or what is beside it is in a range."""
+        """Silence a whole encoder block if it, or a neighbour that shares its AAC packets, is in a range."""
         start, self._encoded = _times(frame, self._encoded)
         beyond = AAC_BLOCK_SAMPLES / frame.sample_rate
         if any(first - beyond < self._encoded and last + beyond > start for first, last in self._ranges):
@@ -92,7 +93,7 @@ def end_of(info: VideoInfo) -> float:
     if info.path is not None and info.audio:
         with av_errors(info.path, "read how long it is"), opened(info.path) as container:
             if container.duration is not None:
-                end = max(end, ((container.start_time or 0) + container.duration) / _CLOCK)
+                end = max(end, ((container.start_time or 0) + container.duration) / _CONTAINER_TICKS_PER_SECOND)
     return end
 
 
@@ -124,7 +125,7 @@ def _sound_in(frames: list[Any], ranges: Ranges) -> float | None:
         channels = samples if frame.format.is_planar else samples.reshape(frame.samples, -1).T
         times = start + np.arange(frame.samples) / frame.sample_rate
         inside = np.any([(times >= first) & (times < last) for first, last in ranges], axis=0)
-        loud = np.flatnonzero(inside & (np.abs(channels) > _SILENT).any(axis=0))
+        loud = np.flatnonzero(inside & (np.abs(channels) > _SILENCE_AMPLITUDE).any(axis=0))
         if len(loud):
             return float(times[loud[0]])
     return None

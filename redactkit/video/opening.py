@@ -1,4 +1,4 @@
-"""Open a video file for reading: the checks before, the limits, and one kind of error after."""
+"""Open a video file for reading: checks, limits, and one type of error for whatever FFmpeg raises."""
 
 from __future__ import annotations
 
@@ -16,25 +16,38 @@ from av.video.stream import VideoStream
 from redactkit.errors import RedactkitError, VideoError
 from redactkit.video.encryption import looks_encrypted
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "METADATA", "av_errors", "check_size", "checked_file", "opened", "video_stream"]
+__all__ = [
+    "MAX_FRAME_PIXELS",
+    "MAX_SIDE_PIXELS",
+    "METADATA",
+    "av_errors",
+    "check_size",
+    "checked_file",
+    "opened",
+    "video_stream",
+]
 
-MAX_SIDE = 16_384
-MAX_PIXELS = 1 << 28
-_UNALIGNED = 1 << 0  # AV_CODEC_FLAG_UNALIGNED
+MAX_SIDE_PIXELS = 16_384
+"""Longest side of a frame that is opened."""
 
-# Containers of moving pictures. Playlists (HLS, DASH, concat) are left out: they name other files and addresses.
-_FORMATS = (
+MAX_FRAME_PIXELS = 1 << 28
+"""Most pixels of a frame. Higher opens larger frames; each takes several bytes a pixel, many times over."""
+
+_FLAG_UNALIGNED = 1 << 0  # AV_CODEC_FLAG_UNALIGNED
+
+# FFmpeg's demuxers for video. Playlists (HLS, DASH, concat) are not among them: they name other files and addresses.
+_DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,flv,live_flv,gif,apng,asf,ogg,"
     "h264,hevc,h263,m4v,vc1,vc1test,ivf,obu,av1,mxf,gxf,nut,dv,wtv,rm,mjpeg,yuv4mpegpipe,dhav,webp_pipe,webp_anim"
 )
-_OPTIONS = {
+_OPEN_OPTIONS = {
     "protocol_whitelist": "file",
-    "format_whitelist": _FORMATS,
-    "max_pixels": str(MAX_PIXELS),
+    "format_whitelist": _DEMUXERS,
+    "max_pixels": str(MAX_FRAME_PIXELS),
 }
 
-# Tags of a file are text in no known encoding. PyAV 19 always keeps bytes that are not UTF-8 as lone surrogates, and
-# writes these as the same bytes again; PyAV 18 must be told to, as it else refuses the file.
+# A file's tags are text in an unknown encoding. PyAV 19 keeps bytes that are not UTF-8 as lone surrogates and writes
+# them back unchanged; PyAV 18 refuses the file unless this option is set.
 METADATA: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
@@ -94,14 +107,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
 def open_container(path: Path) -> InputContainer:
     """Open a video file; the caller closes it.
 
-    Bytes of its tags that are not UTF-8 come as lone surrogates, the byte FC as U+DCFC, with PyAV 18 and 19 alike
-    (`METADATA`). So a copy of the tags has the same bytes; one that is shown must be escaped before.
+    Bytes of its tags that are not UTF-8 become lone surrogates, FC for one U+DCFC, with PyAV 18 and 19 alike
+    (`METADATA`). Tags that are copied keep their bytes; tags that are shown must be escaped.
     """
-    # Where nothing says how it is encrypted, even bytes do: an HLS segment under AES-128, say.
+    # Some encrypted files have no header, such as an HLS segment under AES-128; their bytes look random.
     sealed = ", or is it encrypted" if looks_encrypted(path) else ""
     # An absolute path cannot be taken for an address or for another protocol of FFmpeg.
     with av_errors(path, f"open it as a video (is it one, and is it whole{sealed}?)"):
-        container: InputContainer = av.open(str(path.absolute()), "r", options=dict(_OPTIONS), **METADATA)
+        container: InputContainer = av.open(str(path.absolute()), "r", options=dict(_OPEN_OPTIONS), **METADATA)
     return container
 
 
@@ -125,30 +138,30 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         if other.index != stream.index:
             other.discard = av.stream.Discard.all
     stream.thread_type = "AUTO"
-    # Without it, FFmpeg cuts off at the left only as many columns as keep lines aligned in memory.
-    stream.codec_context.flags |= _UNALIGNED
+    # Without this flag FFmpeg rounds cropping at the left to what keeps lines aligned in memory.
+    stream.codec_context.flags |= _FLAG_UNALIGNED
     return stream
 
 
 def _kinds(container: InputContainer) -> str:
-    """Say what a file without moving pictures has."""
+    """Return in words what a file without moving pictures has."""
     words = {"audio": "sound", "video": "a cover image", "subtitle": "subtitles", "attachment": "attached files"}
     kinds = [words.get(kind, kind) for kind in sorted({stream.type for stream in container.streams})]
     return " and ".join(filter(None, (", ".join(kinds[:-1]), *kinds[-1:]))) or "nothing"
 
 
 def check_size(path: Path | None, width: int, height: int) -> None:
-    """Refuse a frame size that is not one, or that no memory should be given to.
+    """Refuse a frame size that is empty or too large to allocate.
 
     Raises
     ------
     VideoError
-        If a side is 0, over `MAX_SIDE`, or the frame has over `MAX_PIXELS` pixels.
+        If a side is 0, over `MAX_SIDE_PIXELS`, or the frame has over `MAX_FRAME_PIXELS` pixels.
     """
     if width < 1 or height < 1:
         raise VideoError(f"{path} declares no frame size ({width}x{height}); it is damaged or no video")
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+    if max(width, height) > MAX_SIDE_PIXELS or width * height > MAX_FRAME_PIXELS:
         raise VideoError(
-            f"{path} declares frames of {width}x{height} pixels; at most {MAX_SIDE} a side and"
-            f" {MAX_PIXELS} pixels are taken; scale it down first if it is real"
+            f"{path} declares frames of {width}x{height} pixels; at most {MAX_SIDE_PIXELS} a side and"
+            f" {MAX_FRAME_PIXELS} pixels are taken; scale it down first if it is real"
         )

@@ -1,4 +1,4 @@
-"""What the packets of a video stream say of its frames, and whether to believe it without decoding."""
+"""The frame table from packets alone, and whether it can be trusted without decoding."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _CONTAINERS = {"mov", "mp4", "matroska", "webm"}
 class PacketTable:
     """Columns of a stream's packets in decoding order.
 
-    ``whole`` says if each holds exactly one shown frame, ``changes`` if the decoder is set up anew midway, ``broken``
-    if the file could not be read to its end.
+    ``whole`` is true for packets with exactly one shown frame, ``changes`` if the decoder's extradata changes
+    midway, ``broken`` if the file could not be read to its end.
     """
 
     pts: list[int | None] = field(default_factory=list)
@@ -53,14 +53,14 @@ def read_packets(stream: VideoStream, packets: Iterable[Packet[VideoStream]]) ->
 
 
 def doubts(stream: VideoStream, container: str, table: PacketTable) -> str | None:
-    """Return why the frames must be counted by decoding, or None if the packets can be believed.
+    """Return why frames must be counted by decoding, or None if the packets can be trusted.
 
-    Believed are h264, hevc, vp9, vp8, av1, mjpeg and prores in mp4, mov, mkv and webm, where every
-    packet has its own timestamp and holds exactly one shown frame, the stream starts with a
-    keyframe that nothing shown before it depends on, and the coding is not interlaced.
+    Trusted are h264, hevc, vp9, vp8, av1, mjpeg and prores in mp4, mov, mkv and webm if every packet has its own
+    timestamp and holds exactly one shown frame, the stream starts with a keyframe and no frame is shown before
+    it, and the coding is progressive.
     """
     codec = stream.codec_context.name
-    pts = [time for time, gone in zip(table.pts, table.discard, strict=True) if not gone]
+    pts = [time for time, hidden in zip(table.pts, table.discard, strict=True) if not hidden]
     if table.broken:
         return "the file cannot be read to its end"
     if not _CONTAINERS & set(container.split(",")):
@@ -107,8 +107,8 @@ def _hevc(extradata: bytes) -> Callable[[memoryview], bool]:
 def _one_picture(data: memoryview, size: int, *, header: int, is_slice: Callable[[int], bool]) -> bool:
     """Whether length-prefixed NAL units fill ``data`` exactly and start one picture.
 
-    The first bit after the NAL header is set in the first slice of a picture and in no other
-    (h264: first_mb_in_slice is 0; hevc: first_slice_segment_in_pic_flag).
+    The first bit after the NAL unit header is 1 in the first slice of a picture only (ISO/IEC 14496-10, 7.3.3:
+    first_mb_in_slice is 0, coded as one bit; ISO/IEC 23008-2, 7.3.6.1: first_slice_segment_in_pic_flag).
     """
     at, pictures, end = 0, 0, len(data)
     while at + size + header < end:
@@ -125,7 +125,7 @@ def _vp9(extradata: bytes) -> Callable[[memoryview], bool]:
 
 
 def _shows_vp9(data: memoryview) -> bool:
-    """Whether a VP9 packet shows a frame: a superframe does; else by its header (VP9 specification, 6.2)."""
+    """Whether a VP9 packet shows a frame: a superframe does, another by its header (VP9 specification, 6.2)."""
     first, last = data[0], data[-1]
     if first >> 6 != 2:
         return False

@@ -1,4 +1,4 @@
-"""Decoded pictures in the form in which they are written, and as JPEG files."""
+"""Convert decoded pictures to the pixel format that is written, and to JPEG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Pictures", "as_jpeg"]
 
 
 class Pictures:
-    """Turn a video's decoded pictures into what its redacted copy stores, so that a preview shows the same pixels.
+    """Convert a video's decoded pictures to what the redacted output stores; previews use it for the same pixels.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class Pictures:
     def prepare(self, picture: av.VideoFrame, *, into: av.VideoFrame | None = None) -> av.VideoFrame:
         """Return a copy of ``picture`` in `pixel_format` that may be written to (see `plane_views`).
 
-        ``into`` is a picture that this method returned before and nobody needs any more: the copy takes its
-        place, since new memory costs more time than copying.
+        ``into`` is a picture that this method returned before and that is free again: its memory is reused, since
+        allocating costs more time than copying.
         """
         converted = self.convert(picture)
         if converted is not picture:

@@ -26,7 +26,8 @@ from redactkit.video.timing import as_fraction
 __all__ = ["frame_step", "probe", "stream_rate"]
 
 _MAX_RATE = 1000
-_LOOKED_AT, _TOO_FEW = 100, 4  # frames for one that is whole; fewer say nothing
+_CHECKED_FRAMES = 100  # if the first so many frames are all damaged, the file is refused as encrypted or broken
+_MIN_CHECKED_FRAMES = 4  # of a shorter video that is not concluded
 
 
 @dataclass
@@ -44,8 +45,8 @@ def probe(path: str | Path, *, exact: bool = False) -> VideoInfo:
     ----------
     path : path
     exact : bool
-        Decode every frame. Else only the packets are read, and frames are decoded only where
-        packets cannot be believed (see `redactkit.video.packets.doubts`).
+        Decode every frame. Otherwise only the packets are read, unless they leave a doubt about the frames
+        (see `redactkit.video.packets.doubts`).
 
     Returns
     -------
@@ -59,9 +60,9 @@ def probe(path: str | Path, *, exact: bool = False) -> VideoInfo:
 
     Notes
     -----
-    Frames that do not decode, that lie before the start of an edit list, or that cannot be decoded
-    because the file starts after the frames they refer to are not counted: no player shows them.
-    A frame whose timestamp is missing or repeated gets one a frame's length after the frame before.
+    Not counted are frames that no player shows: those that do not decode, that an edit list cuts off, or whose
+    reference frames lie before the start of the file. A frame with a missing or repeated timestamp gets the
+    last timestamp plus the usual frame duration.
 
     Examples
     --------
@@ -80,27 +81,27 @@ def probe(path: str | Path, *, exact: bool = False) -> VideoInfo:
     with av_errors(file, "decode it"):
         info = None
         with suppress(*FAULTS):
-            info = _decoded(file, sealed, table, alone=False)
-        info = info or _decoded(file, sealed, table, alone=True)
+            info = _decoded(file, sealed, table, single_thread=False)
+        info = info or _decoded(file, sealed, table, single_thread=True)
     assert info is not None
     return info
 
 
-def _decoded(file: Path, sealed: Encryption, table: PacketTable | None, *, alone: bool) -> VideoInfo | None:
+def _decoded(file: Path, sealed: Encryption, table: PacketTable | None, *, single_thread: bool) -> VideoInfo | None:
     """Decode the first frame, or all frames if there is no table, and return the header.
 
-    None if frames were lost that a decoder with one thread, ``alone``, may give: see `decode_packets`.
+    Return None if frames were lost that decoding with a single thread may recover: see `decode_packets`.
     """
     with opened(file) as container:
         stream = video_stream(container, file)
-        if alone:
+        if single_thread:
             stream.thread_count = 1
-        log, sent = DecodeLog(), list[int | None]()
-        packets = _noting(container.demux(stream), sent)
-        frames = _readable(file, decode_packets(stream, packets, log, strict=not alone))
+        log, sent_pts = DecodeLog(), list[int | None]()
+        packets = _recording_pts(container.demux(stream), sent_pts)
+        frames = _readable(file, decode_packets(stream, packets, log, strict=not single_thread))
         first = next(frames, None)
         if first is None:
-            if not alone:
+            if not single_thread:
                 return None
             fault = f" ({log.errors[0]})" if log.errors else ""
             raise VideoError(f"{file} has no frame that decodes{fault}; it is damaged, was cut off or is encrypted")
@@ -111,28 +112,28 @@ def _decoded(file: Path, sealed: Encryption, table: PacketTable | None, *, alone
             timeline = _Timeline([pts for pts, _ in rows], [key for _, key in rows])
         else:
             timeline = _timeline(frames, first, step=frame_step(stream))
-            lost = sum(pts is None or pts >= (first.pts or 0) for pts in sent) > len(timeline.pts)
-            if lost and not alone:
+            lost = sum(pts is None or pts >= (first.pts or 0) for pts in sent_pts) > len(timeline.pts)
+            if lost and not single_thread:
                 return None
         return _info(file, container, stream, sealed, first=first, timeline=timeline)
 
 
-def _noting(packets: Iterator[Packet[VideoStream]], sent: list[int | None]) -> Iterator[Packet[VideoStream]]:
+def _recording_pts(packets: Iterator[Packet[VideoStream]], sent_pts: list[int | None]) -> Iterator[Packet[VideoStream]]:
     for packet in packets:
         if packet.size and not packet.is_discard:
-            sent.append(packet.pts)
+            sent_pts.append(packet.pts)
         yield packet
 
 
 def _readable(file: Path, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Pass frames on; refuse a file in which the first hundred, or all, had to be concealed."""
+    """Pass frames on; refuse a file in which the first hundred frames, or all, have concealed errors."""
     seen, whole = 0, False
     for frame in frames:
         seen, whole = seen + 1, whole or not frame.is_corrupt
-        if seen == _LOOKED_AT and not whole:
+        if seen == _CHECKED_FRAMES and not whole:
             break
         yield frame
-    if seen >= _TOO_FEW and not whole:
+    if seen >= _MIN_CHECKED_FRAMES and not whole:
         raise VideoError(
             f"{file}: none of its first {seen} frames decodes without damage; the video is encrypted,"
             " though the file does not say so, or broken; decrypt it or copy it again from its source"

@@ -23,9 +23,16 @@ from redactkit.video.probe import probe
 __all__ = ["VideoReader"]
 
 _CACHE_BYTES = 160 << 20
-_AHEAD = 32  # frames to go over by decoding on, not by seeking, which empties the decoder
-_BEHIND = 4  # frames before a sought one that are kept too, for the steps back that follow; twice as many when they do
-_THREADS = (4, 16)  # for a frame that is waited for: on two cores 4 are a seventh quicker than the 3 FFmpeg takes
+"""Memory for the frames that `VideoReader.frame_at` keeps. Higher makes going back in large frames quicker."""
+
+_MAX_FRAMES_DECODED_OVER = 32
+"""Frames ahead up to which decoding on is tried before seeking, which flushes the decoder."""
+
+_FRAMES_KEPT_BEHIND = 4
+"""Frames before a sought one that are decoded and kept too, for steps back; doubled with each step back."""
+
+_THREAD_LIMITS = (4, 16)
+"""Decoder threads for single frames: on two cores, 4 are a seventh quicker than the 3 that FFmpeg chooses."""
 
 
 class VideoReader:
@@ -37,15 +44,15 @@ class VideoReader:
     info : VideoInfo, optional
         What `redactkit.video.probe` returned for it; probed where not given.
     threads : int
-        Threads of the decoder; 0 lets it choose.
+        Threads of the decoder; 0 lets FFmpeg choose.
     cache : int
-        Most frames that `frame_at` keeps; fewer where they would take over 160 MB.
+        Most frames that `frame_at` keeps, as far as they fit into 160 MB. More make going back quicker.
 
     Attributes
     ----------
     info : VideoInfo
     decode_errors : list of str
-        Packets that did not decode and were left out, and frames of which parts were concealed, so far.
+        Packets that did not decode and frames with concealed errors, so far.
 
     Raises
     ------
@@ -66,7 +73,7 @@ class VideoReader:
         self._lock = threading.RLock()
         self._cache = _FrameCache(self.info, cache)
         self._cursor: Cursor | None = None
-        self._sought, self._behind = -1, _BEHIND
+        self._sought, self._behind = -1, _FRAMES_KEPT_BEHIND
         self._lost: set[int] = set()
         self._closed = False
 
@@ -88,9 +95,9 @@ class VideoReader:
         yield from self.ranges([(start, self.info.frame_count if stop is None else stop)])
 
     def ranges(self, ranges: Iterable[tuple[int, int]]) -> Iterator[Frame]:
-        """Yield the frames of several ranges, each from its start to its stop (not included), which do not go back.
+        """Yield the frames of several half-open frame ranges in rising order.
 
-        Opens the file once, and goes over what lies between by seeking.
+        Opens the file once and seeks over the gaps between the ranges.
 
         Raises
         ------
@@ -105,9 +112,9 @@ class VideoReader:
             cursor.close()
 
     def frames_here(self, start: int, stop: int) -> Iterator[Frame]:
-        """Yield what `frames` yields, with the decoder of `frame_at`: it goes on from where it stands, or seeks.
+        """Yield what `frames` yields, with the decoder of `frame_at`, which continues from its position or seeks.
 
-        For who has the reader to himself until the iteration is over.
+        Only for a reader that nobody else uses until the iteration is over.
 
         Raises
         ------
@@ -134,11 +141,11 @@ class VideoReader:
             return self._cache.get(index) or self._fetch(self._open_cursor(), int(index))
 
     def another(self, *, threads: int, share: int) -> VideoReader:
-        """Return another reader of the same file, with a decoder of its own; it keeps a ``share``-th of the frames."""
+        """Return another reader of the same file with a decoder of its own; its cache is 1/``share`` as large."""
         return VideoReader(self._file, info=self.info, threads=threads, cache=self._cache.most // share)
 
     def rest(self) -> None:
-        """Let go of the decoder and of the frames that are kept; both come again when a frame is asked for."""
+        """Free the decoder and the cached frames; both are made again when a frame is asked for."""
         with self._lock:
             self._cache.clear()
             if self._cursor is not None:
@@ -149,19 +156,19 @@ class VideoReader:
         if self._closed:
             raise VideoError(f"{self._file} was closed; open a new VideoReader")
         if self._cursor is None:
-            threads = self._threads or int(np.clip(count_cores() + 1, *_THREADS))
+            threads = self._threads or int(np.clip(count_cores() + 1, *_THREAD_LIMITS))
             self._cursor = Cursor(self._file, self.info, self._log, threads=threads)
         return self._cursor
 
     def _fetch(self, cursor: Cursor, index: int) -> Frame:
         ahead = index - cursor.position
-        if not 0 <= ahead <= _AHEAD:
+        if not 0 <= ahead <= _MAX_FRAMES_DECODED_OVER:
             cursor.go_on_to(index)
-        if not 0 <= ahead <= _BEHIND:
+        if not 0 <= ahead <= _FRAMES_KEPT_BEHIND:
             cursor.skip_to(index - self._keep_behind(index))
         frame = self._read_up_to(cursor, index)
         if frame is None and index not in self._lost:
-            # Frames that lack what they refer to come only after one that is whole, which may be far before.
+            # The seek landed where reference frames are missing; decode from the first frame, in order.
             cursor.restart()
             frame = self._read_up_to(cursor, index)
         if frame is not None:
@@ -177,9 +184,9 @@ class VideoReader:
         return None
 
     def _keep_behind(self, index: int) -> int:
-        """Return how many frames before a sought one to keep: more with each that goes on stepping back."""
+        """Return how many frames before a sought one to keep: twice as many with each further step back."""
         steps_back = 0 < self._sought - index <= 2 * self._behind
-        self._behind = min(2 * self._behind, self._cache.most - 1) if steps_back else _BEHIND
+        self._behind = min(2 * self._behind, self._cache.most - 1) if steps_back else _FRAMES_KEPT_BEHIND
         self._sought = index
         return self._behind
 
@@ -210,7 +217,7 @@ def _range_of(cursor: Cursor, start: int, stop: int) -> Iterator[Frame]:
 
 
 class _FrameCache:
-    """The frames used last, bounded in number and in bytes."""
+    """Least-recently-used cache of frames, bounded in number and in bytes."""
 
     def __init__(self, info: VideoInfo, frames: int) -> None:
         bytes_each = max(1, info.width * info.height * 3 // 2 * (2 if info.bit_depth > 8 else 1))

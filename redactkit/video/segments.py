@@ -1,4 +1,8 @@
-"""Pieces of a video that are encoded side by side, each by itself, and their packets in the order of the file."""
+"""Segments: frame ranges that are encoded in parallel, each with an encoder of its own.
+
+Every segment starts with a keyframe. `SegmentOrder` muxes the packets in the order of the file, whichever encoder
+is done first.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +18,28 @@ from av.packet import Packet
 
 from redactkit.effects import HOLD_FRAMES
 from redactkit.errors import VideoError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.video.encoding import Encoding
 from redactkit.video.fields import FieldMark
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.pictures import Pictures
 
-__all__ = ["Segment", "SegmentOrder", "Span", "Track", "split_segments"]
+__all__ = ["Segment", "SegmentOrder", "Track", "split_segments"]
 
 MAX_SEGMENT_FRAMES = 125
-"""Most frames of a piece. Every one starts with a keyframe, which is what it costs, and what makes seeking quick."""
+"""Most frames of a segment. Higher makes fewer keyframes and so smaller files, but slower seeking and more memory,
+since packets wait until the segments before them are whole."""
 
 MIN_SEGMENT_FRAMES = 24
-Span = tuple[int, int]
+"""Least frames of a segment, where the run is that long. Lower keeps more cores busy in short runs, at the cost of
+more keyframes."""
 
 
-def split_segments(runs: Sequence[Span]) -> list[Span]:
-    """Divide runs of frames into pieces for two or more to work on, of about the same length.
+def split_segments(runs: Sequence[FrameRange]) -> list[FrameRange]:
+    """Divide runs of frames into an even number of segments of about the same length.
 
-    They depend on the runs alone, never on who works on them. Within a run they start where effects
-    take nothing over from the frames before.
+    The division depends on the runs alone, never on the number of cores, so the output's bytes do not either.
+    Inside a run, segments start at multiples of `HOLD_FRAMES`, where effects hold nothing from earlier frames.
 
     Examples
     --------
@@ -41,12 +47,13 @@ def split_segments(runs: Sequence[Span]) -> list[Span]:
     ([(0, 20)], [(0, 128), (128, 250)], [(10, 32), (32, 50), (90, 120)])
     """
     total = sum(stop - start for start, stop in runs)
+    # Pairs, so that two workers end at about the same time.
     pairs = max(1, -(-total // (2 * MAX_SEGMENT_FRAMES)))
     length = max(MIN_SEGMENT_FRAMES, -(-total // (2 * pairs)))
-    return [piece for run in runs for piece in _split(*run, count=-(-(run[1] - run[0]) // length))]
+    return [segment for run in runs for segment in _split(*run, count=-(-(run[1] - run[0]) // length))]
 
 
-def _split(start: int, stop: int, *, count: int) -> Iterator[Span]:
+def _split(start: int, stop: int, *, count: int) -> Iterator[FrameRange]:
     even = np.linspace(start, stop, count + 1)[1:-1]
     inner = [
         border for border in (np.rint(even / HOLD_FRAMES) * HOLD_FRAMES).astype(int).tolist() if start < border < stop
@@ -55,25 +62,25 @@ def _split(start: int, stop: int, *, count: int) -> Iterator[Span]:
 
 
 class Track(Protocol):
-    """The video stream that pieces go into."""
+    """The video stream that segments are written to."""
 
     def new_encoder(self, *, last: bool) -> av.VideoCodecContext:
-        """Return an encoder for a piece."""
+        """Return an encoder for a segment."""
         ...
 
     def before(self, frame: int) -> Iterable[Packet[Any]]:
-        """Yield the packets that come before those of the piece that starts with ``frame``."""
+        """Yield the packets that come before those of the segment that starts with ``frame``."""
         ...
 
     def encoded(self, packet: Packet[Any]) -> Packet[Any]:
-        """Return a piece's next packet as it is written."""
+        """Return a segment's next packet as it is written."""
         ...
 
 
 class Segment:
-    """The frames of one piece on their way through an encoder of their own; for one thread at a time."""
+    """One segment: converts and encodes its frames in order. For one thread at a time."""
 
-    def __init__(self, span: Span, info: VideoInfo, encoding: Encoding, *, path: Path, last: bool) -> None:
+    def __init__(self, span: FrameRange, info: VideoInfo, encoding: Encoding, *, path: Path, last: bool) -> None:
         self.span = span
         self._info, self._path, self._is_last = info, path, last
         self._pictures = Pictures(info, encoding)
@@ -89,7 +96,7 @@ class Segment:
         return self._last is not None
 
     def prepare(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return a copy of ``picture`` that may be written to, in the place of the one before."""
+        """Return a writable copy of ``picture``; it reuses the memory of the copy before it."""
         self._spare = self._pictures.prepare(picture, into=self._spare)
         return self._spare
 
@@ -112,7 +119,7 @@ class Segment:
         return list(self._encoder.encode(frame))
 
     def finish(self) -> list[Packet[Any]]:
-        """Return the packets of the frames still held, and let go of the encoder, which takes much memory."""
+        """Flush the encoder, return its last packets, and free it: encoders take much memory."""
         encoder, self._encoder, self._spare, self._whole = self._encoder, None, None, True
         return list(encoder.encode(None)) if encoder is not None else []
 
@@ -126,11 +133,11 @@ class Segment:
         if self._last is not None and pts <= self._last:
             raise VideoError(f"frame at pts {pts} does not come after pts {self._last} ({self._path})")
         if self._whole:
-            raise VideoError(f"frame at pts {pts} comes after the last one of its piece ({self._path})")
+            raise VideoError(f"frame at pts {pts} comes after the last one of its segment ({self._path})")
 
 
 class SegmentOrder:
-    """Puts the packets of pieces into the file piece after piece, whichever comes first; for many threads."""
+    """Muxes the packets of segments in file order, whichever segment is encoded first; thread safe."""
 
     def __init__(self, file: Mp4File, track: Track, starts: Sequence[int]) -> None:
         self._file, self._track, self._starts = file, track, starts
@@ -141,11 +148,12 @@ class SegmentOrder:
         self._state, self._muxing = threading.Lock(), threading.Lock()
 
     def put(self, number: int, packets: Iterable[Packet[Any]], *, last: bool = False) -> None:
-        """Take the next packets of a piece; they are written at once where all pieces before it are whole."""
+        """Take the next packets of a segment; they are muxed at once if all segments before it are complete."""
         with self._state:
             self._waiting[number] += packets
             if last:
                 self._done.add(number)
+        # Packets of later segments wait until the head of the file has come to them.
         if number == self._head:
             self._write()
 
@@ -155,6 +163,7 @@ class SegmentOrder:
                 with self._state:
                     packets, self._waiting[self._head] = self._waiting[self._head], []
                     whole = self._head in self._done
+                # Copied packets between the segment before and this one go first.
                 if not self._entered and packets:
                     self._mux(self._track.before(self._starts[self._head]))
                     self._entered = True

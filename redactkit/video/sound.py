@@ -1,4 +1,4 @@
-"""Carry the audio over: packets as they are where mp4 takes them and nothing in them is muted, else as AAC."""
+"""Carry audio over: copy the packets if mp4 takes the codec and nothing is muted, otherwise transcode to AAC."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from redactkit.video.muting import AAC_BLOCK_SAMPLES, Muting
 from redactkit.video.opening import open_container
 from redactkit.video.timing import as_fraction
 
-__all__ = ["COPIED", "PREROLL", "AudioFeed", "Playing", "check_sound"]
+__all__ = ["COPIED_CODECS", "PREROLL_SECONDS", "AudioFeed", "Playing", "check_sound"]
 
-COPIED = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
+COPIED_CODECS = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_BITS_PER_CHANNEL = 96_000
-PREROLL = Fraction(1, 10)  # seconds; Opus asks for 80 ms, the most of all (RFC 7845, 4.6)
+PREROLL_SECONDS = Fraction(1, 10)
+"""Hidden audio before the first played packet that is kept for the decoder; Opus needs most, 80 ms (RFC 7845, 4.6)."""
+
 _PREROLL_PACKETS = 64
 
 
 def check_sound(info: VideoInfo) -> None:
-    """Refuse sound that is encrypted: its packets, copied without what decrypts them, are noise.
+    """Refuse encrypted sound: copied without its keys, it is noise.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def check_sound(info: VideoInfo) -> None:
 
 
 class AudioFeed:
-    """Reads the audio of a source and muxes it, up to any time, into an output.
+    """Demuxes the audio of a source and muxes it into an output, up to a given time.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class AudioFeed:
     shift : Fraction
         Seconds added to every timestamp.
     mute : sequence of (float, float)
-        Start and end, in seconds of the source's clock, of what is made silent in every track.
+        Start and end, in seconds of the source's clock, of the time ranges silenced in every track.
 
     Attributes
     ----------
@@ -88,7 +90,7 @@ class AudioFeed:
                 continue
             stream.discard = Discard.default
             codec = stream.codec_context.codec.canonical_name
-            if codec in COPIED and not self._mute:
+            if codec in COPIED_CODECS and not self._mute:
                 tracks[stream.index] = _Copy(stream, self._output, shift)
                 continue
             track = tracks[stream.index] = _Transcode(stream, self._output, shift, mute=self._mute)
@@ -165,7 +167,7 @@ class _Track:
 
 
 class _Copy(_Track):
-    """Packets unchanged, with rising timestamps and each as long as it is to the next."""
+    """Copies packets; timestamps are made to rise, and a missing duration is the distance to the next packet."""
 
     def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction) -> None:
         super().__init__(source, output.add_stream_from_template(source), shift)
@@ -189,7 +191,7 @@ class _Copy(_Track):
         return ready
 
     def _release(self, until: int | None) -> list[Packet[Any]]:
-        """Return the packet held back; one without a duration would not be played."""
+        """Return the packet held back, with a duration: players skip packets without one."""
         packet, self._held = self._held, None
         if packet is None or packet.dts is None:
             return []
@@ -203,21 +205,21 @@ class _Copy(_Track):
 
 
 class Playing:
-    """Leaves out packets that a file keeps from players, but for those that a decoder needs to get going.
+    """Removes packets that an edit list hides (ISO/IEC 14496-12, 8.6.6), except the decoder's preroll.
 
-    What an edit list hides was cut off, and would still be there for everybody who looks (ISO/IEC 14496-12, 8.6.6).
+    Somebody cut them off; in the output they would still be there for everyone who looks.
     """
 
     def __init__(self) -> None:
         self._hidden: deque[Packet[Any]] = deque(maxlen=_PREROLL_PACKETS)
 
     def pass_on(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        """Return the packets that stay, this one included if it does; a hidden one waits for one that is played."""
+        """Return a played packet with its preroll; a hidden one waits for the next played one."""
         if packet.is_discard:
             self._hidden.append(packet)
             return []
         start = _seconds(packet)
-        needed = [hidden for hidden in self._hidden if 0 <= start - _seconds(hidden) <= PREROLL]
+        needed = [hidden for hidden in self._hidden if 0 <= start - _seconds(hidden) <= PREROLL_SECONDS]
         self._hidden.clear()
         return [*needed, packet]
 
@@ -227,7 +229,7 @@ def _seconds(packet: Packet[Any]) -> Fraction:
 
 
 class _Transcode(_Track):
-    """Decoded and encoded again as AAC; packets that do not decode are left out and counted."""
+    """Transcodes to AAC; packets that do not decode are left out and counted."""
 
     def __init__(self, source: AudioStream, output: OutputContainer, shift: Fraction, *, mute: Ranges) -> None:
         context = source.codec_context
@@ -247,7 +249,7 @@ class _Transcode(_Track):
 
     @property
     def settings(self) -> str:
-        """What it is encoded with."""
+        """Sample rate, layout and bit rate, for the report."""
         context = self.out.codec_context
         said = f"{context.sample_rate} Hz, {context.layout.name}, {(context.bit_rate or 0) // 1000} kbit/s"
         if self._muting is None:
@@ -271,12 +273,12 @@ class _Transcode(_Track):
 
     def _encode(self, frame: av.AudioFrame | None) -> list[Packet[Any]]:
         packets = []
-        for piece in self._resampler.resample(frame):
+        for block in self._resampler.resample(frame):
             if self._muting is not None:
-                self._muting.silence_block(piece)
-            if piece.pts is not None:
-                piece.pts += round(self.shift / (piece.time_base or self.base))
-            packets += self.out.encode(piece)
+                self._muting.silence_block(block)
+            if block.pts is not None:
+                block.pts += round(self.shift / (block.time_base or self.base))
+            packets += self.out.encode(block)
         return packets
 
     def finish(self) -> list[Packet[Any]]:
@@ -284,9 +286,9 @@ class _Transcode(_Track):
 
 
 class _SampleClock:
-    """Times decoded frames by the samples before them, as the milliseconds of some containers are too coarse for it.
+    """Times decoded frames by counting samples: the millisecond timestamps of some containers are too coarse.
 
-    A frame that starts more than two ticks of its stream from there does start elsewhere.
+    A frame whose timestamp is more than two ticks from the counted time is a real gap or jump, and keeps it.
     """
 
     def __init__(self, tick: Fraction, *, start: Fraction) -> None:
@@ -296,9 +298,9 @@ class _SampleClock:
         """Set a frame's time, in samples."""
         tick = Fraction(1, frame.sample_rate)
         base = as_fraction(frame.time_base)
-        told = self._next if frame.pts is None or base is None else frame.pts * base
-        if abs(told - self._next) > 2 * self._tick:
-            self._next = told
+        stated = self._next if frame.pts is None or base is None else frame.pts * base
+        if abs(stated - self._next) > 2 * self._tick:
+            self._next = stated
         frame.pts, frame.time_base = round(self._next / tick), tick
         self._next += frame.samples * tick
 

@@ -1,6 +1,6 @@
-"""Time of the output: its time base, and by how much its clock is moved where a player could not follow.
+"""The output's time: its time base, and the shift that lets every stream start at 0 or later.
 
-Also the one place where the ratios of PyAV become fractions.
+Also the one place where PyAV's ratios become fractions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from redactkit.media import VideoInfo
 __all__ = ["as_fraction", "durations", "movie_timescale", "output_time_base", "start_shift"]
 
 _INT32 = 2**31 - 1
-_PRIMING = Fraction(1, 5)
-_CLOCK = 60
+
+_MAX_PRIMING_SECONDS = Fraction(1, 5)
+"""Audio that starts earlier than this before 0 is no encoder delay: then the whole video is moved."""
+
+_MAX_OFFSET_SECONDS = 60
+"""A start later than this is a broadcast clock: the output then starts at 0. Higher keeps more of such clocks."""
 
 
 class _Ratio(Protocol):
@@ -49,7 +53,8 @@ def as_fraction(ratio: _Ratio | None) -> Fraction | None:
 def output_time_base(info: VideoInfo) -> Fraction:
     """Return a time base that holds every timestamp of ``info`` exactly: its own, or a multiple of it.
 
-    A multiple is taken where the gaps between frames are too many ticks for an mp4's 32 bits.
+    An mp4 stores the duration of a frame in 32 bits (``stts``, ISO/IEC 14496-12, 8.6.1.2). Where that overflows,
+    the time base is multiplied by the greatest common divisor of all timestamps.
     """
     if len(info.pts) < 2 or int(np.diff(info.pts).max()) * info.time_base.numerator < _INT32 // 2:
         return info.time_base
@@ -59,28 +64,28 @@ def output_time_base(info: VideoInfo) -> Fraction:
 def start_shift(info: VideoInfo) -> Fraction:
     """Return the seconds by which every stream is moved in the output, usually 0.
 
-    An mp4 plays from 0 on, so what starts before is moved to it; and a start over a minute is a
-    broadcaster's clock and no offset, so it too is moved to 0. Audio that starts up to 0.2 s early
-    is the encoder's priming and moves nothing.
+    An mp4 plays from 0 on. A stream that starts before 0 moves everything to 0, except audio that starts up to
+    0.2 s early: that is the encoder's priming, which players skip. A start of more than a minute is a
+    broadcaster's clock, not an offset, and moves to 0 too.
     """
     starts = [stream.start for stream in info.audio if stream.start is not None]
     if info.frame_count:
         starts.append(int(info.pts[0]) * info.time_base)
     first = min(starts, default=Fraction(0))
     video = int(info.pts[0]) * info.time_base if info.frame_count else Fraction(0)
-    if first < -_PRIMING or video < 0:
+    if first < -_MAX_PRIMING_SECONDS or video < 0:
         return -min(first, video)
-    return -first if first > _CLOCK else Fraction(0)
+    return -first if first > _MAX_OFFSET_SECONDS else Fraction(0)
 
 
 def movie_timescale(rates: Iterable[int]) -> int:
-    """Return the ticks a second in which every stream's start is whole, or the first rate where none fits."""
+    """Return the movie timescale: ticks a second in which every stream's start is whole, else the first rate."""
     scales = list(rates)
     common = math.lcm(*scales) if scales else 1000
     return common if common <= _INT32 else scales[0]
 
 
 def durations(info: VideoInfo, last: int) -> dict[int, int]:
-    """Return each timestamp's distance to the next, in ticks; ``last`` is used for the last frame."""
+    """Return the duration of each frame in ticks, by its timestamp; the last frame gets ``last``."""
     pts = info.pts.tolist()
     return dict(zip(pts, [*np.diff(info.pts).tolist(), last], strict=True)) if pts else {}

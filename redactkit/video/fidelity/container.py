@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from redactkit.video.fidelity.rows import Row, equal
 from redactkit.video.mp4boxes import Box, Mp4Boxes, children
 from redactkit.video.opening import av_errors, opened
-from redactkit.video.sound import PREROLL
+from redactkit.video.sound import PREROLL_SECONDS
 from redactkit.video.timing import as_fraction
 
 __all__ = ["container_checks"]
@@ -80,7 +80,7 @@ def _count_shown(container: InputContainer) -> int:
         start = (packet.pts or 0) * base
         if not packet.is_discard:
             ends, waiting[index] = waiting.get(index, []), []
-            count += 1 + sum(start - end <= PREROLL for end in ends)
+            count += 1 + sum(start - end <= PREROLL_SECONDS for end in ends)
         elif index in waiting:
             waiting[index].append(start + (packet.duration or 0) * base)
     return count

@@ -20,7 +20,7 @@ from redactkit.runtime.timecode import Ranges
 from redactkit.video.fidelity.rows import Row, equal
 from redactkit.video.muting import AAC_BLOCK_SAMPLES, first_sound
 from redactkit.video.opening import av_errors, opened
-from redactkit.video.sound import COPIED, Playing
+from redactkit.video.sound import COPIED_CODECS, Playing
 from redactkit.video.timing import as_fraction, start_shift
 
 __all__ = ["Sound", "read_sounds", "sound_checks"]
@@ -68,10 +68,10 @@ def sound_checks(source: VideoInfo, output: Path, before: list[Sound], *, mute: 
     after = read_sounds(output)
     yield equal("audio tracks", len(before), len(after))
     shift = float(start_shift(source))
-    anew = bool(mute) or any(sound.codec not in COPIED for sound in before)
+    anew = bool(mute) or any(sound.codec not in COPIED_CODECS for sound in before)
     pairs = list(zip(_heard(source.path), _heard(output), strict=False)) if anew else []
     for number, (old, new) in enumerate(zip(before, after, strict=False)):
-        if old.codec in COPIED and not mute:
+        if old.codec in COPIED_CODECS and not mute:
             yield from _copied(number + 1, old, new, shift)
         else:
             yield from _transcoded(number + 1, old, new, *pairs[number], shift)

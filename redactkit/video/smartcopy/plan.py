@@ -1,7 +1,8 @@
-"""Decide which groups of pictures of a video may be copied as they are, and which must be encoded.
+"""Plan smart copy: which groups of pictures (GOPs) of an H.264 video are copied, and which are encoded.
 
-A group is what starts at one IDR picture and ends before the next: nothing in it refers to another
-group. It is copied if none of its frames is redacted and there is no doubt about any of its packets.
+A GOP starts at one IDR picture and ends before the next (a closed GOP of ISO/IEC 14496-10): no picture in it
+refers to another GOP, so each can be copied or encoded alone. A GOP is copied if none of its frames is redacted
+and none of its packets is in doubt. A video with any doubt about the stream as a whole is encoded entirely.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from redactkit.video.smartcopy.h264 import AvcConfig, Sps, parse_sps, pps_ids
 
 __all__ = ["CopyPlan", "plan_copy"]
 
-_FORMATS = {"yuv420p", "yuvj420p"}
-_PROFILES = {66, 77, 100}
-_OUR_REORDERING = 2  # x264 with B-frames that others refer to
-_OLDEST_X264 = 68  # decoders correct faults of older ones, which they know by a SEI message
-_ALLOWED = {h264.SLICE, h264.IDR, h264.SEI, h264.SPS, h264.PPS, h264.DELIMITER, h264.FILLER}
+_COPIED_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
+_COPIED_PROFILES = {66, 77, 100}
+_X264_REORDER_FRAMES = 2  # decoding order of x264 with B-pyramid runs two frames ahead of presentation
+_MIN_X264_BUILD = 68  # decoders work around bugs of older builds, which they find in an SEI message that is removed
+_COPIED_NAL_TYPES = {h264.SLICE, h264.IDR, h264.SEI, h264.SPS, h264.PPS, h264.DELIMITER, h264.FILLER}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +46,31 @@ class CopyPlan:
     config : AvcConfig or None
         The source's parameter sets.
     set_id : int
-        Number under which the encoder's own parameter sets do not collide with them.
+        ID (``seq_parameter_set_id``) of the encoder's parameter sets, one that the source does not use.
     delay : int
-        Frames by which decoding runs ahead of presentation.
+        Reorder delay: frames by which decoding runs ahead of presentation, the larger of source and encoder.
     """
 
     copied: NDArray[np.bool_]
     reason: str = ""
     config: AvcConfig | None = None
     set_id: int = 1
-    delay: int = _OUR_REORDERING
+    delay: int = _X264_REORDER_FRAMES
 
     @property
     def runs(self) -> list[tuple[int, int, bool]]:
-        """Return start, stop and whether it is copied, of every run of frames, in order."""
+        """Return (start, stop, copied) for each run of frames that are all copied or all encoded, in order."""
         edges = np.flatnonzero(np.diff(self.copied)) + 1
         bounds = [0, *edges.tolist(), len(self.copied)] if len(self.copied) else []
         return [(start, stop, bool(self.copied[start])) for start, stop in pairwise(bounds)]
 
     def ranges(self, *, copied: bool) -> list[tuple[int, int]]:
-        """Return start and stop of every run of frames that is copied, or that must be written anew."""
+        """Return the frame ranges that are copied, or those that are encoded."""
         return [(start, stop) for start, stop, is_copied in self.runs if is_copied == copied]
 
     @property
     def notes(self) -> list[str]:
-        """Say what is copied, or why nothing is; nothing where no copying was asked for."""
+        """One line for the report: how much is copied, or why nothing is; empty if smart copy was not asked for."""
         if self.copied.any():
             return [f"{np.count_nonzero(self.copied)} of {len(self.copied)} frames copied bit for bit"]
         return [f"every frame encoded: {self.reason}"] if self.reason else []
@@ -89,7 +90,7 @@ def plan_copy(info: VideoInfo, redacted: ArrayLike, *, encoding: Encoding | None
     Returns
     -------
     CopyPlan
-        With no frame copied where the source leaves any doubt; its ``reason`` says which.
+        If the source leaves any doubt, no frame is copied and ``reason`` names the doubt.
 
     Raises
     ------
@@ -108,10 +109,12 @@ def plan_copy(info: VideoInfo, redacted: ArrayLike, *, encoding: Encoding | None
     if hidden.shape != (info.frame_count,):
         raise OptionError(f"redacted must have shape ({info.frame_count},), got {hidden.shape}")
     nothing = np.zeros(info.frame_count, bool)
+    # 1. The header: only 8-bit 4:2:0 H.264 that is also written as H.264 can be mixed with encoded frames.
     encoding = encoding or choose_encoding(info)
-    reason = _unfit(info, encoding)
+    reason = _header_fault(info, encoding)
     if reason or info.path is None:
         return CopyPlan(nothing, reason)
+    # 2. The packets, read once: parameter sets, NAL unit types, timestamps, IDR pictures, edit list.
     with av_errors(info.path, "read its packets"), opened(info.path) as container:
         stream = video_stream(container, info.path)
         try:
@@ -120,28 +123,33 @@ def plan_copy(info: VideoInfo, redacted: ArrayLike, *, encoding: Encoding | None
             reason = doubts(stream, container.format.name, table) or survey.fault
         except ValueError as err:
             return CopyPlan(nothing, f"its parameter sets cannot be read ({err})")
+    # 3. The layout of the stream: GOPs must not overlap in presentation time.
     reason = reason or survey.layout_fault(info)
     if reason:
         return CopyPlan(nothing, reason)
+    # 4. The GOPs themselves.
     copied = survey.clear_frames(info, hidden)
     reason = "" if copied.any() else "no group of pictures is free of hidden boxes"
-    return CopyPlan(copied, reason, survey.config, survey.free_id, max(_OUR_REORDERING, survey.delay(info)))
+    return CopyPlan(copied, reason, survey.config, survey.free_id, max(_X264_REORDER_FRAMES, survey.delay(info)))
 
 
-def _unfit(info: VideoInfo, encoding: Encoding) -> str:
-    """Return why a video with this header cannot be copied in part, or nothing."""
+def _header_fault(info: VideoInfo, encoding: Encoding) -> str:
+    """Return why the header rules out smart copy, or an empty string."""
     if info.path is None:
         return "there is no file"
     if info.codec != "h264" or encoding.codec != "h264":
         return f"codec {info.codec} written as {encoding.codec}: only h264 is copied"
-    if info.pixel_format not in _FORMATS or info.pixel_format != encoding.pixel_format:
+    if info.pixel_format not in _COPIED_PIXEL_FORMATS or info.pixel_format != encoding.pixel_format:
         return f"pixel format {info.pixel_format}: only 8-bit 4:2:0 is copied"
     return ""
 
 
 @dataclass
 class _Survey:
-    """What the packets of an h264 stream show on one reading, in decoding order."""
+    """What one pass over the packets of an H.264 stream shows, in decoding order.
+
+    ``fault`` is the first reason found against copying anything, empty if there is none.
+    """
 
     stream: VideoStream
     config: AvcConfig = field(init=False)
@@ -155,10 +163,11 @@ class _Survey:
         self.fault = self._set_fault()
 
     def _set_fault(self) -> str:
+        """Return what in the parameter sets of the header rules out copying, or an empty string."""
         if len(self.config.sps) != 1 or len(self.config.pps) != 1:
             return "it has several parameter sets"
         sps = self._sps
-        if sps.profile not in _PROFILES or sps.chroma != 1 or sps.bit_depth != 8:
+        if sps.profile not in _COPIED_PROFILES or sps.chroma != 1 or sps.bit_depth != 8:
             return f"profile {sps.profile} is none of baseline, main and high"
         if not sps.progressive:
             return "it may be interlaced"
@@ -172,12 +181,12 @@ class _Survey:
 
     @property
     def free_id(self) -> int:
-        """A parameter set number that the source does not use."""
+        """The lowest parameter set ID from 1 that the source does not use."""
         used = {self._sps.id, *pps_ids(self.config.pps[0])}
         return next(number for number in range(1, 32) if number not in used)
 
     def watch(self, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """Pass packets on, noting what is in them."""
+        """Pass packets on and record what is in them."""
         for packet in packets:
             if packet.size:
                 self._note(packet)
@@ -197,45 +206,51 @@ class _Survey:
         self.discard.append(packet.is_discard)
 
     def _unit_fault(self, units: list[bytes], kinds: set[int]) -> str:
-        if not kinds <= _ALLOWED:
-            return f"a packet has NAL units of kind {sorted(kinds - _ALLOWED)}"
+        """Return what in a packet's NAL units rules out copying, or an empty string."""
+        if not kinds <= _COPIED_NAL_TYPES:
+            return f"a packet has NAL units of kind {sorted(kinds - _COPIED_NAL_TYPES)}"
+        # Repeats of the header's parameter sets are harmless (they are left out of copies); others change the decoder.
         known = {*self.config.sps, *self.config.pps}
         if kinds & {h264.SPS, h264.PPS} and any(
             unit not in known for unit in units if unit[0] & 31 in (h264.SPS, h264.PPS)
         ):
             return "it has parameter sets within the stream"
+        # x264 writes its build as text into the first SEI message (user_data_unregistered).
         build = re.search(rb"x264 - core (\d+)", units[0]) if kinds & {h264.SEI} else None
-        if build and int(build[1]) < _OLDEST_X264:
+        if build and int(build[1]) < _MIN_X264_BUILD:
             return f"it was made by x264 {int(build[1])}, whose faults decoders correct"
         return ""
 
     def layout_fault(self, info: VideoInfo) -> str:
-        """Return what speaks against cutting the stream into groups, or nothing."""
+        """Return why the stream cannot be divided into independent GOPs, or an empty string."""
         shown = self._shown
         if not np.array_equal(np.sort(shown), info.pts):
             return "its packets and its frames do not have the same times"
+        # In presentation order the GOP numbers must not fall: then each GOP is one unbroken range of frames.
         if not self.idr[0] or (np.diff(self._group_of_frame(info)) < 0).any():
             return "its groups of pictures overlap in time"
         sps = self._sps
         if (sps.width, sps.height) != (info.coded_width, info.coded_height):
             return "its parameter set gives another frame size"
+        # Without max_num_reorder_frames a decoder guesses the delay, and guesses another one for the joined stream.
         if sps.reordered is None and self.delay(info):
             return "it does not say by how much frames are reordered"
         return ""
 
     @property
     def _shown(self) -> NDArray[np.int64]:
+        """PTS of the packets that an edit list does not hide, in decoding order."""
         pts: NDArray[np.int64] = np.array(self.pts, np.int64)[~np.array(self.discard)]
         return pts
 
     def _group_of_frame(self, info: VideoInfo) -> NDArray[np.int64]:
-        """Return the group of every frame, shape (F,), groups counted in decoding order."""
+        """Return the GOP number of each frame in presentation order, shape (F,); numbers follow decoding order."""
         groups = (np.cumsum(np.array(self.idr, np.int64)) - 1)[~np.array(self.discard)]
         ordered: NDArray[np.int64] = groups[np.argsort(self._shown, kind="stable")]
         return ordered
 
     def clear_frames(self, info: VideoInfo, redacted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the frames whose group has nothing redacted and nothing that the file hides from players."""
+        """Return the mask of frames whose GOP has no redacted frame and no packet hidden by an edit list."""
         group = self._group_of_frame(info)
         touched = np.zeros(sum(self.idr), bool)
         np.logical_or.at(touched, group, redacted)
@@ -243,7 +258,7 @@ class _Survey:
         return np.asarray(~touched[group])
 
     def delay(self, info: VideoInfo) -> int:
-        """Return the most frames by which decoding runs ahead of presentation."""
+        """Return the reorder delay: the most frames by which decoding runs ahead of presentation."""
         shown = self._shown
         places = np.searchsorted(info.pts, shown)
         return int(np.max(np.arange(len(shown)) - places, initial=0))

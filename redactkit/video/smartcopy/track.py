@@ -1,4 +1,8 @@
-"""The video stream of an mp4 of which some groups of pictures are copied and the others encoded."""
+"""The output's video stream under smart copy: copied and encoded groups of pictures in one H.264 stream.
+
+The sample description (``avcC``, ISO/IEC 14496-15) holds two pairs of parameter sets, the source's and the
+encoder's, under different IDs. Each slice names its own pair, so decoders switch without a new header.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +32,10 @@ __all__ = ["JoinedTrack", "SmartTrack"]
 
 
 class SmartTrack:
-    """Packets of copied and of encoded frames, in decoding order, under one clock and one header.
+    """Merges copied and encoded packets in decoding order, with one clock and one header.
 
-    The encoder's parameter sets have a number of their own and stand in the header beside the
-    source's. Every piece of a run of encoded frames has a new encoder, so that it starts with an IDR
-    picture and refers to nothing outside it.
+    Each segment of encoded frames has an encoder of its own: it starts with an IDR picture and refers to
+    nothing outside the segment.
     """
 
     def __init__(self, file: Mp4File, info: VideoInfo, encoding: Encoding, plan: CopyPlan, *, shift: Fraction) -> None:
@@ -66,7 +69,7 @@ class SmartTrack:
         return stream
 
     def new_encoder(self, *, last: bool) -> av.VideoCodecContext:
-        """Return an encoder for a piece."""
+        """Return an encoder for the next segment; its parameter sets must be those in the header."""
         if self._idle:
             return self._idle.pop()
         context = open_encoder(self._info, self._encoding, time_base=self._time_base)
@@ -74,13 +77,13 @@ class SmartTrack:
         return context
 
     def before(self, frame: int) -> Iterator[Packet[Any]]:
-        """Yield the copied packets before a frame that have not been yielded."""
+        """Yield the copied packets that come before ``frame`` and were not yielded yet."""
         while self._runs and self._runs[0][1] <= frame:
             start, stop, _ = self._runs.pop(0)
             yield from self._copied(start, stop)
 
     def encoded(self, packet: Packet[Any]) -> Packet[Any]:
-        """Return a piece's next packet as it is written."""
+        """Turn the encoder's packet into one for the file: length-prefixed NAL units, no SEI, new times."""
         units = (unit for unit in h264.split_annexb(bytes(packet)) if unit[0] & 31 != h264.SEI)
         return self._stamped(packet, h264.prefixed(units), packet.pts, as_fraction(packet.time_base) or self._time_base)
 
@@ -95,7 +98,7 @@ class SmartTrack:
         self._closing.close()
 
     def _copied(self, start: int, stop: int) -> Iterator[Packet[Any]]:
-        """Yield the source's packets of frames ``start`` to ``stop``, which follow each other in decoding order."""
+        """Yield the source's packets of frames ``start`` to ``stop``: whole GOPs, contiguous in decoding order."""
         first, last = int(self._info.pts[start]), int(self._info.pts[stop - 1])
         left = stop - start
         for packet in self._source:
@@ -122,17 +125,17 @@ class SmartTrack:
         yield from container.demux(video_stream(container, path))
 
     def close(self) -> None:
-        """Close the source and let go of the encoder."""
+        """Close the source and free the encoder."""
         self._closing.close()
         self._idle.clear()
 
 
 class JoinedTrack(SmartTrack):
-    """The same, with frames that were encoded before, in parts, under the parameter sets of this track.
+    """A smart copy track whose other frames were already encoded, chunk by chunk, with the same parameter sets.
 
     Parameters
     ----------
-    parts : sequence of path
+    chunks : sequence of path
         In order; together they hold every frame that is not copied.
     """
 
@@ -143,12 +146,12 @@ class JoinedTrack(SmartTrack):
         encoding: Encoding,
         plan: CopyPlan,
         *,
-        parts: Sequence[Path],
+        chunks: Sequence[Path],
         shift: Fraction,
     ) -> None:
         super().__init__(file, info, encoding, plan, shift=shift)
         self._idle.clear()
-        self._made = self._packets_of(parts)
+        self._made = self._packets_of(chunks)
 
     def finish(self) -> Iterator[Packet[Any]]:
         """Yield all packets, and check that none is missing."""
@@ -161,9 +164,9 @@ class JoinedTrack(SmartTrack):
                 )
         yield from super().finish()
 
-    def _packets_of(self, parts: Sequence[Path]) -> Iterator[Packet[VideoStream]]:
+    def _packets_of(self, chunks: Sequence[Path]) -> Iterator[Packet[VideoStream]]:
         sets = {unit for unit in h264.split_annexb(self._header) if unit[0] & 31 in (h264.SPS, h264.PPS)}
-        for path in parts:
+        for path in chunks:
             with opened(path) as container:
                 stream = video_stream(container, path)
                 config = h264.AvcConfig.parse(stream.codec_context.extradata or b"")
@@ -173,6 +176,6 @@ class JoinedTrack(SmartTrack):
 
 
 def _cleaned(units: list[bytes]) -> list[bytes]:
-    """Leave out parameter sets, which the header has, fillers, and SEI messages that no picture needs."""
+    """Remove parameter sets (the header has them), filler data, and SEI messages that decoding does not need."""
     kept = [h264.clean_sei(unit) if unit[0] & 31 == h264.SEI else unit for unit in units]
     return [unit for unit in kept if unit and unit[0] & 31 not in (h264.SPS, h264.PPS, h264.FILLER)]
