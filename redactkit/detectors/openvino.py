@@ -1,4 +1,4 @@
-"""One ONNX network on OpenVINO, for images of any size and many at a time."""
+"""Run one ONNX network on OpenVINO: images of any size, several in parallel, calls from several threads."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ Size = tuple[int, int]
 Reader = Callable[[Outputs, Size], Result]
 
 NETWORK_STRIDE_PIXELS = 32
+"""Images are padded to multiples of this: the coarsest stride of both networks."""
+
 LARGE_IMAGE_PIXELS = 512 * 1024
-"""Pixels from which a size has a network of its own, and one picture all cores."""
+"""Pixels from which a size is compiled for itself and one image runs on all cores. Lower compiles more often."""
 
 CORES_PER_REQUEST = 2
-"""Cores that a smaller picture has: with one each an analysis is no quicker, and every one takes memory."""
+"""Cores for each smaller image. With 1, more images run at once; an analysis is not faster and takes more memory."""
 
 SMALL_IMAGE_PIXELS = 256 * 1024
-"""Pixels up to which it has only one where all pictures are so small, which is quicker and takes little memory."""
+"""Pixels up to which an image gets one core, if all images are so small: faster, and takes little memory."""
 
 
 @dataclass(frozen=True)
 class _Compiled:
-    """The network on a device, with the requests that run it and are not under way."""
+    """The compiled network with its idle inference requests."""
 
     idle: SimpleQueue[Any]
     names: list[list[str]]
@@ -55,9 +57,8 @@ class _Compiled:
 class Network:
     """An ONNX face network that takes images of any size, from several threads at once.
 
-    Images are padded at the right and bottom to multiples of 32 and go in as they are, 8 bits and
-    interleaved; the network does the rest of the preparation itself. Results do not depend on the
-    number of threads.
+    Images are padded at the right and bottom to multiples of 32 and passed as uint8 NHWC; conversion to the network's
+    layout is part of the compiled graph (``PrePostProcessor``). Results do not depend on the number of threads.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class Network:
     precision : {"bf16", "f32"}, optional
         By default the fastest the device has.
     reverse_channels : bool
-        Whether the network wants BGR. Images are RGB everywhere.
+        Whether the network expects BGR. Images are RGB everywhere.
 
     Raises
     ------
@@ -130,7 +131,7 @@ class Network:
             raise DetectorError(f"{self.name} failed on {self.device}: {_first_line(err)}") from err
 
     def prepare(self, *, width: int, height: int) -> None:
-        """Get ready for images up to a size ahead of the first; the network may run on others meanwhile."""
+        """Compile for an image size before its first image; other images can run meanwhile."""
         size = _padded(height, width)
         key = _key(size)
         if size[0] * size[1] <= SMALL_IMAGE_PIXELS:
@@ -141,7 +142,7 @@ class Network:
                 self._compiled.setdefault(key, compiled)
 
     def release(self) -> None:
-        """Forget what large images needed, which holds memory; it is made again when needed."""
+        """Drop the networks compiled for large sizes, which hold memory; they are compiled again when needed."""
         with self._lock:
             self._compiled = {size: compiled for size, compiled in self._compiled.items() if size is None}
 
@@ -160,12 +161,12 @@ class Network:
                 yield _finish(running.popleft(), read)
         finally:
             for other in running:
-                other.trim_heap()
+                other.return_request()
 
     def _for(self, size: Size) -> _Compiled:
-        """Return the network for a size: large ones have one each, all others share one that takes any size.
+        """Return the compiled network for a size: one for each large size, one with dynamic shape for the others.
 
-        That one is up to a tenth slower, but a new size costs a tenth of what compiling for it would.
+        Dynamic shape is up to a tenth slower, but a new size costs a tenth of compiling for it.
         """
         key = _key(size)
         with self._lock:
@@ -195,14 +196,14 @@ class Network:
 
 @dataclass(frozen=True)
 class _Running:
-    """A request under way: whose it is, and the size of its input."""
+    """A running inference request, the network it belongs to, and the size of its input."""
 
     compiled: _Compiled
     request: Any
     size: Size
 
-    def trim_heap(self) -> None:
-        """Wait for its end, however it ends, and let others have it."""
+    def return_request(self) -> None:
+        """Wait until the request ends, however it ends, and return it to the idle ones."""
         try:
             with suppress(RuntimeError):
                 self.request.wait()
@@ -250,7 +251,7 @@ def _finish(running: _Running, read: Reader[Result]) -> Result:
         outputs = {name: running.request.get_output_tensor(k).data for k, names in named for name in names}
         return read(outputs, running.size)
     finally:
-        running.trim_heap()
+        running.return_request()
 
 
 def _first_line(err: Exception) -> str:

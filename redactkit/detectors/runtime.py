@@ -1,4 +1,4 @@
-"""OpenVINO itself, imported so that it tells nobody."""
+"""Import OpenVINO without its telemetry."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ TELEMETRY = "openvino_telemetry"
 
 
 def _import_openvino() -> Any:
-    """Import OpenVINO with its telemetry out of reach.
+    """Import OpenVINO while its telemetry package cannot be imported.
 
-    By itself ``import openvino`` tells a server about every import and writes an identifier to the
-    home directory. It goes without where the package for that cannot be imported, so for the length of
-    the import this one cannot be.
+    ``import openvino`` reports every import to a server and writes an identifier to the home directory. It does
+    neither if the package ``openvino_telemetry`` cannot be imported, so that is blocked during the import.
     """
     if TELEMETRY in sys.modules:
         return importlib.import_module("openvino")

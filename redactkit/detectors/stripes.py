@@ -1,7 +1,7 @@
-"""The first layers of a network, one stripe of the picture after the other: the same numbers, less memory.
+"""Patch-based inference: run the first layers of a network stripe by stripe, with the same results in less memory.
 
-Between the first layers of a convolutional network lies far more than a cache holds, and it is most of the memory
-that a large picture takes. A stripe of it fits, and the next one takes its place.
+The activations of the first layers of a convolutional network are most of the memory that a large image takes, and far
+more than a cache holds. A stripe of them fits into the cache, and all stripes use the same memory in turn.
 
 References
 ----------
@@ -18,10 +18,10 @@ from redactkit.detectors.runtime import ov
 __all__ = ["run_in_stripes"]
 
 STRIPE_PIXELS = 256 * 1024
-"""Of a picture, in one stripe."""
+"""Pixels of the image in one stripe. Lower takes less memory; rows that two stripes share are computed twice."""
 
 MAX_DOWNSAMPLING = 4
-"""The layers split are those whose output has at least this part of the picture's height."""
+"""Layers are split as long as their output has at least 1/4 of the image's height. Higher splits more layers."""
 
 CONVOLUTIONS = {"Convolution": ov.opset8.convolution, "GroupConvolution": ov.opset8.group_convolution}
 OTHERS = {"Relu": ov.opset8.relu, "Add": ov.opset8.add}
@@ -31,10 +31,10 @@ Rows = tuple[int, int]
 
 
 def run_in_stripes(model: Any) -> None:
-    """Rebuild the first layers of a network so that they run stripe by stripe; they give the very same numbers.
+    """Rebuild the first layers of a network so that they run stripe by stripe; the results are identical.
 
-    They end at the last layer, not much smaller than the picture, through which everything goes. Nothing is
-    changed where there is none, or where layers before it are of a kind not known here.
+    They end at the last single layer through which all data passes and whose output is not much smaller than the
+    image. Nothing is changed if there is none, or if a layer before it is of a type not known here.
 
     Parameters
     ----------
@@ -48,11 +48,12 @@ def run_in_stripes(model: Any) -> None:
     count = round(height * width / STRIPE_PIXELS)
     if not layers or count < 2:
         return
+    # Split the rows of the last layer's output; each stripe computes only what its rows need; join the stripes.
     last = layers[-1].output(0)
     rows = last.shape[2]
     readers = list(last.get_target_inputs())
-    parts = [_stripe(source, layers, (rows * k // count, rows * (k + 1) // count)) for k in range(count)]
-    whole = ov.opset8.concat(parts, axis=2).output(0)
+    stripes = [_stripe(source, layers, (rows * k // count, rows * (k + 1) // count)) for k in range(count)]
+    whole = ov.opset8.concat(stripes, axis=2).output(0)
     whole.set_names(last.get_names())
     for reader in readers:
         reader.replace_source_output(whole)
@@ -60,7 +61,7 @@ def run_in_stripes(model: Any) -> None:
 
 
 def _fold_constants(model: Any) -> None:
-    """Work out what depends on the shapes alone, as biases do in ONNX files."""
+    """Fold constant subgraphs, such as reshaped biases of ONNX files."""
     passes = importlib.import_module("openvino.passes")
     manager = passes.Manager()
     manager.register_pass(passes.ConstantFolding())
@@ -68,11 +69,12 @@ def _fold_constants(model: Any) -> None:
 
 
 def _first_layers(model: Any) -> list[Any]:
-    """Return the layers up to the last one through which everything goes, in the order in which they run."""
+    """Return the layers up to the last one through which all data passes, in topological order."""
     (source,) = model.get_parameters()
     known = {_name(source)}
     layers: list[Any] = []
     end = 0
+    # Count outputs that are still to be read: at a layer where none but its own is left, all data passes through it.
     unread = len(source.output(0).get_target_inputs())
     for node in model.get_ordered_ops():
         pictures = _pictures(node)
@@ -89,7 +91,7 @@ def _first_layers(model: Any) -> list[Any]:
 
 
 def _splits(node: Any) -> bool:
-    """Tell whether a row of the layer's output needs only a few rows of its input."""
+    """Return whether a row of the layer's output depends on only a few rows of its input."""
     if node.get_type_name() in CONVOLUTIONS:
         attributes = node.get_attributes()
         plain = attributes["auto_pad"] == "explicit" and {*attributes["dilations"]} == {1}
@@ -99,7 +101,7 @@ def _splits(node: Any) -> bool:
 
 
 def _pictures(node: Any) -> list[Any]:
-    """Return the nodes of which a layer reads the output."""
+    """Return the nodes whose outputs a layer reads, without constants."""
     return [value.get_node() for value in node.input_values() if not _is_constant(value)]
 
 
@@ -112,7 +114,7 @@ def _name(node: Any) -> str:
 
 
 def _reads(node: Any, rows: Rows) -> tuple[Rows, Rows]:
-    """Return the rows of its input that a layer needs for rows of its output, and the padding above and below."""
+    """Return the input rows that a layer needs for some output rows (its receptive field), and the padding."""
     if node.get_type_name() not in CONVOLUTIONS:
         return rows, (0, 0)
     attributes = node.get_attributes()
@@ -124,13 +126,15 @@ def _reads(node: Any, rows: Rows) -> tuple[Rows, Rows]:
 
 
 def _stripe(source: Any, layers: list[Any], rows: Rows) -> Any:
-    """Return an output with some rows of the last layer's, made of no more of each layer than they need."""
+    """Return an output with some rows of the last layer, computed from only the rows it needs of each layer."""
+    # Backward: the union of rows that later layers need of each layer.
     needed = {_name(layers[-1]): rows}
     for node in reversed(layers):
         inside, _ = _reads(node, needed[_name(node)])
         for picture in _pictures(node):
             first, last = needed.get(_name(picture), inside)
             needed[_name(picture)] = min(first, inside[0]), max(last, inside[1])
+    # Forward: clone each layer on those rows. Zero padding is kept only at the true border of the image.
     made = {_name(source): _cut(source.output(0), needed[_name(source)], start=0)}
     for node in layers:
         inside, padding = _reads(node, needed[_name(node)])
@@ -143,7 +147,7 @@ def _stripe(source: Any, layers: list[Any], rows: Rows) -> Any:
 
 
 def _cut(value: Any, rows: Rows, *, start: int) -> Any:
-    """Return some rows of an output whose own first one is row ``start``."""
+    """Slice rows of an output whose first row is row ``start``."""
     first, last = rows[0] - start, rows[1] - start
     if (first, last) == (0, value.shape[2]):
         return value
@@ -151,11 +155,11 @@ def _cut(value: Any, rows: Rows, *, start: int) -> Any:
 
 
 def _again(node: Any, inputs: dict[str, Any], padding: Rows) -> Any:
-    """Return the output of the same layer on other inputs, with other padding above and below."""
+    """Clone a layer on other inputs, with other padding above and below; return its output."""
     values = [inputs.get(_name(value.get_node()), value) for value in node.input_values()]
     kind = node.get_type_name()
     if kind in OTHERS:
-        # With a constant of its own, or it would not become a part of the convolution before it.
+        # A constant of its own lets OpenVINO fuse the layer into the convolution before it.
         own = [ov.opset8.constant(value.get_node().data) if _is_constant(value) else value for value in values]
         return OTHERS[kind](*own).output(0)
     attributes = node.get_attributes()

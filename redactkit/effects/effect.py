@@ -1,4 +1,4 @@
-"""An effect: one blur kind, applied frame after frame to the boxes of faces."""
+"""Apply one blur kind to the boxes of faces, frame after frame."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ from redactkit.errors import OptionError
 __all__ = ["HOLD_FRAMES", "Effect"]
 
 HOLD_FRAMES = 8
-"""Frames for which the cells of a face are held."""
+"""Frames for which the cells of a face are held. Higher gives averaging over time fewer independent samples; lower
+follows changes of light sooner."""
 
-_HELD_LOOKS = ("blocks", "smooth")
+_CELL_LOOKS = ("blocks", "smooth")
 
 
 class Effect:
     """Hide boxes in the planes of pictures, in place, and touch no pixel outside them.
 
-    The cells of a face are taken once per window of ``hold`` frames and held: the painting follows
-    the box while its values stand still, so that averaging over time tells nothing new. Windows are
-    aligned on frame numbers. An effect belongs to one thread and one video; frames go forward in it.
-    To enter a video in its middle, replay from `window_start` with ``paint=False``; the outcome is
-    then the one of a run from the first frame.
+    The cells of a face are sampled once per window of ``hold`` frames and held: the painting follows the box,
+    but its values do not change, so averaging frames reveals nothing new. Windows are aligned on frame numbers.
+
+    An effect is for one thread and one video, with rising frame numbers. To start in the middle of a video,
+    replay from `window_start` with ``paint=False``; the result is the same as in a run from the first frame.
 
     Parameters
     ----------
     kind : str or BlurKind
     layout : PixelLayout
     strength : float
-        1 to 10: divides the number of cells, so that more is hidden. Less than what was measured
-        to hide cannot be asked for.
+        1 to 10: divides the number of cells. Higher hides more. Below 1, less would be hidden than was measured
+        to hide identity, so that is refused.
     hold : int
-        Frames per window, at least 1. ``Low`` and ``Box``, which hide nothing, hold nothing.
+        Frames per window, at least 1. The cosmetic kinds ``Low`` and ``Box`` hold nothing.
     seed : int
-        Chooses the noise. Keep it from who may see the result: with it the noise can be taken off,
-        and what is left are bare cells.
+        Seed of the noise. Keep it secret from viewers of the result: whoever knows it can subtract the noise
+        and is left with the bare cells.
 
     Raises
     ------
@@ -111,14 +112,14 @@ class Effect:
             Writable Y, U, V (and alpha, which is left alone), or Y alone, as the layout says.
         boxes : array_like of shape (N, 4)
             x, y, width, height in pixels of the frame as stored, already grown by the margin. They
-            may reach outside the frame, and better do: the cells keep to the whole box. Each is
-            rounded outward to whole pixels, and on to whole chroma samples.
+            may reach outside the frame, and should: cells divide the whole box, not only its visible part.
+            Each is rounded outward to whole chroma samples.
         faces : array_like of shape (N,), int
             The face of each box.
         frame : int
             Frame number from 0.
         paint : bool
-            False only takes the cells that the window's later frames need.
+            False only samples the cells that later frames of the window need.
 
         Returns
         -------
@@ -135,55 +136,58 @@ class Effect:
         self.layout.check(planes)
         height, width = planes[0].shape
         regions = find_regions(boxes, faces, layout=self.layout, height=height, width=width, frame=frame)
-        self._enter(frame)
-        values = self._values(planes[:3], regions)
+        self._start_frame(frame)
+        values = self._paint_values(planes[:3], regions)
         painted = []
         for region, cells in zip(regions, values, strict=True) if paint else ():
             self._paint(planes[:3], region, cells)
             painted.append(region.face)
         return painted
 
-    def _enter(self, frame: int) -> None:
-        """Forget what was held for another window, or when frames go back."""
+    def _start_frame(self, frame: int) -> None:
+        """Drop held cells when a new window starts, or when frame numbers go back."""
         window, last = self._window
         if window != frame // self.hold or frame < last:
             self._held.clear()
         self._window = (frame // self.hold, frame)
 
-    def _values(self, planes: Sequence[Plane], regions: Sequence[Region]) -> list[list[Cells]]:
-        """Return what to paint over each region in each plane, before anything of this frame is painted."""
+    def _paint_values(self, planes: Sequence[Plane], regions: Sequence[Region]) -> list[list[Cells]]:
+        """Return the values to paint over each region in each plane; all are taken before anything is painted."""
         look = self.kind.look
-        if not regions or look not in (*_HELD_LOOKS, "membrane"):
+        if not regions or look not in (*_CELL_LOOKS, "membrane"):
             return [[] for _ in regions]
-        fresh = [region for region in regions if region.key not in self._held]
-        asked = fresh if look == "blocks" else regions
-        around = (
-            self._membranes(planes, asked, regions)
-            if asked
+        # 1. Membranes: new faces need one for their chroma; smooth kinds need one for every region, to blend into.
+        unsampled = [region for region in regions if region.key not in self._held]
+        wanted = unsampled if look == "blocks" else regions
+        membrane_nodes = (
+            self._membranes(planes, wanted, regions)
+            if wanted
             else np.zeros((0, 0, MEMBRANE_NODES, MEMBRANE_NODES), np.float32)
         )
         if look == "membrane":
-            return [[*each] for each in refine_nodes(around, planes[0].dtype)]
-        for region, nodes in zip(asked, around, strict=True):
+            return [[*each] for each in refine_nodes(membrane_nodes, planes[0].dtype)]
+        # 2. Sample cells of faces that have none in this window.
+        for region, nodes in zip(wanted, membrane_nodes, strict=True):
             if region.key not in self._held:
                 self._held[region.key] = self._cells(planes, region, nodes)
         held = [self._held[region.key] for region in regions]
         if look == "blocks":
             return held
-        inside = np.empty_like(around)
+        # 3. Smooth kinds: interpolate the cells at the nodes, and blend them into the membrane at the border.
+        inside = np.empty_like(membrane_nodes)
         for place, region, each in zip(inside, regions, held, strict=True):
             for number, cells in enumerate(each):
                 place[number] = cells_at_nodes(cells, region, nodes=MEMBRANE_NODES)
-        return [[*each] for each in refine_nodes(blend_into(around, inside), planes[0].dtype)]
+        return [[*each] for each in refine_nodes(blend_into(membrane_nodes, inside), planes[0].dtype)]
 
-    def _cells(self, planes: Sequence[Plane], region: Region, around: Cells) -> list[Cells]:
-        """Return the cells of every plane; where the kind keeps no chroma, the mean of that around the box."""
+    def _cells(self, planes: Sequence[Plane], region: Region, membrane_nodes: Cells) -> list[Cells]:
+        """Sample the cells of every plane; a kind without chroma cells takes the mean chroma of the membrane."""
         if self.kind.chroma_cells:
             return [self._sample(plane, number, region) for number, plane in enumerate(planes)]
-        return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in around[1:])]
+        return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in membrane_nodes[1:])]
 
     def _membranes(self, planes: Sequence[Plane], regions: Sequence[Region], hidden: Sequence[Region]) -> Cells:
-        """Return the membranes over regions in every plane, made of no pixel of a hidden one.
+        """Return the membranes over regions in every plane; no pixel of a ``hidden`` region is used.
 
         The result has shape (regions, planes, MEMBRANE_NODES, MEMBRANE_NODES).
         """
@@ -212,7 +216,7 @@ class Effect:
         return grid_shape(box, (self.kind.chroma_cells if number else self.kind.cells) / self.strength)
 
     def _disturb(self, cells: Cells, number: int, region: Region) -> Cells:
-        """Add noise, and mix places where the kind says so; both are the same for a face in every frame."""
+        """Add noise, and shuffle the cells if the kind says so; both are the same for a face in every frame."""
         if not self.kind.noise:
             return cells
         chance = np.random.default_rng([abs(self.seed), abs(region.face), number])

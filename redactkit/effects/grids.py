@@ -1,9 +1,9 @@
-"""Planes to cells and cells to planes: the bounded information that a hiding kind keeps of a box.
+"""Sample planes into cells and paint cells into planes: the bounded information that a hiding kind keeps.
 
-A box is described by a few cells along each side, whatever its size in pixels. Cells are taken with
-the cubic B-spline as weight, four cells wide, and not with the mean of each cell's own pixels: the
-spline passes almost nothing finer than the grid (its spectrum is sinc^4), so that a grid that moves
-against the face by parts of a cell, from window to window, tells next to nothing new.
+A box has a fixed number of cells along its longer side, whatever its size in pixels. Cells are sampled with a cubic
+B-spline, four cells wide, not with a box filter. Its spectrum, sinc^4, suppresses nearly everything finer than the
+grid. So a grid that shifts by fractions of a cell from window to window reveals next to nothing new
+(no super-resolution from many frames).
 
 References
 ----------
@@ -33,12 +33,15 @@ __all__ = [
 ]
 
 Cells = NDArray[np.float32]
-"""Values of shape (rows, columns) in the plane's own numbers, one per cell."""
+"""One value per cell, shape (rows, columns), in the plane's own units."""
 
 Box = tuple[float, float, float, float]
 
 _MIN_CELL_PIXELS = 4.0
-_FINE_CELLS = 48
+"""Least side of a cell. Higher hides more of small faces."""
+
+_FINE_VALUES = 48
+"""Values along a side between sampling and painting; OpenCV scales from and to pixels. More are smoother and slower."""
 
 
 def grid_shape(box: Box, cells: float) -> tuple[int, int]:
@@ -70,7 +73,9 @@ def sample_cells(plane: Plane, region: Region, *, shape: tuple[int, int], shift:
     shift : tuple of int
         Base-2 logarithm of the plane's subsampling, across and down.
     """
-    pixels = _shrink(plane[region.slices(*shift)], (_FINE_CELLS, _FINE_CELLS)).astype(np.float32)
+    # Area averaging to 48 values a side first, then the B-spline as one matrix product along each axis. Pixels outside
+    # the frame have no weight; a cell without any pixel gets the mean of the box.
+    pixels = _shrink(plane[region.slices(*shift)], (_FINE_VALUES, _FINE_VALUES)).astype(np.float32)
     down, across = _visible_weights(region, pixels.shape, shape)
     weight = np.outer(down.sum(axis=0), across.sum(axis=0))
     total = down.T @ pixels @ across
@@ -78,14 +83,14 @@ def sample_cells(plane: Plane, region: Region, *, shape: tuple[int, int], shift:
 
 
 def soften(plane: Plane, region: Region, *, shape: tuple[int, int], shift: tuple[int, int]) -> None:
-    """Average ``region`` over (rows, columns) cells and stretch them over it again, in place."""
+    """Average ``region`` over (rows, columns) cells and scale them up again bilinearly, in place."""
     rows, columns = region.slices(*shift)
     small = _shrink(plane[rows, columns], shape)
     plane[rows, columns] = _stretch(small, rows, columns)
 
 
 def paint_blocks(plane: Plane, region: Region, cells: Cells, *, shift: tuple[int, int]) -> None:
-    """Paint the cells of the box of ``region`` over it in ``plane`` as blocks, in place."""
+    """Paint cells over ``region`` as blocks (nearest neighbour), in place."""
     rows, columns = region.slices(*shift)
     x, y, width, height = region.box
     values = (cells + np.float32(0.5)).astype(plane.dtype)
@@ -95,19 +100,19 @@ def paint_blocks(plane: Plane, region: Region, cells: Cells, *, shift: tuple[int
 
 
 def refine_nodes(nodes: Cells, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return smooth values between nodes, shape (..., N, N), as many as are stretched over a box."""
+    """Interpolate nodes with the cubic B-spline to `_FINE_VALUES` values a side, shape (..., N, N)."""
     weights = _node_weights(nodes.shape[-1])
     return np.asarray((weights @ (nodes + np.float32(0.5)) @ weights.T).astype(dtype))
 
 
 def paint_fine(plane: Plane, region: Region, fine: Plane, *, shift: tuple[int, int]) -> None:
-    """Paint the values of `refine_nodes` over the visible part of ``region`` in ``plane``, in place."""
+    """Scale the values of `refine_nodes` over the visible part of ``region`` bilinearly, in place."""
     rows, columns = region.slices(*shift)
     plane[rows, columns] = _stretch(fine, rows, columns)
 
 
 def cells_at_nodes(cells: Cells, region: Region, *, nodes: int) -> Cells:
-    """Return smooth ``cells`` of the box at the middles of (nodes, nodes) parts of its visible part."""
+    """Interpolate cells of the box at the middles of (nodes, nodes) equal parts of its visible part."""
     if cells.size == 1:
         return np.full((nodes, nodes), cells.item(), np.float32)
     down, across = _visible_weights(region, (nodes, nodes), (cells.shape[0], cells.shape[1]))
@@ -115,7 +120,7 @@ def cells_at_nodes(cells: Cells, region: Region, *, nodes: int) -> Cells:
 
 
 def _shrink(pixels: Plane, shape: tuple[int, int]) -> Plane:
-    """Return the means of at most ``shape`` equal parts of ``pixels``."""
+    """Average ``pixels`` over at most ``shape`` equal parts."""
     import cv2  # costs a tenth of a second to import
 
     height, width = pixels.shape
@@ -124,7 +129,7 @@ def _shrink(pixels: Plane, shape: tuple[int, int]) -> Plane:
 
 
 def _stretch(values: Plane, rows: slice, columns: slice) -> Plane:
-    """Return ``values`` stretched linearly over the pixels of ``rows`` and ``columns``."""
+    """Scale ``values`` bilinearly to the pixels of ``rows`` and ``columns``."""
     import cv2
 
     size = (columns.stop - columns.start, rows.stop - rows.start)
@@ -132,28 +137,28 @@ def _stretch(values: Plane, rows: slice, columns: slice) -> Plane:
 
 
 def _visible_weights(region: Region, parts: tuple[int, ...], shape: tuple[int, int]) -> tuple[Cells, Cells]:
-    """Return how much each cell of the box counts in each of (rows, columns) equal parts of what is visible."""
+    """Return the weight of each cell of the box in each equal part of the visible region, for rows and for columns."""
     x, y, width, height = region.box
     left, top, across, down = region.visible
-    tall = _part_weights(parts[0], shape[0], *_in_sixtyfourths(top, down, origin=y, size=height))
-    wide = _part_weights(parts[1], shape[1], *_in_sixtyfourths(left, across, origin=x, size=width))
+    tall = _weights_in_range(parts[0], shape[0], *_range_in_64ths(top, down, origin=y, size=height))
+    wide = _weights_in_range(parts[1], shape[1], *_range_in_64ths(left, across, origin=x, size=width))
     return tall, wide
 
 
-def _in_sixtyfourths(first: float, length: float, *, origin: float, size: float) -> tuple[int, int]:
-    """Return where a stretch lies along a side of a box, in 64ths of the side: few, so that they can be kept."""
+def _range_in_64ths(first: float, length: float, *, origin: float, size: float) -> tuple[int, int]:
+    """Return where a range lies along a side of a box, in 64ths of the side: coarse, so that weights can be cached."""
     scale = 64 / max(size, 1e-6)
     return round((first - origin) * scale), round((first + length - origin) * scale)
 
 
 @lru_cache(maxsize=512)
-def _part_weights(parts: int, cells: int, first: int, last: int) -> Cells:
-    """Return how much each of ``cells`` counts in each of ``parts`` between two 64ths of a side."""
-    places = first + _shares(parts) * np.float32(last - first)
+def _weights_in_range(parts: int, cells: int, first: int, last: int) -> Cells:
+    """Return the weight of each of ``cells`` in each of ``parts`` equal parts between two 64ths of a side."""
+    places = first + _middles_of_parts(parts) * np.float32(last - first)
     return _weights(places, origin=0, size=64, cells=cells)
 
 
-def _shares(parts: int) -> Cells:
+def _middles_of_parts(parts: int) -> Cells:
     return np.asarray((np.arange(parts) + 0.5) / parts, dtype=np.float32)
 
 
@@ -173,10 +178,11 @@ def _nearest(places: Cells, *, origin: float, size: float, cells: int) -> NDArra
 
 
 def _weights(places: Cells, *, origin: float, size: float, cells: int) -> Cells:
-    """Return how much each cell along one side of a box counts at each place, shape (N, cells); rows sum to 1."""
+    """Return the B-spline weight of each cell along a side at each place, shape (N, cells); rows sum to 1."""
     middles = np.arange(-1.5, cells + 2, dtype=np.float32)
     inside = _in_cells(places, origin=origin, size=size, cells=cells)
     weights = _spline(np.abs(inside[:, None] - middles))
+    # Two virtual cells beyond each end repeat the end cell.
     weights[:, 2] += weights[:, :2].sum(axis=1)
     weights[:, -3] += weights[:, -2:].sum(axis=1)
     return np.asarray(weights[:, 2:-2], dtype=np.float32)
@@ -184,12 +190,12 @@ def _weights(places: Cells, *, origin: float, size: float, cells: int) -> Cells:
 
 @lru_cache(maxsize=4)
 def _node_weights(nodes: int) -> Cells:
-    """Return how much each node counts at each of the fine values that are stretched over a box."""
-    return _weights(_shares(_FINE_CELLS), origin=0, size=1, cells=nodes)
+    """Return the weight of each node at each of the `_FINE_VALUES` values along a side."""
+    return _weights(_middles_of_parts(_FINE_VALUES), origin=0, size=1, cells=nodes)
 
 
 def _spline(distance: Cells) -> Cells:
-    """Cubic B-spline of distances in cells."""
+    """Return the cubic B-spline at distances in cells."""
     near = 2 / 3 - distance**2 * (1 - distance / 2)
     far = np.maximum(0, 2 - distance) ** 3 / 6
     return np.asarray(np.where(distance < 1, near, far), dtype=np.float32)

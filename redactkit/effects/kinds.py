@@ -23,17 +23,17 @@ class BlurKind:
     cosmetic : bool
         Whether people stay recognisable: such a kind is for looks or for checking, not for hiding.
     cells : int
-        Independent luma values along the longer side of the box, whatever its size; 0 where no
-        pixel inside the box is used.
+        Independent luma values along the longer side of the box, whatever its size; 0 if no pixel inside the
+        box is used. More show more of the face.
     chroma_cells : int
-        The same for each chroma plane; 0 where colour comes from around the box, or is fixed.
+        The same for each chroma plane; 0 if colour comes from around the box, or is fixed.
     levels : int
-        Steps to which a cell is rounded, over the whole range; 0 leaves it as it is.
+        Quantization levels over the whole range; 0 for none. Fewer hide more.
     noise : float
-        Share of the whole range by which each cell is moved up or down at most, and all of them
-        together once more; the same for a face in every frame.
+        Largest offset of each cell, and once more of all cells together, as a share of the whole range; the
+        same for a face in every frame. More hides more.
     shuffled : bool
-        Whether cells change places, the same way for a face in every frame.
+        Whether cells are permuted, in the same way for a face in every frame.
     look : str
         How cells become pixels: ``smooth``, ``linear``, ``blocks``, ``membrane``, ``flat`` or ``outline``.
     """

@@ -1,4 +1,4 @@
-"""Boxes as whole pixels: each box rounded outward to the grid that luma and chroma share."""
+"""Boxes as whole pixels, rounded outward to the grid that luma and chroma share."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Region:
         return self.key[0]
 
     def edges(self, shift_x: int, shift_y: int) -> tuple[int, int, int, int]:
-        """Return the first row and the one after the last, then the same of columns, in a plane subsampled so."""
+        """Return rows and columns as (first, stop, first, stop), in a plane that is subsampled by ``2 ** shift``."""
         return self.top >> shift_y, -(-self.bottom >> shift_y), self.left >> shift_x, -(-self.right >> shift_x)
 
     def slices(self, shift_x: int, shift_y: int) -> tuple[slice, slice]:
@@ -60,8 +60,8 @@ def find_regions(
 ) -> list[Region]:
     """Return the region of every box that covers at least one pixel of the frame, smallest first.
 
-    Smallest first is the order in which to paint: where boxes overlap, the largest and with it the
-    coarsest cells lie on top, so that a small box never opens a view into a large face.
+    Smallest first is the painting order. Where boxes overlap, the largest with its coarse cells ends on top, so a
+    small box with fine cells never shows a part of a large face.
 
     Raises
     ------

@@ -1,4 +1,12 @@
-"""Fill a box from the pixels around it: a smooth membrane stretched over its rim."""
+"""Fill a box from the pixels around it: a membrane, the solution of Laplace's equation inside the box.
+
+The rim, a narrow strip of pixels along each side outside the box, gives the boundary values. A solution of Laplace's
+equation has its extremes on the boundary, so the fill adds nothing that the rim does not show.
+
+References
+----------
+Pérez, Gangnet, Blake: "Poisson Image Editing", ACM Transactions on Graphics 22(3), 2003 (membrane interpolation).
+"""
 
 from __future__ import annotations
 
@@ -17,21 +25,25 @@ __all__ = ["MEMBRANE_NODES", "Strip", "blend_into", "find_rims", "membranes", "s
 IntArray = NDArray[np.int64]
 
 MEMBRANE_NODES = 12
-"""Nodes of the membrane along each side of a box."""
+"""Nodes of the membrane along each side of a box. More follow the rim in finer detail and cost more time."""
 
-_RIM_SHARE = 0.04
-_MIN_WEIGHT = 1e-3
-_FEW_PIXELS = 1024
-"""Pixels up to which NumPy takes means quicker than OpenCV, which also hands the interpreter to other threads."""
+_RIM_WIDTH_SHARE = 0.04
+"""Width of the rim as a share of the box. Wider averages more noise away, and reaches further from the border."""
 
-_PARTS = np.arange(MEMBRANE_NODES)
+_MIN_ALLOWED_SHARE = 1e-3
+"""Share of allowed pixels below which a stretch of the rim counts as missing."""
+
+_NUMPY_MEAN_PIXELS = 1024
+"""Pixels up to which NumPy takes means faster than OpenCV, which also releases the interpreter lock."""
+
+_NODE_NUMBERS = np.arange(MEMBRANE_NODES)
 
 
 class Strip(NamedTuple):
-    """The pixels along one side of a box, outside it.
+    """One side of a rim: the pixels along one side of a box, outside it.
 
-    ``axis`` is the one across the strip, ``length`` its pixels along the other one, 0 where it lies outside the
-    plane. ``allowed`` is 0 on pixels of redacted boxes, None where there are none.
+    ``axis`` is the array axis across the strip, ``length`` its pixels along the side, 0 if it lies outside the
+    plane. ``allowed`` is 0 on pixels of redacted boxes and 1 elsewhere, None if no redacted box is there.
     """
 
     rows: slice
@@ -42,7 +54,7 @@ class Strip(NamedTuple):
 
 
 def side_means(planes: Sequence[Plane], strips: Sequence[Sequence[Strip]]) -> NDArray[np.float64]:
-    """Return the mean of each of MEMBRANE_NODES parts along strips.
+    """Return the boundary values: the means of MEMBRANE_NODES equal parts along each strip.
 
     Parameters
     ----------
@@ -60,35 +72,38 @@ def side_means(planes: Sequence[Plane], strips: Sequence[Sequence[Strip]]) -> ND
     means = np.full((len(each), MEMBRANE_NODES), np.nan)
     if not lengths.any():
         return means
+    # 1. One mean for each pixel along the side, then means of equal parts of that profile.
     profiles = np.concatenate([_profile(plane, strip) for plane, strip in each if strip.length])
-    means[lengths > 0] = _part_means(profiles, lengths[lengths > 0])
+    means[lengths > 0] = _node_means(profiles, lengths[lengths > 0])
+    # 2. Where redacted pixels were counted as 0, divide by the share that was allowed.
     cut = [number for number, (_, strip) in enumerate(each) if strip.allowed is not None]
     if cut:
-        allowed = [_across(strip.allowed, strip.axis) for _, strip in each if strip.allowed is not None]
-        share = _part_means(np.concatenate(allowed), lengths[cut])
-        means[cut] = np.where(share > _MIN_WEIGHT, means[cut] / np.maximum(share, _MIN_WEIGHT), np.nan)
+        allowed = [_mean_across(strip.allowed, strip.axis) for _, strip in each if strip.allowed is not None]
+        share = _node_means(np.concatenate(allowed), lengths[cut])
+        means[cut] = np.where(share > _MIN_ALLOWED_SHARE, means[cut] / np.maximum(share, _MIN_ALLOWED_SHARE), np.nan)
     return means
 
 
 def _profile(plane: Plane, strip: Strip) -> NDArray[np.float32]:
-    """Return the mean across each pixel of a strip's length, what is not allowed counted as 0."""
+    """Return the mean across the strip for each pixel along it, with disallowed pixels as 0."""
     pixels = plane[strip.rows, strip.columns]
-    return _across(pixels if strip.allowed is None else pixels * strip.allowed, strip.axis)
+    return _mean_across(pixels if strip.allowed is None else pixels * strip.allowed, strip.axis)
 
 
-def _across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
-    if pixels.size <= _FEW_PIXELS:
+def _mean_across(pixels: NDArray[Any], axis: int) -> NDArray[np.float32]:
+    if pixels.size <= _NUMPY_MEAN_PIXELS:
         return np.asarray(np.add.reduce(pixels, axis=axis, dtype=np.float32) / np.float32(pixels.shape[axis]))
     import cv2  # costs a tenth of a second to import
 
     return np.asarray(cv2.reduce(pixels, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
-def _part_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the means of MEMBRANE_NODES equal parts of each stretch in a row of values.
+def _node_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the means of MEMBRANE_NODES equal parts of each profile, shape (profiles, MEMBRANE_NODES).
 
-    A value that lies in two parts counts in both by its shares. The result has shape (stretches, MEMBRANE_NODES).
+    ``profiles`` are concatenated, ``lengths`` their lengths. A value on a border counts in both parts by its shares.
     """
+    # Cumulative sums, interpolated at the borders of the parts: their differences are the sums of the parts.
     sums = np.zeros(len(profiles) + 1)
     np.cumsum(profiles, dtype=np.float64, out=sums[1:])
     ends = np.cumsum(lengths)
@@ -99,21 +114,24 @@ def _part_means(profiles: NDArray[np.float32], lengths: NDArray[np.int64]) -> ND
 
 
 def find_rims(boxes: IntArray, *, hidden: IntArray, height: int, width: int) -> list[Strip]:
-    """Return the strips above, right of, below and left of each box in a plane of the size given.
+    """Return four strips for each box in a plane: above, right, below, left.
 
     Parameters
     ----------
     boxes : ndarray of shape (N, 4)
         First row and the one after the last, first column and the one after the last.
     hidden : ndarray of shape (M, 4)
-        The same of all redacted boxes of the frame; their pixels are never used.
+        The same of all redacted boxes of the frame; no strip uses their pixels.
     height, width : int
         Size of the plane.
     """
     top, bottom, left, right = boxes.T
-    high, wide = (np.maximum(2, np.rint(_RIM_SHARE * side)).astype(np.int64) for side in (bottom - top, right - left))
+    high, wide = (
+        np.maximum(2, np.rint(_RIM_WIDTH_SHARE * side)).astype(np.int64) for side in (bottom - top, right - left)
+    )
     above, below = np.maximum(top - high, 0), np.minimum(bottom + high, height)
     before, after = np.maximum(left - wide, 0), np.minimum(right + wide, width)
+    # Rows and columns of the four strips, clipped to the plane, then reordered to strip after strip.
     sides = [
         (above, top, left, right),
         (top, bottom, right, after),
@@ -121,6 +139,7 @@ def find_rims(boxes: IntArray, *, hidden: IntArray, height: int, width: int) -> 
         (top, bottom, before, left),
     ]
     places = np.array(sides).transpose(2, 0, 1).reshape(-1, 4)
+    # A redacted box meets a strip if each starts before the other ends, in rows and in columns.
     before = (places[:, None, ::2] < hidden[:, 1::2]).all(axis=2)
     after = (hidden[:, ::2] < places[:, None, 1::2]).all(axis=2)
     near = [hidden[meets] for meets in np.logical_and(before, after)]
@@ -128,7 +147,7 @@ def find_rims(boxes: IntArray, *, hidden: IntArray, height: int, width: int) -> 
 
 
 def _strip(place: list[int], axis: int, hidden: IntArray) -> Strip:
-    """Return the strip of some rows and columns, of which boxes are ``hidden``."""
+    """Return the strip at ``place``, with the pixels of the ``hidden`` boxes disallowed."""
     top, bottom, left, right = place
     down, across = bottom - top, right - left
     rows, columns = slice(top, bottom), slice(left, right)
@@ -143,10 +162,10 @@ def _strip(place: list[int], axis: int, hidden: IntArray) -> Strip:
 
 
 def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cells:
-    """Return grids of values made only from the pixels of rims.
+    """Return the membranes of boxes from the means along their rims.
 
-    The outermost nodes are means over the rim, the inner ones solve Laplace's equation, so that
-    every value lies between those of the rim.
+    The outermost nodes are those means. The inner ones solve the discrete Laplace equation, so every value lies
+    between the extremes of the rim.
 
     Parameters
     ----------
@@ -159,18 +178,21 @@ def membranes(sides: NDArray[np.float64], *, empty: NDArray[np.float64]) -> Cell
     -------
     ndarray of shape (N, MEMBRANE_NODES, MEMBRANE_NODES)
     """
+    # 1. The strips as one ring, clockwise; a corner belongs to two strips and gets the mean of both.
     clockwise = np.concatenate([sides[:, :2], sides[:, 2:, ::-1]], axis=1)
     clockwise[:, :, 0] = _mean_of_known(clockwise[:, :, 0], clockwise[:, [3, 0, 1, 2], -1])
     borders = clockwise[:, :, :-1].reshape(len(sides), 4 * (MEMBRANE_NODES - 1))
+    # 2. Interpolate along the ring over parts without pixels.
     holes = ~np.isfinite(borders).all(axis=1)
     if holes.any():
         borders[holes] = _without_holes(borders[holes], empty[holes])
+    # 3. The solution is linear in the boundary values: one matrix product.
     nodes = borders.astype(np.float32) @ _membrane_weights().T
     return np.asarray(nodes.reshape(-1, MEMBRANE_NODES, MEMBRANE_NODES), np.float32)
 
 
 def blend_into(surroundings: Cells, inside: Cells) -> Cells:
-    """Return the nodes of ``inside`` running out into those of ``surroundings`` towards the border."""
+    """Blend nodes of ``inside`` into those of ``surroundings`` towards the border."""
     return np.asarray(surroundings + (inside - surroundings) * _blend_shares(), dtype=np.float32)
 
 
@@ -179,7 +201,8 @@ def _mean_of_known(first: NDArray[np.float64], second: NDArray[np.float64]) -> N
 
 
 def _without_holes(borders: NDArray[np.float64], empty: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return rows of values with what is missing drawn from the next ones along the border, which is a ring."""
+    """Return rows of ring values with gaps filled by linear interpolation between the nearest known neighbours."""
+    # Three copies of the ring in a row, so that neighbours across its seam are found too.
     count = borders.shape[1]
     places = np.arange(3 * count)
     known = np.tile(np.isfinite(borders), 3)
@@ -193,24 +216,27 @@ def _without_holes(borders: NDArray[np.float64], empty: NDArray[np.float64]) -> 
 
 @lru_cache(maxsize=1)
 def _blend_shares() -> NDArray[np.float32]:
-    """Return how much the inside counts at each node: nothing on the border, all from the third node on."""
-    depth = np.minimum(_PARTS, _PARTS[::-1])
+    """Return the weight of the inside at each node: 0 on the border, 1 from the third node on."""
+    depth = np.minimum(_NODE_NUMBERS, _NODE_NUMBERS[::-1])
     ramp = np.clip(depth / 2, 0, 1)
     return np.minimum.outer(ramp, ramp).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def _membrane_weights() -> NDArray[np.float32]:
-    """Return the matrix from border values to all nodes: the discrete Laplace equation, solved once.
+    """Return the matrix from boundary values to all nodes: the discrete Laplace equation, solved once.
 
-    It is solved in the sine basis, by small products: a linear solver wakes the threads of BLAS, which then spin for a
-    tenth of a second.
+    The 5-point stencil is diagonal in the basis of discrete sine transforms (a fast Poisson solver), so small matrix
+    products solve it. A general linear solver would wake the threads of BLAS, which then spin for a tenth of a second.
     """
+    # 1. One grid for each boundary node, 1 at that node and 0 at the others.
     border = _border_nodes()
     nodes = np.zeros((len(border), MEMBRANE_NODES * MEMBRANE_NODES))
     nodes[np.arange(len(border)), border] = 1
     grids = nodes.reshape(-1, MEMBRANE_NODES, MEMBRANE_NODES)
+    # 2. The right-hand side: at each inner node the sum of its boundary neighbours.
     beside = grids[:, :-2, 1:-1] + grids[:, 2:, 1:-1] + grids[:, 1:-1, :-2] + grids[:, 1:-1, 2:]
+    # 3. Transform, divide by the stencil's eigenvalues 4 - 2 cos(a) - 2 cos(b), transform back.
     waves = np.pi * np.arange(1, MEMBRANE_NODES - 1) / (MEMBRANE_NODES - 1)
     sines = np.sin(np.outer(waves, np.arange(1, MEMBRANE_NODES - 1))) * np.sqrt(2 / (MEMBRANE_NODES - 1))
     grids[:, 1:-1, 1:-1] = (
@@ -220,7 +246,7 @@ def _membrane_weights() -> NDArray[np.float32]:
 
 
 def _border_nodes() -> list[int]:
-    """Return the border's node numbers, clockwise from the top left."""
+    """Return the numbers of the boundary nodes, clockwise from the top left."""
     grid = np.arange(MEMBRANE_NODES * MEMBRANE_NODES).reshape(MEMBRANE_NODES, MEMBRANE_NODES)
     sides = [grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0]]
     return [int(node) for side in sides for node in side]
