@@ -373,8 +373,8 @@ def test_starts_are_counted(tmp_path):
 
 
 def test_course_of_a_short_video_is_one_task(tmp_path):
-    course = TaskGraph(specs(tmp_path, 1)[0])
-    assert course.after(course.first(), Outcome()) is None
+    task_graph = TaskGraph(specs(tmp_path, 1)[0])
+    assert task_graph.after(task_graph.first(), Outcome()) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Many videos at once: on the cores of this machine, or on the machines of a Dask cluster.
+"""Process many videos in parallel, on the cores of this machine or on a Dask cluster.
 
 `submit` starts jobs and returns `Jobs` at once. A view of it, such as a widget, needs no more than:
 
@@ -11,14 +11,14 @@
     Jobs in each state, and seconds until all is done.
 ``forget = jobs.on_change(listener)``
     Calls ``listener(numbers)`` with the jobs that changed, at most twice a second, on a thread of its own;
-    ``forget()`` ends that. A listener that takes long or raises holds up nobody.
+    ``forget()`` ends that. A listener that is slow or raises delays nothing else.
 ``jobs.cancel(job)``, ``jobs.resubmit(job)``, ``jobs.set_priority(job, priority)``
     Without a number, cancel is for all jobs, and resubmit for those that failed or were cancelled.
 ``jobs.dashboard``
     Address of Dask's own dashboard, or None.
 ``jobs.wait(timeout)``, ``jobs.save_report("report.csv")``, ``jobs.close()``
 
-What a batch has done is written down beside its outputs, so that running it again does only what is missing.
+Manifests beside the outputs record what a batch has done, so running it again does only what is missing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What jobs need of an executor, whichever it is: processes here, Dask, or anything of `concurrent.futures`."""
+"""One interface to every executor: local processes, Dask, or any executor of `concurrent.futures`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from redactkit.jobs.local import LocalPool, WorkerLostError
 from redactkit.jobs.task_graph import Task
 from redactkit.runtime.cores import count_cores
 
-__all__ = ["MOST_LOSSES", "Engine", "error_of", "in_words", "open_engine"]
+__all__ = ["MAX_WORKER_LOSSES", "Engine", "exception_of", "describe_error", "open_engine"]
 
-MOST_LOSSES = 3
-"""A task over which so many workers were lost is given up: it may be what kills them."""
+MAX_WORKER_LOSSES = 3
+"""Workers lost over one task after which it fails: it may be what kills them. Higher retries more often."""
 
-_AHEAD = 2
-_ASK_EVERY, _ASK_FOR = 1.0, 2.0
+_TASKS_PER_THREAD = 2
+"""Tasks submitted to Dask for each of its threads. More leave no thread waiting; fewer let priorities act sooner."""
+
+_ASK_INTERVAL_SECONDS, _ASK_TIMEOUT_SECONDS = 1.0, 2.0
 
 
 class Engine(Protocol):
-    """An executor as jobs see it."""
+    """The interface of an executor that `Jobs` uses."""
 
     dashboard: str | None
 
     def slots(self) -> int:
-        """Return how many tasks may be handed over at once."""
+        """Return how many tasks may be submitted at once."""
         ...
 
     def submit(self, task: Task, *, priority: int) -> Any:
@@ -37,11 +39,11 @@ class Engine(Protocol):
         ...
 
     def losses(self, error: BaseException) -> int:
-        """Return how many workers an error says were lost over the task; 0 where the work itself failed."""
+        """Return how many workers were lost over a task, by its error; 0 if the work itself failed."""
         ...
 
     def close(self) -> None:
-        """Let go of the executor, and end it if it is our own."""
+        """Shut the executor down if it was made here."""
         ...
 
 
@@ -69,20 +71,20 @@ class _Futures:
 
 
 class _Dask:
-    """A ``dask.distributed.Client``; gets more tasks than workers have room for, so that none of them waits."""
+    """A ``dask.distributed.Client``; more tasks are submitted than it has threads, so that no thread waits."""
 
     def __init__(self, client: Any, *, own: bool) -> None:
         self._client, self._own = client, own
         self._count = itertools.count()
-        self._slots, self._asked = _AHEAD, -_ASK_EVERY
+        self._slots, self._asked = _TASKS_PER_THREAD, -_ASK_INTERVAL_SECONDS
         self.dashboard: str | None = client.dashboard_link
 
     def slots(self) -> int:
-        """Ask the scheduler now and then, and not for long: jobs wait meanwhile, also to be cancelled."""
-        if time.monotonic() - self._asked >= _ASK_EVERY:
+        """Ask the scheduler, at most once a second and with a timeout: nothing else of the jobs goes on meanwhile."""
+        if time.monotonic() - self._asked >= _ASK_INTERVAL_SECONDS:
             with suppress(TimeoutError):
-                threads: dict[str, int] = self._client.nthreads(callback_timeout=_ASK_FOR)
-                self._slots = _AHEAD * max(1, sum(threads.values()))
+                threads: dict[str, int] = self._client.nthreads(callback_timeout=_ASK_TIMEOUT_SECONDS)
+                self._slots = _TASKS_PER_THREAD * max(1, sum(threads.values()))
             self._asked = time.monotonic()
         return self._slots
 
@@ -94,18 +96,18 @@ class _Dask:
     def losses(self, error: BaseException) -> int:
         from distributed import KilledWorker
 
-        if isinstance(error, KilledWorker):  # Dask has itself tried again until it gave up
-            return MOST_LOSSES
+        if isinstance(error, KilledWorker):  # Dask has already retried and given up
+            return MAX_WORKER_LOSSES
         return int(isinstance(error, CancelledError) or type(error).__name__ == "FutureCancelledError")
 
     def close(self) -> None:
         if self._own:
-            with suppress(TimeoutError):  # of a scheduler that does not answer; it sees itself that we are gone
-                self._client.close(timeout=_ASK_FOR)
+            with suppress(TimeoutError):  # the scheduler does not answer; it notices the lost connection itself
+                self._client.close(timeout=_ASK_TIMEOUT_SECONDS)
 
 
 def open_engine(executor: Any = None, *, workers: int | None = None) -> Engine:
-    """Return the engine for what a user passes as executor.
+    """Return the engine for an executor that a user passes.
 
     Parameters
     ----------
@@ -113,7 +115,7 @@ def open_engine(executor: Any = None, *, workers: int | None = None) -> Engine:
         None for processes on this machine, the address of a Dask scheduler, a ``dask.distributed.Client``, or
         any executor of `concurrent.futures`.
     workers : int, optional
-        How many processes, where they are on this machine.
+        Number of processes, for those on this machine.
 
     Raises
     ------
@@ -145,8 +147,8 @@ def _connect(address: str) -> Any:
         raise OptionError(f"no Dask scheduler answers at {address} ({err}); start one with: dask scheduler") from err
 
 
-def error_of(future: Any) -> BaseException | None:
-    """Return with what error a future ended, None if with none."""
+def exception_of(future: Any) -> BaseException | None:
+    """Return the exception of a finished future, None if there is none."""
     try:
         error: BaseException | None = future.exception()
     except CancelledError as err:
@@ -154,7 +156,7 @@ def error_of(future: Any) -> BaseException | None:
     return error
 
 
-def in_words(error: BaseException) -> str:
-    """Return an error in one line, with its kind where it is not one of our own."""
+def describe_error(error: BaseException) -> str:
+    """Return an error in one line, with its type unless it is redactkit's own."""
     text = " ".join(str(error).split())
     return text if isinstance(error, RedactkitError) else f"{type(error).__name__}: {text}"

@@ -1,6 +1,6 @@
-"""What a job and its workers tell each other while it runs: small files in the job's folder.
+"""Heartbeats: small files in the job's folder by which workers report progress and are asked to stop.
 
-Files work alike for every executor and every machine that sees the folder, and outlive both sides.
+Files work the same for every executor and every machine that sees the folder, and survive a crash of either side.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ __all__ = [
     "worker_name",
 ]
 
-_CANCEL = "cancel"
-_EVERY = 0.5
+_CANCEL_FILE = "cancel"
+_WRITE_INTERVAL_SECONDS = 0.5
+"""Least time between two progress files of a task; a request to stop is noticed as late. Lower writes more often."""
 
 
 @dataclass(frozen=True)
 class ProgressStep:
-    """How far one task is: ``done`` of ``total`` frames of ``stage``."""
+    """Progress of one task: ``done`` of ``total`` frames of ``stage``."""
 
     stage: str
     done: int
@@ -43,7 +44,7 @@ class ProgressStep:
 
 
 def worker_name() -> str:
-    """Return the name of this worker: its address in Dask, else machine and process."""
+    """Return the name of this worker: its address in Dask, otherwise host and process ID."""
     here = f"{platform.node()}:{os.getpid()}"
     dask = sys.modules.get("distributed")
     if dask is None:
@@ -55,7 +56,7 @@ def worker_name() -> str:
 
 
 def record_start(work: Path, task: str) -> int:
-    """Note that a task starts, and return how often it has, this time included.
+    """Record a start of a task, and return how often it was started, this time included.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def record_start(work: Path, task: str) -> int:
     """
     make_private(work.parent)
     make_private(work)
-    if (work / _CANCEL).exists():
+    if (work / _CANCEL_FILE).exists():
         raise PassCancelled(f"{task} was cancelled before it began")
     log = work / f"{task}.log"
     with open_to_append(log) as file:
@@ -73,26 +74,26 @@ def record_start(work: Path, task: str) -> int:
 
 
 def follow_progress(work: Path, task: str) -> Callable[[str, int, int], None]:
-    """Return a progress function for a pass: it writes down how far it is, and stops it if asked to."""
+    """Return a progress callable for a pass: it writes heartbeats, and cancels the pass if asked to stop."""
     last, worker = 0.0, worker_name()
 
     def report(stage: str, done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < _EVERY and done < total:
+        if now - last < _WRITE_INTERVAL_SECONDS and done < total:
             return
         last = now
-        if (work / _CANCEL).exists():
+        if (work / _CANCEL_FILE).exists():
             raise PassCancelled(f"{stage} was cancelled after {done} of {total} frames")
         step = json.dumps(asdict(ProgressStep(stage, done, total, worker)))
-        with suppress(OSError):  # a full disk stops the work where that writes, not what is told of it
+        with suppress(OSError):  # a full disk must stop the work where it writes, not where it reports
             write_text(work / f"{task}.json", step, overwrite=True)
 
     return report
 
 
 def read_progress(work: Path, task: str) -> ProgressStep | None:
-    """Return how far a task is, None if it has not said so yet."""
+    """Return the progress of a task, None if it has not reported any."""
     try:
         return ProgressStep(**json.loads((work / f"{task}.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -102,9 +103,9 @@ def read_progress(work: Path, task: str) -> ProgressStep | None:
 def ask_to_stop(work: Path) -> None:
     """Ask the tasks of a job to stop."""
     if work.is_dir():
-        (work / _CANCEL).touch(mode=0o600)
+        (work / _CANCEL_FILE).touch(mode=0o600)
 
 
 def clear_stop(work: Path) -> None:
-    """Take back what `ask_to_stop` asked."""
-    (work / _CANCEL).unlink(missing_ok=True)
+    """Withdraw the request of `ask_to_stop`."""
+    (work / _CANCEL_FILE).unlink(missing_ok=True)

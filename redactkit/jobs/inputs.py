@@ -1,4 +1,4 @@
-"""Which videos a batch is about, where each one's outputs go, and how a worker gets at its files."""
+"""Find the videos of a batch, where their outputs go, and how a worker reads their files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATTERNS = (
     "*.mpeg",
     "*.wmv",
 )
-_COPY_AT_ONCE = 1 << 20
+_COPY_BLOCK_BYTES = 1 << 20
 
 
 def is_address(source: str | Path) -> bool:
@@ -48,16 +48,16 @@ def is_address(source: str | Path) -> bool:
 def find_videos(
     inputs: Iterable[str | Path], *, output: str | Path | None = None, patterns: Iterable[str] = PATTERNS
 ) -> Iterator[tuple[str, str]]:
-    """Yield each video with the folder for its outputs, folders searched deeply and in order of names.
+    """Yield each video with the folder for its outputs; folders are searched recursively, in order of names.
 
     Parameters
     ----------
     inputs : iterable of path
         Files, folders and addresses. A file is taken whatever its name is.
     output : path, optional
-        The videos of a folder go to the same places below it; by default each beside its source.
+        Outputs keep the subfolders of their sources below it; by default each is beside its source.
     patterns : iterable of str
-        What files of a folder are taken, in any case. What redactkit itself has written is left out.
+        Names of the files to take from a folder, in any letter case. Outputs of redactkit are left out.
 
     Raises
     ------
@@ -94,17 +94,17 @@ def _matches(name: str, patterns: list[str]) -> bool:
 
 
 def is_own_output(path: Path) -> bool:
-    """Return whether a video is one that redactkit has written, and not a source."""
+    """Return whether a video was written by redactkit: it has its name and its report."""
     return path.stem.endswith("_redacted") and report_path(path).is_file()
 
 
 def source_of(spec: Spec) -> Path:
-    """Return the video as a file that this worker can read, fetched first if it is an address.
+    """Return the video as a local file of this worker, fetched first if it is an address.
 
     Raises
     ------
     VideoError
-        If it is not there for this worker, naming both.
+        If it does not exist for this worker; the message names both.
     OptionError
         If it is an address and fetching was not asked for, or the file system for it is not installed.
     """
@@ -129,7 +129,7 @@ def _fetched(address: str, local: Path) -> Path:
         raise OptionError(f"{address} needs fsspec and its file system; install redactkit[dask] and that") from err
     try:
         with fsspec.open(address, "rb") as remote, writing(local, overwrite=True) as file:
-            shutil.copyfileobj(remote, file, _COPY_AT_ONCE)
+            shutil.copyfileobj(remote, file, _COPY_BLOCK_BYTES)
     except (ImportError, ValueError) as err:
         raise OptionError(f"{address} cannot be fetched: {err}") from err
     except OSError as err:
@@ -138,7 +138,7 @@ def _fetched(address: str, local: Path) -> Path:
 
 
 def annotations_of(spec: Spec, source: Path) -> Path:
-    """Return the annotations to redact with: what the job itself has written, or what lies where it was told to look.
+    """Return the annotations to redact with: those of the job itself, or those found where the spec names.
 
     Raises
     ------

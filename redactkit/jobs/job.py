@@ -1,4 +1,4 @@
-"""One job as its owner sees it, and the table of many."""
+"""The state of one job, and the table of many."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TABLE: dict[str, Any] = {
 
 @dataclass(slots=True)
 class Job:
-    """One job and how it stands. ``began`` and ``ended`` are seconds since 1970, 0 where it has not."""
+    """The state of one job. ``began`` and ``ended`` are seconds since 1970, 0 before that."""
 
     id: int
     spec: Spec
@@ -66,40 +66,40 @@ class Job:
     note: str = ""
     error: str = ""
     stopping: bool = False
-    course: TaskGraph | None = None
+    task_graph: TaskGraph | None = None
     live: dict[str, ProgressStep] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Note that the job runs from now on."""
+        """Set the job to running."""
         self.state, self.began, self.ended, self.error = "running", time.time(), 0.0, ""
         self.tries += 1
-        self.course = TaskGraph(self.spec)
+        self.task_graph = TaskGraph(self.spec)
 
     def end(self, state: str, *, error: str = "") -> None:
-        """Note that the job has ended."""
+        """Set the job to an end state."""
         self.state, self.error, self.ended = state, error, time.time()
-        self.course, self.stage, self.stopping = None, "", False
+        self.task_graph, self.stage, self.stopping = None, "", False
         self.live.clear()
 
     def learn(self, what: Any) -> None:
-        """Take in what is known of a video once its job is done: a record, or the last task's outcome."""
+        """Take over the results of a finished job from its manifest or its last task's outcome."""
         self.frames, self.faces = what.frames or self.frames, what.faces
         self.ok, self.nothing_hidden = what.ok, what.nothing_hidden
         if self.spec.redacts and what.nothing_hidden:
             self.add_note("nothing is hidden" if what.faces else "no face was found and nothing is hidden")
 
     def requeue(self) -> None:
-        """Put the job back to where it has not begun."""
+        """Reset the job to queued."""
         self.state, self.error, self.note, self.ok, self.nothing_hidden = "queued", "", "", None, False
         self.finished, self.ended, self.began = 0, 0.0, 0.0
 
     def add_note(self, text: str) -> None:
-        """Note something, once."""
+        """Append a remark, once."""
         if text and text not in self.note:
             self.note = f"{self.note}; {text}" if self.note else text
 
     def hear(self, task: str, step: ProgressStep) -> bool:
-        """Take in how far a task is; whether that is news."""
+        """Take over the progress of a task; return whether it has changed."""
         if self.live.get(task) == step:
             return False
         self.live[task] = step
@@ -109,7 +109,7 @@ class Job:
 
     @property
     def work(self) -> int:
-        """Frames to do in all, over both passes."""
+        """Frames to process in all, over both passes."""
         return self.frames * (self.spec.analyzes + self.spec.redacts)
 
     @property
@@ -121,7 +121,7 @@ class Job:
         return min(self.work, self.finished + live)
 
     def _frames_of(self, task: str, step: ProgressStep) -> int:
-        """Return the frames that a running task has done; what puts parts together goes over them once more."""
+        """Return the frames that a running task has done; joining chunks counts no frames again."""
         if task.endswith("-close"):
             return 0
         second_of_both = task == "start" and step.stage == "redact" and self.spec.analyzes
@@ -135,7 +135,7 @@ class Job:
 
     @property
     def left(self) -> float:
-        """Seconds that a running job will still take at its rate, NaN where nobody can know."""
+        """Seconds that a running job still takes at its rate so far, NaN if that is not known."""
         rate = self.rate
         return (self.work - self.done) / rate if self.state == "running" and self.done and rate > 0 else np.nan
 

@@ -1,4 +1,4 @@
-"""Who is told when jobs change, each on a thread of its own: one that hangs or fails holds up nobody else."""
+"""Notify listeners when jobs change, each on its own thread: one that hangs or fails blocks no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Listener = Callable[[list[int]], None]
 
 
 class Listeners:
-    """Those who listen.
+    """The listeners of a set of jobs.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Listeners:
     >>> heard = []
     >>> listeners = Listeners(every=0.5)
     >>> forget = listeners.add(heard.append)
-    >>> listeners.tell([3, 1])
+    >>> listeners.notify([3, 1])
     >>> listeners.close()
     >>> heard
     [[1, 3]]
@@ -33,34 +33,34 @@ class Listeners:
 
     def __init__(self, *, every: float) -> None:
         self._every = every
-        self._told: tuple[_Told, ...] = ()
+        self._subscribers: tuple[_Subscriber, ...] = ()
 
     def add(self, listener: Listener) -> Callable[[], None]:
-        """Tell one more from now on; return what ends that."""
-        told = _Told(listener, every=self._every)
-        self._told = (*self._told, told)
+        """Add a listener; return a function that removes it."""
+        subscriber = _Subscriber(listener, every=self._every)
+        self._subscribers = (*self._subscribers, subscriber)
 
         def forget() -> None:
-            self._told = tuple(other for other in self._told if other is not told)
-            told.close(heed=False)
+            self._subscribers = tuple(other for other in self._subscribers if other is not subscriber)
+            subscriber.close(heed=False)
 
         return forget
 
-    def tell(self, numbers: Iterable[int]) -> None:
-        """Say which jobs have changed, and wait for nobody."""
+    def notify(self, numbers: Iterable[int]) -> None:
+        """Announce the jobs that have changed; return at once."""
         news = set(numbers)
-        for told in self._told if news else ():
-            told.tell(news)
+        for subscriber in self._subscribers if news else ():
+            subscriber.notify(news)
 
     def close(self) -> None:
-        """Let each hear what is left, a moment at most, and end."""
-        for told in self._told:
-            told.close(heed=True)
-        self._told = ()
+        """Deliver what is left, within a moment, and end."""
+        for subscriber in self._subscribers:
+            subscriber.close(heed=True)
+        self._subscribers = ()
 
 
-class _Told:
-    """One listener and what it has not heard yet: all of it in one call, however long the last one took."""
+class _Subscriber:
+    """One listener with its pending changes, which it gets in one call, however long the last one took."""
 
     def __init__(self, listener: Listener, *, every: float) -> None:
         self._listener = listener
@@ -69,7 +69,7 @@ class _Told:
         self._heeds = True
         self._drawing = Drawing(self._call, every=every, what="changes of jobs")
 
-    def tell(self, numbers: set[int]) -> None:
+    def notify(self, numbers: set[int]) -> None:
         with self._lock:
             self._news |= numbers
         self._drawing.ask()

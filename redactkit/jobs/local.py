@@ -1,7 +1,7 @@
-"""Worker processes on this machine: each runs one task at a time, and one that dies is replaced.
+"""A pool of worker processes on this machine; each runs one task at a time, and a dead one is replaced.
 
-Unlike a pool of `concurrent.futures`, which is broken as a whole by the death of one process, a lost worker
-takes only its own task with it.
+Unlike `concurrent.futures.ProcessPoolExecutor`, which breaks as a whole when one process dies, a lost worker fails only
+its own task.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from redactkit.jobs.worker import BY_SIGNAL, work
 
 __all__ = ["LocalPool", "WorkerLostError"]
 
-_IDLE = 20.0
-_GRACE = 1.5
+_IDLE_SECONDS = 20.0
+"""Idle time after which a process ends. Higher saves starting it again, and keeps its memory longer."""
+
+_GRACE_SECONDS = 1.5
+"""Time that a process has to end at each step of `LocalPool.shutdown` before the next, harder one."""
 
 
 class WorkerLostError(RedactkitError, RuntimeError):
@@ -39,12 +42,12 @@ class _Call:
 class LocalPool(Executor):
     """An executor of worker processes.
 
-    Processes are started when first needed and end when idle for long, with this process, or at `shutdown`.
+    Processes start when first needed. They end after being idle, with this process, or at `shutdown`.
 
     Parameters
     ----------
     workers : int, optional
-        By default one to a core, as far as memory goes.
+        By default one for each core, as far as memory allows.
 
     Attributes
     ----------
@@ -81,7 +84,7 @@ class LocalPool(Executor):
         return self.share.workers
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
-        """Run ``function(*arguments)`` in a worker; all of it must be picklable, by name where it is code."""
+        """Run ``function(*arguments)`` in a worker; both must be picklable, functions by their name."""
         if options:
             raise OptionError(f"a task takes no keyword arguments, got {', '.join(options)}")
         with self._lock:
@@ -94,7 +97,7 @@ class LocalPool(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the workers, after their tasks; with ``cancel_futures`` in four seconds whatever they do."""
+        """End the workers after their tasks; with ``cancel_futures`` within four seconds, whatever they do."""
         with self._lock:
             self._closed = True
             if cancel_futures:
@@ -107,14 +110,14 @@ class LocalPool(Executor):
             _join(self._slots)
 
     def _end_by_force(self) -> None:
-        """Ask the processes to stop where they are, so that they can tidy up; then kill them."""
-        busy = _join(self._slots, seconds=_GRACE / 3)
+        """Send SIGTERM, on which workers remove unfinished files; then SIGKILL."""
+        busy = _join(self._slots, seconds=_GRACE_SECONDS / 3)
         for slot in busy:
             slot.terminate()
-        busy = _join(busy, seconds=_GRACE)
+        busy = _join(busy, seconds=_GRACE_SECONDS)
         for slot in busy:
             slot.kill()
-        _join(busy, seconds=_GRACE)
+        _join(busy, seconds=_GRACE_SECONDS)
 
     def _drop_calls(self) -> None:
         while True:
@@ -127,10 +130,10 @@ class LocalPool(Executor):
 
 
 class _Slot:
-    """A thread that hands calls to a process of its own and replaces it when it is lost."""
+    """A thread that sends calls to a process of its own and replaces the process when it is lost."""
 
     def __init__(self, calls: queue.SimpleQueue[_Call | None], *, number: int, cores: int) -> None:
-        self._calls, self._place = calls, (number, cores)
+        self._calls, self._core_share = calls, (number, cores)
         self._process: _Process | None = None
         self._thread = threading.Thread(target=self._serve, name=f"redactkit-slot-{number}", daemon=True)
         self._thread.start()
@@ -138,7 +141,7 @@ class _Slot:
     def _serve(self) -> None:
         while True:
             try:
-                call = self._calls.get(timeout=_IDLE if self._process else None)
+                call = self._calls.get(timeout=_IDLE_SECONDS if self._process else None)
             except queue.Empty:
                 self._stop()
                 continue
@@ -149,10 +152,12 @@ class _Slot:
 
     def _run(self, call: _Call) -> None:
         try:
-            self._process = self._process or _Process(*self._place)
+            self._process = self._process or _Process(*self._core_share)
             done, value = self._process.run(call.function, call.arguments)
         except (EOFError, OSError) as err:
-            call.future.set_exception(WorkerLostError(f"worker {self._describe()} was lost: {self._fate() or err}"))
+            call.future.set_exception(
+                WorkerLostError(f"worker {self._describe()} was lost: {self._exit_reason() or err}")
+            )
             self._process = None
         except Exception as err:
             call.future.set_exception(err)
@@ -162,15 +167,15 @@ class _Slot:
     def _describe(self) -> str:
         return str(self._process.pid) if self._process else "process"
 
-    def _fate(self) -> str:
+    def _exit_reason(self) -> str:
         code = self._process.end() if self._process else None
         if code is None:
             return ""
         if code > BY_SIGNAL:
-            return f"it was told to end by signal {code - BY_SIGNAL}"
+            return f"it was ended by signal {code - BY_SIGNAL}"
         if code >= 0:
             return f"it ended by itself with code {code}"
-        return f"killed by signal {-code}" + (", perhaps for want of memory" if code == -9 else "")
+        return f"killed by signal {-code}" + (", perhaps because memory ran out" if code == -9 else "")
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -196,7 +201,7 @@ class _Slot:
 
 
 def _join(slots: list[_Slot], *, seconds: float | None = None) -> list[_Slot]:
-    """Wait for the threads of slots, all together so long at most, and return those that go on."""
+    """Wait for the threads of slots, ``seconds`` at most for all together; return those still running."""
     end = None if seconds is None else time.monotonic() + seconds
     return [slot for slot in slots if not slot.join(None if end is None else max(0.0, end - time.monotonic()))]
 
@@ -206,21 +211,21 @@ class _Process:
 
     def __init__(self, number: int, cores: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
+        self._pipe, child_end = context.Pipe()
         name = f"redactkit-worker-{number}"
-        self._process = context.Process(target=work, args=(theirs, number, cores), name=name, daemon=True)
+        self._process = context.Process(target=work, args=(child_end, number, cores), name=name, daemon=True)
         self._process.start()
-        theirs.close()
+        child_end.close()
         self.pid = self._process.pid
 
     def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-        """Return whether a call came back, and with what value or error; EOFError if the process ended."""
+        """Run a call; return (True, value) or (False, error). Raises EOFError if the process ended."""
         self._pipe.send((function, arguments))
         done, value = self._pipe.recv()
         return bool(done), value
 
     def terminate(self) -> None:
-        """Ask the process to end: what it has begun to write is removed."""
+        """Ask the process to end (SIGTERM); it removes what it has begun to write."""
         self._process.terminate()
 
     def kill(self) -> None:
@@ -228,9 +233,9 @@ class _Process:
         self._process.kill()
 
     def end(self) -> int | None:
-        """Let the process go, and return its exit code: negative is a signal."""
+        """Close the pipe, end the process, and return its exit code; a negative one is a signal."""
         self._pipe.close()
-        self._process.join(_GRACE)
+        self._process.join(_GRACE_SECONDS)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()

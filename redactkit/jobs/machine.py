@@ -1,4 +1,4 @@
-"""What this machine has to give: cores and memory that this process may use, and how many workers that makes."""
+"""Cores and memory that this process may use, and how many workers they allow."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from redactkit.errors import OptionError
 from redactkit.runtime.cores import count_cores
 
-__all__ = ["WORKER_MEMORY", "Share", "free_memory", "plan_workers"]
+__all__ = ["WORKER_MEMORY_BYTES", "Share", "free_memory", "plan_workers"]
 
-WORKER_MEMORY = 1_500_000_000
-"""Bytes that one worker may need: a compiled detector, and decoder and encoder of 4K video with their frames."""
+WORKER_MEMORY_BYTES = 1_500_000_000
+"""Memory of one worker: a compiled detector, and decoder and encoder of 4K video with their frames. Higher starts
+fewer workers."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -26,7 +27,7 @@ class Share:
 
 
 def free_memory() -> int | None:
-    """Return the bytes of memory that are free to use, None where the system does not say."""
+    """Return the bytes of memory that are free, None if the system does not report it."""
     known = [free for free in (_free_of_machine(), _free_of_container()) if free is not None]
     return min(known) if known else None
 
@@ -54,16 +55,16 @@ def _read(path: Path) -> str:
 
 
 def plan_workers(
-    workers: int | None = None, *, cores: int | None = None, memory: int | None = None, each: int = WORKER_MEMORY
+    workers: int | None = None, *, cores: int | None = None, memory: int | None = None, each: int = WORKER_MEMORY_BYTES
 ) -> Share:
-    """Decide how many workers to run and divide the cores among them.
+    """Choose the number of workers and divide the cores among them.
 
     Parameters
     ----------
     workers : int, optional
-        How many; by default one to a core, as far as memory goes.
+        By default one for each core, as far as memory allows.
     cores, memory : int, optional
-        What there is, memory in bytes; measured where not given.
+        What is available, memory in bytes; measured if not given.
     each : int
         Bytes of memory that a worker may need.
 

@@ -1,7 +1,7 @@
-"""What a job has done, written down beside its outputs, so that the same job is not done twice.
+"""Job manifests: what a job read and wrote, saved beside its outputs, so that it is not done twice.
 
-A record holds only while every file it names is there unchanged. Files are compared by size and time of
-change first and by SHA-256 where those differ, so that a copied archive is still known.
+A manifest is valid while every file it names is unchanged. Files are compared by size and modification time, and by
+SHA-256 if these differ, so a copied archive is still recognized.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
     "done_before",
     "job_key",
     "describe_file",
-    "outputs_stand",
+    "outputs_complete",
     "read_manifest",
     "sizes_of",
     "unchanged",
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class InputFile(Struct, frozen=True):
-    """A file that a job reads, as it was."""
+    """Size, modification time and hash of a file when a job read it."""
 
     size: int
     changed: int
@@ -39,10 +39,9 @@ class InputFile(Struct, frozen=True):
 
 
 class JobManifest(Struct, frozen=True, omit_defaults=True):
-    """What is known of a job: the files it reads, the files it has written so far, and how it ended.
+    """The files that a job reads, the files it has written so far, and its result.
 
-    ``key`` stands for inputs and settings; ``outputs`` are sizes by name. ``done`` is false in a job's
-    folder while it runs.
+    ``key`` is a hash of inputs and settings; ``outputs`` are sizes by name. ``done`` is false while the job runs.
     """
 
     key: str
@@ -57,13 +56,13 @@ class JobManifest(Struct, frozen=True, omit_defaults=True):
     finished: str = ""
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write the manifest, whole or not at all."""
         make_private(path.parent)
         write_text(path, msgspec.json.encode(self).decode(), overwrite=True)
 
 
 def read_manifest(path: Path) -> JobManifest | None:
-    """Return the record in a file, None if there is none that can be read."""
+    """Return the manifest in a file, None if it is missing or cannot be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=JobManifest)
     except (OSError, msgspec.MsgspecError):
@@ -71,13 +70,13 @@ def read_manifest(path: Path) -> JobManifest | None:
 
 
 def describe_file(path: Path, *, digest: str | None = None) -> InputFile:
-    """Return what tells a file from another; its hash is computed if it is not given."""
+    """Return a file's size, modification time and hash, which is computed if it is not given."""
     status = path.stat()
     return InputFile(status.st_size, status.st_mtime_ns, digest or file_sha256(path))
 
 
 def unchanged(inputs: Mapping[str, InputFile]) -> bool:
-    """Return whether every file has the size and time of change that it had."""
+    """Return whether every file still has its size and modification time."""
     return all(_same_status(Path(name), known) for name, known in inputs.items())
 
 
@@ -90,7 +89,7 @@ def _same_status(path: Path, known: InputFile) -> bool:
 
 
 def job_key(spec: Spec, inputs: Iterable[InputFile]) -> str:
-    """Return what stands for a job's inputs and settings."""
+    """Return a hash of a job's inputs and settings."""
     what = [spec.settings_key, *(item.sha256 for item in inputs)]
     return hashlib.sha256(" ".join(what).encode()).hexdigest()
 
@@ -100,17 +99,17 @@ def sizes_of(paths: Iterable[Path]) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in paths}
 
 
-def outputs_stand(record: JobManifest | None, paths: Iterable[Path], *, key: str) -> bool:
-    """Return whether a record with this key names all these outputs, and they are there in their size."""
-    if record is None or record.key != key:
+def outputs_complete(manifest: JobManifest | None, paths: Iterable[Path], *, key: str) -> bool:
+    """Return whether a manifest has this key and names all these outputs, and each exists with its size."""
+    if manifest is None or manifest.key != key:
         return False
-    return all(path.is_file() and record.outputs.get(path.name) == path.stat().st_size for path in paths)
+    return all(path.is_file() and manifest.outputs.get(path.name) == path.stat().st_size for path in paths)
 
 
 def done_before(spec: Spec) -> JobManifest | None:
-    """Return the record of this very job if it is done and no file it names has changed, else None."""
-    record = read_manifest(spec.record)
-    if record is None or not record.done or not unchanged(record.inputs):
+    """Return the manifest if the same job is done and no file it names has changed, otherwise None."""
+    manifest = read_manifest(spec.manifest)
+    if manifest is None or not manifest.done or not unchanged(manifest.inputs):
         return None
-    key = job_key(spec, record.inputs.values())
-    return record if outputs_stand(record, spec.outputs, key=key) else None
+    key = job_key(spec, manifest.inputs.values())
+    return manifest if outputs_complete(manifest, spec.outputs, key=key) else None

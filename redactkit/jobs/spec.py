@@ -1,4 +1,4 @@
-"""What one job is to do, in a form that any worker understands, and where its files are."""
+"""The specification of one job, picklable for any worker, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODES = ("combined", "analyze", "redact")
 
 @dataclass(frozen=True)
 class Spec:
-    """One video and what to do with it.
+    """One video and the passes to run over it.
 
     Parameters
     ----------
@@ -37,12 +37,13 @@ class Spec:
     annotations : str, optional
         For mode ``redact``: the file, or the folder in which to look first.
     chunk_frames : int
-        Frames of one part of a long video.
+        Frames of one chunk of a long video. Lower divides the work more evenly among workers, higher costs less
+        overhead.
     threads : int, optional
         Threads of the detector; by default as many as the worker has cores.
     model : str, optional
-        Model file of the detector, as workers see it. It is known by its hash, so that what comes out does not
-        depend on it.
+        Path of the detector's model file, as workers see it. Its content is checked by hash, so the path is not
+        part of `settings_key`.
     overwrite : bool
         Replace outputs that another job or somebody else has made.
     fetch : bool
@@ -74,7 +75,7 @@ class Spec:
 
     @property
     def stem(self) -> str:
-        """The same without its ending."""
+        """File name of the video without its suffix."""
         return Path(self.name).stem
 
     @property
@@ -94,42 +95,42 @@ class Spec:
 
     @property
     def report(self) -> Path:
-        """What the redaction says of itself."""
+        """The report of the redaction."""
         return report_path(self.output)
 
     @property
     def annotation_file(self) -> Path:
-        """What the first pass writes."""
+        """The annotations that the first pass writes."""
         return Path(self.folder) / annotations_name(self.stem)
 
     @property
     def outputs(self) -> list[Path]:
-        """The files that the job leaves, beside thumbnails."""
+        """The files that the job writes, without thumbnails."""
         first = [self.annotation_file] if self.analyzes else []
         return [*first, self.output, self.report] if self.redacts else first
 
     @property
-    def record(self) -> Path:
-        """Where it is written down that the job is done."""
+    def manifest(self) -> Path:
+        """The manifest of the finished job."""
         return Path(self.folder) / JOBS_FOLDER / fit_name(self.name, f".{self.mode}.json")
 
     @property
     def work(self) -> Path:
-        """Folder of the job while it runs: progress, and parts of a long video."""
+        """Working folder of the job while it runs: heartbeats, and chunks of a long video."""
         return Path(self.folder) / JOBS_FOLDER / fit_name(self.name, f".{self.mode}")
 
     @property
     def state(self) -> Path:
-        """What the job has written so far, while it runs."""
+        """The manifest of the running job."""
         return self.work / "state.json"
 
     @property
     def keep(self) -> Path:
-        """Folder in which the first pass keeps its parts."""
+        """Folder of the first pass's checkpoints."""
         return checkpoint_folder(self.folder, self.stem)
 
     @cached_property
     def settings_key(self) -> str:
-        """A hash of everything beside the input files that decides what comes out."""
+        """A hash of all settings that change the outputs."""
         what = [self.mode, dict(self.analysis), dict(self.hiding), self.chunk_frames]
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()

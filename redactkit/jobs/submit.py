@@ -41,10 +41,10 @@ def submit(
     output : path, optional
         Folder for everything; by default each video's own.
     executor : optional
-        By default processes on this machine. Else the address of a Dask scheduler, a
+        By default processes on this machine. Otherwise the address of a Dask scheduler, a
         ``dask.distributed.Client``, or any executor of `concurrent.futures`.
     workers : int, optional
-        How many processes on this machine; by default one to a core, as far as memory goes.
+        Number of processes on this machine; by default one for each core, as far as memory allows.
     priority : int
         Higher goes first.
     **options
@@ -87,7 +87,7 @@ def make_specs(
     fetch: bool = False,
     **hiding: Any,
 ) -> Iterable[Spec]:
-    """Say what is to be done with each of many videos.
+    """Return a job specification for each of many videos.
 
     Parameters
     ----------
@@ -103,9 +103,10 @@ def make_specs(
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     chunk_frames : int
-        Frames of a chunk of a long video. A video of one chunk is one task.
+        Frames of one chunk of a long video; a video of one chunk is one task. Lower divides the work more evenly
+        among workers, higher costs less overhead.
     overwrite : bool
-        Replace outputs that are there and not this very job's.
+        Replace outputs that exist and were not made by the same job.
     fetch : bool
         Let workers fetch addresses such as ``s3://...`` through fsspec. Nothing else uses the network.
     **hiding

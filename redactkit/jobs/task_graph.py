@@ -1,4 +1,4 @@
-"""The way of one job: a first task, then for a long video its parts and what puts them together."""
+"""The task graph of one job: a first task; then, for each stage of a long video, its chunks and their join."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["TaskGraph", "Task"]
 
 @dataclass(eq=False)
 class Task:
-    """One call on a worker. ``frames`` is what a part counts for; ``losses`` how often its worker was lost."""
+    """One call on a worker. ``frames`` is the length of a chunk, 0 otherwise; ``losses`` counts lost workers."""
 
     name: str
     function: Callable[..., Any]
@@ -24,7 +24,7 @@ class Task:
 
 
 class TaskGraph:
-    """Says which tasks of a job can be done next.
+    """Returns the tasks of a job as their predecessors finish.
 
     Parameters
     ----------
@@ -38,28 +38,28 @@ class TaskGraph:
         self._left = 0
 
     def first(self) -> Task:
-        """Return the task with which the job begins."""
+        """Return the first task of the job."""
         from redactkit.jobs.tasks import start_job
 
         return Task("start", start_job, (self._spec,))
 
     def after(self, task: Task, outcome: Any) -> list[Task] | None:
-        """Return the tasks that can be done after one that is, None if the job is done."""
+        """Return the tasks that became ready when ``task`` finished, None if the job is done."""
         if task.frames:
             self._left -= 1
-            return [] if self._left else [self._closing()]
+            return [] if self._left else [self._join_task()]
         if not outcome.stage:
             return None
         self._stage, self._spans, self._left = outcome.stage, outcome.spans, len(outcome.spans)
-        return [self._part(span) for span in self._spans]
+        return [self._chunk_task(span) for span in self._spans]
 
-    def _part(self, span: tuple[int, int]) -> Task:
+    def _chunk_task(self, span: tuple[int, int]) -> Task:
         from redactkit.jobs.tasks import do_chunk
 
         arguments = (self._spec, self._stage, span)
         return Task(f"{self._stage}-{span[0]}", do_chunk, arguments, self._stage, span[1] - span[0])
 
-    def _closing(self) -> Task:
+    def _join_task(self) -> Task:
         from redactkit.jobs.tasks import close_stage
 
         return Task(f"{self._stage}-close", close_stage, (self._spec, self._stage, self._spans), self._stage)

@@ -1,4 +1,4 @@
-"""The tasks that can be done now, in the order in which they shall be."""
+"""A priority queue of the tasks that are ready to run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["TaskQueue"]
 
 
 class TaskQueue:
-    """Tasks by priority; then parts of jobs under way before the beginning of others, then as they came.
+    """Orders tasks by priority; then those of running jobs before the first tasks of others; then first in, first out.
 
     Examples
     --------
@@ -45,6 +45,6 @@ class TaskQueue:
         heapq.heapify(self._heap)
 
     def sort_again(self, priority_of: Callable[[int], int]) -> None:
-        """Put everything in order by new priorities of the jobs."""
+        """Reorder the queue by new priorities of the jobs."""
         self._heap = [(-priority_of(job), first, job, count, task) for _, first, job, count, task in self._heap]
         heapq.heapify(self._heap)

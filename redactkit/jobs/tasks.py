@@ -1,7 +1,7 @@
-"""What runs on workers: the passes over one video, in one go or in parts.
+"""The tasks that workers run: both passes over one video, as a whole or in chunks.
 
-Every function takes a `Spec`, does its work in files, and returns an `Outcome` of a few bytes. Doing one
-twice does no harm: what is there and whole is kept, and nothing is counted but files.
+Every function takes a `Spec`, works on files, and returns a small `Outcome`. Tasks are idempotent: complete files are
+kept, and the state of a job is nothing but its files.
 """
 
 from __future__ import annotations
@@ -28,48 +28,46 @@ from redactkit.jobs.manifest import (
     describe_file,
     done_before,
     job_key,
-    outputs_stand,
+    outputs_complete,
     read_manifest,
     sizes_of,
 )
 from redactkit.jobs.spec import Spec
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction import RedactionOptions, prepare, read_report, redact
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.runtime.files import sweep_parts
 from redactkit.video import probe
 from redactkit.video.chunks import split_frames
 
-__all__ = ["Outcome", "Span", "close_stage", "do_chunk", "start_job"]
-
-Span = tuple[int, int]
+__all__ = ["Outcome", "close_stage", "do_chunk", "start_job"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task has to say.
+    """The result of a task.
 
     Parameters
     ----------
     stage : str
-        The stage whose parts are to be done next, ``"analyze"`` or ``"redact"``; empty when the job is done.
+        The stage whose chunks come next, ``"analyze"`` or ``"redact"``; empty when the job is done.
     spans : tuple of (int, int)
-        Those parts.
+        Frame ranges of those chunks.
     frames, faces : int
         Of the video.
     ok : bool
         Whether the output keeps the source's frames, time and sound.
     nothing_hidden : bool
-        Whether the output hides nothing, as where no face was found.
+        Whether the output hides nothing, for instance because no face was found.
     note : str
-        What a person should know.
+        A remark for the job's table.
     worker : str
     starts : int
-        How often this task was started; more than once where a worker was lost.
+        How often this task was started; more than once if a worker was lost.
     """
 
     stage: str = ""
-    spans: tuple[Span, ...] = ()
+    spans: tuple[FrameRange, ...] = ()
     frames: int = 0
     faces: int = 0
     ok: bool = True
@@ -80,26 +78,26 @@ class Outcome:
 
 
 def start_job(spec: Spec) -> Outcome:
-    """Look at the video; do the whole job if it is short, else say what its first parts are."""
+    """Probe the video; do the whole job if it is one chunk, otherwise prepare the first stage and return its chunks."""
     starts = record_start(spec.work, "start")
-    for folder in (spec.folder, spec.record.parent, spec.work):
+    for folder in (spec.folder, spec.manifest.parent, spec.work):
         sweep_parts(folder)
     source = source_of(spec)
     info = probe(source)
     spans = tuple(split_frames(info, longest=spec.chunk_frames))
     inputs = _inputs(spec, source, info)
     key = job_key(spec, inputs.values())
-    record = read_manifest(spec.record)
-    if record is not None and record.done and outputs_stand(record, spec.outputs, key=key):
-        outcome = _forget_work(spec, msgspec.structs.replace(record, inputs=inputs), note="done before")
+    manifest = read_manifest(spec.manifest)
+    if manifest is not None and manifest.done and outputs_complete(manifest, spec.outputs, key=key):
+        outcome = _close_job(spec, msgspec.structs.replace(manifest, inputs=inputs), note="done before")
     else:
-        _claim(spec, JobManifest(key, inputs, {}, frames=info.frame_count), record)
-        outcome = _go_on(spec, source, info, spans) if len(spans) > 1 else _in_one_go(spec, source)
-    return _signed(outcome, frames=info.frame_count, starts=starts)
+        _claim_outputs(spec, JobManifest(key, inputs, {}, frames=info.frame_count), manifest)
+        outcome = _start_next_stage(spec, source, info, spans) if len(spans) > 1 else _run_whole(spec, source)
+    return _with_worker(outcome, frames=info.frame_count, starts=starts)
 
 
-def do_chunk(spec: Spec, stage: str, span: Span) -> Outcome:
-    """Do one part of a stage; one that cannot be done by itself is left to `close_stage`."""
+def do_chunk(spec: Spec, stage: str, span: FrameRange) -> Outcome:
+    """Do one chunk of a stage; a chunk that cannot be done by itself is left to `close_stage`."""
     task = f"{stage}-{span[0]}"
     starts = record_start(spec.work, task)
     source, progress = source_of(spec), follow_progress(spec.work, task)
@@ -108,34 +106,34 @@ def do_chunk(spec: Spec, stage: str, span: Span) -> Outcome:
         if stage == "analyze":
             analyze_chunk(source, spec.keep, span, progress=progress, **_analysis_options(spec))
         else:
-            write_chunk(source, _parts_folder(spec), span, progress=progress)
+            write_chunk(source, _chunks_folder(spec), span, progress=progress)
     except (VideoError, MismatchError) as err:
         note = f"frames {span[0]} to {span[1]} cannot be done by themselves: {err}"
-    return _signed(Outcome(frames=span[1] - span[0], note=note), starts=starts)
+    return _with_worker(Outcome(frames=span[1] - span[0], note=note), starts=starts)
 
 
-def close_stage(spec: Spec, stage: str, spans: tuple[Span, ...]) -> Outcome:
-    """Put the parts of a stage together, and say what is next."""
+def close_stage(spec: Spec, stage: str, spans: tuple[FrameRange, ...]) -> Outcome:
+    """Join the chunks of a stage, and start the next stage or finish the job."""
     starts = record_start(spec.work, f"{stage}-close")
     done = done_before(spec)
     if done is not None:
-        return _signed(_forget_work(spec, done), starts=starts)
+        return _with_worker(_close_job(spec, done), starts=starts)
     source = source_of(spec)
     if stage == "analyze":
         _analyze(spec, source, f"{stage}-close")
-        outcome = _go_on(spec, source, probe(source), spans)
+        outcome = _start_next_stage(spec, source, probe(source), spans)
     else:
         _join(spec, source, spans)
         outcome = _finish(spec)
-    return _signed(outcome, starts=starts)
+    return _with_worker(outcome, starts=starts)
 
 
-def _signed(outcome: Outcome, *, starts: int, frames: int = 0) -> Outcome:
+def _with_worker(outcome: Outcome, *, starts: int, frames: int = 0) -> Outcome:
     return replace(outcome, worker=worker_name(), starts=starts, frames=frames or outcome.frames)
 
 
 def _inputs(spec: Spec, source: Path, info: VideoInfo) -> dict[str, InputFile]:
-    """Look at every file that the job reads."""
+    """Describe every file that the job reads."""
     inputs = {str(source): describe_file(source, digest=info.sha256)}
     if not spec.analyzes:
         annotations = annotations_of(spec, source)
@@ -144,46 +142,46 @@ def _inputs(spec: Spec, source: Path, info: VideoInfo) -> dict[str, InputFile]:
     return inputs
 
 
-def _claim(spec: Spec, state: JobManifest, record: JobManifest | None) -> None:
-    """Take the outputs for this job, unless they are somebody else's; those that stand already are kept.
+def _claim_outputs(spec: Spec, state: JobManifest, manifest: JobManifest | None) -> None:
+    """Claim the output files for this job; those that the same job has completed before are kept.
 
     Raises
     ------
     OutputExistsError
-        If an output is there that no job like this one has begun.
+        If an output exists that another job, or something else, has made.
     """
     begun = read_manifest(spec.state)
     there = [path for path in spec.outputs if path.exists()]
-    ours = begun is not None or (record is not None and record.key == state.key)
+    ours = begun is not None or (manifest is not None and manifest.key == state.key)
     if there and not ours and not spec.overwrite:
         raise OutputExistsError(
             f"{there[0]} exists and was not made from this video with these settings; "
             "name another output folder or pass overwrite=True (--overwrite)"
         )
     standing: dict[str, int] = {}
-    for known in (record, begun):
-        standing |= {path.name: path.stat().st_size for path in there if outputs_stand(known, [path], key=state.key)}
+    for known in (manifest, begun):
+        standing |= {path.name: path.stat().st_size for path in there if outputs_complete(known, [path], key=state.key)}
     msgspec.structs.replace(state, outputs=standing).save(spec.state)
 
 
-def _stands(spec: Spec, paths: Iterable[Path]) -> bool:
+def _outputs_complete(spec: Spec, paths: Iterable[Path]) -> bool:
     state = _state(spec)
-    return outputs_stand(state, paths, key=state.key)
+    return outputs_complete(state, paths, key=state.key)
 
 
 def _state(spec: Spec) -> JobManifest:
     state = read_manifest(spec.state)
     if state is None:
-        raise OutputExistsError(f"{spec.state} is gone, so that nobody knows how far {spec.name} was; start it again")
+        raise OutputExistsError(f"{spec.state} is missing, so it is not known how far {spec.name} was; start it again")
     return state
 
 
-def _note_outputs(spec: Spec, paths: Iterable[Path]) -> None:
+def _record_outputs(spec: Spec, paths: Iterable[Path]) -> None:
     state = _state(spec)
     msgspec.structs.replace(state, outputs=state.outputs | sizes_of(paths)).save(spec.state)
 
 
-def _in_one_go(spec: Spec, source: Path) -> Outcome:
+def _run_whole(spec: Spec, source: Path) -> Outcome:
     if spec.analyzes:
         _analyze(spec, source, "start")
     if spec.redacts:
@@ -191,20 +189,20 @@ def _in_one_go(spec: Spec, source: Path) -> Outcome:
     return _finish(spec)
 
 
-def _go_on(spec: Spec, source: Path, info: VideoInfo, spans: tuple[Span, ...]) -> Outcome:
-    """Prepare the next stage of a long video, or finish."""
-    if spec.analyzes and not _stands(spec, [spec.annotation_file]):
+def _start_next_stage(spec: Spec, source: Path, info: VideoInfo, spans: tuple[FrameRange, ...]) -> Outcome:
+    """Prepare the next stage of a video in chunks, or finish the job."""
+    if spec.analyzes and not _outputs_complete(spec, [spec.annotation_file]):
         prepare_analysis(info, spec.keep, **_analysis_options(spec))
         return Outcome("analyze", spans)
-    if spec.redacts and not _stands(spec, [spec.output, spec.report]):
+    if spec.redacts and not _outputs_complete(spec, [spec.output, spec.report]):
         annotations, options, ids = _hiding(spec, source, info)
-        prepare_chunks(prepare(source, annotations, options, info=info, ids=ids), _parts_folder(spec))
+        prepare_chunks(prepare(source, annotations, options, info=info, ids=ids), _chunks_folder(spec))
         return Outcome("redact", spans)
     return _finish(spec)
 
 
 def _analysis_options(spec: Spec) -> dict[str, Any]:
-    """Return how frames are searched, with a detector that this process has loaded once."""
+    """Return the options of the search, with the detector that this process has loaded once."""
     options = {name: spec.analysis[name] for name in ("detection_size", "sensitivity")}
     how = {"model": spec.model, "threads": spec.threads}
     detector = shared_detector(spec.analysis["detector"], options["sensitivity"], **how)
@@ -216,14 +214,14 @@ def _hiding(spec: Spec, source: Path, info: VideoInfo) -> tuple[Annotations, Red
     file = annotations_of(spec, source)
     annotations = check_same_video(info, file)
     ids = None if spec.analyzes else id_list_of(file, spec)
-    # Both passes in one go write an output also where no face was found, and say so.
+    # A combined job writes an output also if no face was found, and says so.
     nothing_found = spec.analyzes and annotations.detections.empty
     options = RedactionOptions.of(spec.hiding)
     return annotations, replace(options, allow_nothing=options.allow_nothing or nothing_found), ids
 
 
 def _analyze(spec: Spec, source: Path, task: str) -> None:
-    if _stands(spec, [spec.annotation_file]):
+    if _outputs_complete(spec, [spec.annotation_file]):
         return
     analyze(
         source,
@@ -234,42 +232,42 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
         progress=follow_progress(spec.work, task),
         **_analysis_options(spec),
     )
-    _note_outputs(spec, [spec.annotation_file])
+    _record_outputs(spec, [spec.annotation_file])
 
 
 def _redact(spec: Spec, source: Path, task: str) -> None:
-    if _stands(spec, [spec.output, spec.report]):
+    if _outputs_complete(spec, [spec.output, spec.report]):
         return
     annotations, options, ids = _hiding(spec, source, probe(source))
     shown: dict[str, Any] = {"overwrite": True, "progress": follow_progress(spec.work, task)}
     redact(source, annotations, output=spec.output, ids=ids, **options.as_settings(), **shown)
-    _note_outputs(spec, [spec.output, spec.report])
+    _record_outputs(spec, [spec.output, spec.report])
 
 
-def _parts_folder(spec: Spec) -> Path:
-    """Parts are kept apart by what they were made from, so that stale ones are never joined."""
+def _chunks_folder(spec: Spec) -> Path:
+    """Return the folder of the redacted chunks; its name holds the job key, so that stale chunks are never joined."""
     return spec.work / f"redact-{_state(spec).key[:20]}"
 
 
-def _join(spec: Spec, source: Path, spans: tuple[Span, ...]) -> None:
-    """Join the parts, or redact in one go where they do not make a whole."""
-    folder = _parts_folder(spec)
+def _join(spec: Spec, source: Path, spans: tuple[FrameRange, ...]) -> None:
+    """Join the chunks, or redact the whole video if they do not fit together."""
+    folder = _chunks_folder(spec)
     if all(path.exists() for span in spans for path in chunk_files(folder, span).values()):
         try:
             join_chunks(source, annotations_of(spec, source), folder, spans=spans, output=spec.output, overwrite=True)
         except VideoError:
             pass
         else:
-            return _note_outputs(spec, [spec.output, spec.report])
+            return _record_outputs(spec, [spec.output, spec.report])
     return _redact(spec, source, "redact-close")
 
 
 def _finish(spec: Spec) -> Outcome:
-    """Write down that the job is done, and clear what it needed on the way."""
+    """Write the manifest of the finished job and remove its working files."""
     state = _state(spec)
     report = read_report(spec.report) if spec.redacts else {}
     faces = len(report["faces"]) if spec.redacts else len(read_annotations(spec.annotation_file).tracks)
-    record = msgspec.structs.replace(
+    manifest = msgspec.structs.replace(
         state,
         outputs=sizes_of(spec.outputs),
         done=True,
@@ -279,11 +277,11 @@ def _finish(spec: Spec) -> Outcome:
         worker=worker_name(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return _forget_work(spec, record)
+    return _close_job(spec, manifest)
 
 
-def _forget_work(spec: Spec, record: JobManifest, *, note: str = "") -> Outcome:
-    record.save(spec.record)
+def _close_job(spec: Spec, manifest: JobManifest, *, note: str = "") -> Outcome:
+    manifest.save(spec.manifest)
     shutil.rmtree(spec.work, ignore_errors=True)
-    known = {name: getattr(record, name) for name in ("frames", "faces", "ok", "nothing_hidden")}
+    known = {name: getattr(manifest, name) for name in ("frames", "faces", "ok", "nothing_hidden")}
     return Outcome(note=note, **known)

@@ -1,4 +1,4 @@
-"""Take videos from a folder as they come."""
+"""Watch a folder, and process the videos that arrive in it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["Arrivals", "watch"]
 
 
 @dataclass(frozen=True)
-class _Sight:
-    """A file when it was first seen like this."""
+class _FileStatus:
+    """Size and modification time of a file, and since when they have not changed."""
 
     size: int
     changed: int
@@ -30,7 +30,7 @@ class _Sight:
 
 
 class Arrivals:
-    """Says which files of a folder have come and stopped growing.
+    """Finds the files of a folder that have arrived and stopped growing.
 
     Parameters
     ----------
@@ -43,20 +43,24 @@ class Arrivals:
 
     def __init__(self, folder: str | Path, *, settle: float = 10.0, patterns: Iterable[str] = PATTERNS) -> None:
         self._folder, self._settle, self._patterns = Path(folder), settle, tuple(patterns)
-        self._seen: dict[str, _Sight] = {}
+        self._seen: dict[str, _FileStatus] = {}
         self._taken: dict[str, tuple[int, int]] = {}
 
     def new(self, *, now: float | None = None) -> list[str]:
-        """Return the files that are complete and were not returned before as they are now."""
+        """Return the files that are complete and were not returned before in their present state."""
         moment = time.monotonic() if now is None else now
-        present = dict(self._look(moment))
+        present = dict(self._scan(moment))
         self._seen = present
-        ready = [name for name, sight in present.items() if moment - sight.since >= self._settle and sight.size]
+        ready = [
+            name
+            for name, status_since in present.items()
+            if moment - status_since.since >= self._settle and status_since.size
+        ]
         fresh = [name for name in ready if self._taken.get(name) != (present[name].size, present[name].changed)]
         self._taken |= {name: (present[name].size, present[name].changed) for name in fresh}
         return fresh
 
-    def _look(self, now: float) -> Iterable[tuple[str, _Sight]]:
+    def _scan(self, now: float) -> Iterable[tuple[str, _FileStatus]]:
         for name, _ in find_videos([self._folder], patterns=self._patterns):
             try:
                 status = Path(name).stat()
@@ -64,7 +68,7 @@ class Arrivals:
                 continue
             known = self._seen.get(name)
             same = known is not None and (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
-            yield name, known if same and known else _Sight(status.st_size, status.st_mtime_ns, now)
+            yield name, known if same and known else _FileStatus(status.st_size, status.st_mtime_ns, now)
 
 
 def watch(
@@ -79,18 +83,18 @@ def watch(
     heard: Callable[[Jobs, list[str]], None] | None = None,
     **options: Any,
 ) -> Jobs:
-    """Run a pass over every video that comes to a folder, until told to stop.
+    """Run a pass over every video that arrives in a folder, until stopped.
 
     Parameters
     ----------
     folder : path
-        Watched with all that is below it. What is done already is not done again.
+        Watched with its subfolders. Videos that are already done are not done again.
     output : path, optional
         Folder for the outputs; by default each video's own.
     settle : float
-        Seconds for which a file must have stopped growing.
+        Seconds for which a file must not have changed. Higher is safer with slow copies, and starts later.
     every : float
-        Seconds between looks.
+        Seconds between two scans of the folder.
     executor, workers, **options
         As of `redactkit.submit`.
     stop : threading.Event, optional
@@ -115,32 +119,32 @@ def watch(
     arrivals, ended = Arrivals(home, settle=settle, patterns=patterns), stop or threading.Event()
     make_specs([], output=output, **options)
     jobs = Jobs([], open_engine(executor, workers=workers))
-    tidings = _Tidings(jobs, heard)
+    notifier = _ArrivalNotifier(jobs, heard)
     try:
         while not ended.is_set():
             names = arrivals.new()
             for name in names:
                 below = Path(name).parent.relative_to(home.absolute())
                 jobs.add(make_specs(name, output=None if output is None else Path(output) / below, **options))
-            tidings.tell(names)
+            notifier.notify(names)
             ended.wait(every)
     except BaseException:
         jobs.close()
         raise
     finally:
-        tidings.close()
+        notifier.close()
     return jobs
 
 
-class _Tidings:
-    """Tells of the files just taken on a thread of its own, so that nobody who listens holds the watch up."""
+class _ArrivalNotifier:
+    """Calls ``heard`` on a thread of its own, so that a slow callable does not delay the watch."""
 
     def __init__(self, jobs: Jobs, heard: Callable[[Jobs, list[str]], None] | None) -> None:
         self._jobs, self._heard = jobs, heard
         self._names: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
         self._drawing = Drawing(self._draw, every=0, what="files that came")
 
-    def tell(self, names: list[str]) -> None:
+    def notify(self, names: list[str]) -> None:
         if names:
             self._names.put(names)
             self._drawing.ask()

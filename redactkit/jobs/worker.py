@@ -1,4 +1,4 @@
-"""What a local worker process does: take a call from its pipe, run it, send back what came of it."""
+"""The main loop of a local worker process: receive a call from the pipe, run it, send the result back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redactkit.runtime.cores import count_cores
 __all__ = ["BY_SIGNAL", "work"]
 
 BY_SIGNAL = 128
-"""Added to a signal's number it is the exit code of a worker that the signal has ended, as in a shell."""
+"""Exit code of a worker that a signal ended, less the signal's number, as in a shell."""
 
 
 def work(pipe: Connection, number: int, cores: int) -> None:
@@ -30,7 +30,7 @@ def work(pipe: Connection, number: int, cores: int) -> None:
     number, cores : int
         The worker's number from 0, and how many cores it has.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a key press goes to the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole process group; the parent decides
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_parent, name="redactkit-parent", daemon=True).start()
     _stay_on(number, cores)
@@ -43,7 +43,7 @@ def work(pipe: Connection, number: int, cores: int) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """End as by an exception, so that what is being written is removed on the way."""
+    """Exit by an exception, so that unfinished files are removed on the way."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(BY_SIGNAL + number)
 
@@ -65,7 +65,7 @@ def _send(pipe: Connection, done: bool, value: Any) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, however that came."""
+    """End this process when its parent ends, in whatever way."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -73,9 +73,9 @@ def _end_with_parent() -> None:
 
 
 def _stay_on(number: int, cores: int) -> None:
-    """Keep to this worker's cores, so that decoder, detector and encoder each start no more threads than those.
+    """Set the CPU affinity, so that decoder, detector and encoder each start no more threads than the worker's cores.
 
-    Where a container has less than all the cores it sees, which ones is not ours to say.
+    Not in a container whose CPU quota is below the cores it sees: the kernel then chooses which cores.
     """
     if not hasattr(os, "sched_setaffinity"):
         return
