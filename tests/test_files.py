@@ -14,7 +14,7 @@ import pytest
 from redactkit.errors import OptionError, OutputExistsError
 from redactkit.runtime import files
 from redactkit.runtime.files import (
-    LONGEST_NAME,
+    MAX_NAME_BYTES,
     PART,
     check_output,
     check_video_output,
@@ -343,9 +343,9 @@ def test_a_file_that_is_replaced_does_not_keep_open_permissions(tmp_path):
 @pytest.mark.parametrize("letter", ["x", "é", "語", "🎬"])
 def test_names_of_255_bytes_are_written(tmp_path, letter):
     size = len(letter.encode())
-    name = letter * ((LONGEST_NAME - 4) // size)
-    name += "x" * (LONGEST_NAME - 4 - len(name.encode())) + ".txt"
-    assert len(os.fsencode(name)) == LONGEST_NAME
+    name = letter * ((MAX_NAME_BYTES - 4) // size)
+    name += "x" * (MAX_NAME_BYTES - 4 - len(name.encode())) + ".txt"
+    assert len(os.fsencode(name)) == MAX_NAME_BYTES
     write_text(tmp_path / name, "whole")
     assert (tmp_path / name).read_text() == "whole"
     with pytest.raises(OptionError, match="at most 255 bytes, got 256"):
@@ -358,7 +358,7 @@ def test_fit_name_shortens_between_characters_and_keeps_stems_apart(tmp_path, le
     names = {fit_name(stem + end, "_annotations.json") for end in ("", "1", "2")}
     assert len(names) == 3
     for name in names:
-        assert len(os.fsencode(name)) <= LONGEST_NAME
+        assert len(os.fsencode(name)) <= MAX_NAME_BYTES
         assert name.endswith("_annotations.json") and name[0] == letter
         (tmp_path / name).touch()
     assert fit_name(stem, "_annotations.json") == fit_name(stem, "_annotations.json")
@@ -369,7 +369,7 @@ def test_two_outputs_never_share_a_report(tmp_path):
     outputs += ["foo.report.MP4.mp4", f"{'x' * 251}.mp4", f"{'x' * 250}y.mp4", f"{'x' * 251}.MP4"]
     reports = {report_path(tmp_path / name) for name in outputs}
     assert len(reports) == len(outputs)
-    assert all(len(os.fsencode(report.name)) <= LONGEST_NAME for report in reports)
+    assert all(len(os.fsencode(report.name)) <= MAX_NAME_BYTES for report in reports)
     assert report_path("a/foo_redacted.mp4").as_posix() == "a/foo_redacted.report.json"
 
 

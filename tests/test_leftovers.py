@@ -183,7 +183,7 @@ def test_what_may_show_faces_and_is_left_is_listed(tmp_path, capsys, options):
     left = {line.split(": ")[1].rpartition(os.sep)[2]: line.split(": ")[2] for line in said.splitlines()[:-2]}
     assert left == {
         "broken.ipynb": "notebook that cannot be read",
-        "camera_thumb000001.jpg": "called as redactkit calls its own, but bears no mark of it",
+        "camera_thumb000001.jpg": "named like a file of redactkit, but without its mark",
         "foo_redacted.mp4": "redacted video",
         "mine.mp4": "redacted video",
         "mine.report.json": "report of a redaction",

@@ -22,7 +22,7 @@ from redactkit.jobs.spec import Spec
 from redactkit.passes import combined, run_preset
 from redactkit.redaction import default_output, redact
 from redactkit.review import Review
-from redactkit.runtime.files import LONGEST_NAME, report_path
+from redactkit.runtime.files import MAX_NAME_BYTES, report_path
 from redactkit.runtime.purge import files_left, purge
 from redactkit.verification import verify
 from redactkit.video import VideoReader, VideoWriter, probe
@@ -149,8 +149,8 @@ def test_what_a_pass_keeps_on_its_way_is_its_owners(clip, tmp_path, open_umask):
 
 @pytest.mark.parametrize("letter", ["x", "é", "語"])
 def test_a_video_with_a_name_of_255_bytes_goes_through_both_passes(clip, tmp_path, letter):
-    stem = letter * ((LONGEST_NAME - 4) // len(letter.encode()))
-    stem += "x" * (LONGEST_NAME - 4 - len(stem.encode()))
+    stem = letter * ((MAX_NAME_BYTES - 4) // len(letter.encode()))
+    stem += "x" * (MAX_NAME_BYTES - 4 - len(stem.encode()))
     for name in (f"{stem}.mp4", f"{stem[:-1]}y.mp4"):
         source = tmp_path / name
         shutil.copy(clip, source)
@@ -162,18 +162,18 @@ def test_a_video_with_a_name_of_255_bytes_goes_through_both_passes(clip, tmp_pat
         report = redact(source, find_annotations(source), progress=False)
         assert report.output == default_output(source) and report.path.is_file()
         assert is_own_output(report.output) and not is_own_output(source)
-        assert all(len(os.fsencode(path.name)) <= LONGEST_NAME for path in tmp_path.rglob("*"))
+        assert all(len(os.fsencode(path.name)) <= MAX_NAME_BYTES for path in tmp_path.rglob("*"))
     assert len(names(tmp_path)) == 8
     assert len(list(default_folder(source).iterdir())) == len(saved.tracks) + 3
 
 
 def test_an_output_with_a_name_of_255_bytes_is_written_with_its_report(clip, found, tmp_path):
     for letter in "xy":
-        output = tmp_path / (letter * (LONGEST_NAME - 4) + ".mp4")
+        output = tmp_path / (letter * (MAX_NAME_BYTES - 4) + ".mp4")
         assert redact(clip, found, output=output, progress=False).path == report_path(output)
     assert len(names(tmp_path)) == 4
     with pytest.raises(OptionError, match="at most 255 bytes"):
-        redact(clip, found, output=tmp_path / ("x" * LONGEST_NAME + ".mp4"), progress=False)
+        redact(clip, found, output=tmp_path / ("x" * MAX_NAME_BYTES + ".mp4"), progress=False)
 
 
 def test_a_job_with_a_name_of_255_bytes_is_done_and_known_to_be(clip, tmp_path):

@@ -184,7 +184,7 @@ def test_a_drawing_draws_what_is_newest_and_ends():
         newest[0] = number
         drawing.ask()
     numbers.set()
-    assert drawing.close(patience=10)
+    assert drawing.close(timeout=10)
     assert drawn[-1] == 49
     assert len(drawn) <= 3
 
@@ -194,7 +194,7 @@ def test_a_drawing_that_hangs_is_not_waited_for():
     drawing = Drawing(lambda: hang.wait(60) and None, what="a test")
     drawing.ask()
     began = time.monotonic()
-    assert not drawing.close(patience=0.1)
+    assert not drawing.close(timeout=0.1)
     assert time.monotonic() - began < 5
     hang.set()
 

@@ -429,7 +429,7 @@ def test_writer_reports_an_encoder_that_fails(tmp_path: Path, monkeypatch: pytes
     def fail(*_: Any, **__: Any) -> None:
         raise av.error.ExternalError(1, "boom")
 
-    monkeypatch.setattr("redactkit.video.segments.Piece.encode", fail)
+    monkeypatch.setattr("redactkit.video.segments.Segment.encode", fail)
     with pytest.raises(VideoError, match="could not encode it"):
         copy_video(source, tmp_path / "b.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -1,4 +1,4 @@
-"""The cores that this process may use, and who gets them."""
+"""The cores that this process may use, and how many workers and threads get them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WORKER_PIXELS = 4 * 1920 * 1080
 thirty more frames: a higher value keeps more cores busy with large frames and takes that much more memory."""
 
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 _lock = threading.Lock()
-_asked: list[int] = []
-"""What OpenCV's number of threads was, once for everyone who wants it to be one now."""
+_threads_before: list[int] = []
+"""OpenCV's number of threads before, once for each caller inside `opencv_in_one_thread`."""
 
 
 def count_cores() -> int:
-    """Return the cores that this process may use, as scheduler and container allow."""
+    """Return the cores that this process may use, by its CPU affinity and its container's quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota()
     if len(quota) == 2 and quota[0].isdigit() and int(quota[1]):
@@ -53,28 +53,27 @@ def count_workers(*, width: int, height: int, tasks: int) -> int:
 
 def _quota() -> list[str]:
     try:
-        return _QUOTA.read_text(encoding="utf-8").split()
+        return _CGROUP_QUOTA_FILE.read_text(encoding="utf-8").split()
     except OSError:
         return []
 
 
 @contextmanager
 def opencv_in_one_thread() -> Iterator[None]:
-    """Keep OpenCV to the thread that calls it; also a decorator.
+    """Run OpenCV without threads of its own; also a decorator.
 
-    Its own threads spin for a while after every call, on the cores that decoder, network and encoder want.
-    On two cores an analysis takes a tenth less time without them. The number of threads is the process's; the
-    last one out puts it back.
+    OpenCV's threads spin for a while after every call, on cores that decoder, network and encoder need. On two cores an
+    analysis takes a tenth less time without them. The setting is the process's; the last caller to leave restores it.
     """
     import cv2  # costs a tenth of a second to import
 
     with _lock:
-        _asked.append(_asked[0] if _asked else cv2.getNumThreads())
+        _threads_before.append(_threads_before[0] if _threads_before else cv2.getNumThreads())
         cv2.setNumThreads(1)
     try:
         yield
     finally:
         with _lock:
-            before = _asked.pop()
-            if not _asked:
+            before = _threads_before.pop()
+            if not _threads_before:
                 cv2.setNumThreads(before)

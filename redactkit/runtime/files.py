@@ -1,9 +1,8 @@
-"""Files that are whole or absent: written beside the target under a name nobody can foresee, named when complete.
+"""Atomic writing: a file is complete or absent. It is written under a random name and renamed when complete.
 
-The unfinished file, the *part*, is made exclusively and locked (``flock``) for as long as it is written, so that
-a lock that can be had tells that whoever wrote it is gone. What is written is readable by its owner alone, unless
-it is for the public. Without ``overwrite`` the last step is a hard link, which never replaces a file that came
-meanwhile.
+The unfinished file, the *part file*, is created exclusively and locked (``flock``) while it is written. If the lock is
+free, its writer has ended. Files are readable by their owner alone, unless they are public. Without ``overwrite`` the
+last step is a hard link, which never replaces a file that appeared meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ with suppress(ImportError):  # on Windows there is none, and a file that is open
 __all__ = [
     "CHECKPOINT",
     "JOBS_FOLDER",
-    "LONGEST_NAME",
+    "MAX_NAME_BYTES",
     "PART",
     "check_output",
     "check_video_output",
@@ -46,17 +45,19 @@ __all__ = [
 ]
 
 PART, CHECKPOINT, JOBS_FOLDER = ".redactkit-part", ".redactkit-checkpoint", ".redactkit-jobs"
-"""Names of what a pass needs on its way: unfinished files, parts of an analysis, and of a job."""
-LONGEST_NAME = 255
+"""Names of intermediate files: part files, checkpoints of an analysis, and the working folder of jobs."""
+MAX_NAME_BYTES = 255
 """Bytes of the longest file name that common file systems take."""
 
 _PRIVATE, _PRIVATE_FILE, _ORDINARY_FILE = 0o700, 0o600, 0o666
-_FORSAKEN = 24 * 3600
-_TRIES = 100
+_ABANDONED_SECONDS = 24 * 3600
+"""Age at which a part file of another machine is removed, since its lock cannot be seen from here."""
+
+_MAX_NAME_TRIES = 100
 _VIDEO, _REPORT = ".mp4", ".report"
 _WINDOWS = os.name == "nt"
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_LINK | getattr(os, "O_BINARY", 0)
+_OPEN_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_OPEN_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_BINARY", 0)
 
 
 def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Path, ...] = ()) -> Path:
@@ -71,15 +72,15 @@ def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Pa
     """
     target = Path(path)
     length = len(os.fsencode(target.name))
-    if length > LONGEST_NAME:
+    if length > MAX_NAME_BYTES:
         raise OptionError(
-            f"a file's name has at most {LONGEST_NAME} bytes, got {length} in {target.name[:40]}...; shorten it"
+            f"a file's name has at most {MAX_NAME_BYTES} bytes, got {length} in {target.name[:40]}...; shorten it"
         )
     if any(source.exists() and target.exists() and source.samefile(target) for source in sources):
         raise OutputExistsError(f"{target} is the source itself, which is never written to; name another output")
     if target.is_dir():
         raise OutputExistsError(f"{target} is a folder; name a file in it")
-    # A link that leads nowhere is there too: whoever put it there may have wanted it to be written through.
+    # A dangling link counts as a file: whoever made it may want it to be written through.
     if os.path.lexists(target) and not overwrite:
         raise _taken(target)
     return target
@@ -107,7 +108,7 @@ def check_video_output(path: str | Path, *, overwrite: bool = False, sources: tu
 
 
 def fit_name(stem: str, ending: str) -> str:
-    """Return a file's name, the stem shortened and told apart by its hash where the whole is too long.
+    """Return a file's name; a stem that is too long is shortened and gets its hash, so that names stay unique.
 
     Examples
     --------
@@ -117,11 +118,11 @@ def fit_name(stem: str, ending: str) -> str:
     255
     """
     name = stem + ending
-    if len(os.fsencode(name)) <= LONGEST_NAME:
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
         return name
     mark = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:12]}"
-    room = LONGEST_NAME - len(os.fsencode(mark + ending))
-    # Whole characters go, since half of one is no name on some systems.
+    room = MAX_NAME_BYTES - len(os.fsencode(mark + ending))
+    # Remove whole characters: a part of one is not a valid name on some systems.
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return stem + mark + ending
@@ -130,7 +131,7 @@ def fit_name(stem: str, ending: str) -> str:
 def report_path(output: str | Path) -> Path:
     """Return where the report of a redacted video is saved: ``foo.report.json`` for ``foo.mp4``.
 
-    No two outputs share one: an ending other than ``.mp4`` in small letters stands in the report's own.
+    No two outputs share one: a suffix other than lower-case ``.mp4`` is part of the report's suffix.
 
     Examples
     --------
@@ -138,12 +139,12 @@ def report_path(output: str | Path) -> Path:
     ('foo_redacted.report.json', 'foo.x.report.json', 'foo.report.MP4.json')
     """
     video = Path(output)
-    told = "" if video.suffix == _VIDEO else video.suffix
-    return video.with_name(fit_name(video.stem, f"{_REPORT}{told}.json"))
+    suffix = "" if video.suffix == _VIDEO else video.suffix
+    return video.with_name(fit_name(video.stem, f"{_REPORT}{suffix}.json"))
 
 
 def make_private(folder: str | Path) -> Path:
-    """Make a folder that its owner alone may look into, and those above it; one that is there stays as it is.
+    """Make a folder with permissions for its owner alone, with its parents; an existing one is not changed.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def make_private(folder: str | Path) -> Path:
         if path.parent != path:
             make_private(path.parent)
         path.mkdir(mode=_PRIVATE, exist_ok=True)
-        if stat.S_IMODE(path.stat().st_mode) & _PRIVATE != _PRIVATE:  # an umask that takes from the owner too
+        if stat.S_IMODE(path.stat().st_mode) & _PRIVATE != _PRIVATE:  # the umask removed permissions of the owner
             path.chmod(_PRIVATE)
     except OSError as err:
         raise OptionError(f"{path} cannot be made a folder: {err.strerror or err}; name another one") from err
@@ -173,7 +174,7 @@ def writing(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     Raises
     ------
     OutputExistsError
-        If a file is there and ``overwrite`` is false, also one that came while this one was written.
+        If a file exists and ``overwrite`` is false, also one that appeared during the writing.
 
     Examples
     --------
@@ -190,9 +191,9 @@ def writing(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing(path: str | Path, *, overwrite: bool = False, public: bool = False) -> Iterator[Path]:
-    """Yield the path of the unfinished file, for writers that open files by name; else as `writing`.
+    """Yield the path of the part file, for writers that open files by name; otherwise like `writing`.
 
-    ``public`` gives the whole file the permissions that the umask leaves to new files.
+    ``public`` gives the complete file the permissions of ordinary new files (the umask's).
     """
     with _unfinished(path, overwrite=overwrite, public=public) as (part, _):
         yield part
@@ -208,7 +209,7 @@ def _unfinished(path: str | Path, *, overwrite: bool, public: bool = False) -> I
             raise OutputExistsError(f"{part} was replaced by another file while {target} was written; nothing is kept")
         if public:
             with suppress(PermissionError):  # of file systems that know no permissions
-                _permit(part, descriptor, _ordinary_mode(target.parent))
+                _set_mode(part, descriptor, _ordinary_mode(target.parent))
         if _WINDOWS:  # where a file that is open cannot be renamed
             os.close(descriptor)
             descriptor = -1
@@ -221,25 +222,27 @@ def _unfinished(path: str | Path, *, overwrite: bool, public: bool = False) -> I
 
 
 def _make_part(folder: Path, *, mode: int = _PRIVATE_FILE) -> tuple[Path, int]:
-    """Make a part in a folder, and return it open and locked."""
-    for _ in range(_TRIES):
-        part = folder / f".{_machine()}{secrets.token_hex(8)}{PART}"
+    """Create a part file in a folder, and return it open and locked."""
+    for _ in range(_MAX_NAME_TRIES):
+        part = folder / f".{_machine_prefix()}{secrets.token_hex(8)}{PART}"
         try:
-            descriptor = os.open(part, _NEW, mode)
+            descriptor = os.open(part, _OPEN_NEW, mode)
         except FileExistsError:
             continue
         if mode == _PRIVATE_FILE and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
             with suppress(OSError):  # of file systems that know no permissions
-                _permit(part, descriptor, mode)
-        # Who sweeps may have taken the lock first, and removes the part: then it takes another.
+                _set_mode(part, descriptor, mode)
+        # A concurrent `sweep_parts` may have locked and removed it first; then try another name.
         if _lock(descriptor) is not False and _is_same(part, descriptor):
             return part, descriptor
         os.close(descriptor)
-    raise OptionError(f"no file can be made in {folder}: each of {_TRIES} names was taken; look who else writes there")
+    raise OptionError(
+        f"no file can be made in {folder}: each of {_MAX_NAME_TRIES} names was taken; look who else writes there"
+    )
 
 
-def _permit(part: Path, descriptor: int, mode: int) -> None:
-    """Set permissions of the file that is open, not of whatever has its name by now."""
+def _set_mode(part: Path, descriptor: int, mode: int) -> None:
+    """Set permissions of the open file, not of another file that has its name by now."""
     if _WINDOWS:
         part.chmod(mode)
     else:
@@ -247,7 +250,7 @@ def _permit(part: Path, descriptor: int, mode: int) -> None:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Lock a file until it is closed; return whether nobody else holds it, None where it cannot be locked."""
+    """Lock a file until it is closed; return False if another process holds the lock, None if locks do not work."""
     if _WINDOWS:
         return None
     try:
@@ -260,7 +263,7 @@ def _lock(descriptor: int) -> bool | None:
 
 
 def _is_same(path: Path, descriptor: int) -> bool:
-    """Return whether the name still is of the file that is open, and no link."""
+    """Return whether the path still names the open file, and is no link."""
     try:
         return os.path.samestat(path.lstat(), os.fstat(descriptor))
     except OSError:
@@ -270,7 +273,7 @@ def _is_same(path: Path, descriptor: int) -> bool:
 def _ordinary_mode(folder: Path) -> int:
     """Return the permissions of a new file here.
 
-    The umask can be asked for only by setting it, which other threads would see; so an empty file is made.
+    The umask can only be read by setting it, which other threads would notice; so an empty file is made instead.
     """
     probe, descriptor = _make_part(folder, mode=_ORDINARY_FILE)
     try:
@@ -289,7 +292,7 @@ def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
     except FileExistsError:
         raise _taken(target) from None
     except (OSError, NotImplementedError):  # a file system without hard links
-        _claim(target)
+        _reserve(target)
         try:
             part.replace(target)
         except BaseException:
@@ -297,10 +300,10 @@ def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
             raise
 
 
-def _claim(target: Path) -> None:
-    """Make an empty file of this name, which of several writers one can."""
+def _reserve(target: Path) -> None:
+    """Create an empty file of this name; of several writers one succeeds."""
     try:
-        os.close(os.open(target, _NEW, _PRIVATE_FILE))
+        os.close(os.open(target, _OPEN_NEW, _PRIVATE_FILE))
     except FileExistsError:
         raise _taken(target) from None
 
@@ -318,14 +321,14 @@ def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
 
 
 def open_to_append(path: str | Path) -> BinaryIO:
-    """Open a file to add to its end; it is made if it is missing, and made its owner's alone if it is not yet.
+    """Open a file for appending, created if missing, with permissions for its owner alone.
 
     Raises
     ------
     OptionError
         If it is a link, or cannot be opened.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_LINK | getattr(os, "O_BINARY", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _OPEN_NOFOLLOW | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags, _PRIVATE_FILE)
     except OSError as err:
@@ -339,13 +342,13 @@ def open_to_append(path: str | Path) -> BinaryIO:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time in, of those that lock this folder; the others wait.
+    """Hold an exclusive lock on a folder; other processes that lock it wait.
 
-    A folder that was removed meanwhile is made anew, so that all lock the same one.
+    A folder that was removed meanwhile is made again, so that all lock the same one.
     """
     descriptor = -1
     while not _WINDOWS:
-        descriptor = os.open(make_private(folder), os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
+        descriptor = os.open(make_private(folder), os.O_RDONLY | os.O_DIRECTORY | _OPEN_NOFOLLOW)
         with suppress(OSError):  # of file systems without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _is_same(folder, descriptor):
@@ -359,34 +362,34 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def sweep_parts(folder: str | Path) -> list[Path]:
-    """Remove unfinished files in ``folder`` whose writers are gone; return what was removed.
+    """Remove part files in ``folder`` whose writers have ended; return what was removed.
 
-    What another machine left is removed after a day, for whether it still runs cannot be known here.
+    Part files of another machine are removed after a day: whether their writer still runs cannot be seen here.
     """
     return [part for part in Path(folder).glob(f".*{PART}*") if remove_part(part)]
 
 
 def remove_part(part: Path, *, dry_run: bool = False) -> bool:
-    """Remove an unfinished file if whoever wrote it is gone; return whether that is so."""
+    """Remove a part file if its writer has ended; return whether it has."""
     try:
-        descriptor = os.open(part, os.O_RDWR | _NO_LINK | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(part, os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return False
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return False
-        free = _lock(descriptor) if part.name.startswith(f".{_machine()}") else None
-        gone = free is True or (free is None and time.time() - status.st_mtime >= _FORSAKEN)
-        # Removed while locked: who has just made it sees that, and makes another.
-        if gone and not dry_run:
+        free = _lock(descriptor) if part.name.startswith(f".{_machine_prefix()}") else None
+        ended = free is True or (free is None and time.time() - status.st_mtime >= _ABANDONED_SECONDS)
+        # Removed while locked: a writer that has just made it notices and makes another.
+        if ended and not dry_run:
             with suppress(FileNotFoundError):
                 part.unlink()
-        return gone
+        return ended
     finally:
         os.close(descriptor)
 
 
-def _machine() -> str:
-    """Return a few letters for this machine, since several may write to one shared folder."""
+def _machine_prefix() -> str:
+    """Return a short hash of this machine's name, since several machines may write to one shared folder."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:6]

@@ -1,4 +1,4 @@
-"""The mark in the files that redactkit writes, by which `redactkit.runtime.purge` knows them whatever their name is."""
+"""The mark in files that redactkit writes, by which `redactkit.runtime.purge` recognizes them under any name."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = [
 MARK = "redactkit"
 COCO_CONTRIBUTOR = MARK
 ID_LIST_MARK = "ID list"
-"""What stands at ``redactkit`` in the file beside an ID list."""
+"""The value of the key ``redactkit`` in the file beside an ID list."""
 YAML_MARK = f"# written by {MARK}"
 """The first line of ``data.yaml`` in our YOLO archives, where it stands first and not compressed."""
 XML_MARK = f"<!-- written by {MARK} -->"
 MOT_MARK = "-1,-1,-1.00"
-"""How the last line of our MOT files ends, -1 to every reader; the format has room for nothing else."""
+"""End of the last line of a MOT file; readers take it for -1. The format has no other place for a mark."""
 CSV_HEADERS = {
     "frame,time,face_id,x,y,width,height,confidence,source,label,redact,face_label,reason",
     "frame,time,face_id,x,y,width,height,confidence,source,redact,label,reason",

@@ -1,8 +1,7 @@
-"""Progress of long work: a bar, silence, or any callable that may also cancel; none of them can hold the work up.
+"""Progress of long work: a bar, nothing, or a callable that may also cancel; none of them can block the work.
 
-Work counts; showing the count is somebody else's task. A bar is drawn by a thread of its own (`Drawing`),
-a few times a second, so that a terminal that takes no more output stops the bar alone. Whatever fails while it
-shows something is left out from then on, with one warning.
+The work only counts. A bar is drawn on a thread of its own (`Drawing`) a few times a second, so a terminal that blocks
+output blocks only the bar. Whatever fails while it shows progress is dropped, with one warning.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = [
     "TerminalBar",
     "Update",
     "is_terminal",
-    "leave_out",
+    "warn_and_drop",
     "open_stderr",
     "shown",
     "track",
@@ -42,15 +41,23 @@ __all__ = [
 Report = Callable[[str, int, int], None]
 Update = Callable[[int], None]
 
-_EVERY = 0.1
-_PATIENCE = 1.0
-_QUICK = 0.01
-_REST = 19
+_DRAW_INTERVAL_SECONDS = 0.1
+"""Time between two drawings. Lower is smoother and takes more time."""
+
+_CLOSE_TIMEOUT_SECONDS = 1.0
+"""Time that the last drawing may take before the work goes on without it."""
+
+_QUICK_CALL_SECONDS = 0.01
+"""A callable that returns within this time is called at every count."""
+
+_REST_FACTOR = 19
+"""A slower callable is called again after so many times its own duration: it takes a twentieth of the time at most."""
+
 _log = logging.getLogger(__name__)
 
 
-def leave_out(what: str, error: BaseException) -> None:
-    """Warn that something which shows progress failed and is not asked again; where warnings are errors, log it."""
+def warn_and_drop(what: str, error: BaseException) -> None:
+    """Warn that something that shows progress failed and is dropped; if warnings are errors, log it instead."""
     text = f"{what} cannot be shown any more ({type(error).__name__}: {error}); the work goes on"
     try:
         warnings.warn(text, RuntimeWarning, stacklevel=2)
@@ -60,12 +67,12 @@ def leave_out(what: str, error: BaseException) -> None:
 
 
 class Drawing:
-    """Calls a function on a thread of its own whenever there is something new, and never makes anybody wait.
+    """Calls a function on a thread of its own when asked; asking never blocks.
 
     Parameters
     ----------
     draw : callable
-        Shows what is newest; looks it up by itself. If it raises it is not called again.
+        Shows the current state, which it reads itself. If it raises, it is not called again.
     finish : callable, optional
         Called on the same thread after the last `draw`, also after one that failed.
     every : float
@@ -89,7 +96,7 @@ class Drawing:
         draw: Callable[[], None],
         *,
         finish: Callable[[], None] = lambda: None,
-        every: float = _EVERY,
+        every: float = _DRAW_INTERVAL_SECONDS,
         what: str = "progress",
     ) -> None:
         self._draw, self._finish, self._every, self._what = draw, finish, every, what
@@ -97,20 +104,20 @@ class Drawing:
         self._thread = threading.Thread(target=self._run, name="redactkit-drawing", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError as err:  # no room for another thread: the work needs none
+        except RuntimeError as err:  # no more threads can be started; the work does not need this one
             self._closing.set()
-            leave_out(what, err)
+            warn_and_drop(what, err)
 
     def ask(self) -> None:
-        """Say that there is something new."""
+        """Request a drawing."""
         self._asked.set()
 
-    def close(self, *, patience: float = _PATIENCE) -> bool:
-        """Draw once more and end; return whether that was done within ``patience`` seconds."""
+    def close(self, *, timeout: float = _CLOSE_TIMEOUT_SECONDS) -> bool:
+        """Draw once more and end; return whether that took at most ``timeout`` seconds."""
         self._closing.set()
         self._asked.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(patience)
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -121,10 +128,10 @@ class Drawing:
             finally:
                 self._finish()
         except Exception as err:
-            leave_out(self._what, err)
+            warn_and_drop(self._what, err)
 
     def _draw_next(self) -> bool:
-        """Wait until asked, draw, and return whether that was the last time."""
+        """Wait for a request, draw, and return whether it was the last one."""
         self._asked.wait()
         last = self._closing.is_set()
         self._asked.clear()
@@ -133,7 +140,7 @@ class Drawing:
 
 
 class Shown:
-    """How the progress of a pass is shown, through all its stages; made by `shown`.
+    """The display of a pass's progress through all its stages; made by `shown`.
 
     Parameters
     ----------
@@ -142,11 +149,11 @@ class Shown:
 
     def __init__(self, progress: bool | Report) -> None:
         self._progress = progress
-        self._rest_until = 0.0
+        self._silent_until = 0.0
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Update]:
-        """Yield a function that is told how many frames more are done."""
+        """Yield a function that takes how many more frames are done."""
         if callable(self._progress):
             yield self._reporter(name, total)
         elif self._progress and in_notebook():
@@ -159,7 +166,7 @@ class Shown:
             yield lambda count: None
 
     def call(self, what: str, function: Callable[[], None]) -> None:
-        """Call what shows something; what raises, other than to cancel, is left out from now on."""
+        """Call a function that shows progress; if it raises anything but `PassCancelled`, it is dropped."""
         if not self._progress:
             return
         started = time.monotonic()
@@ -169,10 +176,10 @@ class Shown:
             raise
         except Exception as err:
             self._progress = False
-            leave_out(what, err)
+            warn_and_drop(what, err)
         ended = time.monotonic()
-        # Who takes long is asked so seldom that the work takes a twentieth longer at most.
-        self._rest_until = ended + _REST * (ended - started) if ended - started > _QUICK else 0.0
+        # A slow callable is called so rarely that the work takes at most a twentieth longer.
+        self._silent_until = ended + _REST_FACTOR * (ended - started) if ended - started > _QUICK_CALL_SECONDS else 0.0
 
     def _reporter(self, stage: str, total: int) -> Update:
         done, report = 0, self._progress
@@ -180,7 +187,7 @@ class Shown:
         def update(count: int) -> None:
             nonlocal done
             done += count
-            if callable(report) and (done >= total or time.monotonic() >= self._rest_until):
+            if callable(report) and (done >= total or time.monotonic() >= self._silent_until):
                 self.call("progress", lambda: report(stage, done, total))
 
         update(0)
@@ -191,13 +198,13 @@ ProgressLike = bool | Report | Shown
 
 
 def shown(progress: ProgressLike) -> Shown:
-    """Return how progress is shown: what fails in one stage of a pass is then left out of the next ones too."""
+    """Return the display for a pass: what fails in one stage is dropped for the later ones too."""
     return progress if isinstance(progress, Shown) else Shown(progress)
 
 
 @contextmanager
 def track(progress: ProgressLike, stage: str, *, total: int) -> Iterator[Update]:
-    """Yield a function that is told how many frames more are done.
+    """Yield a function that takes how many more frames are done.
 
     Parameters
     ----------
@@ -240,12 +247,12 @@ class Bar:
         self._drawing.ask()
 
     def update(self, count: int) -> None:
-        """Note that so many frames more are done."""
+        """Add frames to the count."""
         self._done += count
         self._drawing.ask()
 
     def close(self) -> None:
-        """Show the last count, unless the terminal takes no more."""
+        """Show the last count, unless the terminal blocks."""
         self._drawing.close()
 
     def _draw(self) -> None:
@@ -259,11 +266,10 @@ class Bar:
 
 
 class TerminalBar(terminal_tqdm):  # type: ignore[misc]
-    """A tqdm bar that leaves nothing locked behind when it fails.
+    """A tqdm bar that releases tqdm's lock when it fails.
 
-    tqdm holds a lock that all bars of the process share, and keeps it if it fails in the middle; bars of
-    others, and the end of the process, would wait for it for ever. Its monitor, a thread that the end of the
-    process waits for, is not needed: bars are drawn anew a few times a second.
+    All bars of a process share that lock. tqdm keeps it if writing fails, and other bars, and the exit of the process,
+    would wait for it forever. tqdm's monitor thread is off: bars are redrawn a few times a second anyway.
     """
 
     monitor_interval = 0
@@ -272,18 +278,18 @@ class TerminalBar(terminal_tqdm):  # type: ignore[misc]
         try:
             super().__init__(dynamic_ncols=_has_width(options.get("file")), **options)
         except Exception:
-            self._let_go()
+            self._release_lock()
             raise
 
     def show(self, done: int, text: str | None = None) -> None:
-        """Draw the bar with another count, and with another text before it where one is given."""
+        """Draw the bar with a new count, and with a new text if one is given."""
         try:
             self.n = done
             if text is not None:
                 self.set_description(text, refresh=False)
             self.refresh()
         except Exception:
-            self._let_go()
+            self._release_lock()
             raise
 
     def close(self) -> None:
@@ -291,19 +297,19 @@ class TerminalBar(terminal_tqdm):  # type: ignore[misc]
         try:
             super().close()
         except Exception:
-            self._let_go()
+            self._release_lock()
             raise
 
-    def _let_go(self) -> None:
+    def _release_lock(self) -> None:
         self.disable = True
         lock = self.get_lock()
-        with contextlib.suppress(RuntimeError, AssertionError):  # so it says that this thread holds it no more
+        with contextlib.suppress(RuntimeError, AssertionError):  # raised once this thread holds it no more
             while True:
                 lock.release()
 
 
 class _Widget:
-    """The bar of a notebook, drawn where the work is done: a kernel's output belongs to the thread of its cell."""
+    """The bar of a notebook, drawn on the thread of the work: a kernel's output belongs to the thread of its cell."""
 
     def __init__(self, how: Shown, stage: str, total: int) -> None:
         self._how = how
@@ -334,7 +340,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def _has_width(file: Any) -> bool:
-    """Return whether a terminal says how wide it is; those that say 0 would be shown nothing."""
+    """Return whether a terminal reports its width; in one of width 0 tqdm shows nothing."""
     try:
         return os.get_terminal_size(file.fileno()).columns > 0
     except (AttributeError, OSError, ValueError):
@@ -344,20 +350,20 @@ def _has_width(file: Any) -> bool:
 def open_stderr() -> Any:
     """Return a file to stderr that shares nothing with ``sys.stderr``.
 
-    A thread that waits for a full pipe or a stopped terminal would keep the lock of the file it writes
-    to; the main thread, in want of it, would not even hear signals.
+    A thread that waits for a full pipe or a stopped terminal holds the lock of the file it writes to. With a shared
+    file the main thread would wait for that lock and not handle signals.
     """
     try:
         sys.stderr.flush()
         raw = io.FileIO(os.dup(sys.stderr.fileno()), "w")
     except (AttributeError, OSError, ValueError):  # stderr is no file, as in tests and notebooks
-        return _Borrowed(sys.stderr)
+        return _BorrowedStream(sys.stderr)
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "replace", line_buffering=True)
 
 
-class _Borrowed(io.TextIOBase):
-    """A stream of somebody else, or none, which is not to be closed."""
+class _BorrowedStream(io.TextIOBase):
+    """A stream that belongs to somebody else and must not be closed, or none."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,7 +1,7 @@
-"""What the passes leave beside videos that shows or names persons, and how to be rid of it.
+"""Find and remove the files of redactkit that show or name persons.
 
-A file is known by what is in it, not by its name: the mark that redactkit writes (`redactkit.runtime.marks`), or a form
-that is redactkit's alone. So nothing of others goes, whatever it is called, and what was renamed is found.
+A file is recognized by its content, not by its name: the mark that redactkit writes (`redactkit.runtime.marks`), or a
+format that only redactkit uses. So files of others are never removed, and renamed ones are found.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from redactkit.runtime.marks import (
 
 __all__ = ["files_left", "purge"]
 
-_HEAD, _TAIL, _MOST = 1 << 16, 1 << 12, 1 << 30
+_HEAD_BYTES, _TAIL_BYTES, _MAX_READ_BYTES = 1 << 16, 1 << 12, 1 << 30
 _ID_LIST = re.compile(r".*_idlist(\.old)?\.txt", re.DOTALL | re.IGNORECASE)
 _IDS = re.compile(rb"[0-9\s,;]+")
 _MOT_LINE = re.compile(rb"\d+,-?\d+(,[-+.\deE]+){5},-1,-1,-1(\.00)?\n")
@@ -49,7 +49,7 @@ class _Autosave(Struct, forbid_unknown_fields=True):
 
 
 class _Azure(Struct):
-    """What only our Azure files have: the time of the format, and an object of ours."""
+    """What only redactkit's Azure files have: the format's time scale, and an object of its own."""
 
     timescale: int
     fragments: Raw
@@ -87,14 +87,14 @@ class _Notebook(Struct):
 def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
     """Remove what redactkit wrote that shows or names faces, and unfinished work, in a folder and all below it.
 
-    That is thumbnails, contact sheets, annotations of every format, ID lists, autosaves, and parts of work that
-    is no longer being done. `files_left` says what stays and may show faces too. Links are not followed.
+    Removed are thumbnails, contact sheets, annotations of every format, ID lists, autosaves, and intermediate files
+    of work that has ended. `files_left` lists what stays and may show faces too. Links are not followed.
 
     Parameters
     ----------
     folder : path
     dry_run : bool
-        Only say what would be removed.
+        Only list what would be removed.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
     OptionError
         If ``folder`` is none, or something in it may not be removed.
     """
-    found = _ours(_checked(folder))
+    found = _own_files(_checked(folder))
     for path in () if dry_run else found:
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -118,8 +118,8 @@ def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
 def files_left(folder: str | Path) -> list[tuple[Path, str]]:
     """Return what `purge` leaves in a folder although it may show or name faces, each with what it is.
 
-    Redacted videos and their reports, notebooks with outputs, files that are called as redactkit calls its own
-    and bear no mark of it, parts that are still written, and what cannot be read. Videos of others are not listed.
+    Listed are redacted videos and their reports, notebooks with outputs, files that have a name of redactkit's but
+    not its mark, part files that are still written, and what cannot be read. Videos of others are not listed.
 
     Raises
     ------
@@ -127,8 +127,8 @@ def files_left(folder: str | Path) -> list[tuple[Path, str]]:
         If ``folder`` is none.
     """
     home = _checked(folder)
-    ours = set(_ours(home))
-    found = [(path, _suspicion(path)) for path in _walk(home) if path not in ours]
+    own = set(_own_files(home))
+    found = [(path, _suspicion(path)) for path in _walk(home) if path not in own]
     return [(path, reason) for path, reason in found if reason]
 
 
@@ -139,10 +139,10 @@ def _checked(folder: str | Path) -> Path:
     return home
 
 
-def _ours(home: Path) -> list[Path]:
-    """Return what is to be removed; an ID list of any name is known by what lies beside it."""
+def _own_files(home: Path) -> list[Path]:
+    """Return what is to be removed; an ID list of any name is recognized by the file beside it."""
     paths = list(_walk(home))
-    found = {path for path in paths if _is_ours(path)}
+    found = {path for path in paths if _is_own(path)}
     listed = {path.with_name(path.name.removesuffix(".json")) for path in found if path.suffix == ".json"}
     return sorted(found | {path for path in listed & set(paths) if _holds_ids(path)})
 
@@ -164,22 +164,22 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_work(path: Path) -> bool:
-    """Return whether a folder is one in which a pass keeps what is not done yet."""
+    """Return whether a folder holds intermediate files of a pass or job."""
     return path.name == JOBS_FOLDER or (path.name.startswith(".") and path.name.endswith(CHECKPOINT))
 
 
-def _is_ours(path: Path) -> bool:
+def _is_own(path: Path) -> bool:
     if path.is_dir():
         return _is_work(path)
     if _is_part(path):
         return remove_part(path, dry_run=True)
     try:
-        return _bears_mark(path, _read(path, _HEAD))
+        return _has_mark(path, _read(path, _HEAD_BYTES))
     except OSError:
         return False
 
 
-def _bears_mark(path: Path, head: bytes) -> bool:
+def _has_mark(path: Path, head: bytes) -> bool:
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
         return is_marked_jpeg(head) or is_marked_png(head)
     if head.startswith(b"PK\x03\x04"):
@@ -193,7 +193,7 @@ def _bears_mark(path: Path, head: bytes) -> bool:
     if head.split(b"\n", 1)[0].rstrip(b"\r").replace(b'"', b"").decode("utf-8", "replace") in CSV_HEADERS:
         return True
     if _MOT_LINE.match(head):
-        return _read(path, -_TAIL).endswith(f",{MOT_MARK}\n".encode())
+        return _read(path, -_TAIL_BYTES).endswith(f",{MOT_MARK}\n".encode())
     return bool(_ID_LIST.fullmatch(path.name)) and _holds_ids(path)
 
 
@@ -202,10 +202,10 @@ def _is_part(path: Path) -> bool:
 
 
 def _is_json(path: Path, head: bytes) -> bool:
-    """Tell an autosave by its first line, and annotations and what an ID list was written for by their mark."""
+    """Recognize an autosave by its first line, annotations and the file beside an ID list by their mark."""
     if _decodes(head.split(b"\n", 1)[0], _Autosave) is not None:
         return True
-    data = _read(path, _MOST)
+    data = _read(path, _MAX_READ_BYTES)
     if MARK.encode() not in data:
         return False
     coco, binding = _decodes(data, _Coco), _decodes(data, _Binding)
@@ -225,7 +225,7 @@ def _decodes(data: bytes, kind: Any) -> Any:
 
 
 def _holds_ids(path: Path) -> bool:
-    return path.is_file() and _IDS.fullmatch(_read(path, _MOST)) is not None
+    return path.is_file() and _IDS.fullmatch(_read(path, _MAX_READ_BYTES)) is not None
 
 
 def _is_parquet(path: Path) -> bool:
@@ -238,11 +238,11 @@ def _is_parquet(path: Path) -> bool:
     end = _read(path, -8)
     length = struct.unpack("<I", end[:4])[0] if len(end) == 8 and end.endswith(b"PAR1") else 0
     key = MARK.encode()
-    return b"\x18" + bytes([len(key)]) + key + b"\x18" in _read(path, -8 - min(length, _MOST))
+    return b"\x18" + bytes([len(key)]) + key + b"\x18" in _read(path, -8 - min(length, _MAX_READ_BYTES))
 
 
 def _suspicion(path: Path) -> str:
-    """Return why what is not ours to remove may show or name faces; empty if it is not known to."""
+    """Return why a file that is not removed may show or name faces; empty if it is not known to."""
     if path.is_dir():
         return _UNREADABLE
     if _is_part(path):
@@ -260,23 +260,23 @@ def _of_content(path: Path) -> str:
     if ending == ".mp4":
         return "redacted video" if path.stem.endswith("_redacted") or report_path(path).is_file() else ""
     if _BY_NAME.fullmatch(path.name):
-        return "called as redactkit calls its own, but bears no mark of it"
-    if ending == ".json" and set(_decodes(_read(path, _MOST), dict[str, Raw]) or {}) >= _REPORT:
+        return "named like a file of redactkit, but without its mark"
+    if ending == ".json" and set(_decodes(_read(path, _MAX_READ_BYTES), dict[str, Raw]) or {}) >= _REPORT:
         return "report of a redaction"
     return ""
 
 
 def _of_notebook(path: Path) -> str:
-    notebook = _decodes(_read(path, _MOST), _Notebook)
+    notebook = _decodes(_read(path, _MAX_READ_BYTES), _Notebook)
     if notebook is None:
         return "notebook that cannot be read"
     shown = "widgets" in notebook.metadata or any(cell.outputs for cell in notebook.cells)
     return "notebook with outputs; nbstripout takes them out" if shown else ""
 
 
-def _read(path: Path, most: int) -> bytes:
-    """Return so many bytes of the beginning, or of the end where negative."""
+def _read(path: Path, count: int) -> bytes:
+    """Return the first ``count`` bytes, or the last ones if it is negative."""
     with path.open("rb") as file:
-        if most < 0:
-            file.seek(max(0, path.stat().st_size + most))
-        return file.read(abs(most))
+        if count < 0:
+            file.seek(max(0, path.stat().st_size + count))
+        return file.read(abs(count))

@@ -1,6 +1,6 @@
-"""Where the files that come with redactkit are: the sample clip, its ground truth and the notebooks.
+"""Paths of the files that come with redactkit: the sample clip, its ground truth and the notebooks.
 
-In a clone they lie beside the package; in an installed wheel inside it.
+In a clone they are beside the package; in an installed wheel inside it.
 """
 
 from __future__ import annotations

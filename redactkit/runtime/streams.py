@@ -1,4 +1,4 @@
-"""Iteration ahead of its consumer, of one thing or several at once: work overlaps, and never piles up."""
+"""Prefetching iterators: one or several iterables run in threads of their own, a bounded number of items ahead."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ Item = TypeVar("Item")
 
 
 def buffered(items: Iterable[Item], *, ahead: int = 4) -> Generator[Item, None, None]:
-    """Iterate over ``items`` in a thread of its own, at most ``ahead`` items before the one it works on.
+    """Iterate over ``items`` in a thread of its own, at most ``ahead`` items before the consumer.
 
-    What ``items`` raises is raised here, after the items before it. When the consumer stops, by an error,
-    by ``close()`` or by forgetting the generator, the thread ends too, and with it ``items``.
+    An exception of ``items`` is raised here, after the items before it. When the consumer stops, by an error, by
+    ``close()`` or by dropping the generator, the thread ends too and ``items`` is closed. A higher ``ahead`` evens out
+    items that take long, and holds more of them in memory.
 
     Examples
     --------
@@ -27,9 +28,9 @@ def buffered(items: Iterable[Item], *, ahead: int = 4) -> Generator[Item, None, 
 
 
 def side_by_side(sources: Sequence[Iterable[Item]], *, ahead: int = 4) -> Generator[Item, None, None]:
-    """Iterate over several iterables, each in a thread of its own; items come as they are ready.
+    """Iterate over several iterables, each in a thread of its own; items come in the order in which they are ready.
 
-    At most ``ahead`` items wait. What one of them raises ends them all, and is raised here.
+    At most ``ahead`` items wait. An exception of one ends all, and is raised here.
 
     Examples
     --------
@@ -66,7 +67,7 @@ def _produce(items: Iterable[Item], channel: _Channel[Item]) -> None:
 
 
 def _close(items: Iterable[Item]) -> BaseException | None:
-    """Let a generator put its things away in the thread that ran it; return what it raises."""
+    """Close a generator in the thread that ran it; return what it raises."""
     try:
         if isinstance(items, Generator):
             items.close()
@@ -76,31 +77,31 @@ def _close(items: Iterable[Item]) -> BaseException | None:
 
 
 class _Channel(Generic[Item]):
-    """A bounded queue of some producers and one consumer, which any of them can end."""
+    """A bounded queue of several producers and one consumer; each of them can end it."""
 
     def __init__(self, size: int, *, producers: int) -> None:
         self.error: BaseException | None = None
-        self._size, self._waiting, self._producers = size, 0, producers
+        self._size, self._waiting_consumers, self._producers = size, 0, producers
         self._items: deque[tuple[Item]] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> bool:
-        """Wait for room and add an item; False when nobody wants it any more."""
+        """Wait for room and add an item; return False if the consumer has stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._items) < self._size + self._waiting or self._closed)
+            self._changed.wait_for(lambda: len(self._items) < self._size + self._waiting_consumers or self._closed)
             if not self._closed:
                 self._items.append((item,))
                 self._changed.notify_all()
             return not self._closed
 
     def get(self) -> tuple[Item] | None:
-        """Wait for an item; None when there will be none."""
+        """Wait for an item; return None when no more will come."""
         with self._changed:
-            self._waiting += 1
+            self._waiting_consumers += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._items or not self._producers or self.error)
-            self._waiting -= 1
+            self._waiting_consumers -= 1
             if not self._items:
                 return None
             item = self._items.popleft()
@@ -108,7 +109,7 @@ class _Channel(Generic[Item]):
             return item
 
     def end(self, *errors: BaseException | None) -> None:
-        """Say that no item will follow from one producer, and of what that died, if of anything."""
+        """Announce that one producer has ended, and with what errors."""
         with self._changed:
             self._producers -= 1
             self.error = next((err for err in (self.error, *errors) if err is not None), None)
@@ -116,7 +117,7 @@ class _Channel(Generic[Item]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Say that no item is wanted."""
+        """Announce that the consumer has stopped."""
         with self._changed:
             self._closed = True
             self._items.clear()

@@ -1,4 +1,4 @@
-"""Times and time ranges: as people write them, and checked."""
+"""Parse, format and check times and time ranges."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["Ranges", "check_ranges", "parse_range", "parse_ranges", "parse_timec
 Ranges = tuple[tuple[float, float], ...]
 
 _TIMECODE = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?)")
-_SHOWN = 60
-_SLACK = 0.1  # seconds by which people, and the headers of files, round an end
+_MAX_SHOWN = 60  # characters of a wrong text that an error quotes
+_END_SLACK_SECONDS = 0.1  # people, and headers of files, round the end of a video
 
 
 def timecode(seconds: float) -> str:
@@ -66,7 +66,9 @@ def parse_range(text: str) -> tuple[float, float]:
     """
     times = text.split("-")
     if len(times) != 2:
-        raise OptionError(f"a time range is START-END, such as 00:00:05.0-00:00:07.5 or 5-7.5, got {text[:_SHOWN]!r}")
+        raise OptionError(
+            f"a time range is START-END, such as 00:00:05.0-00:00:07.5 or 5-7.5, got {text[:_MAX_SHOWN]!r}"
+        )
     return parse_timecode(times[0]), parse_timecode(times[1])
 
 
@@ -82,14 +84,14 @@ def parse_ranges(text: str) -> Ranges:
 
 
 def check_ranges(ranges: Iterable[Iterable[float]], *, end: float) -> Ranges:
-    """Return time ranges in order of time, with those that touch as one.
+    """Return time ranges sorted, with overlapping and touching ones merged.
 
     Parameters
     ----------
     ranges : iterable of (float, float)
         Start and end of each, in seconds.
     end : float
-        Where time ends, in seconds; a tenth of a second more is taken too.
+        Latest end in seconds; a tenth of a second more is accepted.
 
     Raises
     ------
@@ -111,7 +113,7 @@ def check_ranges(ranges: Iterable[Iterable[float]], *, end: float) -> Ranges:
 
 def _listed(ranges: Iterable[Iterable[float]] | str) -> list[Iterable[float]]:
     if isinstance(ranges, str):
-        raise OptionError(f"time ranges are pairs of seconds such as [(5, 7.5)], got the text {ranges[:_SHOWN]!r}")
+        raise OptionError(f"time ranges are pairs of seconds such as [(5, 7.5)], got the text {ranges[:_MAX_SHOWN]!r}")
     try:
         return list(ranges)
     except TypeError as err:
@@ -136,4 +138,4 @@ def _fault(start: float, stop: float, end: float) -> str:
         return "starts before 0"
     if stop <= start:
         return "does not end after its start"
-    return f"ends after the end at {end:.3f} s" if stop > end + _SLACK else ""
+    return f"ends after the end at {end:.3f} s" if stop > end + _END_SLACK_SECONDS else ""
