@@ -41,7 +41,7 @@ def test_opencv_has_its_threads_again_after_an_error():
 @pytest.mark.parametrize(("quota", "most"), [("150000 100000\n", 1), ("max 100000\n", 999), ("", 999)])
 def test_count_cores_knows_the_quota_of_a_container(tmp_path, monkeypatch, quota, most):
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(cores, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(cores, "_CGROUP_QUOTA_FILE", tmp_path / "cpu.max")
     assert count_cores() == min(most, len(os.sched_getaffinity(0)))
 
 

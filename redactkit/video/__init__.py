@@ -1,4 +1,4 @@
-"""Video files at the edge: probe, read, write, compare. The only package that knows PyAV."""
+"""Probe, read, write and compare video files. The only package that uses PyAV (FFmpeg)."""
 
 from redactkit.runtime.files import sweep_parts
 from redactkit.video.fidelity import check_container, compare_files

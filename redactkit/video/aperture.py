@@ -1,4 +1,4 @@
-"""The clean aperture: which part of the stored picture a container has players show.
+"""The clean aperture: the part of the stored picture that players show, as the container says.
 
 It is carried from the source into the output, and the whole picture is searched and redacted: some players show it all.
 
@@ -21,15 +21,15 @@ from redactkit.video.opening import opened, video_stream
 
 __all__ = ["WHOLE", "Crop", "read_aperture", "write_aperture"]
 
-_ENTRY = 8  # bytes before the sample descriptions: version, flags and their number
-_VISUAL = 78  # bytes of a visual sample description before the boxes in it
-_BLOCK = 8 << 20
+_STSD_HEADER_BYTES = 8  # bytes before the sample descriptions: version, flags and their number
+_VISUAL_ENTRY_BYTES = 78  # bytes of a visual sample description before the boxes in it
+_BLOCK_BYTES = 8 << 20
 _SEGMENT, _CLUSTER, _TRACKS, _TRACK, _TYPE, _VIDEO = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE, 0x83, 0xE0
 _CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)  # left, top, right, bottom
 
 
 class Crop(NamedTuple):
-    """Pixels of the stored picture that are not shown, on each side."""
+    """Pixels of the stored picture that are cropped on each side."""
 
     left: int = 0
     top: int = 0
@@ -41,7 +41,7 @@ WHOLE = Crop()
 
 
 def read_aperture(path: Path) -> Crop:
-    """Return what the container of a video hides of its stored pictures; `WHOLE` where nothing, or nonsense.
+    """Return the cropping that a video's container declares; `WHOLE` if it declares none, or an impossible one.
 
     Raises
     ------
@@ -80,16 +80,16 @@ def _entry(boxes: Mp4Boxes, number: int) -> Box | None:
     """Return the first sample description of the track of a number."""
     track = next((track for track in boxes.tracks if track.id == number), None)
     table = None if track is None else track.table(b"stsd")
-    return None if table is None else next(children(boxes.moov, table.body + _ENTRY, table.end), None)
+    return None if table is None else next(children(boxes.moov, table.body + _STSD_HEADER_BYTES, table.end), None)
 
 
 def _clap(data: bytes, entry: Box) -> Box | None:
-    within = children(data, entry.body + _VISUAL, entry.end)
+    within = children(data, entry.body + _VISUAL_ENTRY_BYTES, entry.end)
     return next((box for box in within if box.kind == b"clap" and box.end - box.body >= 32), None)
 
 
 def write_aperture(path: Path, crop: Crop) -> None:
-    """Write the clean aperture into an mp4 with one video track and its index before its samples, in place.
+    """Write a ``clap`` box into an mp4 with one video track and its index before its samples, in place.
 
     Raises
     ------
@@ -122,11 +122,11 @@ def _written(crop: Crop, width: int, height: int) -> bytes:
 
 
 def _grown(boxes: Mp4Boxes, track: Track, entry: Box, box: bytes, *, after: int) -> bytes:
-    """Return the index with ``box`` at the end of a sample description, and the samples after it found anew."""
+    """Return the index with ``box`` appended to a sample description, and all chunk offsets moved by its size."""
     data = bytearray(boxes.moov)
     for each in boxes.tracks:
         _move_chunks(data, each, len(box), after)
-    parents = [find(boxes.moov, track.box, *_PATH[:depth]) for depth in range(len(_PATH) + 1)]
+    parents = [find(boxes.moov, track.box, *_STSD_PATH[:depth]) for depth in range(len(_STSD_PATH) + 1)]
     for parent in (boxes.root, *parents, entry):
         assert parent is not None
         if parent.body - parent.start != 8:
@@ -136,7 +136,7 @@ def _grown(boxes: Mp4Boxes, track: Track, entry: Box, box: bytes, *, after: int)
     return bytes(data)
 
 
-_PATH = (b"mdia", b"minf", b"stbl", b"stsd")
+_STSD_PATH = (b"mdia", b"minf", b"stbl", b"stsd")
 
 
 def _move_chunks(data: bytearray, track: Track, by: int, after: int) -> None:
@@ -152,10 +152,10 @@ def _move_chunks(data: bytearray, track: Track, by: int, after: int) -> None:
 
 
 def _move_tail(file: BinaryIO, start: int, by: int) -> None:
-    """Move the bytes from ``start`` on, the last first, so that none is overwritten before it has been read."""
+    """Move the bytes from ``start`` on, block by block from the end, so that none is overwritten before it is read."""
     end = file.seek(0, 2)
     while end > start:
-        begin = max(start, end - _BLOCK)
+        begin = max(start, end - _BLOCK_BYTES)
         file.seek(begin)
         block = file.read(end - begin)
         file.seek(begin + by)
@@ -181,13 +181,13 @@ def _segment_crop(file: BinaryIO, segment: tuple[int, int, int], place: int) -> 
 
 
 def _video_of(file: BinaryIO, track: tuple[int, int, int]) -> dict[int, int] | None:
-    """Return the numbers that a track's video settings hold, None if it is no video."""
+    """Return the cropping numbers of a Matroska track's video settings, None if it is no video track."""
     if track[0] != _TRACK:
         return None
-    parts = list(_elements(file, *track[1:]))
-    if not any(number == _TYPE and _number(file, start, end) == 1 for number, start, end in parts):
+    elements = list(_elements(file, *track[1:]))
+    if not any(number == _TYPE and _number(file, start, end) == 1 for number, start, end in elements):
         return None
-    settings = [each for number, start, end in parts if number == _VIDEO for each in _elements(file, start, end)]
+    settings = [each for number, start, end in elements if number == _VIDEO for each in _elements(file, start, end)]
     return {number: _number(file, start, end) for number, start, end in settings if end - start <= 8}
 
 
@@ -197,14 +197,14 @@ def _number(file: BinaryIO, start: int, end: int) -> int:
 
 
 def _elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield ID, start and end of what each EBML element in a range of a file holds."""
+    """Yield ID, start and end of the content of each EBML element in a range of a file."""
     while start < end:
         file.seek(start)
         head = file.read(12)
         number, used = _variable(head, keep_marker=True)
         size, more = _variable(head[used:], keep_marker=False)
         begin = start + used + more
-        # A size of all ones is not known yet: a segment's, or a cluster's, after which nothing is found.
+        # A size of all ones is unknown (a live stream): nothing after such an element can be found.
         unknown = size == (1 << 7 * more) - 1
         start = end if unknown else begin + size
         if number == _CLUSTER and unknown:

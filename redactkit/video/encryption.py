@@ -1,4 +1,4 @@
-"""Tell encrypted video and sound by what their container says of them, before anything is decoded.
+"""Detect encrypted video and sound from container headers, before anything is decoded.
 
 References
 ----------
@@ -18,21 +18,21 @@ from redactkit.video.scrambling import scrambled_program, scrambled_transport
 
 __all__ = ["Encryption", "find_encryption", "looks_encrypted"]
 
-_MOST_BYTES = 64 << 20  # of one header; a longer one is damaged or hostile
-_MOST_BOXES = 200_000
-_NOISE = 4096
+_MAX_HEADER_BYTES = 64 << 20  # of one header; a longer one is damaged or hostile
+_MAX_BOXES = 200_000
+_RANDOMNESS_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Encryption:
-    """How the pictures and the sound of a file are encrypted, in words; empty where they are not."""
+    """The encryption of a file's video and sound in words; empty if they are not encrypted."""
 
     video: str = ""
     audio: str = ""
 
 
 def find_encryption(path: Path) -> Encryption:
-    """Return what a file's headers say of encryption; nothing for a file that is damaged or of an unknown kind."""
+    """Return the encryption that a file's headers declare; none for a damaged file or an unknown container."""
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -52,27 +52,27 @@ def find_encryption(path: Path) -> Encryption:
 
 
 def looks_encrypted(path: Path) -> bool:
-    """Whether a file starts with bytes that are spread as evenly as chance would have it.
+    """Return whether the first bytes of a file are distributed as evenly as random ones.
 
     The start of every known container is anything but even. The measure is Pearson's chi-squared of 256
     values, whose mean is 255 and whose standard deviation is 23 for random bytes.
     """
     with path.open("rb") as file:
-        data = file.read(_NOISE)
-    if len(data) < _NOISE:
+        data = file.read(_RANDOMNESS_BYTES)
+    if len(data) < _RANDOMNESS_BYTES:
         return False
-    expected = _NOISE / 256
+    expected = _RANDOMNESS_BYTES / 256
     return sum((data.count(value) - expected) ** 2 for value in range(256)) / expected < 400
 
 
 # ISO base media files: mp4, mov and their fragments.
 
 _BOXES_AT_THE_START = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot", b"sidx"}
-_WITHIN = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
-_KINDS = {b"vide": "video", b"soun": "audio"}
+_CONTAINER_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
+_HANDLERS = {b"vide": "video", b"soun": "audio"}
 _PROTECTED = {b"encv": "video", b"enca": "audio", b"drmi": "video", b"drms": "audio"}
-_ENTRY = {"video": 78, "audio": 28}  # bytes of a sample entry before its boxes
-_PIFF = bytes.fromhex("a2394f525a9b4f14a2446c427c648df4")  # sample encryption before ISO/IEC 23001-7
+_SAMPLE_ENTRY_BYTES = {"video": 78, "audio": 28}  # bytes of a sample entry before its boxes
+_PIFF_UUID = bytes.fromhex("a2394f525a9b4f14a2446c427c648df4")  # sample encryption before ISO/IEC 23001-7
 
 
 def _of_iso(file: BinaryIO) -> Encryption:
@@ -83,7 +83,7 @@ def _of_iso(file: BinaryIO) -> Encryption:
     for name, start, end in _top_boxes(file):
         if name == b"pssh":
             has_keys = True
-        if name not in (b"moov", b"moof") or end - start > _MOST_BYTES:
+        if name not in (b"moov", b"moof") or end - start > _MAX_HEADER_BYTES:
             continue
         file.seek(start)
         data = file.read(end - start)
@@ -93,27 +93,27 @@ def _of_iso(file: BinaryIO) -> Encryption:
                 _read_track(body, kinds, found)
             elif part == b"traf" and _has_sample_keys(body):
                 sealed.add(_track_id(body, b"tfhd"))
-    # What a tool that decrypts has left behind is no encryption: the keys of samples go with how to get the key.
+    # Boxes that a decrypting tool left behind do not count: real encryption has both sample keys and key information.
     for track in sealed if has_keys else ():
         found.setdefault(kinds.get(track, "video"), "MPEG-CENC, in fragments")
     return Encryption(found.get("video", ""), found.get("audio", ""))
 
 
 def _read_track(track: bytes, kinds: dict[int, str], found: dict[str, str]) -> None:
-    """Note the kind of a track, and how it is protected if it is."""
+    """Record the type of a track, and its protection scheme if it has one."""
     media = dict(_boxes(dict(_boxes(track)).get(b"mdia", b"")))
-    kind = _KINDS.get(media.get(b"hdlr", b"")[8:12], "")
+    kind = _HANDLERS.get(media.get(b"hdlr", b"")[8:12], "")
     kinds[_track_id(track, b"tkhd")] = kind
     table = dict(_boxes(dict(_boxes(media.get(b"minf", b""))).get(b"stbl", b"")))
     for entry, body in _boxes(table.get(b"stsd", b"")[8:]):
         of = _PROTECTED.get(entry, kind)
-        inner = dict(_boxes(body[_ENTRY.get(of, 8) :]))
+        inner = dict(_boxes(body[_SAMPLE_ENTRY_BYTES.get(of, 8) :]))
         if entry in _PROTECTED or b"sinf" in inner:
             found[of] = _scheme(entry, body)
 
 
 def _scheme(entry: bytes, body: bytes) -> str:
-    # Older sound entries have more bytes before their boxes than newer ones, so the box is looked for by its name.
+    # Sound entries of QuickTime have more bytes before their boxes, so the box is searched by its name.
     at = body.find(b"schm")
     scheme = body[at + 8 : at + 12] if at >= 0 else b""
     if scheme.isalnum():
@@ -123,7 +123,7 @@ def _scheme(entry: bytes, body: bytes) -> str:
 
 def _has_sample_keys(fragment: bytes) -> bool:
     return any(
-        (name == b"senc" and int.from_bytes(body[4:8], "big") > 0) or (name == b"uuid" and body[:16] == _PIFF)
+        (name == b"senc" and int.from_bytes(body[4:8], "big") > 0) or (name == b"uuid" and body[:16] == _PIFF_UUID)
         for name, body in _boxes(fragment)
     )
 
@@ -137,7 +137,7 @@ def _track_id(parent: bytes, name: bytes) -> int:
 def _top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """Yield name, start and end of what every box at the top of a file holds."""
     at, length = 0, file.seek(0, os.SEEK_END)
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         file.seek(at)
         head = file.read(16)
         if len(head) < 8:
@@ -193,16 +193,16 @@ def _of_matroska(file: BinaryIO) -> Encryption:
 def _matroska_tracks(file: BinaryIO) -> Iterator[bytes]:
     """Yield the content of every track's entry."""
     at, length, entered = 0, file.seek(0, os.SEEK_END), False
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         file.seek(at)
         head = file.read(12)
         name, size, before = _element_head(head)
         if not before or at >= length:
             return
-        if name == _TRACKS and 0 <= size <= _MOST_BYTES:
+        if name == _TRACKS and 0 <= size <= _MAX_HEADER_BYTES:
             file.seek(at + before)
             yield from (body for each, body in _elements(file.read(size)) if each == _TRACK)
-        # A segment is gone into, and so is one whose size is not known; what else has none cannot be passed over.
+        # Descend into segments, also of unknown size. Any other element of unknown size cannot be skipped.
         if name == _SEGMENT and not entered:
             at, entered = at + before, True
         elif size < 0:
@@ -222,7 +222,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _element_head(head: bytes) -> tuple[int, int, int]:
-    """Return an EBML element's name, its size (-1 where it is not known) and how long its header is (0: none)."""
+    """Return an EBML element's ID, its size (-1 if unknown) and the length of its header (0: no element)."""
     wide = 9 - head[0].bit_length() if head and head[0] else 0
     if not 1 <= wide <= 4 or len(head) <= wide or not head[wide]:
         return 0, -1, 0
@@ -244,11 +244,11 @@ _MXF_TRIPLET = bytes.fromhex("060e2b34020401010d010301027e01")
 
 
 def _of_asf(file: BinaryIO) -> Encryption:
-    """Look for objects of the header that say how the content, all of it, is protected."""
+    """Search the ASF header for objects that declare protection of the whole content."""
     file.seek(16)
     size = int.from_bytes(file.read(8), "little")
     file.seek(30)
-    data = file.read(min(max(size - 30, 0), _MOST_BYTES))
+    data = file.read(min(max(size - 30, 0), _MAX_HEADER_BYTES))
     at = 0
     while at + 24 <= len(data):
         words = _ASF_PROTECTED.get(data[at : at + 16])

@@ -15,11 +15,11 @@ import av.filter
 
 __all__ = ["FieldMark", "count_orders", "field_order"]
 
-_LOOKED_AT = 12  # frames: some streams begin with a few progressive ones
+_CHECKED_FRAMES = 12  # frames: some streams begin with a few progressive ones
 
 
 def field_order(frames: Iterable[av.VideoFrame]) -> str | None:
-    """Return ``"tff"`` or ``"bff"``, what most of the first interlaced frames are, or None if none is interlaced."""
+    """Return the field order, ``"tff"`` or ``"bff"``, of most of the first interlaced frames; None if none is."""
     orders = count_orders(frames)
     interlaced = sorted(order for order in orders if order != "progressive")
     return max(interlaced, key=orders.__getitem__, default=None)
@@ -27,7 +27,7 @@ def field_order(frames: Iterable[av.VideoFrame]) -> str | None:
 
 def count_orders(frames: Iterable[av.VideoFrame]) -> Counter[str]:
     """Count which of the first frames are ``"tff"``, ``"bff"`` and ``"progressive"``."""
-    return Counter(_order(frame) for frame in islice(frames, _LOOKED_AT))
+    return Counter(_order(frame) for frame in islice(frames, _CHECKED_FRAMES))
 
 
 def _order(frame: av.VideoFrame) -> str:
@@ -37,7 +37,7 @@ def _order(frame: av.VideoFrame) -> str:
 
 
 def _top_first(frame: av.VideoFrame) -> bool:
-    """Ask a filter, as PyAV does not show the flag."""
+    """Ask a filter: PyAV does not expose the flag."""
     return _Filter(frame, "select", r"eq(interlace_type\,1)").passed(frame) is not None
 
 

@@ -1,4 +1,4 @@
-"""The boxes of an mp4 or mov file: where they lie, and which bytes its samples take.
+"""Parse the boxes of an mp4 or mov file, and the byte ranges of its samples.
 
 References
 ----------
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 __all__ = ["Box", "Mp4Boxes", "Track", "children", "find", "find_all"]
 
-_TABLE = 8  # bytes before the entries of most tables: version, flags and the number of entries
+_TABLE_HEADER_BYTES = 8  # bytes before the entries of most tables: version, flags and the number of entries
 
 
 @dataclass(frozen=True)
 class Box:
-    """One box: its bytes are ``start`` to ``end``, what it holds ``body`` to ``end``."""
+    """One box: its bytes are ``start`` to ``end``, its content ``body`` to ``end``."""
 
     kind: bytes
     start: int
@@ -32,7 +32,7 @@ class Box:
 
 
 def children(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes in ``data[start:end]``; stop where no whole box follows."""
+    """Yield the boxes in ``data[start:end]``, up to the first incomplete one."""
     while end - start >= 8:
         box = _header(data[start : start + 16], start, end)
         if box is None:
@@ -61,7 +61,7 @@ def find_all(data: bytes, box: Box, *path: bytes) -> list[Box]:
 
 
 def find(data: bytes, box: Box, *path: bytes) -> Box | None:
-    """Return the first box at a path of kinds below ``box``, None where there is none."""
+    """Return the first box at a path of kinds below ``box``, None if there is none."""
     return next(iter(find_all(data, box, *path)), None)
 
 
@@ -104,7 +104,7 @@ class Mp4Boxes:
 
     @property
     def within_index(self) -> list[Box]:
-        """The boxes that the index consists of."""
+        """The child boxes of the index (``moov``)."""
         return list(children(self.moov, self.root.body, self.root.end))
 
     @cached_property
@@ -132,7 +132,7 @@ class Track:
 
     @property
     def id(self) -> int:
-        """Its number."""
+        """The track ID."""
         box = find(self._data, self.box, b"tkhd")
         if box is None:
             return 0
@@ -141,12 +141,12 @@ class Track:
 
     @property
     def handler(self) -> bytes:
-        """What it holds: ``vide``, ``soun`` ..."""
+        """The handler type: ``vide``, ``soun`` ..."""
         box = find(self._data, self.box, b"mdia", b"hdlr")
         return b"" if box is None else self._data[box.body + 8 : box.body + 12]
 
     def table(self, kind: bytes) -> Box | None:
-        """Return a table of its samples."""
+        """Return one of its sample tables."""
         return find(self._data, self.box, b"mdia", b"minf", b"stbl", kind)
 
     @cached_property
@@ -180,7 +180,7 @@ class Track:
         if not len(offsets) or not len(sizes) or box is None:
             return np.zeros((0, 2), np.int64)
         count = int.from_bytes(self._data[box.body + 4 : box.body + 8], "big")
-        runs = self._numbers(box, box.body + _TABLE, 3 * count).reshape(-1, 3)
+        runs = self._numbers(box, box.body + _TABLE_HEADER_BYTES, 3 * count).reshape(-1, 3)
         counts = np.repeat(runs[:, 1], np.diff([*(runs[:, 0] - 1), len(offsets)]))
         if counts.sum() != len(sizes) or len(counts) != len(offsets) or not counts.all():
             raise ValueError("the tables of its samples contradict each other")
@@ -192,7 +192,7 @@ class Track:
             box = self.table(kind)
             if box is not None:
                 count = int.from_bytes(self._data[box.body + 4 : box.body + 8], "big")
-                return self._numbers(box, box.body + _TABLE, count, width=width)
+                return self._numbers(box, box.body + _TABLE_HEADER_BYTES, count, width=width)
         return np.zeros(0, np.int64)
 
     def _numbers(self, box: Box, at: int, count: int, *, width: int = 4) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The planes of a decoded picture as NumPy arrays, and what their numbers mean."""
+"""Planes of a decoded picture as NumPy arrays, and their layout."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
 
 
 def luma_plane(picture: av.VideoFrame) -> NDArray[np.uint8] | None:
-    """Return a view of the brightness that a picture stores in 8 bits in a plane of its own, None where it does not."""
+    """Return a view of the picture's 8-bit luma plane, None if it has no such plane."""
     form = picture.format
     if form.is_rgb or not (form.is_planar or form.name == "gray") or form.components[0].bits != 8:
         return None
@@ -39,7 +39,7 @@ def luma_plane(picture: av.VideoFrame) -> NDArray[np.uint8] | None:
 
 
 def crop(picture: av.VideoFrame, left: int, top: int, right: int, bottom: int) -> tuple[av.VideoFrame, int, int]:
-    """Return a small picture that shows a rectangle, and where in it the rectangle starts.
+    """Cut a rectangle out of a picture; return the smaller picture, and where in it the rectangle starts.
 
     It is larger than the rectangle by what whole chroma samples and the smoothing between them need. A picture that
     is not planar is returned as it is.

@@ -1,4 +1,4 @@
-"""Tell scrambled MPEG transport and program streams by the control bits of their packets.
+"""Detect scrambled MPEG transport and program streams by the scrambling control bits of their packets.
 
 References
 ----------
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 __all__ = ["scrambled_program", "scrambled_transport"]
 
-_SIZES = (188, 192, 204)
-_SYNC = 0x47
-_BLOCK = 1 << 20
-_MOST_BLOCKS = 128  # looked at of a long file, evenly apart
-_SHARE = 0.05  # of a stream's packets: damage sets control bits too, now and then
-_LEAST = 4
+_PACKET_SIZES_BYTES = (188, 192, 204)
+_SYNC_BYTE = 0x47
+_BLOCK_BYTES = 1 << 20
+_MAX_BLOCKS = 128  # read of a long file, evenly spaced
+_MIN_SCRAMBLED_SHARE = 0.05  # of a stream's packets; damage sets control bits in a few
+_MIN_SCRAMBLED_PACKETS = 4
 
-_VIDEO = {0x01, 0x02, 0x10, 0x1B, 0x20, 0x24, 0x33, 0x42, 0xD1, 0xEA}
-_AUDIO = {0x03, 0x04, 0x0F, 0x11, 0x1C, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87}
+_VIDEO_STREAM_TYPES = {0x01, 0x02, 0x10, 0x1B, 0x20, 0x24, 0x33, 0x42, 0xD1, 0xEA}
+_AUDIO_STREAM_TYPES = {0x03, 0x04, 0x0F, 0x11, 0x1C, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87}
 _SAMPLE_AES_VIDEO, _SAMPLE_AES_AUDIO = {0xDB}, {0xCF, 0xC1, 0xC2}
 
 
 def scrambled_transport(file: BinaryIO) -> tuple[str, str]:
-    """Return how the video and the sound of a transport stream are scrambled, empty where they are not."""
+    """Return how video and sound of a transport stream are scrambled, empty if they are not."""
     counts, scrambled = np.zeros(1 << 13, np.int64), np.zeros(1 << 13, np.int64)
     types: dict[int, int] = {}
     programs: set[int] = set()
@@ -42,12 +42,12 @@ def scrambled_transport(file: BinaryIO) -> tuple[str, str]:
             programs |= {each for row in packets[pid == 0] for each in _programs(row.tobytes())}
             for row in packets[np.isin(pid, list(programs))]:
                 types |= _stream_types(row.tobytes())
-    hidden = (scrambled >= _LEAST) & (scrambled >= _SHARE * counts)
+    hidden = (scrambled >= _MIN_SCRAMBLED_PACKETS) & (scrambled >= _MIN_SCRAMBLED_SHARE * counts)
     if not types and hidden.any():
         # Without a table of streams, the one with the most packets is the video.
         types = {int(np.argmax(counts[: (1 << 13) - 1])): 0x1B}
-    video = _words(types, hidden, _VIDEO, _SAMPLE_AES_VIDEO)
-    return video, _words(types, hidden, _AUDIO, _SAMPLE_AES_AUDIO)
+    video = _words(types, hidden, _VIDEO_STREAM_TYPES, _SAMPLE_AES_VIDEO)
+    return video, _words(types, hidden, _AUDIO_STREAM_TYPES, _SAMPLE_AES_AUDIO)
 
 
 def _words(types: dict[int, int], hidden: NDArray[np.bool_], plain: set[int], sample_aes: set[int]) -> str:
@@ -59,12 +59,14 @@ def _words(types: dict[int, int], hidden: NDArray[np.bool_], plain: set[int], sa
 
 
 def _transport_packets(file: BinaryIO) -> Iterator[NDArray[np.uint8]]:
-    """Yield packets of 188 bytes, some thousand at a time, from all over the file."""
+    """Yield packets of 188 bytes, some thousands at a time, sampled over the whole file."""
     length = file.seek(0, os.SEEK_END)
-    starts = np.unique(np.linspace(0, max(length - _BLOCK, 0), min(_MOST_BLOCKS, length // _BLOCK + 1)).astype(int))
+    starts = np.unique(
+        np.linspace(0, max(length - _BLOCK_BYTES, 0), min(_MAX_BLOCKS, length // _BLOCK_BYTES + 1)).astype(int)
+    )
     for start in starts.tolist():
         file.seek(start)
-        data = np.frombuffer(file.read(_BLOCK), np.uint8)
+        data = np.frombuffer(file.read(_BLOCK_BYTES), np.uint8)
         place = _find_sync(data)
         if place is None:
             if start == 0:
@@ -73,15 +75,15 @@ def _transport_packets(file: BinaryIO) -> Iterator[NDArray[np.uint8]]:
         at, size = place
         whole = (len(data) - at - 188) // size + 1
         rows = np.lib.stride_tricks.sliding_window_view(data[at:], 188)[::size][:whole]
-        yield rows[rows[:, 0] == _SYNC]
+        yield rows[rows[:, 0] == _SYNC_BYTE]
 
 
 def _find_sync(data: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Return where packets start and how far apart they are: eight sync bytes in a row."""
-    for size in _SIZES:
+    """Return offset and spacing of the packets, found by eight sync bytes in a row."""
+    for size in _PACKET_SIZES_BYTES:
         for at in range(min(size, len(data))):
             row = data[at::size][:8]
-            if len(row) >= min(8, len(data) // size) > 2 and (row == _SYNC).all():
+            if len(row) >= min(8, len(data) // size) > 2 and (row == _SYNC_BYTE).all():
                 return at, size
     return None
 
@@ -113,12 +115,12 @@ def _stream_types(packet: bytes) -> dict[int, int]:
 
 
 def scrambled_program(file: BinaryIO) -> tuple[str, str]:
-    """Return how the video and the sound of a program stream (a DVD's, say) are scrambled, empty where they are not."""
+    """Return how video and sound of a program stream (such as a DVD's) are scrambled, empty if they are not."""
     length = file.seek(0, os.SEEK_END)
     seen: dict[str, list[bool]] = {"video": [], "audio": []}
-    for start in np.unique(np.linspace(0, max(length - _BLOCK, 0), 16).astype(int)).tolist():
+    for start in np.unique(np.linspace(0, max(length - _BLOCK_BYTES, 0), 16).astype(int)).tolist():
         file.seek(start)
-        data = file.read(_BLOCK)
+        data = file.read(_BLOCK_BYTES)
         at = data.find(b"\0\0\1")
         while 0 <= at < len(data) - 6:
             kind = "video" if data[at + 3] & 0xF0 == 0xE0 else "audio" if data[at + 3] in _PES_AUDIO else ""
@@ -133,4 +135,4 @@ _PES_AUDIO = {*range(0xC0, 0xE0), 0xBD}
 
 
 def _are_many(flags: list[bool]) -> bool:
-    return sum(flags) >= _LEAST and sum(flags) >= _SHARE * len(flags)
+    return sum(flags) >= _MIN_SCRAMBLED_PACKETS and sum(flags) >= _MIN_SCRAMBLED_SHARE * len(flags)

@@ -1,4 +1,4 @@
-"""What a decoded frame carries besides its picture, of kinds that the codec library need not know."""
+"""Side data of decoded frames, also of types that PyAV does not know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["side_data"]
 
 
 def side_data(picture: av.VideoFrame, name: str) -> bytes:
-    """Return the bytes of a kind of side data, such as ``DISPLAYMATRIX``, empty where the frame has none."""
+    """Return the bytes of a type of side data, such as ``DISPLAYMATRIX``, empty if the frame has none."""
     try:
         data = picture.side_data.get(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a source has besides frames, time and sound: fields, light levels, captions, and streams that are left out."""
+"""Traits of a source beyond `VideoInfo`: field order, light levels, captions, and streams that are left out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Traits:
 
 
 def read_traits(info: VideoInfo) -> Traits:
-    """Read the traits of the file of ``info``; none where there is no file."""
+    """Read the traits of the file of ``info``; default ones if there is no file."""
     if info.path is None:
         return Traits()
     with av_errors(info.path, "read its streams"), opened(info.path) as source:

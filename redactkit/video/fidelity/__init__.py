@@ -1,7 +1,7 @@
-"""Hold a written video against its source: frames, time, size, orientation, colour, pictures, sound, and nothing else.
+"""Fidelity check: compare an output with its source in frames, time, size, orientation, colour, pictures and sound.
 
-What the source holds is not taken from the reader that the redaction used: its packets are read anew, and where they
-leave a doubt it is decoded by a plain loop of its own.
+It does not use the reader that the redaction used. The source's packets are read anew; if they leave a doubt, the
+source is decoded by a plain loop.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def compare_files(
     hidden: Boxes | None = None,
     exact: bool = False,
 ) -> pd.DataFrame:
-    """Compare a redacted video with the source it must be true to.
+    """Compare a redacted video with its source.
 
     Parameters
     ----------
@@ -59,17 +59,17 @@ def compare_files(
     output : path
     audio : {"keep", "drop"}
     mute : sequence of (float, float)
-        What the writer was asked for. Where something was muted, the sound is decoded and listened to.
+        As of the writer. Muted ranges are decoded and checked for silence.
     hidden : callable, optional
         Takes a frame's number and returns the boxes hidden in it, shape (N, 4), in pixels of the picture as stored;
-        pictures are compared outside them. Without it, what differs most counts as hidden.
+        pictures are compared outside them. Without it, the tiles that differ most count as hidden.
     exact : bool
-        Decode the output to count its frames, rather than read its packets.
+        Decode the output to count its frames; otherwise its packets are read.
 
     Returns
     -------
     DataFrame
-        Columns ``check``, ``expected``, ``got``, ``ok``, ``note``; true to the source if all of ``ok``.
+        Columns ``check``, ``expected``, ``got``, ``ok``, ``note``; the output is faithful if all are ``ok``.
 
     Raises
     ------
@@ -91,14 +91,14 @@ def compare_files(
 def check_container(path: str | Path, *, sounds: int | None = None) -> pd.DataFrame:
     """Check that a redacted video holds one video stream, its sound, and nothing that players do not show.
 
-    It needs no source: a second video stream, a cover image, packets kept from players by an edit list, and bytes that
-    belong to no sample are found in the file alone.
+    It needs no source. It finds a second video stream, a cover image, packets hidden by an edit list, and bytes that
+    belong to no sample.
 
     Parameters
     ----------
     path : path
     sounds : int, optional
-        How many audio streams there should be; any number where not given.
+        Expected number of audio streams; any number if not given.
 
     Returns
     -------
@@ -125,16 +125,16 @@ def _frame_checks(source: VideoInfo, got: VideoInfo, *, hidden: Boxes | None, ex
         yield from time_checks(source, got, expected, have)
         return
     frames = sampled_frames(len(have.ticks), source.keyframes.tolist())
-    look = SampleCollector(source_frames(frames))
-    expected = true_timeline(source, have, look=look)
+    collector = SampleCollector(source_frames(frames))
+    expected = true_timeline(source, have, look=collector)
     yield from time_checks(source, got, expected, have)
-    before = look.images
+    before = collector.images
     if not expected.decoded:
-        before = read_frames(source.path, expected, look.wanted, keyframes=source.keyframes.tolist())
-    if not set(before) >= {number for number in look.wanted if number < len(expected.ticks)}:
-        look.images.clear()
-        decode_timeline(source.path, look=look)
-        before = look.images
+        before = read_frames(source.path, expected, collector.wanted, keyframes=source.keyframes.tolist())
+    if not set(before) >= {number for number in collector.wanted if number < len(expected.ticks)}:
+        collector.images.clear()
+        decode_timeline(source.path, look=collector)
+        before = collector.images
     after = read_frames(got.path, have, frames, keyframes=got.keyframes.tolist())
     yield from picture_checks(source, before, after, frames, hidden=hidden)
 
@@ -149,7 +149,7 @@ def _header_checks(source: VideoInfo, got: VideoInfo) -> Iterator[Row]:
     yield equal("aspect", str(source.sample_aspect_ratio), str(got.sample_aspect_ratio))
     yield _field_check(source, got)
     yield equal("bit depth", min(source.bit_depth, 10), got.bit_depth, "stored as 10" if source.bit_depth > 10 else "")
-    # A YUV stream that does not say is of limited range.
+    # A YUV stream without a range tag is of limited range.
     yield equal("colour range", color.range or 1, have.range or 1)
     for name in ("space", "primaries", "transfer"):
         yield equal(f"colour {name}", getattr(color, name), getattr(have, name))
@@ -165,7 +165,7 @@ def _shown(info: VideoInfo) -> str:
 
 
 def _field_check(source: VideoInfo, got: VideoInfo) -> Row:
-    """Compare which field comes first; frames that h264 cannot interlace are stored as progressive ones."""
+    """Compare the field order; frames that H.264 cannot interlace are expected as progressive ones."""
     expected = read_traits(source).fields
     woven = expected is not None and (got.codec != "h264" or got.coded_height % 4)
     assert got.path is not None

@@ -1,7 +1,6 @@
-"""What an output holds besides its one picture and its sound, and what it keeps from players.
+"""Check that an mp4 holds one video stream, its sound, and nothing that players do not show.
 
-Nothing may be in it that a player does not show: a cover image, frames before an edit list, bytes that no sample
-takes. Whoever looks would find there what was to be hidden.
+A cover image, frames that an edit list hides, or bytes that belong to no sample could show what was to be hidden.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from redactkit.video.timing import as_fraction
 
 __all__ = ["container_checks"]
 
-_TOP = {b"ftyp", b"moov", b"mdat", b"free", b"wide"}
-_INDEX = {b"mvhd", b"trak", b"udta", b"iods"}
-_PARENTS = {b"trak", b"edts", b"mdia", b"minf", b"stbl"}
-_ROOM = {b"free", b"skip", b"wide", b"uuid"}  # boxes within an index that hold whatever was put there
+_TOP_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"wide"}
+_MOOV_BOXES = {b"mvhd", b"trak", b"udta", b"iods"}
+_CONTAINER_BOXES = {b"trak", b"edts", b"mdia", b"minf", b"stbl"}
+_FREE_BOXES = {b"free", b"skip", b"wide", b"uuid"}  # boxes in the index that can hold any bytes
 
 
 def container_checks(path: Path, *, sounds: int | None = None) -> Iterator[Row]:
-    """Yield whether an mp4 holds one video stream, its sound, and nothing else.
+    """Yield the rows ``streams``, ``hidden packets`` and ``loose bytes``.
 
     Parameters
     ----------
     path : Path
     sounds : int, optional
-        How many audio streams there should be; any number where not given.
+        Expected number of audio streams; any number if not given.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def _kind(stream: Stream) -> str:
 
 
 def _count_shown(container: InputContainer) -> int:
-    """Count the packets that players use: all that they show, and sound that a decoder needs to get going."""
+    """Count the packets that players use: those that are shown, and the preroll of sound."""
     waiting: dict[int, list[Fraction]] = {stream.index: [] for stream in container.streams.audio}
     count = 0
     for packet in container.demux():
@@ -91,32 +90,32 @@ def _count_samples(boxes: Mp4Boxes) -> int:
 
 
 def _loose_bytes(boxes: Mp4Boxes) -> int:
-    """Count the bytes of a file that belong to no sample and to nothing that describes one."""
+    """Count the bytes that belong to no sample and to no box that describes samples."""
     outside = boxes.size - boxes.end
-    outside += sum(box.end - box.start for box in boxes.boxes if box.kind not in _TOP)
+    outside += sum(box.end - box.start for box in boxes.boxes if box.kind not in _TOP_BOXES)
     outside += sum(box.end - box.body for box in boxes.boxes if box.kind in (b"free", b"wide"))
     for kind in (b"ftyp", b"moov"):
         outside += sum(box.end - box.start for box in [box for box in boxes.boxes if box.kind == kind][1:])
-    outside += sum(box.end - box.start for box in boxes.within_index if box.kind not in _INDEX)
-    outside += sum(_room(boxes.moov, box) for box in boxes.within_index)
+    outside += sum(box.end - box.start for box in boxes.within_index if box.kind not in _MOOV_BOXES)
+    outside += sum(_free_bytes(boxes.moov, box) for box in boxes.within_index)
     held = [(box.body, box.end) for box in boxes.boxes if box.kind == b"mdat"]
     taken = np.concatenate([np.zeros((0, 2), np.int64), *(track.extents for track in boxes.tracks)])
     return outside + sum(_uncovered(taken, start, end) for start, end in held)
 
 
-def _room(data: bytes, parent: Box) -> int:
-    """Count the bytes below a box of the index that lie in boxes for anything, or in none."""
-    if parent.kind not in _PARENTS:
+def _free_bytes(data: bytes, parent: Box) -> int:
+    """Count the bytes below a box of the index that are in free boxes, or in no box."""
+    if parent.kind not in _CONTAINER_BOXES:
         return 0
     count, end = 0, parent.body
     for box in children(data, parent.body, parent.end):
-        count += box.end - box.body if box.kind in _ROOM else _room(data, box)
+        count += box.end - box.body if box.kind in _FREE_BOXES else _free_bytes(data, box)
         end = box.end
     return count + parent.end - end
 
 
 def _uncovered(extents: NDArray[np.int64], start: int, end: int) -> int:
-    """Count the bytes from ``start`` to ``end`` that none of the extents covers."""
+    """Count the bytes from ``start`` to ``end`` that no extent covers."""
     inside = np.clip(extents[np.argsort(extents[:, 0], kind="stable")], start, end)
     reached = np.maximum.accumulate(np.concatenate([[start], inside[:, 1]]))
     gaps = np.maximum(0, inside[:, 0] - reached[:-1]).sum() if len(inside) else 0

@@ -1,9 +1,9 @@
-"""Whether the pictures are the source's: frames at both ends and between, held against the source's, small.
+"""Compare sampled frames of the output with the source's, for their order and their colours.
 
-A frame is compared with the source's frame of its number and with those before and after, tile by tile. Where a tile
-moves, only one of them fits. What was hidden fits none, and tells nothing; nor does a tile that the encoder left as it
-was in the frame before, as it does where little moves. Colours are compared as they are shown, so that a mistaken range
-or matrix is seen too.
+Frames at both ends and at places between are scaled down and compared tile by tile with the source's frame of the same
+number and with its neighbours. In a tile with motion only one of these fits. Hidden tiles fit none and do not count.
+Nor do tiles that the encoder repeated from the frame before (skipped blocks). Colours are compared after conversion to
+RGB, so a wrong range or matrix is found too.
 """
 
 from __future__ import annotations
@@ -27,79 +27,84 @@ __all__ = ["Boxes", "SampleCollector", "picture_checks", "sampled_frames", "sour
 Boxes = Callable[[int], NDArray[np.float64]]
 Images = dict[int, NDArray[np.float32]]
 
-RUN = 4
-"""Frames compared at each place."""
+RUN_FRAMES = 4
+"""Successive frames compared at each place. More find a shift more surely and decode more."""
 
-_BETWEEN = 3
-_EVERY = 250  # frames for each place between the ends
-_REACH = 2  # frames before and after with which one is compared
-_SIDE = 320  # pixels of the longer side of what is compared
-_TILE = 16
-_GROWN = 16  # pixels around a hidden box that its blocks may change
-_MOVES = 1.0  # of 255, root mean square: by so much a tile changes that tells its frame from the next
-_FOLLOWS = 0.5  # of what a tile changes by in the source, it changes by in an output that follows it
-_COLOUR = 6.0  # of 255: mean of what tiles differ in, where their detail is averaged out
+_MAX_PLACES_BETWEEN = 3  # places between the two ends
+_PLACE_SPACING_FRAMES = 250  # of the video, for each place between the ends
+_NEIGHBOUR_FRAMES = 2  # source frames before and after with which one is compared: the largest shift that is found
+_LONGER_SIDE_PIXELS = 320  # of the scaled frames that are compared
+_TILE_PIXELS = 16
+_BOX_MARGIN_PIXELS = 16  # around a hidden box: coding blocks of the box may change these pixels
+_MOTION_RMS = 1.0  # of 255: least change of a tile between two frames by which they are distinguished
+_FOLLOW_SHARE = 0.5  # least change of a tile in the output, as a share of its change in the source; less is a repeat
+_MAX_COLOUR_DIFFERENCE = 6.0  # of 255: largest difference of mean colours
 
 
 @dataclass
 class SampleCollector:
-    """Keeps the frames of some numbers, small; not what was concealed, which every decoder conceals in its own way."""
+    """Keeps frames of given numbers, scaled down; not corrupt ones, which every decoder conceals in its own way."""
 
     wanted: frozenset[int]
     images: Images = field(default_factory=dict)
 
     def __call__(self, number: int, picture: av.VideoFrame) -> None:
-        """See a frame."""
+        """Take a decoded frame."""
         if number in self.wanted and not picture.is_corrupt:
             self.images[number] = _small(picture)
 
 
 def sampled_frames(count: int, keyframes: Sequence[int]) -> list[int]:
-    """Return the frames to compare of ``count`` frames: some at each end, and some after keyframes between."""
-    last = max(0, count - RUN)
+    """Return the numbers of the frames to compare: some at each end, and some after keyframes between."""
+    last = max(0, count - RUN_FRAMES)
     places = {0, last}
-    between = min(_BETWEEN, count // _EVERY) or int(count > 3 * RUN)
+    between = min(_MAX_PLACES_BETWEEN, count // _PLACE_SPACING_FRAMES) or int(count > 3 * RUN_FRAMES)
     for part in range(1, between + 1):
         middle = count * part // (between + 1)
         near = min(keyframes, key=lambda key: abs(key - middle), default=middle)
         places.add(min(last, near if abs(near - middle) < count // (2 * between + 2) else middle))
-    return sorted({frame for place in places for frame in range(place, min(place + RUN, count))})
+    return sorted({frame for place in places for frame in range(place, min(place + RUN_FRAMES, count))})
 
 
 def source_frames(frames: Iterable[int]) -> frozenset[int]:
-    """Return the frames of the source to look at: those that are compared, and their neighbours."""
-    return frozenset(number for frame in frames for number in range(frame - _REACH, frame + _REACH + 1) if number >= 0)
+    """Return the source frames that are needed: those that are compared, and their neighbours."""
+    return frozenset(
+        number
+        for frame in frames
+        for number in range(frame - _NEIGHBOUR_FRAMES, frame + _NEIGHBOUR_FRAMES + 1)
+        if number >= 0
+    )
 
 
 def _small(picture: av.VideoFrame) -> NDArray[np.float32]:
-    """Return a picture as stored, in the colours in which it is shown, shape (H, W, 3)."""
-    scale = max(1.0, max(picture.width, picture.height) / _SIDE)
+    """Return the stored picture scaled down as RGB, shape (H, W, 3)."""
+    scale = max(1.0, max(picture.width, picture.height) / _LONGER_SIDE_PIXELS)
     width, height = (max(1, round(side / scale)) for side in (picture.width, picture.height))
     return Frame(0, 0, 0.0, picture).rgb(width=width, height=height).astype(np.float32)
 
 
 def read_frames(path: Path, timeline: Timeline, numbers: Iterable[int], *, keyframes: Sequence[int]) -> Images:
-    """Return frames of a video by their times, decoding from the keyframe before each.
+    """Return frames of a video by their timestamps, decoded from the keyframe before each.
 
-    Frames are left out that a seek does not give.
+    Frames that seeking does not reach are missing in the result.
     """
     places = {tick: number for number, tick in enumerate(timeline.ticks) if tick is not None}
-    look = SampleCollector(frozenset(number for number in numbers if number < len(timeline.ticks)))
+    collector = SampleCollector(frozenset(number for number in numbers if number < len(timeline.ticks)))
     with av_errors(path, "decode it"), opened(path) as container:
         stream = video_stream(container, path)
-        for first, last in _runs(sorted(look.wanted), keyframes):
+        for first, last in _runs(sorted(collector.wanted), keyframes):
             container.seek(timeline.ticks[first] or 0, stream=stream)
             for picture in _whole(container.decode(stream)):
                 number = places.get(picture.pts if picture.pts is not None else -1)
                 if number is not None:
-                    look(number, picture)
+                    collector(number, picture)
                 if number is not None and number >= last:
                     break
-    return look.images
+    return collector.images
 
 
 def _runs(numbers: Sequence[int], keyframes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield first and last of the frames that one decoding gives: up to where a seek saves some of it."""
+    """Yield (first, last) of the runs that are decoded without a seek: up to a keyframe that saves decoding."""
     runs: list[list[int]] = []
     for number in numbers:
         near = runs and (number == runs[-1][1] + 1 or not any(runs[-1][1] < key <= number for key in keyframes))
@@ -111,7 +116,7 @@ def _runs(numbers: Sequence[int], keyframes: Sequence[int]) -> Iterator[tuple[in
 
 
 def _whole(pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Yield pictures from the first keyframe on: those shown before it may refer to what a seek leaves out."""
+    """Yield pictures from the first keyframe on; leading pictures before it may lack references after a seek."""
     begun: int | None = None
     for picture in pictures:
         if begun is None and picture.key_frame:
@@ -123,7 +128,7 @@ def _whole(pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
 def picture_checks(
     source: VideoInfo, before: Images, after: Images, frames: Iterable[int], *, hidden: Boxes | None
 ) -> Iterator[Row]:
-    """Yield whether the pictures are the source's, and in its colours.
+    """Yield the rows ``pictures`` (each is the source's frame of its number) and ``colours``.
 
     Parameters
     ----------
@@ -144,50 +149,49 @@ def picture_checks(
     yield _time_row(found)
     frames_apart = [each.colours for each in found.values() if len(each.colours)]
     if hidden is None and frames_apart:
-        # Nobody says what is hidden, and whole frames may be: that is left out which differs most.
+        # It is not known what is hidden, and whole frames may be: the quarter that differs least decides.
         apart = float(np.quantile(np.concatenate(frames_apart), 0.25))
     else:
         apart = max((float(np.median(differences)) for differences in frames_apart), default=0.0)
-    yield "colours", f"within {_COLOUR} of 255", f"{apart:.1f}", apart <= _COLOUR, ""
+    yield "colours", f"within {_MAX_COLOUR_DIFFERENCE} of 255", f"{apart:.1f}", apart <= _MAX_COLOUR_DIFFERENCE, ""
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a frame's tiles tell.
+class _FrameComparison:
+    """The result of comparing one frame's tiles.
 
-    ``votes`` has, for each frame of the source near it by how far away it is, how many tiles fit that one and not the
-    frame of its number, and how many fit the frame of its number and not that one; ``colours`` by how much tiles
-    differ in colour.
+    ``votes`` has for each neighbouring source frame, by its offset, two counts: tiles that fit it better than the
+    frame of the same number, and the reverse. ``colours`` are the differences of the tiles' mean colours.
     """
 
     votes: dict[int, tuple[int, int]]
     colours: NDArray[np.float64]
 
 
-def _time_row(found: dict[int, _Found]) -> Row:
-    """Return the row on time, of the first place, all together, or one frame, where tiles agree on another frame."""
+def _time_row(found: dict[int, _FrameComparison]) -> Row:
+    """Return the row ``pictures``: a fault if tiles of a place, of all places or of one frame agree on a neighbour."""
     there = sorted(found)
-    told = 0
+    counted = 0
     for place in [*_groups(there), there, *([number] for number in there)]:
         for offset in _OFFSETS:
             votes = [found[number].votes.get(offset, (0, 0)) for number in place]
             other, own = (sum(vote[which] for vote in votes) for which in (0, 1))
-            told += other + own
-            if other >= (_FEWEST if len(place) > 1 else _FEWEST_OF_ONE) and other > _AGREE * own:
+            counted += other + own
+            if other >= (_MIN_TILES if len(place) > 1 else _MIN_TILES_OF_ONE_FRAME) and other > _MAJORITY_FACTOR * own:
                 words = f"{abs(offset)} frame(s) {'late' if offset < 0 else 'early'} at frame {place[0]}"
                 return "pictures", "the source's", words, False, f"{other} of {other + own} tiles"
-    return "pictures", "the source's", "the source's", True, "" if told else "nothing moves that tells frames apart"
+    return "pictures", "the source's", "the source's", True, "" if counted else "nothing moves that tells frames apart"
 
 
-_OFFSETS = tuple(sorted((offset for offset in range(-_REACH, _REACH + 1) if offset), key=abs))
-_AGREE = 3  # times as many tiles
-_FEWEST, _FEWEST_OF_ONE = 4, 12  # tiles, of several frames and of one
+_OFFSETS = tuple(sorted((offset for offset in range(-_NEIGHBOUR_FRAMES, _NEIGHBOUR_FRAMES + 1) if offset), key=abs))
+_MAJORITY_FACTOR = 3  # so many times more tiles must fit the neighbour than the right frame
+_MIN_TILES, _MIN_TILES_OF_ONE_FRAME = 4, 12
 
 
 def _groups(numbers: Sequence[int]) -> list[list[int]]:
     groups: list[list[int]] = []
     for number in numbers:
-        if groups and number == groups[-1][-1] + 1 and len(groups[-1]) < RUN:
+        if groups and number == groups[-1][-1] + 1 and len(groups[-1]) < RUN_FRAMES:
             groups[-1].append(number)
         else:
             groups.append([number])
@@ -195,14 +199,14 @@ def _groups(numbers: Sequence[int]) -> list[list[int]]:
 
 
 def _outside(source: VideoInfo, hidden: Boxes | None, number: int) -> Callable[[tuple[int, ...]], NDArray[np.bool_]]:
-    """Return what gives the pixels of a small picture that no hidden box touches, by its height and width."""
+    """Return a function that makes the mask of pixels that no hidden box touches, for a scaled picture's shape."""
     boxes = np.zeros((0, 4)) if hidden is None else np.asarray(hidden(number), np.float64).reshape(-1, 4)
 
     def mask(shape: tuple[int, ...]) -> NDArray[np.bool_]:
         outside = np.ones(shape, bool)
         scale = np.array([shape[1] / source.coded_width, shape[0] / source.coded_height])
-        first = np.floor((boxes[:, :2] - _GROWN) * scale).astype(int).clip(0)
-        last = np.ceil((boxes[:, :2] + boxes[:, 2:] + _GROWN) * scale).astype(int).clip(0)
+        first = np.floor((boxes[:, :2] - _BOX_MARGIN_PIXELS) * scale).astype(int).clip(0)
+        last = np.ceil((boxes[:, :2] + boxes[:, 2:] + _BOX_MARGIN_PIXELS) * scale).astype(int).clip(0)
         for (left, top), (right, bottom) in zip(first, last, strict=True):
             outside[top:bottom, left:right] = False
         return outside
@@ -212,7 +216,8 @@ def _outside(source: VideoInfo, hidden: Boxes | None, number: int) -> Callable[[
 
 def _compare(
     before: Images, after: Images, number: int, outside: Callable[[tuple[int, ...]], NDArray[np.bool_]]
-) -> _Found:
+) -> _FrameComparison:
+    """Compare the output's frame ``number`` with the source's frames around it, outside hidden boxes."""
     picture = after[number]
     mask = outside(picture.shape[:2])
     weight = _tiles(mask.astype(np.float64))
@@ -222,26 +227,30 @@ def _compare(
         squares = np.where(mask, np.square(one - other).mean(axis=2), 0)
         return np.asarray(_tiles(squares) / np.maximum(weight, 1e-9))
 
+    # 1. Mean squared difference of every tile to the source's frames around it.
     near = {offset: before[number + offset] for offset in (0, *_OFFSETS) if number + offset in before}
     off = {offset: apart(image, picture) for offset, image in near.items()}
     nearest = np.minimum.reduce([*off.values()])
-    beside = [place for place in (number - 1, number + 1) if place in after and place in before]
+    # 2. Tiles that follow the source: they change from frame to frame about as much as the source does.
+    adjacent = [place for place in (number - 1, number + 1) if place in after and place in before]
     follows = np.zeros_like(valid)
-    for place in beside:
-        follows |= apart(after[place], picture) >= _FOLLOWS**2 * apart(before[place], near[0])
+    for place in adjacent:
+        follows |= apart(after[place], picture) >= _FOLLOW_SHARE**2 * apart(before[place], near[0])
+    # 3. Votes: tiles in which the two source frames differ, and which fit one of them clearly better.
     votes: dict[int, tuple[int, int]] = {}
     for offset in near.keys() & set(_OFFSETS):
-        tells = valid & (apart(near[offset], near[0]) > _MOVES**2)
-        other = tells & follows & (off[offset] < off[0] / 2) & (off[offset] <= nearest)
-        votes[offset] = int(other.sum()), int((tells & (off[0] < off[offset] / 2)).sum())
+        distinguishing = valid & (apart(near[offset], near[0]) > _MOTION_RMS**2)
+        other = distinguishing & follows & (off[offset] < off[0] / 2) & (off[offset] <= nearest)
+        votes[offset] = int(other.sum()), int((distinguishing & (off[0] < off[offset] / 2)).sum())
+    # 4. Mean colours of tiles, in which detail is averaged out.
     means = [_tiles(np.where(mask, (picture - near[0])[..., channel], 0)) for channel in range(3)]
     colours = np.abs(np.stack(means) / np.maximum(weight, 1e-9)).mean(axis=0)
-    return _Found(votes, colours[valid])
+    return _FrameComparison(votes, colours[valid])
 
 
 def _tiles(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the mean of each tile; those at the right and bottom edge may be smaller."""
-    rows, columns = (np.arange(0, side, _TILE) for side in values.shape)
+    """Return the mean of each tile; tiles at the right and bottom edge may be smaller."""
+    rows, columns = (np.arange(0, side, _TILE_PIXELS) for side in values.shape)
     sums = np.add.reduceat(np.add.reduceat(values.astype(np.float64), rows, axis=0), columns, axis=1)
     high, wide = (np.diff([*starts, side]) for starts, side in zip((rows, columns), values.shape, strict=True))
     return np.asarray(sums / (high[:, None] * wide))

@@ -1,4 +1,4 @@
-"""Whether the sound is the source's: packets that are copied by their bytes, transcoded sound as it is decoded."""
+"""Compare the sound with the source's: copied packets byte by byte, transcoded sound by its decoded start and end."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from redactkit.video.timing import as_fraction, start_shift
 
 __all__ = ["Sound", "read_sounds", "sound_checks"]
 
-_EXACT = 1e-3
-_FILTER = 64  # samples by which a change of the sample rate may move the first one
+_START_TOLERANCE_SECONDS = 1e-3
+_RESAMPLER_SHIFT_SAMPLES = 64  # by which resampling may move the first sample
 
 
 @dataclass(frozen=True)
 class Sound:
-    """One audio stream, read through.
+    """One audio stream, read to its end.
 
-    ``start`` is the time of its first packet; ``packets`` says how many there are, and ``digest`` is a hash of all
-    their bytes. ``tick`` is how exactly it is timed.
+    ``start`` is the time of its first packet, ``packets`` their number, and ``digest`` a hash of all their bytes.
+    ``tick`` is its time base in seconds.
     """
 
     codec: str
@@ -46,30 +46,30 @@ class Sound:
 
 
 @dataclass
-class _Heard:
-    """From when to when a decoder gives sound, in seconds; None where it gives none."""
+class _DecodedSpan:
+    """Start and end of the decoded sound in seconds; ``first`` is None if nothing decodes."""
 
     first: float | None = None
     end: float = 0.0
 
     def add(self, frame: av.AudioFrame) -> None:
-        """Hear a frame; one without a time follows the one before."""
+        """Add a decoded frame; one without a timestamp follows the last."""
         base = as_fraction(frame.time_base)
-        told = None if frame.pts is None or base is None else float(frame.pts * base)
-        start = self.end if told is None else told
+        stated = None if frame.pts is None or base is None else float(frame.pts * base)
+        start = self.end if stated is None else stated
         self.first = start if self.first is None else self.first
         self.end = start + frame.samples / frame.sample_rate
 
 
 def sound_checks(source: VideoInfo, output: Path, before: list[Sound], *, mute: Ranges) -> Iterator[Row]:
-    """Yield whether the output has the sound it must have: ``before``, of the source."""
+    """Yield the rows of every audio track; ``before`` are the source's."""
     if source.path is None:
         return
     after = read_sounds(output)
     yield equal("audio tracks", len(before), len(after))
     shift = float(start_shift(source))
     anew = bool(mute) or any(sound.codec not in COPIED_CODECS for sound in before)
-    pairs = list(zip(_heard(source.path), _heard(output), strict=False)) if anew else []
+    pairs = list(zip(_decode_spans(source.path), _decode_spans(output), strict=False)) if anew else []
     for number, (old, new) in enumerate(zip(before, after, strict=False)):
         if old.codec in COPIED_CODECS and not mute:
             yield from _copied(number + 1, old, new, shift)
@@ -81,21 +81,23 @@ def sound_checks(source: VideoInfo, output: Path, before: list[Sound], *, mute: 
 
 def _copied(number: int, old: Sound, new: Sound, shift: float) -> Iterator[Row]:
     apart = abs(old.start + shift - new.start)
-    yield f"audio {number} start", old.start + shift, new.start, apart <= _EXACT, ""
+    yield f"audio {number} start", old.start + shift, new.start, apart <= _START_TOLERANCE_SECONDS, ""
     yield equal(f"audio {number} packets", old.packets, new.packets)
     yield equal(f"audio {number} bytes", old.digest, new.digest, "copied")
 
 
-def _transcoded(number: int, old: Sound, new: Sound, before: _Heard, after: _Heard, shift: float) -> Iterator[Row]:
-    """Compare what is heard: packets of either codec may hold sound that a decoder leaves out."""
+def _transcoded(
+    number: int, old: Sound, new: Sound, before: _DecodedSpan, after: _DecodedSpan, shift: float
+) -> Iterator[Row]:
+    """Compare decoded start and end: packets of either codec may hold priming that a decoder drops."""
     expected = None if before.first is None else before.first + shift
-    within = _EXACT + 2 * old.tick + _FILTER / new.rate
-    # Sound that starts after 0 has the empty block before it that an encoder starts with, which is heard as silence.
+    within = _START_TOLERANCE_SECONDS + 2 * old.tick + _RESAMPLER_SHIFT_SAMPLES / new.rate
+    # Sound that starts after 0 keeps the encoder's priming block before it, which decodes to silence.
     early = (0.0, AAC_BLOCK_SAMPLES / new.rate)
     gap = math.inf if expected is None or after.first is None else expected - after.first
     near = expected is after.first or any(abs(gap - block) <= within for block in early)
     yield f"audio {number} start", expected, after.first, near, "first decoded sample"
-    # The last block of AAC is filled up with silence.
+    # The last AAC block is padded with silence.
     late = after.end - (before.end + shift)
     yield (
         f"audio {number} end",
@@ -114,26 +116,26 @@ def _silence_checks(path: Path, mute: Ranges) -> Iterator[Row]:
 
 
 def _streams(container: InputContainer) -> list[AudioStream]:
-    """Return the audio streams whose codec is known: the others are left out of an output, with a note."""
+    """Return the audio streams with a known codec; the others are left out of an output, with a note."""
     streams = [each for each in container.streams.audio if each.codec_context is not None]
     return [each for each in streams if each.codec_context.sample_rate]
 
 
 def read_sounds(path: Path) -> list[Sound]:
-    """Read every audio stream of a file through; one without a packet is left out, as it is of an output."""
+    """Read every audio stream of a file; one without packets is left out, as in an output."""
     with av_errors(path, "read its audio"), opened(path) as container:
-        readings = {stream.index: _Reading(stream) for stream in _streams(container)}
+        readings = {stream.index: _SoundReader(stream) for stream in _streams(container)}
         for packet in container.demux(_streams(container)) if readings else ():
             if packet.size:
                 readings[packet.stream_index].add(packet)
     return [reading.result() for reading in readings.values() if reading.packets]
 
 
-def _heard(path: Path) -> list[_Heard]:
+def _decode_spans(path: Path) -> list[_DecodedSpan]:
     """Decode every audio stream of a file that has a packet."""
     with av_errors(path, "decode its audio"), opened(path) as container:
         streams = _streams(container)
-        heard = {stream.index: _Heard() for stream in streams}
+        heard = {stream.index: _DecodedSpan() for stream in streams}
         held: set[int] = set()
         for packet in container.demux(streams) if streams else ():
             index = packet.stream.index  # a packet that ends a stream has no index of its own
@@ -150,8 +152,8 @@ def _heard(path: Path) -> list[_Heard]:
 
 
 @dataclass
-class _Reading:
-    """A `Sound` being made."""
+class _SoundReader:
+    """Builds a `Sound` from packets."""
 
     stream: AudioStream
     packets: int = 0
@@ -177,7 +179,7 @@ class _Reading:
 
 
 def _payload(data: bytes, codec: str) -> bytes:
-    """Leave off the ADTS header that AAC has in a transport stream and not in mp4 (ISO/IEC 13818-7, 6.2)."""
+    """Remove the ADTS header that AAC has in a transport stream but not in mp4 (ISO/IEC 13818-7, 6.2)."""
     if codec != "aac" or data[:1] != b"\xff" or data[1] & 0xF6 != 0xF0:
         return data
     return data[7:] if data[1] & 1 else data[9:]

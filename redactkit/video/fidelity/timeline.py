@@ -1,4 +1,4 @@
-"""When frames are shown, read without the reader that is checked: from the packets, or by a decoder of its own."""
+"""Frame times for the fidelity check, independent of the reader that it checks: from packets, or by a plain decode."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FrameVisitor = Callable[[int, av.VideoFrame], None]
 
 @dataclass(frozen=True)
 class Timeline:
-    """Timestamps of the frames that are shown, in ticks and in their order.
+    """Timestamps of the shown frames in presentation order, in ticks.
 
-    A time is None where the file does not say it, or says one that is not after the frame before. ``decoded`` tells
-    whether frames were counted or packets; ``faults`` how many packets did not decode.
+    A time is None if the file has none, or one that is not later than the last. ``decoded`` is true if frames were
+    decoded, false if packets were read; ``faults`` counts packets that did not decode.
     """
 
     ticks: tuple[int | None, ...]
@@ -46,7 +46,7 @@ class Timeline:
 
 
 def read_timeline(path: Path) -> Timeline:
-    """Read the times of a video's packets that players show, sorted; unknown ones last."""
+    """Read the timestamps of a video's shown packets, sorted; missing ones last."""
     with av_errors(path, "read its packets"), opened(path) as container:
         stream = video_stream(container, path)
         shown = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
@@ -56,7 +56,7 @@ def read_timeline(path: Path) -> Timeline:
 
 
 def decode_timeline(path: Path, *, look: FrameVisitor | None = None) -> Timeline:
-    """Decode a video from start to end, in one thread, and take the times of its frames.
+    """Decode a video from start to end with one thread, and take the times of its frames.
 
     Parameters
     ----------
@@ -68,14 +68,14 @@ def decode_timeline(path: Path, *, look: FrameVisitor | None = None) -> Timeline
     last, faults = None, 0
     with av_errors(path, "decode it"), opened(path) as container:
         stream = video_stream(container, path)
-        # Threads that work ahead report a fault late, and with it lose frames that are whole.
+        # Frame threads report a fault late, and lose intact frames with it.
         stream.thread_type, stream.thread_count = "NONE", 1
         stream.codec_context.flags |= Flags.output_corrupt  # as FFmpeg's own programs do
         for packet in _packets(container, stream):
             frames, fault = _decode(stream, packet)
             faults += fault
             for frame in frames:
-                # A stream that starts in the middle starts with frames that refer to what is not there.
+                # A stream that starts in the middle begins with frames whose references are missing.
                 if not ticks and frame.is_corrupt and not frame.key_frame:
                     continue
                 pts = frame.pts
@@ -95,7 +95,7 @@ def _decode(stream: VideoStream, packet: Packet[VideoStream] | None) -> tuple[li
         held: list[av.VideoFrame] = []
         with suppress(av.error.FFmpegError, ValueError):
             held = stream.decode(None)
-        # Of several frames in one packet the first failed, and the packet stays where the next should go.
+        # EAGAIN: the first of several frames in a packet failed; flush the decoder and send the packet again.
         stream.codec_context.flush_buffers()
         with suppress(av.error.FFmpegError, ValueError):
             held += stream.decode(packet)
@@ -108,14 +108,14 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
     try:
         yield from container.demux(stream)
     except (av.error.FFmpegError, OSError):
-        yield None  # gives the frames that the decoder still holds
+        yield None  # drains the decoder
 
 
 def true_timeline(source: VideoInfo, got: Timeline, *, look: FrameVisitor | None = None) -> Timeline:
     """Return the times that an output must have, on the source's clock.
 
-    They are those of the source's packets where the output has just these. Where it has not, a packet may hold no
-    frame, two, or one that does not decode: then the source is decoded, and ``look`` sees every frame.
+    If the output has the times of the source's packets, those. If not, a packet may hold no frame, two, or one that
+    does not decode: then the source is decoded, and ``look`` is called with every frame.
     """
     assert source.path is not None
     packets = read_timeline(source.path)
@@ -127,7 +127,7 @@ def true_timeline(source: VideoInfo, got: Timeline, *, look: FrameVisitor | None
 
 
 def time_checks(source: VideoInfo, got: VideoInfo, expected: Timeline, have: Timeline) -> Iterator[Row]:
-    """Yield whether the output has every frame, each at its time."""
+    """Yield the rows ``frames``, ``timestamps`` and ``duration``."""
     shift = start_shift(source)
     half = float(expected.base) / 2
     lost = f"{expected.faults} packet(s) of the source do not decode" if expected.faults else ""
@@ -148,7 +148,7 @@ def _duration(expected: Timeline, source: VideoInfo) -> float:
 
 
 def _worst_error(expected: Timeline, have: Timeline, shift: Fraction) -> float:
-    """Largest difference of a timestamp in seconds, exactly; of any frame to the nearest if not all are there."""
+    """Return the largest timestamp error in seconds, exact; to the nearest time if frames are missing."""
     common = Fraction(1, int(np.lcm.reduce([b.denominator for b in (expected.base, have.base, shift)])))
     per_source, per_got, offset = (int(b / common) for b in (expected.base, have.base, shift))
     wanted = [None if ticks is None else ticks * per_source + offset for ticks in expected.ticks]

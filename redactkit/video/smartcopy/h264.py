@@ -1,4 +1,4 @@
-"""The little of H.264's syntax that copying packets beside encoded ones needs: NAL units, parameter sets, SEI.
+"""The H.264 syntax that smart copy needs: NAL units, parameter sets and SEI messages.
 
 References
 ----------
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 __all__ = ["AvcConfig", "Sps", "clean_sei", "parse_sps", "pps_ids", "prefixed", "split_annexb", "split_prefixed"]
 
 SLICE, IDR, SEI, SPS, PPS, DELIMITER, FILLER = 1, 5, 6, 7, 8, 9, 12
-_HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-# Recovery point, frame packing, mastering display, content light, transfer: what a picture needs to be shown right.
-# The rest is left out: timecodes, captions, and what cameras write of place and device.
-_SEI_KEPT = {6, 45, 137, 144, 147}
+_PROFILES_WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+# Recovery point, frame packing, mastering display, content light level, alternative transfer: needed for display.
+# All other messages are removed: timecodes, captions, and what cameras write about place and device.
+_KEPT_SEI_TYPES = {6, 45, 137, 144, 147}
 
 
 def split_prefixed(data: bytes, size: int) -> list[bytes]:
@@ -34,12 +34,12 @@ def split_prefixed(data: bytes, size: int) -> list[bytes]:
 
 
 def split_annexb(data: bytes) -> list[bytes]:
-    """Split NAL units that stand between start codes."""
+    """Split NAL units in byte stream format, between start codes (ITU-T H.264, Annex B)."""
     return [unit for unit in re.split(rb"\x00*\x00\x00\x01", data) if unit]
 
 
 def prefixed(units: Iterable[bytes]) -> bytes:
-    """Join NAL units, each behind its length in four bytes."""
+    """Join NAL units, each with a four-byte length before it."""
     return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
 
 
@@ -52,10 +52,10 @@ class AvcConfig:
     head : bytes
         Profile, compatibility flags and level.
     length_size : int
-        Bytes of a NAL unit's length in the packets.
+        Bytes of the length before each NAL unit in the packets.
     sps, pps : tuple of bytes
     tail : bytes
-        Chroma format and bit depths, which high profiles add.
+        Chroma format and bit depths, which the High profiles append.
     """
 
     head: bytes
@@ -74,11 +74,11 @@ class AvcConfig:
         return cls(data[1:4], (data[4] & 3) + 1, sps, pps, data[at:])
 
     def with_sets(self, sps: bytes, pps: Iterable[bytes]) -> bytes:
-        """Return an ``avcC`` with further parameter sets, four-byte lengths, and a profile and level that hold both."""
+        """Return an ``avcC`` with more parameter sets, four-byte lengths, and the higher profile and level of both."""
         profile = max(self.head[0], sps[1])
         level = max(self.head[2], sps[3])
         all_sps, all_pps = (*self.sps, sps), (*self.pps, *pps)
-        tail = (self.tail or b"\xfd\xf8\xf8\x00") if profile in _HIGH else b""
+        tail = (self.tail or b"\xfd\xf8\xf8\x00") if profile in _PROFILES_WITH_CHROMA else b""
         return b"".join(
             [
                 bytes([1, profile, self.head[1] & sps[2], level, 0xFF, 0xE0 | len(all_sps)]),
@@ -102,7 +102,7 @@ def _sets(data: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
 
 
 class _Bits:
-    """Reads the bits of a NAL unit's payload, emulation prevention bytes left out."""
+    """Reads bits of a NAL unit's payload, without emulation prevention bytes."""
 
     def __init__(self, unit: bytes) -> None:
         data = unescape(unit[1:])
@@ -147,10 +147,10 @@ def escape(payload: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Sps:
-    """What decides whether packets under this sequence parameter set may be copied.
+    """The fields of a sequence parameter set that decide whether its packets may be copied.
 
-    ``reordered`` is how many frames a decoder holds back for reordering, None where the set does not say;
-    ``hidden`` the most pixels that cropping takes from a side.
+    ``reordered`` is ``max_num_reorder_frames``, None if the set has no bitstream restriction; ``hidden`` the most
+    pixels that cropping removes from a side.
     """
 
     id: int
@@ -167,18 +167,20 @@ class Sps:
 def parse_sps(unit: bytes) -> Sps:
     """Read a sequence parameter set; raise ValueError if it ends early."""
     bits = _Bits(unit)
+    # In the order of 7.3.2.1.1: profile_idc, constraint flags, level_idc, seq_parameter_set_id.
     profile, _, _, number = bits.u(8), bits.u(8), bits.u(8), bits.ue()
-    chroma, depth = _chroma_and_depth(bits) if profile in _HIGH else (1, 8)
-    bits.ue()
+    chroma, depth = _chroma_and_depth(bits) if profile in _PROFILES_WITH_CHROMA else (1, 8)
+    bits.ue()  # log2_max_frame_num_minus4
     _skip_order_count(bits)
-    bits.ue(), bits.u(1)
+    bits.ue(), bits.u(1)  # max_num_ref_frames, gaps_in_frame_num_value_allowed_flag
     columns, rows = bits.ue() + 1, bits.ue() + 1
     progressive = bool(bits.u(1))
     if not progressive:
-        bits.u(1)
-    bits.u(1)
+        bits.u(1)  # mb_adaptive_frame_field_flag
+    bits.u(1)  # direct_8x8_inference_flag
     crop = [bits.ue() for _ in range(4)] if bits.u(1) else [0] * 4
     rows *= 1 if progressive else 2
+    # Cropping counts in chroma samples, two pixels in progressive 4:2:0, the only layout that is copied.
     left, right, top, bottom = (2 * edge for edge in crop)
     return Sps(
         id=number,
@@ -225,24 +227,24 @@ def _skip_order_count(bits: _Bits) -> None:
 
 
 def _reordering(bits: _Bits) -> int | None:
-    """Read the VUI up to its bitstream restriction."""
-    if bits.u(1) and bits.u(8) == 255:
+    """Read the VUI (E.1.1) up to max_num_reorder_frames of its bitstream restriction."""
+    if bits.u(1) and bits.u(8) == 255:  # aspect_ratio_idc: Extended_SAR
         bits.u(32)
-    if bits.u(1):
+    if bits.u(1):  # overscan
         bits.u(1)
-    if bits.u(1):
+    if bits.u(1):  # video_signal_type
         bits.u(4)
-        if bits.u(1):
+        if bits.u(1):  # colour description
             bits.u(24)
-    if bits.u(1):
+    if bits.u(1):  # chroma sample location
         bits.ue(), bits.ue()
-    if bits.u(1):
+    if bits.u(1):  # timing info
         bits.u(65)
     hrds = [bits.u(1) and _skip_hrd(bits) for _ in range(2)]
     if any(hrds):
-        bits.u(1)
-    bits.u(1)
-    if not bits.u(1):
+        bits.u(1)  # low_delay_hrd_flag
+    bits.u(1)  # pic_struct_present_flag
+    if not bits.u(1):  # bitstream_restriction_flag
         return None
     bits.u(1)
     for _ in range(4):
@@ -260,16 +262,16 @@ def _skip_hrd(bits: _Bits) -> bool:
 
 
 def pps_ids(unit: bytes) -> tuple[int, int]:
-    """Return a picture parameter set's own number and that of its sequence parameter set."""
+    """Return the ID of a picture parameter set and that of its sequence parameter set."""
     bits = _Bits(unit)
     return bits.ue(), bits.ue()
 
 
 def clean_sei(unit: bytes) -> bytes:
-    """Return a SEI unit with only the messages that a picture needs; empty if none is left."""
+    """Return an SEI unit with only the messages needed for display; empty if none is left."""
     data = unescape(unit[1:])
     messages = list(_messages(data))
-    kept = b"".join(data[start:end] for kind, start, end in messages if kind in _SEI_KEPT)
+    kept = b"".join(data[start:end] for kind, start, end in messages if kind in _KEPT_SEI_TYPES)
     if not kept:
         return b""
     return unit if len(kept) == messages[-1][2] else unit[:1] + escape(kept + b"\x80")
