@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -111,7 +112,7 @@ def cut_scene(folder: Path, source: Path, span: tuple[int, int]) -> Scene:
         stream.width, stream.height, stream.pix_fmt = reader.info.coded_width, reader.info.coded_height, "yuv420p"
         for frame in reader.frames(*span):
             picture = frame.picture.reformat(format="yuv420p")
-            picture.pts, picture.time_base, picture.pict_type = frame.index - span[0], None, 0
+            picture.pts, picture.time_base, picture.pict_type = frame.index - span[0], Fraction(1, 25), 0
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
     found = analyze(path, progress=False)

@@ -23,7 +23,7 @@ from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
 from redactkit.verification.findings import bare_table, face_table, leak_table
 from redactkit.verification.pairs import Pair, pair_frames
-from redactkit.verification.repaint import BoxCheck, Painting, Repainter
+from redactkit.verification.repaint import ODD_SHARE, BoxCheck, Painting, Repainter
 from redactkit.verification.report import VerificationReport
 from redactkit.verification.settings import Told, read_told, recognise
 from redactkit.verification.strangers import Known, Strangers, face_support, judge_strangers
@@ -215,8 +215,9 @@ def _compare(
 def _fault(check: BoxCheck, pair: Pair, box: bx.FloatArray, painting: Painting, strangers: Strangers) -> str | None:
     """Return what is wrong with a hidden box, None if nothing is."""
     if check.shows_source:
-        whole = max(check.bare, check.near) >= WHOLE or painting.kind is None
-        return "bare box" if whole else "partly bare box"
+        if check.bare >= WHOLE or painting.kind is None:
+            return "bare box"
+        return "partly bare box" if check.bare >= ODD_SHARE else "weakly hidden box"
     if not check.as_painted and painting.exact:
         return "painted otherwise"
     # A picture that is neither source nor painting hides too, unless a face is seen in it.
