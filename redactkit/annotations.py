@@ -16,6 +16,8 @@ import redactkit  # its public names, loaded when first used: this module lies b
 from redactkit.errors import AnnotationError, TableError
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import fit_name
+from redactkit.runtime.html import REDACTED, VISIBLE, Lane, draw_lanes, show, show_facts
+from redactkit.runtime.runs import run_starts
 from redactkit.tables import (
     BOX,
     DETECTIONS,
@@ -33,6 +35,7 @@ from redactkit.tables import (
 __all__ = ["Annotations", "annotations_name", "find_thumbnails", "thumbnail_name"]
 
 _THUMBNAIL = re.compile(r"(?P<stem>.*)_thumb(?P<face>[0-9]{6})\.jpe?g", re.DOTALL | re.IGNORECASE)
+MOST_LANES = 24
 UNCOMPARED = {"path", "name", "digest", "pts", "keyframes"}
 
 
@@ -200,6 +203,10 @@ class Annotations:
         written: Path = redactkit.write_annotations(self, path, format=format, overwrite=overwrite)
         return written
 
+    def to_supervision(self, *, frame: int | None = None) -> Any:
+        """Return ``supervision.Detections`` of one frame or a list of all; see `redactkit.formats.to_supervision`."""
+        return redactkit.formats.to_supervision(self, **({} if frame is None else {"frame": frame}))
+
     def equals(self, other: object, *, tolerance: float = 0.0) -> bool:
         """Return whether ``other`` says the same; paths are not compared.
 
@@ -229,6 +236,60 @@ class Annotations:
         size = f"{self.video.width}x{self.video.height}"
         faces = self.detections["face_id"].nunique()
         return f"<Annotations: {faces} faces, {len(self.detections)} boxes, {self.frame_count} frames of {size}>"
+
+    def _repr_html_(self) -> str:
+        return show("Annotations", show_annotations(self))
+
+
+def show_annotations(annotations: Annotations, *, frame: int | None = None, **facts: object) -> str:
+    """Return counts and a timeline as HTML, with no frame's picture; annotations and reviews show themselves so.
+
+    Parameters
+    ----------
+    annotations : Annotations
+    frame : int, optional
+        Marked in the timeline.
+    **facts : object
+        Further ones to list.
+    """
+    video, detections = annotations.video, annotations.detections
+    faces, chosen = detections["face_id"].nunique(), annotations.selected_ids
+    told = {
+        "video": video.name,
+        "size": f"{video.width}x{video.height}" if video.width else "",
+        "frames": video.frame_count,
+        "faces": faces,
+        "redacted": len(chosen),
+        "left visible": faces - len(chosen),
+        "boxes": len(detections),
+        "set aside": annotations.discarded["face_id"].nunique() or "",
+        **facts,
+    }
+    hidden = f"<div>The {MOST_LANES} faces with most boxes are drawn.</div>" if faces > MOST_LANES else ""
+    return show_facts(told) + _draw_tracks(annotations, frame) + hidden
+
+
+def _draw_tracks(annotations: Annotations, frame: int | None) -> str:
+    """Draw when each face is seen, over time, or over frame numbers where no time is known."""
+    video, unit = annotations.video, "s" if annotations.has_times else "frames"
+    rows = annotations.detections.assign(at=annotations.detections["time" if unit == "s" else "frame"])
+    kept = rows["face_id"].value_counts(sort=False).nlargest(MOST_LANES).index
+    rows = rows[rows["face_id"].isin(kept)].sort_values(["face_id", "frame"], kind="stable")
+    if rows.empty:
+        return ""
+    step = 1 / float(video.frame_rate) if unit == "s" else 1.0
+    runs = rows.groupby(run_starts(rows).cumsum()).agg({"face_id": "first", "at": ["min", "max"]})
+    runs.columns = pd.Index(["face_id", "first", "last"])
+    lanes = []
+    for face, mine in runs.groupby("face_id"):
+        label, redact = annotations.decisions.loc[face, ["label", "redact"]]
+        spans = list(zip(mine["first"], mine["last"] + step, strict=True))
+        lanes.append(Lane(f"{face} {label}".strip(), REDACTED if redact else VISIBLE, spans))
+    times = video.times if unit == "s" else np.arange(video.frame_count, dtype=np.float64)
+    ends = np.concatenate([times[:1], times[-1:] + step, [runs["first"].min(), runs["last"].max() + step]])
+    mark = float(times[frame]) if frame is not None and frame < len(times) else None
+    label = "When each face is seen: blue is redacted, orange left visible"
+    return draw_lanes(lanes, start=float(ends.min()), end=float(ends.max()), unit=unit, mark=mark, label=label)
 
 
 def find_thumbnails(folder: str | Path, stem: str | None = None) -> dict[int, Path]:

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from redactkit.runtime.html import show, show_facts
+from redactkit.runtime.timecode import timecode
+
 __all__ = ["AudioInfo", "ColorTags", "FrameRange", "VideoInfo", "file_sha256"]
 
 FrameRange = tuple[int, int]
@@ -51,7 +54,7 @@ def _read_only(pts: NDArray[np.int64]) -> NDArray[np.int64]:
     return copy
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VideoInfo:
     """A video's header: size, time and streams.
 
@@ -139,6 +142,30 @@ class VideoInfo:
         if self.digest is not None:
             return self.digest
         return file_sha256(self.path) if self.path is not None else ""
+
+    def __repr__(self) -> str:
+        told = _facts(self)
+        frames = f"{told['frames']} frames at {told['per second']} per second"
+        parts = [self.name or "no file", told["size"], frames, told["video"], told["audio"]]
+        return f"<VideoInfo: {', '.join(str(part) for part in parts if part)}>"
+
+    def _repr_html_(self) -> str:
+        return show(f"VideoInfo: {self.name or 'no file'}", show_facts(_facts(self)))
+
+
+def _facts(video: VideoInfo) -> dict[str, object]:
+    """Return what one wants to know of a video at a glance, None and empty for what is not known."""
+    sound = ", ".join(f"{one.codec} {one.sample_rate} Hz" for one in video.audio)
+    turned = f"turned {video.rotation}°" if video.rotation else ""
+    return {
+        "size": f"{video.width}x{video.height}" if video.width else "",
+        "frames": video.frame_count,
+        "per second": f"{float(video.frame_rate):.6g}",
+        "duration": timecode(video.duration),
+        "video": " ".join(filter(None, [video.codec, video.pixel_format, turned])),
+        "audio": sound,
+        "keyframes": len(video.keyframes) or "",
+    }
 
 
 def file_sha256(path: str | Path) -> str:

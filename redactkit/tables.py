@@ -43,6 +43,11 @@ __all__ = [
     "summarize_tracks",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 FaceIds = int | Iterable[int]
 """One face ID, or any number of them: a list, a set, a NumPy array, a pandas Series or Index."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,10 @@ from matplotlib.collections import PolyCollection
 from PIL import Image
 
 from redactkit import plots
+from redactkit.annotations import Annotations
 from redactkit.errors import OptionError, TableError
+from redactkit.media import VideoInfo
+from redactkit.review import Review
 from redactkit.tables import as_decisions, as_detections, empty_detections, sort_detections, summarize_tracks
 
 
@@ -38,6 +42,13 @@ def test_every_figure_takes_an_empty_table():
         assert [text.get_text() for text in figure.axes[0].texts] == ["no faces"]
     assert plots.heat_map(empty, width=64, height=36).axes[0].images[0].get_array().max() == 0
     assert plots.thumbnail_sheet(summarize_tracks(empty)).axes
+
+
+def test_thumbnails_take_annotations_and_a_review():
+    video = VideoInfo(None, 64, 36, Fraction(25), Fraction(1, 25), range(3))
+    annotations = Annotations(video, _table(_face(1, [0, 1]), _face(7, [0])))
+    for shown in (annotations, Review(annotations)):
+        assert [axes.get_title() for axes in plots.thumbnails(shown, columns=2).axes] == ["1", "7"]
 
 
 def test_timeline_breaks_a_bar_at_a_gap_and_pales_what_is_unsure():

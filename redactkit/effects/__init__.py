@@ -6,3 +6,7 @@ from redactkit.effects.layout import PixelLayout
 from redactkit.effects.swatches import swatches
 
 __all__ = ["HOLD_FRAMES", "KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind", "swatches"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

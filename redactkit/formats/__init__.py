@@ -35,6 +35,7 @@ from redactkit.formats.same_video import check_same_video
 from redactkit.formats.scalabel import read_scalabel
 from redactkit.formats.source import MOST_RATE, Source
 from redactkit.formats.supervisely import read_supervisely
+from redactkit.formats.supervision import from_supervision, to_supervision
 from redactkit.formats.via import read_via
 from redactkit.formats.videoindexer import read_videoindexer
 from redactkit.formats.visdrone import read_visdrone
@@ -55,6 +56,7 @@ __all__ = [
     "check_same_video",
     "faces_of_list",
     "find_id_lists",
+    "from_supervision",
     "id_list_name",
     "load",
     "probed",
@@ -62,6 +64,7 @@ __all__ = [
     "read_ids",
     "read_preset",
     "thumbnail_name",
+    "to_supervision",
     "write_annotations",
     "write_ids",
 ]
@@ -257,3 +260,7 @@ def write_annotations(
         raise OptionError(f"format must be one of {', '.join(_WRITERS)}, got {format!r}")
     sweep_parts(Path(path).parent)
     return _WRITERS[format](annotations, path, overwrite=overwrite)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

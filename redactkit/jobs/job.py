@@ -16,11 +16,17 @@ from redactkit.jobs.heartbeat import ProgressStep
 from redactkit.jobs.spec import Spec
 from redactkit.jobs.task_graph import TaskGraph
 from redactkit.runtime.files import writing
+from redactkit.runtime.html import Lane, draw_lanes, show, show_facts, show_table
+from redactkit.runtime.timecode import timecode
 
-__all__ = ["ENDED", "STATES", "TABLE", "Job", "as_table", "save_table"]
+__all__ = ["ENDED", "STATES", "TABLE", "Job", "as_table", "save_table", "show_jobs"]
+
+MOST_SHOWN = 20
 
 STATES = ["queued", "running", "done", "failed", "cancelled"]
 ENDED = frozenset({"done", "failed", "cancelled"})
+
+COLORS = {"queued": "#9AA5AD", "running": "#0072B2", "done": "#009E73", "failed": "#D55E00", "cancelled": "#5B6770"}
 
 TABLE: dict[str, Any] = {
     "video": "object",
@@ -173,6 +179,52 @@ def as_table(jobs: Iterable[Job]) -> pd.DataFrame:
     listed = list(jobs)
     index = pd.Index([job.id for job in listed], dtype="int64", name="job")
     return pd.DataFrame([job.row() for job in listed], index=index, columns=list(TABLE)).astype(TABLE)
+
+
+def show_jobs(table: pd.DataFrame, counts: dict[str, int], *, left: float) -> str:
+    """Return counts, when each job ran, and how it stands as HTML; of many jobs those under way and the last ones.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `as_table` gives it.
+    counts : dict
+        Jobs in each state.
+    left : float
+        Seconds until all is done, NaN where nobody can know.
+    """
+    order = table.assign(first=table["state"] != "running").sort_values("first", kind="stable")
+    shown = order.head(MOST_SHOWN)
+    facts = {"videos": len(table), **{state: count or "" for state, count in counts.items()}}
+    facts["left"] = timecode(left) if left > 0 else ""
+    rows = [
+        (job, Path(str(row["video"])).name, row["state"], f"{row['progress']:.0%}", row["faces"], _remark(row))
+        for job, row in shown.iterrows()
+    ]
+    columns = ["job", "video", "state", "progress", "faces", "remark"]
+    rest = f"<div>and {len(table) - len(shown)} more: see table()</div>" if len(table) > len(shown) else ""
+    return show("Jobs", show_facts(facts), _draw_jobs(shown), show_table(columns, rows), rest)
+
+
+def _remark(row: pd.Series) -> str:
+    """Return what went wrong with a job, else what is to be noted."""
+    return str(row["error"] or row["note"])
+
+
+def _draw_jobs(table: pd.DataFrame) -> str:
+    """Draw when each job that has begun ran, in the colour of its state."""
+    begun = table[table["started"].notna()]
+    if begun.empty:
+        return ""
+    since = begun["started"].min()
+    now = max(begun["ended"].max(), pd.Timestamp(time.time(), unit="s")) if begun["ended"].isna().any() else None
+    starts = (begun["started"] - since).dt.total_seconds()
+    ends = (begun["ended"].fillna(now or since) - since).dt.total_seconds()
+    lanes = [
+        Lane(f"{job} {Path(str(row['video'])).name}", COLORS[row["state"]], [(starts[job], ends[job])])
+        for job, row in begun.iterrows()
+    ]
+    return draw_lanes(lanes, start=0.0, end=float(ends.max()), label="When each job ran")
 
 
 def save_table(table: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -18,7 +18,7 @@ import pandas as pd
 from redactkit.errors import OptionError, PassCancelled
 from redactkit.jobs.executors import MAX_WORKER_LOSSES, Engine, describe_error, exception_of
 from redactkit.jobs.heartbeat import ask_to_stop, clear_stop, read_progress
-from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table
+from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table, show_jobs
 from redactkit.jobs.listeners import Listener, Listeners
 from redactkit.jobs.manifest import done_before
 from redactkit.jobs.spec import Spec
@@ -79,6 +79,13 @@ class Jobs:
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    def __repr__(self) -> str:
+        told = [f"{count} {state}" for state, count in self.counts().items() if count]
+        return f"<Jobs: {', '.join([f'{len(self)} videos', *told])}>"
+
+    def _repr_html_(self) -> str:
+        return show_jobs(self.table(), self.counts(), left=self.time_left())
 
     def add(self, specs: Iterable[Spec], *, priority: int = 0) -> list[int]:
         """Queue more jobs and return their numbers.

@@ -11,12 +11,13 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
-from redactkit.annotations import Annotations, annotations_name
+from redactkit.annotations import Annotations, annotations_name, show_annotations
 from redactkit.formats import check_same_video, id_list_name, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
 from redactkit.review.commands import Commands
 from redactkit.review.navigation import nearest, stops
 from redactkit.runtime.files import check_output, fit_name, make_private, sweep_parts
+from redactkit.runtime.html import show
 from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
@@ -143,6 +144,16 @@ class Review(Commands):
         if isinstance(annotations, str | Path):
             review._settle(Path(annotations).parent)
         return review
+
+    def __repr__(self) -> str:
+        faces, chosen = len(self.decisions), len(self.selected_ids)
+        edits = f"{self.history_position} edits"
+        place = f"at frame {self.current_frame} of {self.frame_count}"
+        return f"<Review: {self.video.name or 'no video'}, {faces} faces, {chosen} redacted, {edits}, {place}>"
+
+    def _repr_html_(self) -> str:
+        shown = show_annotations(self.annotations, frame=self.current_frame, edits=self.history_position)
+        return show("Review", shown)
 
     def close(self) -> None:
         """Close the video; pictures are grey from now on."""

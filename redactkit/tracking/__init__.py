@@ -33,3 +33,7 @@ __all__ = [
     "smooth",
     "filter_weak",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -22,3 +22,7 @@ __all__ = [
     "probe",
     "sweep_parts",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,83 +1,36 @@
-"""Pictures of the tables, as matplotlib figures: who is seen when, where, how large and how surely.
-
-Every function takes tables and works without a video. Figures are made without pyplot, so nothing here has
-global state; a notebook shows them all the same.
-"""
+"""Charts of a detections table: who is seen when, where, how large and how surely."""
 
 from __future__ import annotations
 
-import io
-import os
-from pathlib import Path
 from typing import Any
 
-import matplotlib.image
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from redactkit.boxes import clip, to_corners
 from redactkit.errors import OptionError
-from redactkit.runtime.files import writing
-from redactkit.runtime.marks import MARK
+from redactkit.plots.figure import NotebookFigure
+from redactkit.runtime.html import REDACTED, VISIBLE
+from redactkit.runtime.runs import run_starts
 from redactkit.tables import BOX, SOURCES, as_decisions, check_detections, known_face_ids
 
 __all__ = [
-    "FaceSheet",
     "confidence_histogram",
     "face_history",
     "faces_per_second",
     "heat_map",
-    "thumbnail_sheet",
     "timeline",
 ]
 
-REDACTED, VISIBLE, NEUTRAL = "#0072B2", "#E69F00", "#5B6770"
+NEUTRAL = "#5B6770"
 SOURCE_COLORS = dict(zip(SOURCES, ["#0072B2", "#56B4E9", "#CC79A7", "#E69F00", "#5B6770"], strict=True))
 UNSURE = 0.5
-_SHEETS: dict[str, Any] = {
-    "png": {"metadata": {"Software": MARK}},
-    "jpg": {"pil_kwargs": {"comment": MARK}},
-    "jpeg": {"pil_kwargs": {"comment": MARK}},
-}
-
-
-class _Figure(Figure):
-    """A figure that a notebook shows although pyplot was never loaded."""
-
-    def _repr_png_(self) -> bytes:
-        picture = io.BytesIO()
-        self.savefig(picture, format="png", dpi=100)
-        return picture.getvalue()
-
-
-class FaceSheet(_Figure):
-    """A figure that shows faces: saved for its owner alone, whole or not at all, and so that `purge` finds it."""
-
-    def savefig(self, fname: Any, *, overwrite: bool = True, **options: Any) -> None:
-        """Save as matplotlib does, to a file as PNG or JPEG, by its ending.
-
-        Raises
-        ------
-        OptionError
-            For another format.
-        OutputExistsError
-            If the file exists and ``overwrite`` is false.
-        """
-        if not isinstance(fname, str | os.PathLike):
-            super().savefig(fname, **options)
-            return
-        target = Path(fname) if Path(fname).suffix else Path(f"{os.fspath(fname)}.png")
-        kind = str(options.pop("format", None) or target.suffix[1:]).lower()
-        if kind not in _SHEETS:
-            raise OptionError(f"a sheet of faces is saved as {' or '.join(_SHEETS)}, got {target.name}")
-        with writing(target, overwrite=overwrite) as file:
-            super().savefig(file, format=kind, **{**_SHEETS[kind], **options})
 
 
 def timeline(detections: pd.DataFrame, *, decisions: pd.DataFrame | None = None, unsure: float = UNSURE) -> Figure:
@@ -205,9 +158,9 @@ def face_history(detections: pd.DataFrame, face_id: int) -> Figure:
     """
     known_face_ids(face_id, check_detections(detections)["face_id"].unique(), name="face_id")
     rows = detections.query("face_id == @face_id").sort_values("frame", kind="stable")
-    figure = _Figure(figsize=(9, 4.5), layout="constrained")
+    figure = NotebookFigure(figsize=(9, 4.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    gaps = _starts_run(rows)
+    gaps = run_starts(rows)
     for name, color in (("width", REDACTED), ("height", VISIBLE)):
         above.plot(*_broken(rows["time"], rows[name], gaps), color=color, label=name)
     known = rows[rows["confidence"].notna()]
@@ -260,46 +213,11 @@ def confidence_histogram(detections: pd.DataFrame, *, bins: int = 20) -> Figure:
     return figure
 
 
-def thumbnail_sheet(tracks: pd.DataFrame, *, columns: int = 8) -> Figure:
-    """Draw the best picture of each face with its ID, in one sheet.
-
-    The sheet shows faces: a notebook that keeps it keeps them.
-
-    Parameters
-    ----------
-    tracks : DataFrame
-        Indexed by face_id, with ``thumbnail``, ``redact`` and ``label``; as `Annotations.tracks` gives it.
-    columns : int
-
-    Returns
-    -------
-    Figure
-        A face with no readable thumbnail gets an empty square with its ID.
-
-    Raises
-    ------
-    OptionError
-        If ``columns`` is not positive.
-    """
-    if columns <= 0:
-        raise OptionError(f"columns must be positive, got {columns}")
-    lines = max(1, -(-len(tracks) // columns))
-    figure = FaceSheet(figsize=(1.25 * columns, 1.5 * lines), layout="constrained")
-    squares = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes in squares:
-        axes.set_axis_off()
-    for axes, (face, track) in zip(squares, tracks.iterrows(), strict=False):
-        _show_thumbnail(axes, track["thumbnail"])
-        color = REDACTED if track["redact"] else VISIBLE
-        axes.set_title(f"{face} {track['label']}".strip(), fontsize=8, color=color)
-    return figure
-
-
 _BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False, "fontsize": 8}
 
 
 def _new(title: str, across: str, up: str, *, height: float, width: float = 9) -> tuple[Figure, Axes]:
-    figure = _Figure(figsize=(width, float(height)), layout="constrained")
+    figure = NotebookFigure(figsize=(width, float(height)), layout="constrained")
     return figure, _dress(figure.subplots(), title, across, up)
 
 
@@ -314,19 +232,10 @@ def _say_nothing(figure: Figure, axes: Axes, text: str = "no faces") -> Figure:
     return figure
 
 
-def _starts_run(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Say which rows, ordered by face and frame, do not go on from the row before at the file's usual step."""
-    face, frame = rows["face_id"].to_numpy(), rows["frame"].to_numpy()
-    same = face[1:] == face[:-1]
-    steps = np.diff(frame)
-    usual = np.median(steps[same]) if same.any() else 1
-    return np.concatenate([[True], ~same | (steps > 1.5 * usual)])
-
-
 def _runs(rows: pd.DataFrame, unsure: float) -> pd.DataFrame:
     """Join rows to runs of one face without a gap, and of one sureness: face_id, start, end, pale."""
     pale = (rows["confidence"] < unsure) | (rows["confidence"].isna() & (rows["source"] == "interpolated"))
-    breaks = _starts_run(rows)
+    breaks = run_starts(rows)
     number = np.cumsum(breaks | (pale != pale.shift(fill_value=False)))
     time = rows["time"].to_numpy()
     following = np.append(time[1:], np.nan)
@@ -372,10 +281,3 @@ def _broken(time: pd.Series, values: pd.Series, breaks: NDArray[np.bool_]) -> tu
     """Put a NaN before each break, so that no line is drawn across a gap."""
     places = np.flatnonzero(breaks)[1:]
     return np.insert(time.to_numpy(), places, np.nan), np.insert(values.to_numpy(), places, np.nan)
-
-
-def _show_thumbnail(axes: Axes, path: Any) -> None:
-    if path is not None and Path(path).is_file():
-        axes.imshow(matplotlib.image.imread(str(path)))
-        return
-    axes.add_patch(Rectangle((0, 0), 1, 1, color="#D8DCE0", transform=axes.transAxes))
