@@ -19,15 +19,6 @@ LAYERS = re.compile(r"(## Layers\n.*?\n)```\n(.*?)```", re.DOTALL)
 ROW, WIDTH, NOTE_AT = 46, 900, 470
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the page about annotation files into the navigation where there is one."""
-    if (ROOT / "docs" / "formats.md").exists():
-        for entry in config.nav or []:
-            if "Tables and files" in entry:
-                entry["Tables and files"].insert(1, "formats.md")
-    return config
-
-
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add contributing, changelog, how to cite, and what each format keeps."""
     made = {
