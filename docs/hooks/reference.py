@@ -35,6 +35,7 @@ PAGES = {
         "Reports and results",
         [
             "redactkit.redaction.report:RedactionReport,read_report",
+            "redactkit.redaction.options:RedactionOptions",
             "redactkit.verification:VerificationReport",
             "redactkit.inspection:Inspection,find_gaps,find_suspicious",
             "redactkit.inspection.comparison:Comparison",
