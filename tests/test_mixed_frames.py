@@ -10,7 +10,8 @@ import pytest
 from redactkit.analysis import analyze
 from redactkit.analysis.mixed_frames import MixFinder, brief_ranges, mixed_ranges
 from redactkit.annotations import Annotations
-from redactkit.boxes import clip, union_cover
+from redactkit.boxes import clip, expand, union_cover
+from redactkit.redaction import RedactionOptions
 from redactkit.tables import BOX
 from redactkit.verification import review_queue
 from tests.mixed_clips import (
@@ -160,3 +161,16 @@ def test_carried_boxes_do_not_depend_on_the_parts_of_a_video(blended: Path):
     whole, parts = (analyze(blended, chunk_frames=frames, progress=False) for frames in (3000, 8))
     assert whole.detections.equals(parts.detections)
     assert whole.cuts.tolist() == parts.cuts.tolist()
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["last", "first"])
+def test_half_a_face_at_the_edge_is_found_in_the_frame_at_the_end(order: int, tmp_path: Path):
+    # At 12.5 frames a second, the face that walks in at the right is half inside in one frame alone.
+    plan = [{number: 1.0} for number in range(0, 40, 2)][::order]
+    end = 0 if order < 0 else len(plan) - 1
+    faces = true_faces(38)
+    shown = clip(faces.loc[faces["x"] > 0.9 * SIZE[0], BOX].to_numpy(), width=SIZE[0], height=SIZE[1])
+    assert len(shown) == 1
+    rows = analyze(make_mixed(tmp_path / "a.mp4", plan), progress=False).detections
+    hidden = expand(rows.loc[rows["frame"] == end, BOX].to_numpy(), share=RedactionOptions().margin)
+    assert union_cover(shown, hidden)[0] > COVERED

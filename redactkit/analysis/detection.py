@@ -53,6 +53,8 @@ class Scan:
         Messages about frames that did not decode.
     mixed, brief : ndarray of shape (K, 2), int64
         First and last frame of each range of mixed frames, and of each shot of a frame or two.
+    ends : ndarray of int64
+        The video's first and last frame.
     """
 
     detections: pd.DataFrame
@@ -62,6 +64,7 @@ class Scan:
     errors: tuple[str, ...] = ()
     mixed: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     brief: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -172,4 +175,5 @@ def _joined(chunks: list[ChunkResult], info: VideoInfo, search: Search) -> Scan:
     appearance = np.concatenate([chunk.appearance for chunk in chunks])
     mixed = mixed_ranges(np.concatenate([chunk.mixed for chunk in chunks]), frames=info.frame_count)
     brief = brief_ranges(np.concatenate([chunk.jumps for chunk in chunks]), frames=info.frame_count)
-    return Scan(table, cuts, appearance, search, tuple(errors)[:_MAX_ERRORS], mixed, brief)
+    ends = np.unique([0, info.frame_count - 1]) if info.frame_count else np.zeros(0, np.int64)
+    return Scan(table, cuts, appearance, search, tuple(errors)[:_MAX_ERRORS], mixed, brief, ends)

@@ -86,9 +86,9 @@ def _variants(rotations: Iterable[int]) -> list[_Variant]:
 
 
 def isolated_frames(scan: Scan) -> IntArray:
-    """Return the frames of mixed ranges and brief shots, ascending: no other frame confirms a face in them."""
+    """Return the frames of mixed ranges, brief shots and both ends, ascending: no other frame confirms a face in them."""
     ranges = np.concatenate([scan.mixed, scan.brief])
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *(np.arange(first, last + 1) for first, last in ranges)]))
+    return np.unique(np.concatenate([scan.ends, *(np.arange(first, last + 1) for first, last in ranges)]))
 
 
 def _frames_to_search(ranges: IntArray) -> list[int]:
@@ -99,7 +99,10 @@ def _frames_to_search(ranges: IntArray) -> list[int]:
 
 
 def search_isolated(reader: VideoReader, scan: Scan) -> Scan:
-    """Search the mixed frames and brief shots of a scanned video again, and return the scan with the faces found.
+    """Search mixed frames, brief shots and both ends of a scanned video again; return the scan with the faces found.
+
+    A face that comes in just before the last frame, or leaves just after the first, is half outside and has no more
+    frames in which a track could find it.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ def search_isolated(reader: VideoReader, scan: Scan) -> Scan:
         Of the whole video, so that the outcome does not depend on how it was divided into chunks.
     """
     scan = replace(scan, cuts=np.union1d(scan.cuts, _dissolve_boundaries(reader, scan)))
-    numbers = _frames_to_search(np.concatenate([scan.mixed, scan.brief]))
+    numbers = sorted({*_frames_to_search(np.concatenate([scan.mixed, scan.brief])), *scan.ends.tolist()})
     if not numbers:
         return scan
     rows, appearances = scan.detections, scan.appearance
