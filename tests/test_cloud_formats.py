@@ -120,6 +120,12 @@ def test_rekognition_job_that_did_not_finish_is_told(read):
         assert read(page([], JobStatus="IN_PROGRESS")).detections.empty
 
 
+def test_rekognition_names_the_file_once(read):
+    with pytest.raises(AnnotationError, match="expected `int") as caught:
+        read(page([0.04]))
+    assert str(caught.value).count(".json: ") == 1
+
+
 def test_rekognition_names_the_face_without_a_box(read):
     content = page([0])
     del content["Faces"][0]["Face"]["BoundingBox"]

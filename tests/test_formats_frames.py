@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from redactkit.errors import AnnotationError, MismatchError, OptionError
+from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError, OptionError
 from redactkit.formats import read_annotations
 from redactkit.inspection import inspect
 from redactkit.media import VideoInfo
@@ -155,6 +155,19 @@ def test_pixels_where_shares_belong_are_taken_for_pixels_or_refused(write):
         read_annotations(write(azure(pixels, shares)))
     with pytest.raises(AnnotationError, match="neither shares nor pixels"):
         read_annotations(write(azure({**pixels, "x": 2000})))
+
+
+def test_percent_is_refused_where_shares_belong_and_told_in_a_table(write):
+    left = {"id": 1, "x": 9.5, "y": 36.5, "width": 8.6, "height": 17.7}
+    right = {"id": 2, "x": 92.5, "y": 30.25, "width": 10.0, "height": 20.0}
+    with pytest.raises(AnnotationError, match=r"may be percent, or pixels of its corner: \[9\.5"):
+        read_annotations(write(azure(left, right)))
+    rows = "\n".join(",".join(map(str, (0, *face.values()))) for face in (left, right))
+    table = write(f"frame,id,x,y,width,height\n{rows}\n", "their.csv")
+    with pytest.warns(AnnotationWarning, match="may be percent, not pixels of 640x360"):
+        assert read_annotations(table, video=make_video(2)).detections["x"].tolist() == [9.5, 92.5]
+    # One face in the corner of the frame is no percent.
+    assert read_annotations(write(azure(left, {**left, "x": 20.5}))).detections["x"].tolist() == [9.5, 20.5]
 
 
 def test_milliseconds_in_a_table_are_told_from_seconds(write):

@@ -132,7 +132,7 @@ def by_frame(
     if not boxless:
         check_boxes(boxes, where=lambda row: found.places[row])
         scaled, odd = (boxes, []) if trusted else from_pixels(boxes, size)
-        boxes = scaled if odd else boxes - [origin, origin, 0, 0]
+        boxes = boxes - [origin, origin, 0, 0] if scaled is boxes else scaled
         told += odd
     rate = source.frame_rate or frame_rate
     timed = clock is not None and len(clock[1]) > 0 and bool(np.isfinite(clock[1]).all())

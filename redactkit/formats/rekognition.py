@@ -169,6 +169,8 @@ def read_rekognition(source: Source) -> Reading:
             rule=_RULE,
         )
     except AnnotationError as err:
+        if str(err).startswith(f"{source.path}: "):
+            raise
         raise type(err)(f"{source.path}: {err}") from err
 
 

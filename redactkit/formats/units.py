@@ -19,6 +19,9 @@ Size = tuple[int, int]
 MAX_SHARE = 4.0  # a box whose numbers are all smaller is a share of the frame, or too small to hold a face
 SHARE_SIDE = 1.5  # sides of boxes that are given in pixels all lie above this, or they are shares
 SLOWEST_STEP = 10.0  # instants of a file are no more than so many seconds apart, or they are no seconds
+LARGE = 300  # pixels of a frame's shorter side, from which boxes that all lie within 100 are hardly pixels
+BEYOND = 20.0  # percent by which a box may reach beyond the frame
+FAR = 60.0  # percent across which such boxes spread, or they are few faces in the corner
 LIKE_SHAPE = 0.05  # by which part of itself an image's aspect ratio may differ from the video's
 
 
@@ -39,7 +42,8 @@ def from_shares(shares: Boxes, size: Size, *, where: Callable[[int], str]) -> tu
     Raises
     ------
     AnnotationError
-        If some boxes are shares and some can be none, or if those that can be none do not lie in the frame.
+        If some boxes are shares and some can be none, if those that can be none do not lie in the frame, or if they
+        may as well be percent.
     """
     large = (np.abs(shares) > MAX_SHARE).any(axis=1)
     if not large.any():
@@ -54,6 +58,11 @@ def from_shares(shares: Boxes, size: Size, *, where: Callable[[int], str]) -> tu
     overlap = (shares[:, :2] < size).all(axis=1) & (shares[:, :2] + shares[:, 2:] > 0).all(axis=1)
     if not overlap.all() or (shares[:, 2:] > 2 * np.array(size)).any():
         raise AnnotationError(f"expected shares of the frame, got boxes that are neither shares nor pixels: {told}")
+    if _may_be_percent(shares, size):
+        raise AnnotationError(
+            f"expected shares of the frame, got boxes that may be percent, or pixels of its corner: {told}; "
+            "write them in shares from 0 to 1"
+        )
     text = f"this format gives boxes as shares of the frame, but here they are in pixels of {size[0]}x{size[1]}"
     return shares, [Remark("pixels for shares", text)]
 
@@ -76,7 +85,12 @@ def from_pixels(boxes: Boxes, size: Size) -> tuple[Boxes, list[Remark]]:
         If they are shares and the frame's size is unknown.
     """
     if not _look_like_shares(boxes):
-        return boxes, []
+        if not _may_be_percent(boxes, size):
+            return boxes, []
+        text = (
+            f"no box reaches beyond 100, so they may be percent, not pixels of {size[0]}x{size[1]}; look at the result"
+        )
+        return boxes, [Remark("may be percent", text)]
     if size[0] <= 0:
         raise AnnotationError(
             f"boxes such as {boxes[0].tolist()} are shares of the frame, not pixels, and the file has no frame size; "
@@ -84,6 +98,17 @@ def from_pixels(boxes: Boxes, size: Size) -> tuple[Boxes, list[Remark]]:
         )
     text = f"boxes are shares of the frame, not pixels; they were multiplied by {size[0]}x{size[1]}"
     return boxes * [*size, *size], [Remark("shares for pixels", text)]
+
+
+def _may_be_percent(boxes: Boxes, size: Size) -> bool:
+    """Return whether boxes spread over what would be a frame of 100 x 100, in the corner of a much larger one."""
+    known = boxes[np.isfinite(boxes).all(axis=1)]
+    # Who counts pixels of a corner mostly writes whole numbers; percent have fractions.
+    if min(size) < LARGE or len(known) < 2 or (known == np.floor(known)).all():
+        return False
+    corners = np.vstack([known[:, :2], known[:, :2] + known[:, 2:]])
+    # Faces at the edge of the frame may reach beyond it.
+    return bool((corners > -BEYOND).all() and (corners < 100 + BEYOND).all() and np.ptp(corners, axis=0).max() >= FAR)
 
 
 def _look_like_shares(boxes: Boxes) -> bool:
