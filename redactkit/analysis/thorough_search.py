@@ -86,7 +86,7 @@ def _variants(rotations: Iterable[int]) -> list[_Variant]:
 
 
 def isolated_frames(scan: Scan) -> IntArray:
-    """Return the frames of mixed ranges, brief shots and both ends, ascending: no other frame confirms a face in them."""
+    """Return the frames of mixed ranges, brief shots and both ends, ascending: no other confirms a face in them."""
     ranges = np.concatenate([scan.mixed, scan.brief])
     return np.unique(np.concatenate([scan.ends, *(np.arange(first, last + 1) for first, last in ranges)]))
 
