@@ -10,6 +10,7 @@ from nbmake.nb_run import NotebookRun
 from tests.sample_clips import cut_sample
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+VERDICTS = {"clean", "to be looked at", "exposed", "broken", "unproven"}
 ON_A_PART = {"01_two_passes", "03_check_the_result", "05_your_own_video"}
 
 
@@ -31,3 +32,8 @@ def test_notebook_runs_from_top_to_bottom(notebook, part, tmp_path, monkeypatch)
     copy.write_text(text)
     result = NotebookRun(copy, default_timeout=600).execute()
     assert result.error is None, f"{result.error.summary}\n{result.error.trace}"
+    if notebook.stem == "03_check_the_result":
+        printed = [
+            out["text"].strip() for cell in result.nb["cells"] for out in cell.get("outputs", []) if "text" in out
+        ]
+        assert [text for text in printed if text in VERDICTS] == ["clean", "exposed"]

@@ -79,9 +79,12 @@ def test_verify_catches_a_box_that_is_missing_for_three_frames(
     assert report.longest_exposure[0] == 3
 
 
-def test_verify_catches_a_wrong_id_list(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", [{"ids": [1, 3]}, {"include": pd.Index([1, 3])}])
+def test_verify_catches_a_wrong_id_list(
+    short_clip: Path, short_truth: Annotations, tmp_path: Path, chosen: dict
+) -> None:
     output = redacted(short_clip, short_truth, tmp_path / "out.mp4", include=[3])
-    report = checked(short_clip, output, short_truth, ids=[1, 3])
+    report = checked(short_clip, output, short_truth, **chosen)
     assert report.verdict == "exposed"
     assert report.faces.loc[1, "bare"] > 50
     assert report.faces.loc[3, "bare"] == 0

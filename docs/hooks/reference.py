@@ -109,6 +109,7 @@ def _section(entry: str, listed: set[str]) -> str:
         home = _home(module_name, name, value)
         public = f"{module_name}.{name}"
         if home in listed:
+            parts.append(f'See also <autoref identifier="{home}" optional><code>{public}</code></autoref>.\n')
             continue
         listed.add(home)
         anchor = f"[](){{#{public}}}\n\n" if public != home else ""

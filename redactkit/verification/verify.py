@@ -116,7 +116,7 @@ def verify(
     wanted = told.settings.get("labels") if labels is None else labels
     if wanted is not None:
         laid = choose_labels(laid, wanted)
-    chosen = (ids, include, exclude) != (None, None, None)
+    chosen = any(given is not None for given in (ids, include, exclude))
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else told.select(laid)
     detect = resolve_detector(detector, model=model)
     encoding = choose_encoding(info, codec=told.settings.get("codec"))
