@@ -20,7 +20,7 @@ from redactkit.errors import RedactkitError
 from redactkit.formats import write_annotations
 from redactkit.passes import combined
 from redactkit.redaction import redact, select_faces
-from redactkit.tables import BOX, as_face_ids, empty_detections
+from redactkit.tables import BOX, as_detections, as_face_ids, empty_detections
 from redactkit.video import probe
 from tests.clips import Clip, make
 
@@ -58,6 +58,10 @@ WAYS: dict[str, tuple[Changed, str]] = {
     "boxes of negative size": (boxes(lambda rows: rows.assign(width=-5.0)), ""),
     "boxes not known": (boxes(lambda rows: rows.assign(x=np.nan, y=np.nan, width=np.nan, height=np.nan)), ""),
     "another video": (lambda given: given.replace(video=replace(given.video, digest="0" * 64)), "not made from"),
+    "a file that says faces are missing": (
+        lambda given: given.replace(settings={"incomplete": ["the last page names a next one"]}),
+        "not whole: the last page names a next one",
+    ),
     "frames beyond the end": (boxes(lambda rows: rows.assign(frame=rows["frame"] + 10_000)), ""),
 }
 
@@ -73,12 +77,13 @@ def test_redact_refuses_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_milliseconds_taken_for_seconds_are_refused(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
+def test_milliseconds_are_told_from_seconds(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:
     table = tmp_path / "faces.csv"
     late = no_size(boxes(lambda rows: rows.assign(time=rows["time"] * 1000))(short_truth))
     late.detections.drop(columns="frame").to_csv(table, index=False)
-    assert main(["redact", str(short_clip), "--annotations", str(table), "-o", str(tmp_path / "a.mp4"), "--quiet"]) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["faces.csv"]
+    assert main(["redact", str(short_clip), "--annotations", str(table), "-o", str(tmp_path / "a.mp4"), "--quiet"]) == 0
+    faces = json.loads((tmp_path / "a.report.json").read_text())["faces"]
+    assert sum(face["painted"] for face in faces) == sum(face["boxes"] for face in faces) >= len(late.detections)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,15 @@ def test_combined_says_first_that_no_face_was_found(tmp_path: Path) -> None:
     report = combined(clip, detector=lambda images: [np.zeros((0, 5))] * len(images), progress=False)
     assert report.nothing_hidden
     assert "NO FACE WAS FOUND AND NOTHING IS HIDDEN" in str(report)
+
+
+def test_boxes_of_another_tool_that_end_early_are_told(
+    short_clip: Path, short_truth: Annotations, tmp_path: Path
+) -> None:
+    early = short_truth.detections.assign(source="imported").query("frame < 20")
+    given = short_truth.replace(detections=as_detections(early))
+    report = redact(short_clip, given, output=tmp_path / "out.mp4", progress=False)
+    assert any("boxes in frames 0 to 19 only, of 0 to 59" in note for note in report.notes)
 
 
 def test_outlines_are_never_called_hidden(short_clip: Path, short_truth: Annotations, tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ WAYS["outlines"] = lambda s: annotated(s.saved(), "--blur", "Box")
 WAYS["a blur that does not exist"] = lambda s: annotated(s.saved(), "--blur", "gaussian")
 WAYS["negative size"] = lambda s: annotated(s.moved(lambda rows: {"width": -rows["width"]}))
 
-table("shares taken for pixels", lambda rows: {name: rows[name] / 320 for name in BOX})
+SIDES = {"x": 320, "y": 180, "width": 320, "height": 180}
+table("shares taken for pixels", lambda rows: {name: rows[name] / side for name, side in SIDES.items()})
 table("pixels taken for shares, and scaled", lambda rows: {name: rows[name] * 320 for name in BOX})
 table("all to the right of the frame", lambda rows: {"x": rows["x"] + 5000})
 table("all above the frame", lambda rows: {"y": rows["y"] - 5000})
@@ -150,9 +151,13 @@ def _(scene: Scene) -> list[str]:
 
 @way("pixels where a format has shares")
 def _(scene: Scene) -> list[str]:
+    rows = scene.truth.detections
     events = [
-        [{"index": 0, "id": int(face), "x": x, "y": y, "width": w, "height": h}]
-        for face, x, y, w, h in scene.truth.detections[["face_id", *BOX]].iloc[:30].to_numpy().tolist()
+        [
+            {"index": 0, "id": int(face), "x": x, "y": y, "width": w, "height": h}
+            for face, x, y, w, h in rows.loc[rows["frame"] == frame, ["face_id", *BOX]].to_numpy().tolist()
+        ]
+        for frame in range(30)
     ]
     head = {"version": 1, "timescale": 25, "offset": 0, "framerate": 25.0, "width": 320, "height": 180}
     piece = {"start": 0, "duration": len(events), "interval": 1, "events": events}

@@ -25,7 +25,7 @@ from redactkit.formats.labelme import read_labelme
 from redactkit.formats.labels import choose_labels
 from redactkit.formats.labelstudio import read_labelstudio
 from redactkit.formats.mot import read_mot
-from redactkit.formats.normalize import Reading, warn
+from redactkit.formats.normalize import INCOMPLETE, Reading, warn
 from redactkit.formats.openface import read_openface
 from redactkit.formats.opening import Paths, open_source
 from redactkit.formats.plain import read_csv, read_parquet
@@ -208,7 +208,12 @@ def load(
         raise MismatchError(f"{source.path}: {err}") from err
     if labels is not None:
         reading = replace(reading, annotations=choose_labels(reading.annotations, labels))
-    return replace(reading, remarks=[*remarks, *reading.remarks])
+    reading = replace(reading, remarks=[*remarks, *reading.remarks])
+    missing = [remark.text for remark in reading.remarks if remark.kind in INCOMPLETE]
+    if not missing:
+        return reading
+    known = reading.annotations
+    return replace(reading, annotations=known.replace(settings={**known.settings, "incomplete": missing}))
 
 
 def probed(video: VideoInfo | str | Path | None) -> VideoInfo | None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from redactkit.annotations import Annotations
-from redactkit.errors import OptionError
+from redactkit.errors import AnnotationError, OptionError
 
-__all__ = ["FACE", "choose_labels", "count_labels"]
+__all__ = ["FACE", "choose_labels", "count_labels", "require_face_label"]
 
 FACE = "face"
 """The label of a box that has none: this toolkit is about faces."""
@@ -54,6 +54,24 @@ def choose_labels(annotations: Annotations, labels: str | Iterable[str]) -> Anno
     decisions = annotations.decisions
     gone = np.setdiff1d(detections["face_id"].to_numpy(), rows["face_id"].to_numpy())
     return annotations.replace(detections=rows, decisions=decisions[~decisions.index.isin(gone)])
+
+
+def require_face_label(annotations: Annotations) -> None:
+    """Refuse annotations in which every box is labelled as something that is no face.
+
+    Boxes of persons or cars may lie anywhere on a face, or beside it. Who wants them hidden names their label.
+
+    Raises
+    ------
+    AnnotationError
+        If each box has a label, and none of the labels speaks of a face or a head.
+    """
+    labels = annotations.detections["label"].astype(str).str.casefold()
+    if len(labels) and not labels.str.fullmatch("|.*(face|head).*").any():
+        raise AnnotationError(
+            f"no box is labelled as a face; the labels are {_listed(count_labels(annotations))}; "
+            "say which to hide with labels= (--label), or pass allow_nothing=True (--allow-nothing)"
+        )
 
 
 def _listed(counts: dict[str, int]) -> str:

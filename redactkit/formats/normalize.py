@@ -15,10 +15,14 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.tables import BOX, sort_detections
 
-__all__ = ["Reading", "Remark", "number_faces", "round_pixels", "separate_doubles", "warn"]
+__all__ = ["INCOMPLETE", "Reading", "Remark", "number_faces", "round_pixels", "separate_doubles", "warn"]
 
 _LARGEST = 1e9
 _INT64 = 2**63
+
+
+INCOMPLETE = {"missing pages", "unfinished job"}
+"""Kinds of remark on a file that itself says that faces are missing from it: a redaction refuses such a file."""
 
 
 @dataclass(frozen=True)

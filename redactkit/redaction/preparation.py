@@ -13,7 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError
 from redactkit.formats import check_same_video, choose_labels
+from redactkit.formats.labels import require_face_label
 from redactkit.media import VideoInfo
 from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
@@ -82,6 +84,11 @@ def prepare(
     laid = check_same_video(info, annotations, force=options.force)
     if options.labels is not None:
         laid = choose_labels(laid, options.labels)
+    elif not options.allow_nothing:
+        require_face_label(laid)
+    if laid.settings.get("incomplete") and not options.force:
+        reasons = "; ".join(map(str, laid.settings["incomplete"]))
+        raise AnnotationError(f"the annotations are not whole: {reasons}; or pass force=True (--force)")
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
     plan = make_plan(laid.detections, info, faces=faces, margin=options.margin)
     if not options.allow_nothing:
@@ -136,4 +143,15 @@ def _warnings(prepared: Preparation) -> list[str]:
     if len(empty):
         faces = ", ".join(map(str, sorted(empty["face_id"].unique())[:20]))
         told.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
-    return told
+    return [*told, *_uncovered_ends(rows, prepared.info.frame_count)]
+
+
+def _uncovered_ends(rows: pd.DataFrame, frame_count: int) -> list[str]:
+    """Say where boxes from another tool begin late or end early: a file that was cut off looks like that."""
+    frames = rows["frame"].to_numpy()
+    if not len(frames) or not (rows["source"] == "imported").all():
+        return []
+    first, last = int(frames.min()), int(frames.max())
+    if first == 0 and last == frame_count - 1:
+        return []
+    return [f"the annotations have boxes in frames {first} to {last} only, of 0 to {frame_count - 1}"]
