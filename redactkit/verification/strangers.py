@@ -57,14 +57,17 @@ CLOSE = (32.0, 48.0)
 SURE, DOUBT = 0.6, 0.45
 """Support from which an unknown face is sure, and from which it is to be looked at."""
 
+NEAR_DOUBT = 0.3
+"""Support from which a face next to the boxes of its track is to be looked at; there it is sure from `DOUBT` on."""
+
 ENDS = 3
 """Frames before a track's first box and after its last that are looked at closely."""
 
 GAP = 1.0
 """Seconds without a box, in which a face that was there before and after is looked for."""
 
-END_SURE = 0.55
-"""Confidence from which a face beyond its track's end is one."""
+END_SEEN = 0.3
+"""Confidence from which a face in its track's gap or beyond its end is followed up: the analysis goes on to 0.1."""
 
 Boxes = bx.FloatArray
 Row = dict[str, float]
@@ -202,7 +205,7 @@ class Strangers:
             return
         found = search_crops(self.detector, pair.source, boxes[bare])
         for place, faces in zip(asked, found, strict=True):
-            faces = faces[faces[:, 4] >= END_SURE]
+            faces = faces[faces[:, 4] >= END_SEEN]
             there = bx.iou(place.box[None], faces[:, :4])[0] > 0.4
             shares = self.known.covered(pair.index, faces[there, :4])
             for face, share in zip(faces[there], shares, strict=True):
@@ -318,7 +321,7 @@ def _judge(track: pd.DataFrame, annotations: Annotations, info: VideoInfo) -> St
     near = int(track["near"].max())
     if seen > 0 and support < 0.5 * seen:
         return None
-    doubt, sure = DOUBT, SURE
+    doubt, sure = (NEAR_DOUBT, DOUBT) if near >= 0 else (DOUBT, SURE)
     if near < 0 and _was_set_aside(track, annotations):
         doubt, sure = SURE, SURE + 0.15
     best = max(support, float(track["confidence"].mean())) if len(track) > 1 else support
