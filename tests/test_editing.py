@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -217,32 +215,3 @@ def test_decision_leaves_unnamed_columns_alone() -> None:
     decisions = editing.set_decision(as_decisions({1: {"label": "a"}}), faces=[1, 2], redact=False)
     assert decisions["label"].tolist() == ["a", ""]
     assert not decisions["redact"].any()
-
-
-@pytest.mark.slow
-def test_every_edit_of_half_a_million_rows_takes_less_than_half_a_second() -> None:
-    frames = np.tile(np.arange(1000), 500)
-    ids = np.repeat(np.arange(1, 501), 1000)
-    big = sort_detections(
-        as_detections(
-            {"frame": frames, "time": frames / 25, "face_id": ids, **dict.fromkeys(BOX, np.full(500_000, 9.0))}
-        )
-    )
-    decisions, times = as_decisions({}, faces=range(1, 501)), np.arange(1000) / 25
-    keyed = editing.set_keyframe(editing.set_keyframe(big, face_id=9, frame=0), face_id=9, frame=999)
-    edits = {
-        "set_box": lambda: editing.set_box(big, face_id=9, frame=5, box=(1, 1, 1, 1), time=0.2),
-        "shift": lambda: editing.shift_boxes(big, face_id=9, change=(1, 0, 0, 0)),
-        "expand": lambda: editing.expand_boxes(big, share=0.1),
-        "copy": lambda: editing.copy_box(big, face_id=9, frame=5, count=500, times=times),
-        "interpolate": lambda: editing.interpolate_boxes(keyed, face_id=9, times=times),
-        "delete": lambda: editing.delete_boxes(big, start=10, stop=20),
-        "add": lambda: editing.add_face(big, decisions, frame=5, box=(1, 1, 1, 1), time=0.2),
-        "merge": lambda: editing.merge_faces(big, decisions, faces=range(1, 20)),
-        "split": lambda: editing.split_face(big, decisions, face_id=9, frame=500),
-    }
-    for name, edit in edits.items():
-        begun = time.perf_counter()
-        edit()
-        taken = time.perf_counter() - begun
-        assert taken < 0.5, f"{name} took {taken:.2f} s"
