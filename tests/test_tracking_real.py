@@ -25,7 +25,7 @@ def tracks(shared_eval: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def as_table(found: FloatArray):
     """Return rows of frame, box and confidence as detections."""
     columns = dict(zip(BOX, found[:, 1:5].T, strict=True))
-    return as_detections({"frame": found[:, 0].astype(int), "confidence": found[:, 5], **columns})
+    return as_detections({"frame": found[:, 0].astype(int), "face_id": 0, "confidence": found[:, 5], **columns})
 
 
 @pytest.mark.parametrize(
