@@ -12,7 +12,7 @@ from redactkit.annotations import Annotations
 from redactkit.review import Review
 from redactkit.verification import VerificationReport
 from redactkit.verification.findings import bare_table, face_table, leak_table
-from redactkit.verification.strangers import Stranger
+from redactkit.verification.unknown_faces import UnknownFace
 from redactkit.widgets.findings import FindingsView
 
 
@@ -21,7 +21,7 @@ def report_of(clip: Path, truth: Annotations) -> VerificationReport:
     rows = truth.detections
     face = rows[rows["face_id"] == 1]
     bare = bare_table(face[face["frame"].between(30, 32)].assign(shared=1.0, what="bare box").to_dict("records"))
-    unknown = Stranger(face[face["frame"].between(50, 55)], covered=0.0, support=0.5, near=-1, sure=False)
+    unknown = UnknownFace(face[face["frame"].between(50, 55)], covered=0.0, support=0.5, near=-1, sure=False)
     fidelity = pd.DataFrame({"check": ["loose bytes"], "expected": [0], "got": [9], "ok": [False], "note": [""]})
     blind = truth.replace(detections=rows[rows["face_id"] != 1].reset_index(drop=True))
     leaks = leak_table([unknown], blind)

@@ -14,9 +14,9 @@ from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
-from redactkit.video import VideoReader
+from redactkit.video import Frame, VideoReader
 
-__all__ = ["rescore_doubtful"]
+__all__ = ["crop_confidences", "rescore_doubtful"]
 
 CROP_VARIANTS = [(face, mirrored) for face in (32.0, 48.0) for mirrored in (False, True)]
 """Longer sides in pixels that a doubtful face gets in the crop, and whether the crop is mirrored."""
@@ -69,7 +69,7 @@ def rescore_doubtful(
     # Frame by frame over all tracks, so that the video is decoded forwards.
     with track(progress, "verify", total=len(samples)) as update:
         for frame, rows in samples.groupby("frame", sort=True):
-            scores = _crop_scores(reader, int(str(frame)), rows[BOX].to_numpy(), detector)
+            scores = _frame_confidences(reader, int(str(frame)), rows[BOX].to_numpy(), detector)
             for face, score in zip(rows["face_id"], scores, strict=True):
                 rescored[int(face)].append(score)
             update(len(rows))
@@ -92,13 +92,18 @@ def _near_best(rows: pd.DataFrame) -> pd.DataFrame:
     return picked
 
 
-def _crop_scores(reader: VideoReader, frame: int, boxes: FloatArray, detector: Detector) -> list[float]:
-    """Return for each box the mean confidence over all crop variants; 0 for a frame that does not decode."""
+def _frame_confidences(reader: VideoReader, frame: int, boxes: FloatArray, detector: Detector) -> list[float]:
+    """Return the boxes' crop confidences; 0 for a frame that does not decode."""
     try:
         shown = reader.frame_at(frame)
     except VideoError:
         return [0.0] * len(boxes)
-    variants = [search_crops(detector, shown, boxes, face=face, mirrored=mirrored) for face, mirrored in CROP_VARIANTS]
+    return crop_confidences(detector, shown, boxes)
+
+
+def crop_confidences(detector: Detector, frame: Frame, boxes: FloatArray) -> list[float]:
+    """Return for each box, shape (N, 4), the mean confidence of a face there over all crop variants."""
+    variants = [search_crops(detector, frame, boxes, face=face, mirrored=mirrored) for face, mirrored in CROP_VARIANTS]
     return [float(np.mean([_score(box, found[k]) for found in variants])) for k, box in enumerate(boxes)]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.boxes import hull
+from redactkit.boxes import hull, paired_intersections
 from redactkit.errors import OptionError
 from redactkit.tables import BOX, sort_detections
 from redactkit.tracking.matching import expanded
@@ -16,9 +16,9 @@ __all__ = ["merge_doubles"]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-SAME = 0.4
+MIN_IOU = 0.4
 """IoU from which two boxes of a frame lie on one face; higher leaves more doubles."""
-SHARE = 0.8
+MIN_SHARED_FRAMES = 0.8
 """Share of the frames of both tracks in which they must do so; two people who pass each other stay below it."""
 
 
@@ -60,7 +60,7 @@ def _one_face(rows: pd.DataFrame, least: int) -> IntArray:
     """Return the face ID of each row once doubles are one, the longest on one face first."""
     faces, member = np.unique(rows["face_id"].to_numpy(), return_inverse=True)
     pair, shared, together = _meetings(rows, member.astype(np.int64))
-    doubles = (together >= least) & (together >= SHARE * shared)
+    doubles = (together >= least) & (together >= MIN_SHARED_FRAMES * shared)
     # A face beside another cannot be the same one, not even by way of a third on which both lie.
     apart = {frozenset(two) for two in pair[~doubles].tolist()}
     groups = {number: {number} for number in range(len(faces))}
@@ -77,19 +77,18 @@ def _meetings(rows: pd.DataFrame, member: IntArray) -> tuple[IntArray, IntArray,
     """Return pairs of tracks (P, 2) that share frames, in how many, and in how many they lie on one face."""
     frame = rows["frame"].to_numpy()
     first, second = expanded(np.arange(len(rows)) + 1, np.searchsorted(frame, frame, side="right"))
-    on_one = _overlap(rows[BOX].to_numpy(), first, second) >= SAME
+    on_one = _paired_iou(rows[BOX].to_numpy(), first, second) >= MIN_IOU
     keys = np.sort(np.stack([member[first], member[second]], axis=1), axis=1)
     pair, which, shared = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     together = np.bincount(which.ravel(), on_one, minlength=len(pair))
     return pair, shared, together.astype(np.int64)
 
 
-def _overlap(boxes: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+def _paired_iou(boxes: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
     """Return the IoU of the boxes in rows ``first`` and ``second``, pair by pair."""
-    a, b = boxes[first], boxes[second]
-    sides = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    common = np.prod(np.maximum(sides, 0), axis=1)
-    return np.asarray(common / (np.prod(a[:, 2:], axis=1) + np.prod(b[:, 2:], axis=1) - common))
+    area = np.prod(boxes[:, 2:], axis=1)
+    shared = paired_intersections(boxes[first], boxes[second])
+    return np.asarray(shared / (area[first] + area[second] - shared))
 
 
 def _one_box(rows: pd.DataFrame) -> pd.DataFrame:

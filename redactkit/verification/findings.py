@@ -11,7 +11,7 @@ import pandas as pd
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.tables import BOX, as_detections
-from redactkit.verification.strangers import Stranger
+from redactkit.verification.unknown_faces import UnknownFace
 
 __all__ = ["FINDINGS", "bare_table", "face_table", "leak_table", "list_findings", "longest_run"]
 
@@ -48,15 +48,15 @@ def bare_table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_BARE)).astype(_BARE)
 
 
-def leak_table(strangers: Iterable[Stranger], annotations: Annotations) -> pd.DataFrame:
+def leak_table(unknown_faces: Iterable[UnknownFace], annotations: Annotations) -> pd.DataFrame:
     """Return the faces that hidden boxes do not cover, one row for each frame, numbered by appearance."""
     parts = []
-    for number, stranger in enumerate(strangers, 1):
-        rows = as_detections(stranger.rows).sort_values("frame")
-        nearest = stranger.near if stranger.near >= 0 else _nearest(rows, annotations)
-        what = "unknown face" if stranger.covered < 0.2 and nearest < 0 else "partly bare face"
-        facts = {"face_id": number, "confidence": stranger.support, "covered": stranger.covered}
-        parts.append(rows.assign(**facts, nearest=nearest, what=what, sure=stranger.sure)[list(_LEAKS)])
+    for number, unknown in enumerate(unknown_faces, 1):
+        rows = as_detections(unknown.rows).sort_values("frame")
+        nearest = unknown.near if unknown.near >= 0 else _nearest(rows, annotations)
+        what = "unknown face" if unknown.covered < 0.2 and nearest < 0 else "partly bare face"
+        facts = {"face_id": number, "confidence": unknown.support, "covered": unknown.covered}
+        parts.append(rows.assign(**facts, nearest=nearest, what=what, sure=unknown.sure)[list(_LEAKS)])
     return (
         pd.concat(parts, ignore_index=True).astype(_LEAKS)
         if parts

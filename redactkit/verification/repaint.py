@@ -27,55 +27,55 @@ from redactkit.video.likeplanes import LikePlanes
 
 __all__ = ["BoxCheck", "Painting", "Repainter"]
 
-TILE = 8
+TILE_PIXELS = 8
 """Luma pixels along a tile; a chroma tile lies over the same pixels."""
 
-MOST_TILES = 24
+MAX_TILES = 24
 """Tiles along a side of a box: of large faces tiles are larger."""
 
-BOUND = (6.0, 7.0, 7.0)
+TILE_BOUNDS = (6.0, 7.0, 7.0)
 """Mean difference of a tile, in grey levels of Y, U and V, that an encoder explains at the default quality.
 
 Measured on 1,900 boxes of each hiding kind: inside a box the largest was 5.9, 5.0 and 5.6.
 """
 
-RIM = 2.2
+RIM_FACTOR = 2.2
 """How many times that bound a tile at the rim of a box may differ, where it shares blocks with what is around."""
 
-HEARD_EVERY = 4
+NOISE_STEP_FRAMES = 4
 """Frames from one estimate of the encoder's noise to the next."""
 
-NOISE = 0.5
-"""Mean difference in grey levels of untouched tiles, their median, that goes with `BOUND`.
+USUAL_NOISE = 0.5
+"""Mean difference in grey levels of untouched tiles, their median, that goes with `TILE_BOUNDS`.
 
 At the default quality it is 0.2 to 0.6, encoded again at crf 28 0.7, at crf 35 1.2 to 1.5.
 """
 
-LOUDEST = 4.0
+MAX_NOISE_FACTOR = 4.0
 """How many times the bound is raised at most for a noisier encoding."""
 
-ODD_SHARE = 0.08
+MIN_ODD_SHARE = 0.08
 """Share of a box's tiles that differ from which the box counts: a face of 20 pixels has 16 tiles."""
 
-MOSTLY = 0.5
+MIN_SOURCE_TILES_SHARE = 0.5
 """Share of the tiles that differ that must show the source: of tiles painted with other noise some do by chance."""
 
-SAME = 0.6
+SOURCE_BOUND_SHARE = 0.6
 """Share of the bound within which a tile is the source's."""
 
 SOURCE_SHARE = 0.5
 """A tile shows the source where it is nearer to it than to the painting by this factor."""
 
-FAINT = 2.5
+MIN_CONTRAST = 2.5
 """Root mean square difference of source and painting, in grey levels, from which a whole plane is judged."""
 
-CALM = 0.8
+MIN_PLANE_DIFFERENCE = 0.8
 """Mean difference of a plane, in grey levels, below which it cannot lie toward such a source."""
 
-TURNED = 0.6
+MIN_NEARNESS = 0.6
 """How far the plane must lie toward the source."""
 
-INNER = 0.06
+INNER_RIM_SHARE = 0.06
 """Share of a box left out on each side before its detail is judged."""
 
 
@@ -126,12 +126,16 @@ class BoxCheck:
     @property
     def as_painted(self) -> bool:
         """Whether the box is what the redaction made of it."""
-        return self.odd < ODD_SHARE and self.detail < 1
+        return self.odd < MIN_ODD_SHARE and self.detail < 1
 
     @property
     def shows_source(self) -> bool:
         """Whether part of the source is in it: its detail, or tiles that are the source rather than anything else."""
-        return self.detail >= 1 or self.bare >= ODD_SHARE or (self.near >= ODD_SHARE and self.near >= MOSTLY * self.odd)
+        return (
+            self.detail >= 1
+            or self.bare >= MIN_ODD_SHARE
+            or (self.near >= MIN_ODD_SHARE and self.near >= MIN_SOURCE_TILES_SHARE * self.odd)
+        )
 
 
 class Repainter:
@@ -158,8 +162,8 @@ class Repainter:
         regions = find_regions(boxes, faces, layout=layout, height=height, width=width, frame=pair.index)
         after = self._like(pair.output, source, layout)
         painted = self._painted(source, layout, boxes, faces, pair.index)
-        if pair.index % HEARD_EVERY == 0 or not self.noise:
-            self._hear_noise(before[0], after[0], regions, layout)
+        if pair.index % NOISE_STEP_FRAMES == 0 or not self.noise:
+            self._estimate_noise(before[0], after[0], regions, layout)
         return [self._judge(region, before, after, painted, layout) for region in regions]
 
     def _painted(
@@ -182,23 +186,23 @@ class Repainter:
         self._effect.apply(planes, boxes, faces=faces, frame=frame)
         return planes[:3]
 
-    def _hear_noise(self, before: Plane, after: Plane, regions: Sequence[Region], layout: PixelLayout) -> None:
+    def _estimate_noise(self, before: Plane, after: Plane, regions: Sequence[Region], layout: PixelLayout) -> None:
         """Learn from some untouched rows how much the encoder changes."""
-        step = max(1, before.shape[0] // TILE // 12) * TILE
-        rows = [slice(top, top + TILE) for top in range(0, before.shape[0] - TILE, step)]
-        if not rows or before.shape[1] < TILE:
+        step = max(1, before.shape[0] // TILE_PIXELS // 12) * TILE_PIXELS
+        rows = [slice(top, top + TILE_PIXELS) for top in range(0, before.shape[0] - TILE_PIXELS, step)]
+        if not rows or before.shape[1] < TILE_PIXELS:
             return
         strips = [abs(before[row].astype(np.int32) - after[row]) for row in rows]
         for strip, row in zip(strips, rows, strict=True):
             for region in regions:
                 if region.top < row.stop and region.bottom > row.start:
                     strip[:, region.left : region.right] = -1
-        whole = before.shape[1] // TILE * TILE
-        tiles = np.array(strips)[:, :, :whole].reshape(len(rows), TILE, -1, TILE)
+        whole = before.shape[1] // TILE_PIXELS * TILE_PIXELS
+        tiles = np.array(strips)[:, :, :whole].reshape(len(rows), TILE_PIXELS, -1, TILE_PIXELS)
         clear = (tiles >= 0).all(axis=(1, 3))
-        if clear.sum() >= TILE:
-            heard = float(np.median(tiles.mean(axis=(1, 3))[clear])) / (1 << layout.bit_depth - 8)
-            self.noise = max(heard, 0.9 * self.noise)
+        if clear.sum() >= TILE_PIXELS:
+            estimate = float(np.median(tiles.mean(axis=(1, 3))[clear])) / (1 << layout.bit_depth - 8)
+            self.noise = max(estimate, 0.9 * self.noise)
 
     def _judge(
         self,
@@ -210,9 +214,9 @@ class Repainter:
     ) -> BoxCheck:
         if painted is None:
             return BoxCheck(region.face, 0.0, 0.0, 0.0, self._detail(region, before, after, layout))
-        louder = float(np.clip(self.noise / NOISE, 1.0, LOUDEST))
-        odd, bare, near = _tiles(region, before, after, painted, layout, louder=louder)
-        looked = odd >= ODD_SHARE and not self.painting.exact
+        noise_factor = float(np.clip(self.noise / USUAL_NOISE, 1.0, MAX_NOISE_FACTOR))
+        odd, bare, near = _tiles(region, before, after, painted, layout, noise_factor=noise_factor)
+        looked = odd >= MIN_ODD_SHARE and not self.painting.exact
         detail = self._detail(region, before, after, layout) if looked else 0.0
         return BoxCheck(region.face, odd, bare, near, detail)
 
@@ -229,7 +233,7 @@ class Repainter:
 
 def _inner(part: tuple[slice, slice]) -> tuple[slice, slice]:
     """Leave out the rim of a box, where blocks hold something of what is around."""
-    cuts = [max(1, round((each.stop - each.start) * INNER)) for each in part]
+    cuts = [max(1, round((each.stop - each.start) * INNER_RIM_SHARE)) for each in part]
     rows, columns = (slice(each.start + cut, each.stop - cut) for each, cut in zip(part, cuts, strict=True))
     return rows, columns
 
@@ -241,30 +245,33 @@ def _tiles(
     painted: Sequence[Plane],
     layout: PixelLayout,
     *,
-    louder: float,
+    noise_factor: float,
 ) -> tuple[float, float, float]:
     """Return the shares of tiles that are not as painted, that are the source's, and that are nearer to that."""
     rows, columns = (_count(side) for side in (region.bottom - region.top, region.right - region.left))
-    scale = louder * (1 << layout.bit_depth - 8)
-    limit = np.full((rows, columns), RIM * scale)
+    scale = noise_factor * (1 << layout.bit_depth - 8)
+    limit = np.full((rows, columns), RIM_FACTOR * scale)
     limit[1:-1, 1:-1] = scale
     parts = [region.slices(*layout.shift(number)) for number in range(len(painted))]
     apart = [
         _apart(new[part], wanted[part], rows, columns) for part, new, wanted in zip(parts, after, painted, strict=True)
     ]
     # Of a box that is as painted, which nearly all are, nothing more is asked.
-    if all((each <= BOUND[n] * limit).all() and each.mean() < CALM * scale for n, each in enumerate(apart)):
+    if all(
+        (each <= TILE_BOUNDS[n] * limit).all() and each.mean() < MIN_PLANE_DIFFERENCE * scale
+        for n, each in enumerate(apart)
+    ):
         return 0.0, 0.0, 0.0
     odd, near = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
     same = np.ones((rows, columns), bool)
     for number, part in enumerate(parts):
         source, output, expected = before[number][part], after[number][part], painted[number][part]
-        bound = BOUND[number] * limit
+        bound = TILE_BOUNDS[number] * limit
         here = apart[number] > bound
         off = _apart(output, source, rows, columns)
         shown = off < SOURCE_SHARE * apart[number]
-        same &= off < SAME * bound
-        if _nearness(source, output, expected, least=FAINT * scale) > TURNED:
+        same &= off < SOURCE_BOUND_SHARE * bound
+        if _nearness(source, output, expected, least=MIN_CONTRAST * scale) > MIN_NEARNESS:
             # Too faint for single tiles, as where a pale colour alone is left; the box as a whole tells.
             here, shown = np.ones_like(odd), np.ones_like(odd)
         odd |= here
@@ -283,7 +290,7 @@ def _nearness(source: Plane, output: Plane, expected: Plane, *, least: float) ->
 
 
 def _count(side: int) -> int:
-    return int(np.clip(round(side / TILE), 1, MOST_TILES))
+    return int(np.clip(round(side / TILE_PIXELS), 1, MAX_TILES))
 
 
 def _apart(first: Plane, second: Plane, rows: int, columns: int) -> NDArray[np.float32]:

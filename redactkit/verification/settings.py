@@ -21,7 +21,7 @@ from redactkit.verification.repaint import Painting, Repainter
 from redactkit.video import VideoReader
 from redactkit.video.encoding import Encoding
 
-__all__ = ["Told", "read_told", "recognise"]
+__all__ = ["RecordedRedaction", "read_recorded", "recognise"]
 
 SAMPLES = 6
 """Frames on which the blur kinds are tried."""
@@ -31,7 +31,7 @@ AGREED = 0.6
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedRedaction:
     """What the report beside a redacted video says.
 
     Parameters
@@ -53,8 +53,8 @@ class Told:
         hidden = self.settings.get("faces")
         if hidden is None:
             return annotations.selected_ids
-        told = {int(face["face_id"]) for face in self.record.get("faces", ())}
-        visible = told - {int(face) for face in hidden}
+        listed = {int(face["face_id"]) for face in self.record.get("faces", ())}
+        visible = listed - {int(face) for face in hidden}
         return [face for face in np.unique(annotations.detections["face_id"]).tolist() if face not in visible]
 
     def painting(self, annotations: Annotations) -> Painting | None:
@@ -70,17 +70,17 @@ class Told:
         return Painting(kind.name, margin, strength, exact=same and versions)
 
 
-def read_told(redacted: str | Path) -> Told:
+def read_recorded(redacted: str | Path) -> RecordedRedaction:
     """Read the report beside a redacted video, if it is of this very file."""
     try:
         record = read_report(report_path(redacted))
         if record.get("output_sha256") != file_sha256(redacted):
-            return Told({}, {})
+            return RecordedRedaction({}, {})
         settings = dict(record["settings"])
         float(settings["margin"]), float(settings["strength"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return Told({}, {})
-    return Told(settings, record)
+        return RecordedRedaction({}, {})
+    return RecordedRedaction(settings, record)
 
 
 def recognise(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from redactkit import boxes as bx
+from redactkit.analysis.rescoring import crop_confidences
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, release
@@ -23,10 +24,10 @@ from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
 from redactkit.verification.findings import bare_table, face_table, leak_table
 from redactkit.verification.pairs import Pair, pair_frames
-from redactkit.verification.repaint import ODD_SHARE, BoxCheck, Painting, Repainter
+from redactkit.verification.repaint import MIN_ODD_SHARE, BoxCheck, Painting, Repainter
 from redactkit.verification.report import VerificationReport
-from redactkit.verification.settings import Told, read_told, recognise
-from redactkit.verification.strangers import Known, Strangers, face_support, judge_strangers
+from redactkit.verification.settings import RecordedRedaction, read_recorded, recognise
+from redactkit.verification.unknown_faces import Known, UnknownFaceSearch, judge_unknown_faces
 from redactkit.video import VideoReader, compare_files, probe
 from redactkit.video.encoding import choose_encoding
 
@@ -111,26 +112,26 @@ def verify(
     'clean'
     """
     limit_arenas()
-    info, told = probe(video), read_told(redacted)
-    laid = check_same_video(info, annotations, force=force or bool(told.settings.get("force")))
-    wanted = told.settings.get("labels") if labels is None else labels
+    info, recorded = probe(video), read_recorded(redacted)
+    laid = check_same_video(info, annotations, force=force or bool(recorded.settings.get("force")))
+    wanted = recorded.settings.get("labels") if labels is None else labels
     if wanted is not None:
         laid = choose_labels(laid, wanted)
     chosen = any(given is not None for given in (ids, include, exclude))
-    faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else told.select(laid)
+    faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else recorded.select(laid)
     detect = resolve_detector(detector, model=model)
-    encoding = choose_encoding(info, codec=told.settings.get("codec"))
+    encoding = choose_encoding(info, codec=recorded.settings.get("codec"))
     after = probe(redacted)
     # Both are decoded side by side, so that one thread each keeps the cores busy, and fewer frames are held.
     readers = (VideoReader(path, info=each, threads=1) for path, each in ((video, info), (redacted, after)))
     with next(readers) as source, next(readers) as output:
-        painting = told.painting(laid) or recognise(source, output, laid, faces=faces, encoding=encoding)
+        painting = recorded.painting(laid) or recognise(source, output, laid, faces=faces, encoding=encoding)
         plan = make_plan(laid.detections, info, faces=faces, margin=painting.margin)
         repainter = Repainter(info, after, plan, painting, encoding)
-        strangers = Strangers(info, detect, _known(laid, faces, painting), laid, faces, size=detection_size)
+        unknown_faces = UnknownFaceSearch(info, detect, _known(laid, faces, painting), laid, faces, size=detection_size)
         source.rest()
         output.rest()
-        seen = _compare(source, output, repainter, strangers, laid, faces, progress=shown(progress))
+        seen = _compare(source, output, repainter, unknown_faces, laid, faces, progress=shown(progress))
     release(detect)
     bare = bare_table(seen.bare)
     # What is hidden may be hidden wider than anybody says.
@@ -140,11 +141,15 @@ def verify(
         redacted=Path(redacted),
         faces=face_table(laid.detections, bare, faces),
         bare=bare,
-        leaks=leak_table(judge_strangers(strangers.rows, laid, info), laid),
+        leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info), laid),
         fidelity=compare_files(info, redacted, hidden=lambda frame: wide.at(frame)[0], **sound_settings(redacted)),
         frames=seen.frames,
-        looks=(_how(painting), *strangers.names),
-        settings={"detector": getattr(detect, "name", str(detector)), "faces": faces, **_as_settings(painting, told)},
+        looks=(_how(painting), *unknown_faces.names),
+        settings={
+            "detector": getattr(detect, "name", str(detector)),
+            "faces": faces,
+            **_as_settings(painting, recorded),
+        },
     )
 
 
@@ -152,12 +157,12 @@ def _how(painting: Painting) -> str:
     return f"{painting.kind} painted again" if painting.kind else "the source's detail"
 
 
-def _as_settings(painting: Painting, told: Told) -> dict[str, object]:
+def _as_settings(painting: Painting, recorded: RecordedRedaction) -> dict[str, object]:
     return {
         "blur": painting.kind,
         "margin": painting.margin,
         "strength": painting.strength,
-        "report": bool(told.record),
+        "report": bool(recorded.record),
     }
 
 
@@ -179,7 +184,7 @@ def _compare(
     source: VideoReader,
     output: VideoReader,
     repainter: Repainter,
-    strangers: Strangers,
+    unknown_faces: UnknownFaceSearch,
     annotations: Annotations,
     faces: list[int],
     *,
@@ -194,7 +199,7 @@ def _compare(
         for pair in pair_frames(source, output):
             for check in repainter.check(pair):
                 box = places[pair.index, check.face]
-                what = _fault(check, pair, box, repainter.painting, strangers)
+                what = _fault(check, pair, box, repainter.painting, unknown_faces)
                 if what is not None:
                     place = dict(zip(BOX, box.tolist(), strict=True))
                     times = {"frame": pair.index, "time": pair.source.time, "face_id": check.face}
@@ -206,24 +211,28 @@ def _compare(
                             "what": what,
                         }
                     )
-            strangers.search(pair)
+            unknown_faces.search(pair)
             seen.frames += 1
             update(1)
     return seen
 
 
-def _fault(check: BoxCheck, pair: Pair, box: bx.FloatArray, painting: Painting, strangers: Strangers) -> str | None:
+def _fault(
+    check: BoxCheck, pair: Pair, box: bx.FloatArray, painting: Painting, unknown_faces: UnknownFaceSearch
+) -> str | None:
     """Return what is wrong with a hidden box, None if nothing is."""
     if check.shows_source:
         if check.bare >= WHOLE or painting.kind is None:
             return "bare box"
-        return "partly bare box" if check.bare >= ODD_SHARE else "weakly hidden box"
+        return "partly bare box" if check.bare >= MIN_ODD_SHARE else "weakly hidden box"
     if not check.as_painted and painting.exact:
         return "painted otherwise"
     # A picture that is neither source nor painting hides too, unless a face is seen in it.
     doubtful = painting.kind is None or not check.as_painted
-    if doubtful and strangers.is_searched(pair.index):
-        before, after = (face_support(strangers.detector, frame, box) for frame in (pair.source, pair.output))
+    if doubtful and unknown_faces.is_searched(pair.index):
+        before, after = (
+            crop_confidences(unknown_faces.detector, frame, box[None])[0] for frame in (pair.source, pair.output)
+        )
         if after >= max(INSIDE, AS_SURELY * before):
             return "face in a hidden box"
     return None

@@ -17,56 +17,60 @@ from numpy.typing import NDArray
 from redactkit import boxes as bx
 from redactkit.analysis.crops import search_crops
 from redactkit.analysis.letterbox import Letterbox, merge, plan_letterboxes
+from redactkit.analysis.rescoring import crop_confidences
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, run_detector
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections
 from redactkit.tracking import fill_gaps, link
 from redactkit.verification.pairs import Pair
-from redactkit.video import Frame
 
-__all__ = ["COVERED", "Known", "Stranger", "Strangers", "face_support", "judge_strangers", "plan_search_frames"]
+__all__ = [
+    "MIN_COVERED_SHARE",
+    "Known",
+    "UnknownFace",
+    "UnknownFaceSearch",
+    "judge_unknown_faces",
+    "plan_search_frames",
+]
 
-EVERY = 0.24
+SEARCH_STEP_SECONDS = 0.24
 """Seconds from one searched frame to the next."""
 
-COVERED = 0.85
+MIN_COVERED_SHARE = 0.85
 """Share of a face that hidden boxes must cover."""
 
-LARGER = 1.5
+UPSCALE_FACTOR = 1.5
 """How much larger than the analysis every other searched frame is searched, where that is cheap."""
 
-LARGEST_PIXELS = 960
+MAX_UPSCALED_PIXELS = 960
 """Longer side up to which it is; larger ones are searched at half the detail, since the time goes with the square."""
 
-CLEAR, HALF = 0.75, 0.5
+CLEAR_COVERED_SHARE, HALF_COVERED_SHARE = 0.75, 0.5
 """Cover below which several frames leave no doubt that a face is partly bare, and below which one does."""
 
-SAME = 0.3
+MIN_VISIBLE_IOU = 0.3
 """Intersection over union from which a found face is one that was left visible on purpose."""
 
-FLOOR = 0.25
+MIN_CONFIDENCE = 0.25
 """Confidence from which something found is followed up."""
 
-UNTOUCHED = 4.0
+MAX_UNTOUCHED_DIFFERENCE = 4.0
 """Median difference in grey levels that encoding explains."""
 
-CLOSE = (32.0, 48.0)
-"""Sizes in pixels at which a place is looked at closely."""
-
-SURE, DOUBT = 0.6, 0.45
+SURE_SUPPORT, DOUBTFUL_SUPPORT = 0.6, 0.45
 """Support from which an unknown face is sure, and from which it is to be looked at."""
 
-NEAR_DOUBT = 0.3
-"""Support from which a face next to the boxes of its track is to be looked at; there it is sure from `DOUBT` on."""
+NEAR_DOUBTFUL_SUPPORT = 0.3
+"""Support from which a face next to its track's boxes is to be looked at; there `DOUBTFUL_SUPPORT` makes it sure."""
 
-ENDS = 3
+END_FRAMES = 3
 """Frames before a track's first box and after its last that are looked at closely."""
 
-GAP = 1.0
+MAX_GAP_SECONDS = 1.0
 """Seconds without a box, in which a face that was there before and after is looked for."""
 
-END_SEEN = 0.3
+MIN_END_CONFIDENCE = 0.3
 """Confidence from which a face in its track's gap or beyond its end is followed up: the analysis goes on to 0.1."""
 
 Boxes = bx.FloatArray
@@ -105,12 +109,12 @@ def _belongs(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
     inside = np.array([bx.union_cover(boxes, other[None]) for other in others]).max(axis=0)
     sides = np.sqrt(np.prod(boxes[:, None, 2:], axis=2) / np.maximum(np.prod(others[None, :, 2:], axis=2), 1e-9))
     alike = (sides > 0.5).any(axis=1) & (sides < 2).any(axis=1)
-    return np.asarray((bx.iou(boxes, others).max(axis=1) >= SAME) | ((inside > 0.8) & alike))
+    return np.asarray((bx.iou(boxes, others).max(axis=1) >= MIN_VISIBLE_IOU) | ((inside > 0.8) & alike))
 
 
 def plan_search_frames(info: VideoInfo, cuts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Choose the frames to search: one every quarter of a second, both sides of a cut, the first and the last."""
-    step = max(1, round(EVERY * float(info.frame_rate)))
+    step = max(1, round(SEARCH_STEP_SECONDS * float(info.frame_rate)))
     chosen = np.zeros(info.frame_count, bool)
     chosen[step // 2 :: step] = True
     edges = np.concatenate([[0], cuts, cuts - 1, [info.frame_count - 1]]).astype(int)
@@ -127,7 +131,7 @@ class _Near:
 
 
 @dataclass
-class Strangers:
+class UnknownFaceSearch:
     """Searches one frame after the other and keeps what nobody accounts for.
 
     Parameters
@@ -154,44 +158,44 @@ class Strangers:
     def __post_init__(self) -> None:
         self._searched = plan_search_frames(self.info, self.annotations.cuts)
         fine, coarse = plan_letterboxes(self.info.width, self.info.height, size=self.size)
-        larger = round(LARGER * max(fine.width, fine.height))
-        cheap = larger <= LARGEST_PIXELS
+        larger = round(UPSCALE_FACTOR * max(fine.width, fine.height))
+        cheap = larger <= MAX_UPSCALED_PIXELS
         other = plan_letterboxes(self.info.width, self.info.height, size=larger)[0] if cheap else fine.halved()
-        self._looks = (fine, other, coarse)
+        self._letterboxes = (fine, other, coarse)
         self._near = _plan_near(self.annotations, self.faces, self.info)
         self._mirror = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """The ways of searching, in words."""
-        fine, other, coarse = (f"{look.width}x{look.height}" for look in self._looks)
-        return (f"{fine} mirrored and {other} by turns", coarse, "closer looks")
+        fine, other, coarse = (f"{letterbox.width}x{letterbox.height}" for letterbox in self._letterboxes)
+        return (f"{fine} mirrored and {other} by turns", coarse, "crops")
 
     def is_searched(self, frame: int) -> bool:
         """Return whether a frame is one of those to be searched."""
         return bool(self._searched[frame])
 
     def search(self, pair: Pair) -> None:
-        """Search a frame if it is one of those to be searched, and look where tracks have gaps and ends."""
+        """Search a frame if it is one of those to be searched, and look closely where tracks have gaps and ends."""
         frame = pair.index
         found = np.zeros((0, 5))
         if self._searched[frame]:
             picture = pair.source.rgb()
             self._mirror = not self._mirror
-            fine, other, coarse = self._looks
-            looks = (fine, coarse) if self._mirror else (other,)
-            found = merge([self._found(look, picture) for look in looks], floor=FLOOR)
+            fine, other, coarse = self._letterboxes
+            letterboxes = (fine, coarse) if self._mirror else (other,)
+            found = merge([self._found(letterbox, picture) for letterbox in letterboxes], floor=MIN_CONFIDENCE)
             self.looked += 1
         shares = self.known.covered(frame, found[:, :4])
-        for face, share in zip(found[shares < COVERED], shares[shares < COVERED], strict=True):
+        for face, share in zip(found[shares < MIN_COVERED_SHARE], shares[shares < MIN_COVERED_SHARE], strict=True):
             self._keep(pair, face, share, near=-1)
         self._look_near(pair)
 
-    def _found(self, look: Letterbox, picture: NDArray[np.uint8]) -> Boxes:
-        """Return the faces that one look finds; every other frame is searched in a mirror."""
+    def _found(self, letterbox: Letterbox, picture: NDArray[np.uint8]) -> Boxes:
+        """Return the faces that one letterbox finds; every other frame is searched in a mirror."""
         height, width = picture.shape[:2]
         shown = np.ascontiguousarray(picture[:, ::-1]) if self._mirror else picture
-        found = look.faces(run_detector(self.detector, [look.picture(shown)])[0], width=width, height=height)
+        found = letterbox.faces(run_detector(self.detector, [letterbox.picture(shown)])[0], width=width, height=height)
         if self._mirror:
             found[:, 0] = width - found[:, 0] - found[:, 2]
         return found
@@ -199,24 +203,24 @@ class Strangers:
     def _look_near(self, pair: Pair) -> None:
         places = self._near.get(pair.index, [])
         boxes = np.array([place.box for place in places]).reshape(-1, 4)
-        bare = self.known.covered(pair.index, boxes) < COVERED
+        bare = self.known.covered(pair.index, boxes) < MIN_COVERED_SHARE
         asked = [place for place, open_ in zip(places, bare.tolist(), strict=True) if open_]
         if not asked:
             return
         found = search_crops(self.detector, pair.source, boxes[bare])
         for place, faces in zip(asked, found, strict=True):
-            faces = faces[faces[:, 4] >= END_SEEN]
+            faces = faces[faces[:, 4] >= MIN_END_CONFIDENCE]
             there = bx.iou(place.box[None], faces[:, :4])[0] > 0.4
             shares = self.known.covered(pair.index, faces[there, :4])
             for face, share in zip(faces[there], shares, strict=True):
-                if share < COVERED:
+                if share < MIN_COVERED_SHARE:
                     self._keep(pair, face, share, near=place.face)
 
     def _keep(self, pair: Pair, face: Boxes, share: float, *, near: int) -> None:
-        source = face_support(self.detector, pair.source, face[:4])
+        source = crop_confidences(self.detector, pair.source, face[None, :4])[0]
         # What nobody touched is seen as well as in the source; what somebody else has painted must be looked at.
         untouched = self._is_untouched(pair, face[:4])
-        output = source if untouched else face_support(self.detector, pair.output, face[:4])
+        output = source if untouched else crop_confidences(self.detector, pair.output, face[None, :4])[0]
         place = dict(zip(BOX, face[:4].tolist(), strict=True))
         times = {"frame": pair.index, "time": pair.source.time}
         scores = {"confidence": float(face[4]), "covered": float(share), "source": source, "output": output}
@@ -234,15 +238,15 @@ class Strangers:
         for hidden in np.rint(bx.to_corners(self.known.hidden.get(pair.index, np.zeros((0, 4))))).astype(int):
             x0, y0, x1, y1 = hidden - [left, top, left, top]
             open_[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = False
-        return bool(open_.any() and np.median(abs(before - after)[open_]) <= UNTOUCHED)
+        return bool(open_.any() and np.median(abs(before - after)[open_]) <= MAX_UNTOUCHED_DIFFERENCE)
 
 
 def _plan_near(annotations: Annotations, faces: list[int], info: VideoInfo) -> dict[int, list[_Near]]:
-    """Return the places to look at closely by frame: a track's gaps, before its first box and after its last."""
+    """Return the places to look at closely, by frame: a track's gaps, before its first box and after its last."""
     rows = annotations.detections
     rows = rows[rows["face_id"].isin(faces)].sort_values(["face_id", "frame"])
     edges = np.concatenate([[0], annotations.cuts, [info.frame_count]])
-    longest = max(1, round(GAP * float(info.frame_rate)))
+    longest = max(1, round(MAX_GAP_SECONDS * float(info.frame_rate)))
     near: dict[int, list[_Near]] = {}
     for face, track in rows.groupby("face_id"):
         frames, boxes = track["frame"].to_numpy(), track[BOX].to_numpy()
@@ -263,26 +267,15 @@ def _beyond(
             yield from zip(range(first + 1, last), bx.interpolate(boxes[place], boxes[place + 1], shares), strict=True)
             continue
         if first >= 0:
-            stop = min(first + 1 + ENDS, int(edges[shots[place]]))
+            stop = min(first + 1 + END_FRAMES, int(edges[shots[place]]))
             yield from ((frame, boxes[place]) for frame in range(first + 1, stop))
         if last >= 0:
-            start = max(last - ENDS, int(edges[shots[place + 1] - 1]))
+            start = max(last - END_FRAMES, int(edges[shots[place + 1] - 1]))
             yield from ((frame, boxes[place + 1]) for frame in range(start, last))
 
 
-def face_support(detector: Detector, frame: Frame, box: Boxes) -> float:
-    """Return the mean confidence of closer looks at a place."""
-    scores = []
-    for face in CLOSE:
-        for mirrored in (False, True):
-            found = search_crops(detector, frame, box[None], face=face, mirrored=mirrored)[0]
-            there = bx.iou(box[None], found[:, :4])[0] > 0.35
-            scores.append(float(found[there, 4].max(initial=0.0)))
-    return float(np.mean(scores))
-
-
 @dataclass(frozen=True)
-class Stranger:
+class UnknownFace:
     """One appearance of a face that is not hidden: its rows, and how sure it is one."""
 
     rows: pd.DataFrame
@@ -292,12 +285,12 @@ class Stranger:
     sure: bool
 
 
-def judge_strangers(rows: Iterable[Row], annotations: Annotations, info: VideoInfo) -> list[Stranger]:
+def judge_unknown_faces(rows: Iterable[Row], annotations: Annotations, info: VideoInfo) -> list[UnknownFace]:
     """Link what was found to appearances and judge each as a whole.
 
-    A face is sure from a mean support of 0.6, in the closer looks at the output; what the analysis has set aside as
-    no face must be surer. A place where a closer look at the output finds much less than in the source is hidden by
-    somebody else.
+    A face is sure from a mean confidence of 0.6 in crops of the output; what the analysis has set aside as no face must
+    be surer. A place where crops of the output show much less of a face than crops of the source is hidden by
+    another tool.
     """
     table = pd.DataFrame(list(rows))
     if not len(table):
@@ -312,18 +305,18 @@ def judge_strangers(rows: Iterable[Row], annotations: Annotations, info: VideoIn
         table[[*keys, "covered", "source", "output", "near"]].rename(columns={"source": "seen"}), on=keys
     )
     judged = [_judge(track, annotations, info) for _, track in linked.groupby("face_id")]
-    return [stranger for stranger in judged if stranger is not None]
+    return [unknown for unknown in judged if unknown is not None]
 
 
-def _judge(track: pd.DataFrame, annotations: Annotations, info: VideoInfo) -> Stranger | None:
+def _judge(track: pd.DataFrame, annotations: Annotations, info: VideoInfo) -> UnknownFace | None:
     support, seen = float(track["output"].mean()), float(track["seen"].mean())
     covered = float(track["covered"].median())
     near = int(track["near"].max())
     if seen > 0 and support < 0.5 * seen:
         return None
-    doubt, sure = (NEAR_DOUBT, DOUBT) if near >= 0 else (DOUBT, SURE)
+    doubt, sure = (NEAR_DOUBTFUL_SUPPORT, DOUBTFUL_SUPPORT) if near >= 0 else (DOUBTFUL_SUPPORT, SURE_SUPPORT)
     if near < 0 and _was_set_aside(track, annotations):
-        doubt, sure = SURE, SURE + 0.15
+        doubt, sure = SURE_SUPPORT, SURE_SUPPORT + 0.15
     best = max(support, float(track["confidence"].mean())) if len(track) > 1 else support
     if best < doubt:
         return None
@@ -331,8 +324,8 @@ def _judge(track: pd.DataFrame, annotations: Annotations, info: VideoInfo) -> St
         as_detections(track), times=info.times, cuts=annotations.cuts, longest=round(2 * float(info.frame_rate))
     )
     # A box that covers most of a face in a single frame may be a matter of where the search drew it.
-    enough = covered < HALF or (covered < CLEAR and (len(track) > 1 or near >= 0))
-    return Stranger(filled, covered, support, near, bool(best >= sure and enough))
+    enough = covered < HALF_COVERED_SHARE or (covered < CLEAR_COVERED_SHARE and (len(track) > 1 or near >= 0))
+    return UnknownFace(filled, covered, support, near, bool(best >= sure and enough))
 
 
 def _was_set_aside(track: pd.DataFrame, annotations: Annotations) -> bool:
@@ -342,6 +335,6 @@ def _was_set_aside(track: pd.DataFrame, annotations: Annotations) -> bool:
         return False
     for _, row in track.iterrows():
         there = rows.loc[(rows["frame"] - row["frame"]).abs() <= 3, BOX].to_numpy()
-        if len(there) and bx.iou(row[BOX].to_numpy(np.float64)[None], there).max() >= SAME:
+        if len(there) and bx.iou(row[BOX].to_numpy(np.float64)[None], there).max() >= MIN_VISIBLE_IOU:
             return True
     return False
