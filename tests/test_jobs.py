@@ -314,6 +314,7 @@ def test_ten_thousand_queued_videos_take_little_memory(engine, tmp_path):
     assert held < 20_000_000
     assert after < 20_000_000
     assert made[0].analysis is made[9].analysis
+    assert made[0].hiding is made[9].hiding
 
 
 def test_table_tells_rate_and_time_left(tmp_path):

@@ -116,6 +116,7 @@ def make_specs(
     if detector not in DETECTORS:
         raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {detector!r}")
     analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "padding": padding}
+    how = chosen.as_settings()  # one for all, of which there may be ten thousand
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(
@@ -123,7 +124,7 @@ def make_specs(
             folder,
             mode,
             analysis if mode != "redact" else {},
-            chosen.as_settings() if mode != "analyze" else {},
+            how if mode != "analyze" else {},
             None if annotations is None else str(Path(annotations).absolute()),
             chunk_frames,
             threads,
