@@ -77,6 +77,25 @@ def make(path: Path, clip: Clip) -> Path:
     return path
 
 
+def damaged(path: Path, clip: Clip) -> Path:
+    """Write ``clip`` with key frames that decode and every other picture damaged from its middle on.
+
+    Which bytes an encoder writes depends on the number of its threads, so damage goes by packet and never by place
+    in the file.
+    """
+    make(path, clip)
+    with av.open(str(path)) as container:
+        packets = [
+            (p.pos, p.size) for p in container.demux(video=0) if p.size and p.pos is not None and not p.is_keyframe
+        ]
+    data = bytearray(path.read_bytes())
+    for start, size in packets:
+        for place in range(start + max(size // 2, 8), start + size):
+            data[place] ^= 0xFF
+    path.write_bytes(data)
+    return path
+
+
 @contextmanager
 def _scheduled_as_before() -> Iterator[None]:
     """Take back the real-time priority that SVT-AV1 gives to whoever calls it as root.

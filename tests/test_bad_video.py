@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from redactkit.errors import RedactkitError
 from redactkit.passes import combined
 from redactkit.video import VideoReader, VideoWriter, probe
-from tests.clips import Clip, make
+from tests.clips import Clip, damaged
 from tests.sample_clips import cut_sample
 
 MEMORY_MB = 1500
@@ -171,13 +171,7 @@ def test_an_encoder_that_fails_leaves_nothing(tiny: Path, tmp_path: Path, monkey
 
 
 def test_a_picture_that_is_mostly_concealed_breaks_the_verdict(tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mp4", Clip(frames=60, width=320, height=240))
-    data, chance = bytearray(source.read_bytes()), np.random.default_rng(5)
-    start = data.find(b"mdat") + 2000
-    stop = data.find(b"moov", start) if data.find(b"moov", start) > 0 else len(data)
-    for place in chance.integers(start, stop, 200).tolist():
-        data[place] ^= 0xFF
-    source.write_bytes(data)
+    source = damaged(tmp_path / "a.mp4", Clip(frames=60, width=320, height=240))
     report = combined(source, output=tmp_path / "b.mp4", detector=one_face, progress=False)
     assert report.damaged and not report.ok
     assert "DAMAGED SOURCE" in str(report) and len(report.record["damage"]) > 5

@@ -17,7 +17,7 @@ from redactkit.cli import main
 from redactkit.formats import write_annotations, write_ids
 from redactkit.tables import BOX, empty_detections
 from redactkit.video import VideoReader, plane_views, probe
-from tests.clips import Clip, make
+from tests.clips import Clip, damaged
 from tests.sample_clips import cut_sample, sample_truth
 
 pytestmark = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
@@ -252,12 +252,7 @@ def test_an_encrypted_video_does_not_end_with_0(scene: Scene, command: str, tmp_
 
 
 def test_a_picture_that_is_mostly_concealed_does_not_end_with_0(tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mp4", Clip(frames=60, width=320, height=240))
-    data, chance = bytearray(source.read_bytes()), np.random.default_rng(5)
-    start, stop = data.find(b"mdat") + 2000, data.rfind(b"moov")
-    for place in chance.integers(start, stop if stop > start else len(data), 200).tolist():
-        data[place] ^= 0xFF
-    source.write_bytes(data)
+    source = damaged(tmp_path / "a.mp4", Clip(frames=60, width=320, height=240))
     info = probe(source)
     rows = {"frame": range(info.frame_count), "face_id": 1, "x": 40, "y": 40, "width": 60, "height": 60}
     given = write_annotations(Annotations(info, pd.DataFrame(rows)), tmp_path / "a.json")
