@@ -18,7 +18,8 @@ import av
 from redactkit.analysis import analyze
 from redactkit.jobs import Jobs, submit
 from redactkit.jobs.submit import make_specs
-from redactkit.redaction import read_report, redact
+from redactkit.passes import redact
+from redactkit.redaction import read_report
 from redactkit.runtime.resources import sample_path
 from redactkit.verification.reproduction import compare_frames
 from redactkit.video import probe

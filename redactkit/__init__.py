@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "analyze": "redactkit.analysis",
-    "redact": "redactkit.redaction",
+    "redact": "redactkit.passes",
     "combined": "redactkit.passes",
     "review_queue": "redactkit.verification",
     "verify": "redactkit.verification",

@@ -1,25 +1,26 @@
-"""The passes put together: combined, a job preset, the demo, and the notebooks."""
+"""The passes put together: redact and check, combined, a job preset, the demo, and the notebooks."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from redactkit.analysis import analyze, find_annotations
+from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import OptionError
 from redactkit.formats import Preset, read_preset
 from redactkit.redaction import (
+    Preparation,
     RedactionOptions,
     RedactionReport,
     check_report,
-    checked,
     default_output,
     prepare,
-    redact,
     write_redacted,
 )
 from redactkit.redaction.plan import IdsLike
@@ -27,8 +28,112 @@ from redactkit.runtime.files import check_video_output, make_private
 from redactkit.runtime.memory import trim_heap
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.runtime.resources import sample_path
+from redactkit.tables import FaceIds
+from redactkit.verification import verify
 
-__all__ = ["combined", "demo", "run_preset", "start_lab"]
+__all__ = ["combined", "demo", "redact", "run_preset", "start_lab"]
+
+
+def redact(
+    video: str | Path,
+    annotations: Annotations | str | Path,
+    *,
+    output: str | Path | None = None,
+    ids: IdsLike | None = None,
+    include: FaceIds | None = None,
+    exclude: FaceIds | None = None,
+    labels: str | Iterable[str] | None = None,
+    blur: str = "Med",
+    margin: float = 0.15,
+    strength: float = 1.0,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    audio: Literal["keep", "drop"] = "keep",
+    mute: Iterable[Iterable[float]] = (),
+    smart_copy: bool = True,
+    force: bool = False,
+    allow_nothing: bool = False,
+    overwrite: bool = False,
+    check: bool = False,
+    progress: ProgressLike = True,
+) -> RedactionReport:
+    """Hide the chosen faces of a video in a new mp4 and check what was written.
+
+    Parameters
+    ----------
+    video : path
+        The source, which is only read.
+    annotations : Annotations or path
+        The faces; a file in any format that `redactkit.read_annotations` reads.
+    output : path, optional
+        Default ``foo_redacted.mp4`` beside the source; must end in ``.mp4``. Its folder is made if missing.
+    ids, include, exclude : optional
+        Which faces to hide, see `redactkit.redaction.select_faces`; by default what the analyst
+        decided in ``annotations``, and every face that nobody decided about.
+    labels : str or iterable of str, optional
+        Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`.
+    blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, force, allow_nothing
+        How faces are hidden and the output is written, see `redactkit.redaction.RedactionOptions`.
+    overwrite : bool
+        Replace an output that is there.
+    check : bool
+        Look for leaks too (`redactkit.verify`): ``report.check`` is what was found, and ``report.ok`` counts it.
+    progress : bool or callable
+        See `redactkit.runtime.progress.track`.
+
+    Returns
+    -------
+    RedactionReport
+        Saved beside the output; its ``ok`` says whether the output keeps the source's frames, time and sound.
+
+    Raises
+    ------
+    OptionError
+        For an unknown blur kind, a face ID that is of no face, a label that no box has, a value or time range
+        out of range, an output whose name does not end in ``.mp4``, or where every face is left visible and
+        ``allow_nothing`` is false.
+    AnnotationError
+        If the annotations have no face, or no box inside the frame, and ``allow_nothing`` is false, or an ID
+        list is of other annotations.
+    MismatchError
+        If the annotations are of another video and ``force`` is false.
+    OutputExistsError
+        If the output exists and ``overwrite`` is false.
+    VideoError
+        If the video cannot be read or the output cannot be written.
+
+    Examples
+    --------
+    >>> redact("lobby.mp4", "lobby_annotations.json", exclude=[3])  # doctest: +SKIP
+    """
+    target = Path(output or default_output(video))
+    check_video_output(target, overwrite=overwrite, sources=(Path(video),))
+    check_report(target, overwrite=overwrite)
+    options = RedactionOptions(
+        labels=labels,
+        blur=blur,
+        margin=margin,
+        strength=strength,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        audio=audio,
+        mute=mute,
+        smart_copy=smart_copy,
+        force=force,
+        allow_nothing=allow_nothing,
+    )
+    prepared = prepare(video, annotations, options, ids=ids, include=include, exclude=exclude)
+    report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
+    return _checked(report, prepared, progress=progress) if check else report
+
+
+def _checked(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike = True) -> RedactionReport:
+    """Return the report of a redaction with the leak check of its output, which is also added to the saved report."""
+    found = verify(report.source, report.output, prepared.annotations, force=True, progress=progress)
+    found.attach()
+    return replace(report, check=found)
 
 
 def combined(
@@ -79,7 +184,7 @@ def combined(
     options = RedactionOptions.named({"allow_nothing": annotations.detections.empty, **blurring})
     prepared = prepare(video, annotations, options, info=annotations.video)
     report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
-    return checked(report, prepared, progress=progress) if check else report
+    return _checked(report, prepared, progress=progress) if check else report
 
 
 def run_preset(

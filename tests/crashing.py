@@ -11,7 +11,7 @@ import numpy as np
 
 from redactkit.analysis import analyze
 from redactkit.annotations import Annotations
-from redactkit.redaction import redact
+from redactkit.passes import redact
 from redactkit.review import Review
 from redactkit.tables import as_detections
 from redactkit.video import VideoReader, probe

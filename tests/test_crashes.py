@@ -14,7 +14,7 @@ import pytest
 from redactkit.analysis import analyze
 from redactkit.errors import VideoError
 from redactkit.formats import read_annotations, write_annotations
-from redactkit.redaction import redact
+from redactkit.passes import redact
 from redactkit.verification.reproduction import compare_frames
 from redactkit.video import VideoReader, probe
 from tests.clips import Clip, make

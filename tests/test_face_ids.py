@@ -12,8 +12,7 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.errors import OptionError
 from redactkit.formats import read_ids, write_ids
-from redactkit.passes import run_preset
-from redactkit.redaction import redact
+from redactkit.passes import redact, run_preset
 from redactkit.review import Review
 from redactkit.tables import as_detections
 from redactkit.verification import verify

@@ -18,8 +18,8 @@ from redactkit.annotations import Annotations
 from redactkit.cli import main
 from redactkit.errors import RedactkitError
 from redactkit.formats import write_annotations
-from redactkit.passes import combined
-from redactkit.redaction import redact, select_faces
+from redactkit.passes import combined, redact
+from redactkit.redaction import select_faces
 from redactkit.tables import BOX, as_detections, as_face_ids, empty_detections
 from redactkit.video import probe
 from tests.clips import Clip, make

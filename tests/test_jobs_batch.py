@@ -13,7 +13,7 @@ from redactkit.errors import OptionError, VideoError
 from redactkit.jobs import submit
 from redactkit.jobs.inputs import find_videos, source_of
 from redactkit.jobs.spec import JOBS_FOLDER, Spec
-from redactkit.redaction import redact
+from redactkit.passes import redact
 from redactkit.verification.reproduction import compare_frames
 from redactkit.video import compare_files, probe
 from tests.clips import Clip, make

@@ -10,7 +10,7 @@ from redactkit.analysis import analyze
 from redactkit.errors import OptionError
 from redactkit.jobs import submit
 from redactkit.jobs.executors import open_engine
-from redactkit.redaction import redact
+from redactkit.passes import redact
 from redactkit.verification.reproduction import compare_frames
 from tests.dask_cluster import connect, open_cluster
 from tests.sample_clips import cut_sample

@@ -12,7 +12,8 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.boxes import expand
 from redactkit.cli import main
-from redactkit.redaction import make_plan, redact
+from redactkit.passes import redact
+from redactkit.redaction import make_plan
 from redactkit.redaction.preview import Preview
 from redactkit.runtime.files import report_path
 from redactkit.verification import VerificationReport, verify

@@ -10,7 +10,8 @@ import pytest
 
 from redactkit.cli import main
 from redactkit.errors import OptionError
-from redactkit.redaction import RedactionOptions, prepare, read_report, redact
+from redactkit.passes import redact
+from redactkit.redaction import RedactionOptions, prepare, read_report
 from redactkit.redaction.chunked import join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.report import sound_settings
 from redactkit.verification import verify

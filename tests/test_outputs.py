@@ -19,8 +19,8 @@ from redactkit.formats import read_annotations, read_ids, write_ids
 from redactkit.jobs import submit
 from redactkit.jobs.inputs import id_list_of, is_own_output
 from redactkit.jobs.spec import Spec
-from redactkit.passes import combined, run_preset
-from redactkit.redaction import default_output, redact
+from redactkit.passes import combined, redact, run_preset
+from redactkit.redaction import default_output
 from redactkit.review import Review
 from redactkit.runtime.files import MAX_NAME_BYTES, report_path
 from redactkit.runtime.purge import files_left, purge

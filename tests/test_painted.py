@@ -14,7 +14,8 @@ from redactkit.cli import main
 from redactkit.effects import effect
 from redactkit.errors import VideoError
 from redactkit.formats import write_annotations
-from redactkit.redaction import RedactionOptions, prepare, read_report, redact
+from redactkit.passes import redact
+from redactkit.redaction import RedactionOptions, prepare, read_report
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.tables import as_detections
 from redactkit.video import probe

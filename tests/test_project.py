@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,39 @@ def test_layers_hold():
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def _modules() -> dict[str, Path]:
+    files = {path.relative_to(ROOT).with_suffix(""): path for path in (ROOT / "redactkit").rglob("*.py")}
+    return {".".join(name.parts).removesuffix(".__init__"): path for name, path in files.items()}
+
+
+def _imported(code: str, modules: dict[str, Path]) -> set[str]:
+    """Return the project's modules that a module names in imports, also in functions and for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute, or this test does not see them"
+            for name in node.names:
+                whole = f"{node.module}.{name.name}"
+                found.add(whole if whole in modules else node.module)
+    return found & modules.keys()
+
+
+def test_imported_sees_lazy_imports_and_those_for_types():
+    modules = dict.fromkeys(["a", "a.b", "a.c"], Path())
+    lazy = "def f():\n    from a.b import g\n"
+    typed = "if TYPE_CHECKING:\n    from a import c, name\n"
+    assert _imported(lazy + typed, modules) == {"a", "a.b", "a.c"}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    modules = _modules()
+    graph = {name: _imported(path.read_text(), modules) - {name} for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > 500
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))

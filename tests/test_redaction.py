@@ -14,7 +14,8 @@ from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.errors import MismatchError, OptionError, OutputExistsError, PassCancelled, VideoError
 from redactkit.media import VideoInfo
-from redactkit.redaction import Preview, check_same_video, make_plan, redact, select_faces
+from redactkit.passes import redact
+from redactkit.redaction import Preview, check_same_video, make_plan, select_faces
 from redactkit.tables import BOX, as_detections, empty_detections
 from redactkit.video import VideoReader, plane_views, probe
 

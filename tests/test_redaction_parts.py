@@ -7,7 +7,8 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.effects import HOLD_FRAMES, KINDS
 from redactkit.errors import OptionError, OutputExistsError, VideoError
-from redactkit.redaction import RedactionOptions, prepare, redact
+from redactkit.passes import redact
+from redactkit.redaction import RedactionOptions, prepare
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.rendering import write_frames
 from redactkit.tables import as_detections

@@ -9,7 +9,8 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.cli import main
 from redactkit.formats import write_annotations
-from redactkit.redaction import read_report, redact
+from redactkit.passes import redact
+from redactkit.redaction import read_report
 from redactkit.tables import as_decisions, as_detections
 from redactkit.video import VideoReader, plane_views, probe
 from tests.clips import Clip, make

@@ -4,7 +4,7 @@ import pytest
 
 from redactkit.cli import main
 from redactkit.errors import AnnotationError, MismatchError
-from redactkit.redaction import redact
+from redactkit.passes import redact
 from redactkit.verification.reproduction import reproduce
 from tests.sample_clips import cut_sample, sample_truth
 

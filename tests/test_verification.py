@@ -12,7 +12,7 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.errors import OptionError
 from redactkit.formats import read_annotations
-from redactkit.redaction import redact
+from redactkit.passes import redact
 from redactkit.review import Review
 from redactkit.runtime.files import report_path
 from redactkit.tables import as_decisions, empty_detections

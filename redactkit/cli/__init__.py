@@ -183,7 +183,7 @@ def _add_redact(commands: Any) -> None:
 
 
 def _redact(options: argparse.Namespace) -> int:
-    from redactkit.redaction import redact
+    from redactkit.passes import redact
 
     report = redact(
         options.video,

@@ -91,7 +91,7 @@ def _convert(options: argparse.Namespace) -> int:
 def annotations_for(options: argparse.Namespace) -> Any:
     """Return the file of the annotations, or what is in it where the user says how it is to be read."""
     from redactkit.analysis import find_annotations
-    from redactkit.formats import load
+    from redactkit.formats import ReadOptions, load
     from redactkit.formats.normalize import warn
     from redactkit.video import probe
 
@@ -99,6 +99,6 @@ def annotations_for(options: argparse.Namespace) -> Any:
     chosen = {name: value for name, value in boxes_chosen(options).items() if name != "labels"}
     if not any(value is not None for value in chosen.values()):
         return path
-    reading = load(path, video=probe(options.video), **chosen)
+    reading = load(path, ReadOptions(video=probe(options.video), **chosen))
     warn(reading.remarks, path=path)
     return reading.annotations

@@ -15,6 +15,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError
 from redactkit.formats.alignment import align
 from redactkit.formats.normalize import warn
+from redactkit.formats.reading import ReadOptions, load
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
 
@@ -106,9 +107,7 @@ def touching(detections: pd.DataFrame, info: VideoInfo) -> np.ndarray[tuple[int]
 
 
 def _read(paths: str | Path | Sequence[str | Path], info: VideoInfo) -> Annotations:
-    from redactkit.formats import load  # the package takes this module's function in
-
-    reading = load(paths, video=info)
+    reading = load(paths, ReadOptions(video=info))
     warn(reading.remarks, path=paths, stacklevel=4)
     return reading.annotations
 

@@ -14,7 +14,7 @@ import msgspec
 import pandas as pd
 
 from redactkit.annotations import Annotations
-from redactkit.formats import align, choose_labels, load, probed
+from redactkit.formats import ReadOptions, align, choose_labels, load, probed
 from redactkit.formats.labels import count_labels
 from redactkit.formats.normalize import Remark
 from redactkit.inspection.suspicions import FINDINGS, as_findings, find_gaps, find_suspicious
@@ -157,15 +157,7 @@ def inspect(
         return _inspect(given, "annotations", "redactkit", [])
     info = probed(video)
     reading = load(
-        source,
-        format=format,
-        video=info,
-        frame_size=frame_size,
-        frame_rate=frame_rate,
-        labels=labels,
-        video_name=video_name,
-        first_frame=first_frame,
-        frame_step=frame_step,
+        source, ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step)
     )
     return _inspect(_with_times(reading.annotations, info), str(source), reading.format, reading.remarks)
 

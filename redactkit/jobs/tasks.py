@@ -34,7 +34,7 @@ from redactkit.jobs.manifest import (
 )
 from redactkit.jobs.spec import Spec
 from redactkit.media import FrameRange, VideoInfo
-from redactkit.redaction import RedactionOptions, prepare, read_report, redact
+from redactkit.redaction import RedactionOptions, prepare, read_report, write_redacted
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.runtime.files import sweep_parts
 from redactkit.video import probe
@@ -239,8 +239,8 @@ def _redact(spec: Spec, source: Path, task: str) -> None:
     if _outputs_complete(spec, [spec.output, spec.report]):
         return
     annotations, options, ids = _hiding(spec, source, probe(source))
-    shown: dict[str, Any] = {"overwrite": True, "progress": follow_progress(spec.work, task)}
-    redact(source, annotations, output=spec.output, ids=ids, **options.as_settings(), **shown)
+    prepared = prepare(source, annotations, options, ids=ids)
+    write_redacted(prepared, spec.output, overwrite=True, progress=follow_progress(spec.work, task))
     _record_outputs(spec, [spec.output, spec.report])
 
 

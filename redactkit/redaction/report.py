@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,8 @@ from redactkit.redaction.rendering import Written
 from redactkit.runtime.files import check_output, report_path, write_text
 from redactkit.runtime.timecode import check_ranges
 
-if TYPE_CHECKING:
-    from redactkit.verification import VerificationReport
-
 __all__ = [
+    "LeakCheck",
     "RedactionReport",
     "add_painted",
     "check_report",
@@ -48,6 +46,22 @@ OUTLINE_KIND = "Box"
 _DIGEST = 64  # figures of a SHA-256
 
 _PARTS = ["av", "numpy", "opencv-python", "openvino", "pandas", "scipy"]
+
+
+class LeakCheck(Protocol):
+    """What a redaction's report holds of the leak check: a `redactkit.verification.VerificationReport`."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is left to look at."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word or a few."""
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row for each appearance to act on."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ class RedactionReport:
     fidelity: pd.DataFrame
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
-    check: VerificationReport | None = None
+    check: LeakCheck | None = None
 
     @property
     def ok(self) -> bool:

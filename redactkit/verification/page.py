@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from html import escape
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,6 @@ from numpy.typing import NDArray
 from redactkit.errors import VideoError
 from redactkit.runtime.timecode import timecode
 from redactkit.video import Frame, VideoReader, as_jpeg
-
-if TYPE_CHECKING:
-    from redactkit.verification.report import VerificationReport
 
 __all__ = ["crops", "findings_html", "page_html"]
 
@@ -30,6 +28,39 @@ MOST = 50
 
 Image = NDArray[np.uint8]
 
+
+class Checked(Protocol):
+    """What a page shows of a `redactkit.verification.VerificationReport`."""
+
+    @property
+    def source(self) -> Path:
+        """The source."""
+
+    @property
+    def redacted(self) -> Path:
+        """What was made of it."""
+
+    @property
+    def faces(self) -> pd.DataFrame:
+        """The faces that should be hidden."""
+
+    @property
+    def fidelity(self) -> pd.DataFrame:
+        """The checks of the file."""
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row for each appearance to act on."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word or a few."""
+
+    @property
+    def headline(self) -> list[str]:
+        """The verdict in sentences."""
+
+
 _STYLE = """<style>
 .rk-findings { border-collapse: collapse; font: 13px/1.4 system-ui, sans-serif; }
 .rk-findings th, .rk-findings td { border: 1px solid #ccc; padding: 4px 8px; text-align: left; vertical-align: top; }
@@ -40,7 +71,7 @@ _STYLE = """<style>
 _COLORS = {"clean": "rk-clean", "to be looked at": "rk-look", "unproven": "rk-look"}
 
 
-def crops(report: VerificationReport) -> dict[int, tuple[Image, Image]]:
+def crops(report: Checked) -> dict[int, tuple[Image, Image]]:
     """Return what source and output show at the place of each finding that has one, by its number."""
     found = report.findings
     placed = found[(found["frame"] >= 0) & found["x"].notna()].head(MOST).sort_values("frame")
@@ -89,7 +120,7 @@ def _crop(frame: Frame, row: pd.Series[float]) -> Image:
     return np.asarray(cv2.rectangle(picture, (a, b), (c, d), (240, 62, 62), 1))
 
 
-def findings_html(report: VerificationReport) -> str:
+def findings_html(report: Checked) -> str:
     """Return the verdict and a table of the findings with their pictures as HTML."""
     color = _COLORS.get(report.verdict, "rk-exposed")
     said = "<br>".join(escape(line) for line in report.headline)
@@ -127,7 +158,7 @@ def _image(picture: Image) -> str:
     return f'<img alt="" src="data:image/jpeg;base64,{data}">'
 
 
-def page_html(report: VerificationReport) -> str:
+def page_html(report: Checked) -> str:
     """Return the whole report as one HTML file that needs no other."""
     title = escape(report.redacted.name)
     faces = report.faces.to_html(escape=True)

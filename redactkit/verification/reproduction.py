@@ -16,7 +16,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError
 from redactkit.formats import read_annotations
 from redactkit.media import file_sha256
-from redactkit.redaction import RedactionOptions, read_report, redact
+from redactkit.redaction import RedactionOptions, prepare, read_report, write_redacted
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.video import VideoReader
 
@@ -104,9 +104,9 @@ def reproduce(
     given = _annotations(source, path.parent, annotations, told, model, progress)
     faces = set(told["settings"]["faces"])
     visible = [face for face in given.detections["face_id"].unique().tolist() if face not in faces]
-    options = {name: told["settings"][name] for name in RedactionOptions.names() if name in told["settings"]}
+    prepared = prepare(source, given, RedactionOptions.of(told["settings"]), exclude=visible)
     with tempfile.TemporaryDirectory(prefix="redactkit-") as folder:
-        again = redact(source, given, output=Path(folder) / output.name, exclude=visible, progress=progress, **options)
+        again = write_redacted(prepared, Path(folder) / output.name, progress=progress)
         frames, differing = compare_frames(output, again.output)
         now = again.record["versions"]
     then = told.get("versions", {})

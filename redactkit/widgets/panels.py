@@ -13,8 +13,8 @@ from redactkit.analysis import analyze, default_folder
 from redactkit.effects import KINDS
 from redactkit.errors import AnnotationError, OptionError, RedactkitError
 from redactkit.formats import Preset, read_preset
-from redactkit.passes import run_preset
-from redactkit.redaction import RedactionReport, default_output, redact
+from redactkit.passes import redact, run_preset
+from redactkit.redaction import RedactionReport, default_output
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
 from redactkit.runtime.timecode import parse_ranges
