@@ -21,27 +21,11 @@ from numpy.typing import NDArray
 from redactkit.errors import OptionError, TableError
 
 __all__ = [
-    "BOX",
-    "DECISIONS",
-    "DETECTIONS",
-    "NEEDED",
-    "SOURCES",
-    "TRACKS",
-    "FaceIds",
-    "as_decisions",
-    "as_detections",
-    "as_face_ids",
-    "check_detections",
-    "empty_decisions",
-    "empty_detections",
-    "frame_rows",
-    "known_face_ids",
-    "replace_rows",
-    "row_keys",
-    "selected_ids",
-    "sort_detections",
+    "BOX", "CARRIED", "DECISIONS", "DETECTIONS", "NEEDED", "OPTIONAL", "SOURCES", "TRACKS", "FaceIds",
+    "as_decisions", "as_detections", "as_face_ids", "check_detections", "empty_decisions", "empty_detections",
+    "frame_rows", "known_face_ids", "replace_rows", "row_keys", "selected_ids", "sort_detections",
     "summarize_tracks",
-]
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:
@@ -67,7 +51,15 @@ DETECTIONS: dict[str, Any] = {
     "confidence": "float64",
     "source": SOURCE_DTYPE,
     "label": "object",
+    "occluded": "bool",
+    "person": "object",
 }
+
+OPTIONAL: dict[str, Any] = {"label": "", "occluded": False, "person": ""}
+"""Columns that say more than where a face is and how sure that is, and their values where nothing says."""
+
+CARRIED = ["label", "person"]
+"""Columns that belong to the face: a box that is filled in takes them from the face's other boxes."""
 
 DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object"}
 
@@ -168,8 +160,8 @@ def as_detections(data: Any) -> pd.DataFrame:
     Parameters
     ----------
     data : mapping of columns, or DataFrame
-        Missing ``time`` and ``confidence`` become NaN, unknown; missing ``source`` ``"imported"``, missing ``label``
-        "". Which frame, which face and where are never made up.
+        Missing ``time`` and ``confidence`` become NaN, unknown; missing ``source`` ``"imported"``; the columns of
+        `OPTIONAL` what stands there. Which frame, which face and where are never made up.
 
     Raises
     ------
@@ -187,25 +179,28 @@ def as_detections(data: Any) -> pd.DataFrame:
     missing = [name for name in NEEDED if name not in frame]
     if rows and missing:
         raise TableError(f"a detections table needs the columns {NEEDED}, but {missing} are missing; add them")
-    fill: dict[str, Any] = {"time": np.nan, "confidence": np.nan, "source": "imported", "label": ""}
+    fill: dict[str, Any] = {"time": np.nan, "confidence": np.nan, "source": "imported", **OPTIONAL}
     columns = {
         name: frame[name].to_numpy() if name in frame else np.full(rows, fill.get(name, 0)) for name in DETECTIONS
     }
     unknown = set(columns["source"]) - set(SOURCES)
     if unknown:
         raise TableError(f"source must be one of {SOURCES}, got {sorted(map(str, unknown))}")
-    columns["label"] = _as_text(columns["label"])
+    columns |= {name: _filled(columns[name], fill[name]) for name in OPTIONAL}
     try:
         return pd.DataFrame(columns).astype(DETECTIONS)
     except (TypeError, ValueError) as err:
         raise TableError(f"a detections column cannot take its dtype ({err}); expected {DETECTIONS}") from err
 
 
-def _as_text(values: Any) -> NDArray[np.object_]:
-    """Return text as an array of Python strings, "" where a value is missing."""
-    array = np.asarray(values, object)
+def _filled(values: Any, otherwise: Any) -> NDArray[Any]:
+    """Return text as an array of Python strings, flags as they are, and what stands in where a value is missing."""
+    array = np.asarray(values)
+    if array.dtype == bool:
+        return array
+    array = array.astype(object)
     missing = pd.isna(array)
-    return np.where(missing, "", array) if missing.any() else array
+    return np.where(missing, otherwise, array) if missing.any() else array
 
 
 def frame_rows(frames: NDArray[np.int64], frame: int) -> slice:
@@ -257,7 +252,8 @@ def replace_rows(detections: pd.DataFrame, gone: NDArray[np.bool_], rows: pd.Dat
         old, new = (table[name].cat.codes if name == "source" else table[name] for table in (detections, rows))
         columns[name] = np.concatenate([old.to_numpy()[kept], new.to_numpy()])[order]
     columns["source"] = pd.Categorical.from_codes(columns["source"], dtype=SOURCE_DTYPE)
-    columns["label"] = pd.Series(columns["label"], dtype="object", copy=False)  # or pandas makes a dtype of its own
+    for name in CARRIED:  # or pandas makes a dtype of its own for text
+        columns[name] = pd.Series(columns[name], dtype="object", copy=False)
     return pd.DataFrame(columns, copy=False)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX, as_detections, sort_detections
+from redactkit.tables import BOX, CARRIED, as_detections, sort_detections
 
 __all__ = ["align", "frames_in", "half_spacing", "nearest"]
 
@@ -188,7 +188,7 @@ def _join_boxes(rows: pd.DataFrame) -> pd.DataFrame:
     if not rows.duplicated(_KEYS).any():
         return rows
     around: dict[str, str] = {"left": "min", "top": "min", "right": "max", "bottom": "max", "confidence": "max"}
-    around |= dict.fromkeys(("source", "label"), "first")
+    around |= dict.fromkeys(("source", *CARRIED), "first") | {"occluded": "min"}
     return rows.groupby(_KEYS, as_index=False, observed=True).agg(around)
 
 
@@ -201,7 +201,7 @@ def _between(
     usual = float(np.median(np.diff(entries))) * 1.001 if len(entries) > 1 else 0.0
     within = (times[bare] >= entries[0] - usual) & (times[bare] <= entries[-1] + usual)
     gaps = gaps[within]
-    names = ["frame", "face_id", *_CORNERS, "confidence", "label"]
+    names = ["frame", "face_id", *_CORNERS, "confidence", *CARRIED]
     first = gaps.merge(rows[names], left_on="before", right_on="frame")
     last = gaps.merge(rows[names], left_on="after", right_on="frame")
     both = first.merge(last, on=["at", "before", "after", "face_id"], how="outer", suffixes=("_a", "_b"))
@@ -220,8 +220,9 @@ def _blend(both: pd.DataFrame, entries: NDArray[np.float64], times: NDArray[np.f
         table[name] = np.minimum(*ends) if name in ("left", "top") else np.maximum(*ends)
     first, last = _filled(both, "confidence")
     table["confidence"] = np.fmin(first, last)
-    table["label"] = both["label_a"].fillna(both["label_b"]).to_numpy(object)
-    return pd.DataFrame({**table, "source": np.full(len(both), "interpolated", object)})
+    for name in CARRIED:
+        table[name] = both[f"{name}_a"].fillna(both[f"{name}_b"]).to_numpy(object)
+    return pd.DataFrame({**table, "source": np.full(len(both), "interpolated", object), "occluded": False})
 
 
 def _filled(both: pd.DataFrame, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any
 
@@ -50,7 +50,7 @@ class ParsedBoxes:
 
     ``at`` is the frame number or the time in ticks; ``boxes`` are x, y, width, height in pixels;
     ``places`` says where in the file each row stands, for errors; ``sources`` is empty where the
-    file says nothing of them. ``labels`` is empty where the file has none.
+    file says nothing of them. So are ``labels``, ``occluded`` and ``persons``.
     """
 
     at: list[int] = field(default_factory=list)
@@ -60,6 +60,8 @@ class ParsedBoxes:
     places: Any = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    occluded: list[bool] = field(default_factory=list)
+    persons: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -70,6 +72,8 @@ class ParsedBoxes:
         place: str,
         confidence: float | None = None,
         label: str = "",
+        occluded: bool = False,
+        person: str = "",
     ) -> None:
         """Add one box."""
         self.at.append(at)
@@ -78,17 +82,14 @@ class ParsedBoxes:
         self.places.append(place)
         self.confidence.append(confidence)
         self.labels.append(label)
+        self.occluded.append(occluded)
+        self.persons.append(person)
 
     def take(self, rows: Sequence[int]) -> ParsedBoxes:
         """Return some of the boxes."""
+        columns = {item.name: getattr(self, item.name) for item in fields(self)}
         return ParsedBoxes(
-            at=[self.at[row] for row in rows],
-            faces=[self.faces[row] for row in rows],
-            boxes=[self.boxes[row] for row in rows],
-            confidence=[self.confidence[row] for row in rows],
-            places=[self.places[row] for row in rows],
-            sources=[self.sources[row] for row in rows] if self.sources else [],
-            labels=[self.labels[row] for row in rows] if self.labels else [],
+            **{name: [column[row] for row in rows] if len(column) else [] for name, column in columns.items()}
         )
 
 
@@ -294,10 +295,19 @@ def _finish(
             "face_id": ids,
             **{name: boxes[:, column] for column, name in enumerate(BOX)},
             "confidence": np.array([np.nan if value is None else value for value in found.confidence], np.float64),
-            **({"source": np.array(found.sources, object)} if found.sources else {}),
-            **({"label": np.array(found.labels, object)} if found.labels else {}),
+            **{name: np.array(values, kind) for name, values, kind in _more(found) if values},
         }
     )
     detections, doubles = separate_doubles(table)
     annotations = Annotations(info, detections, decisions=as_decisions(by_id))
     return Reading(annotations, format, [*remarks, *odd, *doubles])
+
+
+def _more(found: ParsedBoxes) -> list[tuple[str, list[Any], type]]:
+    """Return the columns that a file may lack, with the types of their values."""
+    return [
+        ("source", found.sources, object),
+        ("label", found.labels, object),
+        ("occluded", found.occluded, bool),
+        ("person", found.persons, object),
+    ]

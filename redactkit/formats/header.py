@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.media import AudioInfo, ColorTags, VideoInfo
-from redactkit.tables import DECISIONS, DETECTIONS, as_decisions, as_detections, empty_detections
+from redactkit.tables import DECISIONS, DETECTIONS, OPTIONAL, as_decisions, as_detections, empty_detections
 
 __all__ = [
     "SCHEMA",
@@ -219,7 +219,7 @@ def discarded_of(header: Header) -> pd.DataFrame:
     if not header.discarded:
         return empty_detections()
     try:
-        columns = {name: header.discarded[name] for name in DETECTIONS if name != "label"}
-        return as_detections({**columns, "label": header.discarded.get("label", "")})
+        columns = {name: header.discarded[name] for name in DETECTIONS if name not in OPTIONAL}
+        return as_detections({**columns, **{name: header.discarded.get(name, OPTIONAL[name]) for name in OPTIONAL}})
     except (KeyError, TypeError, ValueError, OverflowError) as err:
         raise AnnotationError(f"redactkit.discarded is no detections table: {err}") from err

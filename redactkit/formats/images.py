@@ -32,7 +32,7 @@ class Image:
     boxes: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, box: Sequence[float], *, face: int | str | None = None, place: str = "", **more: Any) -> None:
-        """Add a box: x, y, width, height; ``label`` and ``confidence`` where there are any."""
+        """Add a box: x, y, width, height; what else `ParsedBoxes.add` takes, where there is any."""
         self.boxes.append({"box": box, "face": face, "place": place or self.name, **more})
 
 
@@ -85,8 +85,8 @@ def read_images(
     found, sizes = ParsedBoxes(), list[tuple[int, int]]()
     for image, number in zip(chosen, numbers, strict=True):
         for item in image.boxes:
-            found.add(number, item["face"], item["box"], place=item["place"],
-                      confidence=item.get("confidence"), label=item.get("label", ""))  # fmt: skip
+            more_of_it = {name: value for name, value in item.items() if name not in ("face", "box")}
+            found.add(number, item["face"], item["box"], **more_of_it)
             sizes.append(image.size)
     told: list[Remark] = []
     if shares:

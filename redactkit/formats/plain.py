@@ -22,7 +22,7 @@ from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.formats.units import check_seconds
 from redactkit.formats.videos import choose_video
-from redactkit.tables import BOX, DECISIONS, DETECTIONS, SOURCES, as_detections
+from redactkit.tables import BOX, CARRIED, DECISIONS, DETECTIONS, OPTIONAL, SOURCES, as_detections
 
 __all__ = ["EXACT", "FACE_LABEL", "METADATA", "ParquetHeader", "import_pyarrow", "is_table", "read_csv", "read_parquet"]
 
@@ -33,6 +33,7 @@ METADATA = b"redactkit"
 FACE_LABEL = "face_label"
 _NANO = 10**9
 _NO = ["false", "0", "no", "f", "n"]
+_UNSET = {*_NO, "", "0.0", "nan", "none"}
 _WHAT = {"frame": "whole number", "time": "number of seconds"}
 _FORMS = [
     BOX,
@@ -50,6 +51,7 @@ _OTHER_NAMES = {
     "cx": "center_x", "cy": "center_y", "x_center": "center_x", "y_center": "center_y",
     "bb_left": "left", "bb_top": "top", "bb_width": "width", "bb_height": "height",
     "bbox_left": "left", "bbox_top": "top", "bbox_width": "width", "bbox_height": "height",
+    "is_occluded": "occluded", "occlusion": "occluded", "person_name": "person", "identity": "person",
     "class": "label", "class_name": "label", "category": "label", "category_name": "label",
     "time_s": "seconds", "timestamp_s": "seconds",
     "filename": "image", "file_name": "image", "file": "image", "image_name": "image", "image_path": "image",
@@ -149,7 +151,7 @@ def _read_table(text: bytes, **options: Any) -> pd.DataFrame:
     fixed: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
     fixed |= EXACT
     # As numbers, a label 007 would be read as 7.
-    fixed["dtype"] = dict.fromkeys(("label", FACE_LABEL, "reason", "video"), object)
+    fixed["dtype"] = dict.fromkeys((*CARRIED, FACE_LABEL, "reason", "video"), object)
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         table: pd.DataFrame = pd.read_csv(io.BytesIO(text), **fixed, **options)
@@ -189,7 +191,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     given = _faces(table)
     boxes = _boxes(numbers)
     boxless = len(boxes) > 0 and bool(np.isnan(boxes).all())
-    ours = set(DETECTIONS) - {"label"} <= set(table.columns)
+    ours = DETECTIONS.keys() - OPTIONAL <= set(table.columns)
     confidence = numbers.get("confidence", np.full(len(table), np.nan))
     found = ParsedBoxes(
         at=[] if by_image else _instants(numbers),
@@ -199,6 +201,8 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         places=RowPlaces(len(table)),
         sources=_sources(table),
         labels=_labels(table),
+        occluded=_flags(table, "occluded"),
+        persons=_text(table, "person"),
     )
     size = source.find_size(otherwise=(0, 0))
     remarks += [*odd, *_lost(table)]
@@ -237,9 +241,10 @@ def _of_images(
     images: dict[str, Image] = {}
     for row, name in enumerate(names):
         image = images.setdefault(name, Image(name, sizes[row]))
-        label = found.labels[row] if found.labels else ""
+        columns: dict[str, list[Any]] = {"label": found.labels, "occluded": found.occluded, "person": found.persons}
+        more = {name: values[row] for name, values in columns.items() if values}
         confidence, place = found.confidence[row], f"row {row + 1}"
-        image.add(found.boxes[row], face=found.faces[row], label=label, confidence=confidence, place=place)
+        image.add(found.boxes[row], face=found.faces[row], confidence=confidence, place=place, **more)
     return read_images(list(images.values()), source, format=format, listed=False, remarks=remarks)
 
 
@@ -270,7 +275,7 @@ def _in_seconds(
     given = [str(name) for name in table.columns if name in _MILLISECONDS]
     if given and "time" not in numbers:
         return {**numbers, "time": _numbers(table, given[0]) / 1000}, []
-    if "time" not in numbers or set(DETECTIONS) - {"label"} <= set(table.columns):
+    if "time" not in numbers or DETECTIONS.keys() - OPTIONAL <= set(table.columns):
         return dict(numbers), []
     video = source.video
     end = float(video.times[-1]) if video is not None and video.frame_count else None
@@ -331,7 +336,19 @@ def _names_faces(table: pd.DataFrame) -> bool:
 def _labels(table: pd.DataFrame) -> list[str]:
     if "label" not in table or _names_faces(table):
         return []
-    return ["" if value is None or value != value else str(value) for value in table["label"].tolist()]
+    return _text(table, "label")
+
+
+def _text(table: pd.DataFrame, name: str) -> list[str]:
+    """Return a column of text, "" where a value is missing; empty where there is no such column."""
+    if name not in table:
+        return []
+    return ["" if value is None or value != value else str(value) for value in table[name].tolist()]
+
+
+def _flags(table: pd.DataFrame, name: str) -> list[bool]:
+    """Return a column of yes and no, also where it has degrees from 0; empty where there is no such column."""
+    return [word.strip().lower() not in _UNSET for word in _text(table, name)]
 
 
 def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from redactkit.formats.header import as_header, plain
 from redactkit.formats.plain import FACE_LABEL, METADATA, ParquetHeader, import_pyarrow
 from redactkit.runtime.files import write_bytes, write_text, writing
 from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK
-from redactkit.tables import BOX, sort_detections
+from redactkit.tables import BOX, CARRIED, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
 
@@ -127,7 +127,7 @@ def write_csv(annotations: Annotations, path: str | Path, *, overwrite: bool = F
     decided = annotations.decisions.rename(columns={"label": FACE_LABEL}).reindex(rows["face_id"])
     table = rows.assign(**{str(name): decided[name].to_numpy() for name in decided})
     # Readers leave out blanks after a comma, unless text is in quotes.
-    written = ("label", FACE_LABEL, "reason")
+    written = (*CARRIED, FACE_LABEL, "reason")
     blanks = any(text[:1].isspace() for name in written for text in map(str, table[name].unique()))
     quoted: dict[str, Any] = {"quoting": csv.QUOTE_NONNUMERIC} if blanks else {}
     with writing(path, overwrite=overwrite) as file:
@@ -156,7 +156,7 @@ def write_parquet(annotations: Annotations, path: str | Path, *, overwrite: bool
         pts=video.pts.tolist(),
     )
     rows = sort_detections(annotations.detections)
-    rows = rows.assign(source=rows["source"].astype(str), label=rows["label"].astype(str))
+    rows = rows.assign(**{name: rows[name].astype(str) for name in ("source", *CARRIED)})
     table = pyarrow.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata({METADATA: msgspec.json.encode(told, enc_hook=plain)})
     with writing(path, overwrite=overwrite) as file:

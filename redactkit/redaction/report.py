@@ -27,6 +27,7 @@ from redactkit.redaction.plan import Plan
 from redactkit.redaction.rendering import Written
 from redactkit.runtime.files import check_output, report_path, write_text
 from redactkit.runtime.timecode import check_ranges
+from redactkit.tables import OPTIONAL
 
 __all__ = [
     "LeakCheck",
@@ -260,8 +261,9 @@ def stamp_record(output: Path) -> dict[str, Any]:
 def annotations_digest(annotations: Annotations) -> str:
     """Return the SHA-256, in hex, of boxes, their labels and decisions, whatever file they came from."""
     detections = annotations.detections
-    if not detections["label"].astype(bool).any():  # boxes without labels keep the digest they had before labels
-        detections = detections.drop(columns="label")
+    # Boxes without labels and the like keep the digest that they had before these columns.
+    unsaid = [name for name in OPTIONAL if not detections[name].astype(bool).any()]
+    detections = detections.drop(columns=unsaid)
     digest = hashlib.sha256()
     for table in (detections, annotations.decisions.reset_index()):
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())

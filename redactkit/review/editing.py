@@ -18,6 +18,7 @@ from redactkit import boxes
 from redactkit.errors import TableError
 from redactkit.tables import (
     BOX,
+    CARRIED,
     FaceIds,
     as_decisions,
     as_detections,
@@ -385,8 +386,8 @@ def _put(detections: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         return detections
     face_id = int(rows["face_id"].iloc[0])
     mine = np.flatnonzero(detections["face_id"].to_numpy() == face_id)
-    if len(mine):  # a face's new boxes are of the class that its others are
-        rows = as_detections(rows.assign(label=detections["label"].iloc[mine[0]]))
+    if len(mine):  # a face's new boxes are of the class and the person that its others are
+        rows = as_detections(rows.assign(**{name: detections[name].iloc[mine[0]] for name in CARRIED}))
     replaced = np.zeros(len(detections), bool)
     replaced[mine[np.isin(detections["frame"].to_numpy()[mine], rows["frame"])]] = True
     return replace_rows(detections, replaced, rows)

@@ -28,10 +28,11 @@ XML_MARK = f"<!-- written by {MARK} -->"
 MOT_MARK = "-1,-1,-1.00"
 """End of the last line of a MOT file; readers take it for -1. The format has no other place for a mark."""
 CSV_HEADERS = {
+    "frame,time,face_id,x,y,width,height,confidence,source,label,occluded,person,redact,face_label,reason",
     "frame,time,face_id,x,y,width,height,confidence,source,label,redact,face_label,reason",
     "frame,time,face_id,x,y,width,height,confidence,source,redact,label,reason",
 }
-"""The first line of our CSV files, now and before boxes had a label."""
+"""The first line of our CSV files, now and before boxes had a label, or a person."""
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _APP0, _COMMENT, _SCAN = 0xE0, 0xFE, 0xDA

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
-from redactkit.tables import BOX, as_detections, sort_detections
+from redactkit.tables import BOX, CARRIED, as_detections, sort_detections
 from redactkit.tracking.gaps import FILLED_CONFIDENCE_FACTOR
 from redactkit.tracking.shots import frame_times, shot_bounds
 
@@ -96,6 +96,6 @@ def _padded(rows: pd.DataFrame, end: IntArray, inner: IntArray, padding: IntArra
             "height": box[:, 3] + np.abs(moved[:, 1]),
             "confidence": FILLED_CONFIDENCE_FACTOR * confidence[end][track],
             "source": "interpolated",
-            "label": rows["label"].to_numpy()[end][track],
+            **{name: rows[name].to_numpy()[end][track] for name in CARRIED},
         }
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
-from redactkit.tables import BOX, as_detections, sort_detections
+from redactkit.tables import BOX, CARRIED, as_detections, sort_detections
 from redactkit.tracking.shots import frame_times, shot_numbers
 
 __all__ = ["fill_gaps", "long_gaps"]
@@ -122,6 +122,6 @@ def _interpolated(rows: pd.DataFrame, first: IntArray, missing: IntArray, clock:
             **{name: between[:, column] for column, name in enumerate(BOX)},
             "confidence": FILLED_CONFIDENCE_FACTOR * np.minimum(confidence[before], confidence[before + 1]),
             "source": "interpolated",
-            "label": rows["label"].to_numpy()[before],
+            **{name: rows[name].to_numpy()[before] for name in CARRIED},
         }
     )

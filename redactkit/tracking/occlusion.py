@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit.boxes import hull, iou, union_cover
 from redactkit.errors import OptionError
-from redactkit.tables import BOX, as_detections, frame_rows, sort_detections
+from redactkit.tables import BOX, CARRIED, as_detections, frame_rows, sort_detections
 from redactkit.tracking.gaps import FILLED_CONFIDENCE_FACTOR
 from redactkit.tracking.shots import frame_times, run_numbers, shot_bounds
 
@@ -106,7 +106,7 @@ def hold_occluded(detections: pd.DataFrame, *, times: ArrayLike, cuts: ArrayLike
             **dict(zip(BOX, boxes.T, strict=True)),
             "confidence": FILLED_CONFIDENCE_FACTOR * table.confidence[end],
             "source": "interpolated",
-            "label": rows["label"].to_numpy()[end],
+            **{name: rows[name].to_numpy()[end] for name in CARRIED},
         }
     )
     return sort_detections(pd.concat([rows, more]))

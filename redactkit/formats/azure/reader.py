@@ -54,6 +54,8 @@ class Face(Struct, gc=False):
     confidence: float | None = None
     source: str | None = None
     label: str | None = None
+    occluded: bool | None = None
+    person: str | None = None
 
 
 class Fragment(Struct, gc=False):
@@ -81,7 +83,7 @@ class Document(Struct):
 _KNOWN = {
     "timescale", "fragments", "offset", "framerate", "width", "height", "rotation", "redactkit", "version",
     "start", "duration", "interval", "events", "x", "y", "id", "index", "confidence", "source", "label",
-    "facesdetected", "faceid",
+    "occluded", "person", "facesdetected", "faceid",
 }  # fmt: skip
 _KEY_WITH_CAPITAL = re.compile(rb'"([A-Za-z]*[A-Z][A-Za-z]*)"\s*:')
 _KEY = re.compile(rb'"([A-Za-z_]\w*)"\s*:')
@@ -287,6 +289,8 @@ def _as_rows(
         "confidence": np.array([np.nan if face.confidence is None else face.confidence for face in faces], np.float64),
         "source": sources,
         "label": np.array([face.label or "" for face in faces], object),
+        "occluded": np.array([bool(face.occluded) for face in faces], bool),
+        "person": np.array([face.person or "" for face in faces], object),
     }
     return as_detections(table), labels, [*remarks, *unknown, *scale]
 

@@ -21,7 +21,7 @@ from redactkit.formats.header import Header, as_header, plain
 from redactkit.formats.normalize import round_pixels
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import write_bytes
-from redactkit.tables import BOX, check_detections, sort_detections
+from redactkit.tables import BOX, OPTIONAL, check_detections, sort_detections
 
 __all__ = ["LARGEST_ID", "write_azure"]
 
@@ -39,6 +39,8 @@ class _Face(Struct, gc=False, omit_defaults=True):
     confidence: float | None = None
     source: str = ""
     label: str = ""
+    occluded: bool = False
+    person: str = ""
 
 
 class _Fragment(Struct, gc=False):
@@ -140,8 +142,8 @@ def _as_events(detections: pd.DataFrame, video: VideoInfo) -> list[list[_Face]]:
     events: list[list[_Face]] = [[] for _ in range(video.frame_count)]
     columns: list[list[Any]] = [detections["frame"].tolist(), detections["face_id"].tolist(), *shares.T.tolist()]
     confidence = [None if math.isnan(value) else value for value in detections["confidence"].tolist()]
-    text = [detections[name].tolist() for name in ("source", "label")]
-    for values in zip(*columns, confidence, *text, strict=True):
+    more = [detections[name].tolist() for name in ("source", *OPTIONAL)]
+    for values in zip(*columns, confidence, *more, strict=True):
         events[values[0]].append(_Face(*values))
     return events
 
