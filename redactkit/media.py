@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,32 @@ from redactkit.runtime.timecode import timecode
 
 __all__ = ["AudioInfo", "ColorTags", "FrameRange", "VideoInfo", "file_sha256"]
 
-FrameRange = tuple[int, int]
-"""A stretch of frames, half open: its first frame, and the one after its last."""
+
+class FrameRange(NamedTuple):
+    """A stretch of frames, half open: ``start`` is its first frame, ``stop`` the one after its last.
+
+    Examples
+    --------
+    >>> first, second = FrameRange(0, 25), FrameRange(20, 40)
+    >>> first.length, first.holds(25), first.overlap(second)
+    (25, False, FrameRange(start=20, stop=25))
+    """
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """How many frames there are."""
+        return self.stop - self.start
+
+    def holds(self, frame: int) -> bool:
+        """Return whether a frame is one of them."""
+        return self.start <= frame < self.stop
+
+    def overlap(self, other: FrameRange) -> FrameRange:
+        """Return the frames that are in both; its ``length`` is 0 or less where there are none."""
+        return FrameRange(max(self.start, other.start), min(self.stop, other.stop))
 
 
 @dataclass(frozen=True)

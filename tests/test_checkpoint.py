@@ -15,7 +15,7 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import plan_search
 from redactkit.analysis.shot_boundaries import ShotBoundaryFinder
 from redactkit.errors import DetectorError, OptionError, PassCancelled, VideoError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.video import VideoReader, probe
 from redactkit.video.chunks import LEAD_FRAMES, SECTION_FRAMES, split_frames
 from tests.clips import Clip, make
@@ -80,7 +80,13 @@ def short_parts(monkeypatch):
 def empty_part():
     nothing = np.zeros(0, np.int64)
     return ChunkResult(
-        0, 1, 1, nothing, np.zeros((0, 5)), np.zeros(0, bool), np.zeros((0, DESCRIPTOR_LENGTH), np.uint8), nothing
+        FrameRange(0, 1),
+        1,
+        nothing,
+        np.zeros((0, 5)),
+        np.zeros(0, bool),
+        np.zeros((0, DESCRIPTOR_LENGTH), np.uint8),
+        nothing,
     )
 
 
@@ -168,8 +174,7 @@ def test_checkpoint_of_no_folder_keeps_nothing(tmp_path):
 def test_checkpoint_gives_back_what_was_kept(tmp_path):
     rng = np.random.default_rng(0)
     part = ChunkResult(
-        3,
-        9,
+        FrameRange(3, 9),
         6,
         np.array([3, 3, 8]),
         rng.random((3, 5)),
@@ -181,8 +186,8 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
         jumps=np.array([4, 5]),
     )
     Checkpoint(tmp_path / "keep" / "key").save(part)
-    loaded = Checkpoint(tmp_path / "keep" / "key").load(3, 9)
-    assert (loaded.start, loaded.stop, loaded.searched, loaded.errors) == (3, 9, 6, part.errors)
+    loaded = Checkpoint(tmp_path / "keep" / "key").load(FrameRange(3, 9))
+    assert (loaded.frames, loaded.searched, loaded.errors) == ((3, 9), 6, part.errors)
     assert all(
         np.array_equal(getattr(loaded, name), getattr(part, name))
         for name in ("frame", "faces", "detected", "appearance", "cuts", "mixed", "jumps")
@@ -196,7 +201,7 @@ def test_checkpoint_takes_a_damaged_part_for_none(tmp_path, damage):
     checkpoint.save(empty_part())
     (file,) = tmp_path.iterdir()
     file.write_bytes(damage)
-    assert checkpoint.load(0, 1) is None
+    assert checkpoint.load(FrameRange(0, 1)) is None
 
 
 def test_checkpoint_belongs_to_one_video_and_one_search(tmp_path, clip):
@@ -274,7 +279,7 @@ def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
         def batches(start, stop):
             frames = reader.frames(max(start - LEAD_FRAMES, 0), stop + LEAD_FRAMES)
             scanned = scanning._scanned_frames(
-                frames, reader.info, search, ScanResult(), span=(start, stop), edges=edges
+                frames, reader.info, search, ScanResult(), wanted=FrameRange(start, stop), edges=edges
             )
             return [[item.frame.index for item in batch] for batch in scanning._batches(scanned, reader.info)]
 

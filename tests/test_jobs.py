@@ -19,9 +19,10 @@ from redactkit.jobs.spec import Spec
 from redactkit.jobs.submit import make_specs
 from redactkit.jobs.task_graph import TaskGraph
 from redactkit.jobs.tasks import Outcome
+from redactkit.media import FrameRange
 from tests.waiting import wait_until
 
-PARTS = ((0, 40), (40, 80), (80, 100))
+CHUNKS = (FrameRange(0, 40), FrameRange(40, 80), FrameRange(80, 100))
 
 
 class Engine:
@@ -111,13 +112,13 @@ def test_a_long_video_goes_through_parts_and_what_joins_them(start, engine):
     jobs = start(1)
     engine.wait_for(1)
     engine.room = 8
-    engine.futures[0].set_result(Outcome("analyze", PARTS))
+    engine.futures[0].set_result(Outcome("analyze", CHUNKS))
     assert engine.wait_for(4) == "clip0:analyze-80"
     for future in engine.futures[3:0:-1]:
         future.set_result(Outcome())
     assert engine.wait_for(5) == "clip0:analyze-close"
     assert jobs.table()["progress"].tolist() == [0.5]
-    engine.futures[4].set_result(Outcome("redact", PARTS))
+    engine.futures[4].set_result(Outcome("redact", CHUNKS))
     engine.wait_for(8)
     for future in engine.futures[5:8]:
         future.set_result(Outcome())
@@ -131,7 +132,7 @@ def test_a_long_video_goes_through_parts_and_what_joins_them(start, engine):
 def test_parts_of_what_has_begun_go_before_other_jobs(start, engine):
     start(4)
     engine.wait_for(2)
-    engine.futures[0].set_result(Outcome("analyze", PARTS))
+    engine.futures[0].set_result(Outcome("analyze", CHUNKS))
     assert engine.wait_for(3) == "clip0:analyze-0"
     engine.futures[1].set_result(Outcome(frames=1))
     assert engine.wait_for(4) == "clip0:analyze-40"
@@ -188,7 +189,7 @@ def test_a_part_that_fails_stops_the_parts_beside_it(start, engine, tmp_path):
     jobs = start(1)
     engine.wait_for(1)
     record_start(jobs._jobs[0].spec.work, "start")
-    engine.futures[0].set_result(Outcome("analyze", PARTS))
+    engine.futures[0].set_result(Outcome("analyze", CHUNKS))
     engine.wait_for(3)
     engine.futures[1].set_exception(OSError(28, "No space left on device"))
     with pytest.raises(PassCancelled):

@@ -20,7 +20,7 @@ from redactkit.video import VideoReader, VideoWriter, compare_files, probe
 from redactkit.video.muting import Muting, first_sound
 from tests.clips import Clip, make
 from tests.sample_clips import sample_truth
-from tests.test_redaction_parts import SPANS, faces_of
+from tests.test_redaction_parts import CHUNKS, faces_of
 
 RANGES = ((2.5, 4.2), (7.0, 7.9), (10.99, 11.02))
 BEYOND = 2 * 1024
@@ -205,9 +205,9 @@ def test_parts_are_joined_with_the_sound_muted(tmp_path):
     source = make(tmp_path / "a.mp4", Clip(frames=90, audio=["aac"], options={"g": "10", "sc_threshold": "0"}))
     truth = faces_of(probe(source))
     prepare_chunks(prepare(source, truth, RedactionOptions(mute=[(1, 2)], smart_copy=False)), tmp_path / "work")
-    for span in SPANS:
-        write_chunk(source, tmp_path / "work", span)
-    report = join_chunks(source, truth, tmp_path / "work", spans=SPANS, output=tmp_path / "b.mp4")
+    for chunk in CHUNKS:
+        write_chunk(source, tmp_path / "work", chunk)
+    report = join_chunks(source, truth, tmp_path / "work", chunks=CHUNKS, output=tmp_path / "b.mp4")
     assert report.ok
     assert_muted(source, tmp_path / "b.mp4", [(1, 2)])
 

@@ -14,6 +14,7 @@ from redactkit.cli import main
 from redactkit.effects import effect
 from redactkit.errors import VideoError
 from redactkit.formats import write_annotations
+from redactkit.media import FrameRange
 from redactkit.passes import redact
 from redactkit.redaction import RedactionOptions, prepare, read_report
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
@@ -21,7 +22,7 @@ from redactkit.tables import as_detections
 from redactkit.video import probe
 from tests.clips import Clip, make
 
-SPANS = [(0, 20), (20, 48)]
+CHUNKS = [FrameRange(0, 20), FrameRange(20, 48)]
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +54,9 @@ def skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def by_parts(clip: Path, annotations: Annotations, folder: Path):
     prepare_chunks(prepare(clip, annotations, RedactionOptions(smart_copy=False)), folder / "work")
-    for span in SPANS:
-        write_chunk(clip, folder / "work", span)
-    return join_chunks(clip, annotations, folder / "work", spans=SPANS, output=folder / "out.mp4")
+    for chunk in CHUNKS:
+        write_chunk(clip, folder / "work", chunk)
+    return join_chunks(clip, annotations, folder / "work", chunks=CHUNKS, output=folder / "out.mp4")
 
 
 def counts(report) -> dict[int, tuple[int, int, int]]:
@@ -109,12 +110,12 @@ def test_the_command_line_ends_with_3_where_a_box_was_not_painted(clip, two_face
 
 def test_a_part_without_a_record_of_what_was_painted_is_not_joined(clip, two_faces, tmp_path):
     prepare_chunks(prepare(clip, two_faces, RedactionOptions(smart_copy=False)), tmp_path / "work")
-    for span in SPANS:
-        write_chunk(clip, tmp_path / "work", span)
-    part = next(iter(chunk_files(tmp_path / "work", SPANS[1]).values()))
+    for chunk in CHUNKS:
+        write_chunk(clip, tmp_path / "work", chunk)
+    part = next(iter(chunk_files(tmp_path / "work", CHUNKS[1]).values()))
     part.with_suffix(".json").write_text(json.dumps(["a note, as an earlier version wrote it"]))
     with pytest.raises(VideoError, match="no record of what was painted"):
-        join_chunks(clip, two_faces, tmp_path / "work", spans=SPANS, output=tmp_path / "out.mp4")
+        join_chunks(clip, two_faces, tmp_path / "work", chunks=CHUNKS, output=tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
 

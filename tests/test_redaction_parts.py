@@ -7,6 +7,7 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.effects import HOLD_FRAMES, KINDS
 from redactkit.errors import OptionError, OutputExistsError, VideoError
+from redactkit.media import FrameRange
 from redactkit.passes import redact
 from redactkit.redaction import RedactionOptions, prepare
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
@@ -17,7 +18,7 @@ from redactkit.video.chunks import LEAD_FRAMES
 from redactkit.video.joining import join_videos
 from tests.clips import Clip, make
 
-SPANS = [(0, 28), (28, 48), (48, 78), (78, 90)]
+CHUNKS = [FrameRange(0, 28), FrameRange(28, 48), FrameRange(48, 78), FrameRange(78, 90)]
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +50,14 @@ def pictures(path):
         return [frame.rgb() for frame in reader.frames()]
 
 
-def redact_by_parts(clip, folder, output, *, spans=SPANS, annotations=None, **options):
+def redact_by_parts(clip, folder, output, *, chunks=CHUNKS, annotations=None, **options):
     annotations = annotations or faces_of(probe(clip))
     faces = {name: options.pop(name) for name in ("ids", "include", "exclude") if name in options}
     chosen = RedactionOptions(**{"smart_copy": False, **options})
     prepare_chunks(prepare(clip, annotations, chosen, **faces), folder)
-    for span in reversed(spans):
-        write_chunk(clip, folder, span)
-    return join_chunks(clip, annotations, folder, spans=spans, output=output)
+    for chunk in reversed(chunks):
+        write_chunk(clip, folder, chunk)
+    return join_chunks(clip, annotations, folder, chunks=chunks, output=output)
 
 
 def test_parts_join_without_a_seam_in_time_and_sound(clip, tmp_path):
@@ -148,12 +149,12 @@ def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp
     annotations = some_of(faces_of(probe(clip)), [50, 84])
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
         prepare_chunks(prepare(clip, annotations, RedactionOptions(preset=preset)), tmp_path / name)
-        for span in SPANS:
-            write_chunk(clip, tmp_path / name, span)
-    for span, path in chunk_files(tmp_path / "b", SPANS[3]).items():
-        path.replace(chunk_files(tmp_path / "a", SPANS[3])[span])
+        for chunk in CHUNKS:
+            write_chunk(clip, tmp_path / name, chunk)
+    for chunk, path in chunk_files(tmp_path / "b", CHUNKS[3]).items():
+        path.replace(chunk_files(tmp_path / "a", CHUNKS[3])[chunk])
     with pytest.raises(VideoError, match="another way"):
-        join_chunks(clip, annotations, tmp_path / "a", spans=SPANS, output=tmp_path / "out.mp4")
+        join_chunks(clip, annotations, tmp_path / "a", chunks=CHUNKS, output=tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -177,10 +178,10 @@ def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
 
 def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
     prepare_chunks(prepare(clip, faces_of(probe(clip)), RedactionOptions(smart_copy=False)), tmp_path)
-    (first,) = write_chunk(clip, tmp_path, SPANS[1])
+    (first,) = write_chunk(clip, tmp_path, CHUNKS[1])
     before = first.stat().st_mtime_ns
     steps = []
-    assert write_chunk(clip, tmp_path, SPANS[1], progress=lambda *step: steps.append(step)) == [first]
+    assert write_chunk(clip, tmp_path, CHUNKS[1], progress=lambda *step: steps.append(step)) == [first]
     assert first.stat().st_mtime_ns == before
     assert steps == []
 
@@ -193,24 +194,24 @@ def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
         assert container.streams.video[0].codec_context.name == codec
     assert all(after.dts > before.dts for before, after in pairwise(packets))
     assert all(packet.dts <= packet.pts for packet in packets)
-    assert sum(packet.is_keyframe for packet in packets) >= len(SPANS)
+    assert sum(packet.is_keyframe for packet in packets) >= len(CHUNKS)
     assert len({packet.pts for packet in packets}) == 90
 
 
 @pytest.mark.parametrize(
-    ("spans", "message"),
+    ("chunks", "message"),
     [
-        (SPANS[:-1], "lack 12 of 90"),
-        ([*SPANS, SPANS[0]], "twice"),
-        ([SPANS[1], SPANS[0], *SPANS[2:]], "too late|twice"),
+        (CHUNKS[:-1], "lack 12 of 90"),
+        ([*CHUNKS, CHUNKS[0]], "twice"),
+        ([CHUNKS[1], CHUNKS[0], *CHUNKS[2:]], "too late|twice"),
     ],
 )
-def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, spans, message):
+def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, chunks, message):
     info = probe(clip)
     prepare_chunks(prepare(clip, faces_of(info), RedactionOptions(smart_copy=False)), tmp_path / "work")
-    for span in SPANS:
-        write_chunk(clip, tmp_path / "work", span)
-    parts = [path for span in spans for path in chunk_files(tmp_path / "work", span).values()]
+    for chunk in CHUNKS:
+        write_chunk(clip, tmp_path / "work", chunk)
+    parts = [path for chunk in chunks for path in chunk_files(tmp_path / "work", chunk).values()]
     with pytest.raises(VideoError, match=message):
         join_videos(parts, tmp_path / "out.mp4", info)
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
@@ -222,7 +223,8 @@ def test_join_refuses_parts_encoded_in_different_ways(clip, tmp_path):
         prepare_chunks(
             prepare(clip, faces_of(info), RedactionOptions(preset=preset, smart_copy=False)), tmp_path / name
         )
-    parts = [*write_chunk(clip, tmp_path / "a", (0, 48)), *write_chunk(clip, tmp_path / "b", (48, 90))]
+    parts = write_chunk(clip, tmp_path / "a", FrameRange(0, 48))
+    parts += write_chunk(clip, tmp_path / "b", FrameRange(48, 90))
     with pytest.raises(VideoError, match="another way"):
         join_videos(parts, tmp_path / "out.mp4", info)
     assert not (tmp_path / "out.mp4").exists()
@@ -238,7 +240,7 @@ def test_write_part_needs_a_prepared_folder(clip, tmp_path):
     prepare_chunks(prepare(clip, faces_of(probe(clip)), RedactionOptions(smart_copy=False)), tmp_path)
     (tmp_path / "settings.json").unlink()
     with pytest.raises(OptionError, match="was not prepared"):
-        write_chunk(clip, tmp_path, SPANS[0])
+        write_chunk(clip, tmp_path, CHUNKS[0])
 
 
 class Recorder:
@@ -246,7 +248,7 @@ class Recorder:
 
     def __init__(self, info, *segments):
         self._pictures = Pictures(info)
-        self.segments = segments or [(0, info.frame_count)]
+        self.segments = segments or [FrameRange(0, info.frame_count)]
         self.written = {}
 
     def prepare(self, picture, pts):
@@ -265,7 +267,7 @@ def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
     write_frames(info, plan, whole, kind=kind, strength=1.0, progress=False)
     assert len(whole.written) == 90
     for border in range(28, 28 + HOLD_FRAMES):
-        part = Recorder(info, (border, border + 12))
+        part = Recorder(info, FrameRange(border, border + 12))
         write_frames(info, plan, part, kind=kind, strength=1.0, progress=False)
         expected = {pts: whole.written[pts] for pts in info.pts[border : border + 12].tolist()}
         assert part.written == expected, f"part from frame {border}"

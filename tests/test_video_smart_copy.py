@@ -188,8 +188,8 @@ def test_plan_refuses_a_mask_of_another_length(tmp_path: Path) -> None:
 @given(st.lists(st.booleans(), max_size=40))
 def test_runs_of_a_plan_cover_every_frame_once(mask: list[bool]) -> None:
     plan = CopyPlan(np.array(mask, bool))
-    assert [copied for start, stop, copied in plan.runs for _ in range(start, stop)] == mask
-    assert all(first[1] == second[0] and first[2] != second[2] for first, second in pairwise(plan.runs))
+    assert [copied for frames, copied in plan.runs for _ in range(*frames)] == mask
+    assert all(first[0].stop == second[0].start and first[1] != second[1] for first, second in pairwise(plan.runs))
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=6))

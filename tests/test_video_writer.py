@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redactkit.errors import OptionError, OutputExistsError, VideoError
-from redactkit.media import AudioInfo, VideoInfo
+from redactkit.media import AudioInfo, FrameRange, VideoInfo
 from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.fields import count_orders
@@ -95,8 +95,8 @@ def test_prepare_gives_a_copy_that_the_decoder_never_sees(tmp_path: Path) -> Non
 def test_pieces_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: list[int]) -> None:
     runs = []
     for length, gap in zip(lengths, gaps, strict=False):
-        start = (runs[-1][1] if runs else 0) + gap
-        runs.append((start, start + length))
+        start = (runs[-1].stop if runs else 0) + gap
+        runs.append(FrameRange(start, start + length))
     segments = split_segments(runs)
     assert [frame for segment in segments for frame in range(*segment)] == [
         frame for run in runs for frame in range(*run)

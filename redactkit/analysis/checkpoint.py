@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import redactkit
 from redactkit.analysis.appearance import Appearance
 from redactkit.boxes import FloatArray
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.files import CHECKPOINT, fit_name, make_private, writing
 
 __all__ = ["Checkpoint", "ChunkResult", "checkpoint_folder", "drop_checkpoint"]
@@ -29,13 +29,14 @@ __all__ = ["Checkpoint", "ChunkResult", "checkpoint_folder", "drop_checkpoint"]
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """The result of scanning one chunk, the frames from ``start`` to ``stop``, not included.
+    """The result of scanning one chunk.
 
     Parameters
     ----------
-    start, stop : int
+    frames : FrameRange
+        The frames of the chunk.
     searched : int
-        Frames that were decoded; less than ``stop - start`` if the chunk does not decode by itself.
+        Frames that were decoded; less than all if the chunk does not decode by itself.
     frame : ndarray of shape (N,), int64
         Frame of each box, ascending.
     faces : ndarray of shape (N, 5)
@@ -52,8 +53,7 @@ class ChunkResult:
         Mixed frames, and frames that differ strongly from the one before, see `redactkit.analysis.mixed_frames`.
     """
 
-    start: int
-    stop: int
+    frames: FrameRange
     searched: int
     frame: NDArray[np.int64]
     faces: FloatArray
@@ -80,7 +80,7 @@ class Checkpoint:
 
     Examples
     --------
-    >>> Checkpoint(None).load(0, 100) is None
+    >>> Checkpoint(None).load(FrameRange(0, 100)) is None
     True
     """
 
@@ -99,15 +99,15 @@ class Checkpoint:
         identity = [redactkit.__version__, info.sha256, info.frame_count, dict(settings)]
         return cls(keep / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20])
 
-    def load(self, start: int, stop: int) -> ChunkResult | None:
+    def load(self, chunk: FrameRange) -> ChunkResult | None:
         """Return a chunk that is there and whole, else None."""
         if self.folder is None:
             return None
         try:
-            with self._file(start, stop).open("rb") as file, np.load(file, allow_pickle=False) as data:
+            with self._file(chunk).open("rb") as file, np.load(file, allow_pickle=False) as data:
                 names = ("frame", "faces", "detected", "appearance", "cuts", "mixed", "jumps")
                 arrays = {name: data[name] for name in names}
-                return ChunkResult(start, stop, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
+                return ChunkResult(chunk, int(data["searched"]), errors=tuple(data["errors"].tolist()), **arrays)
         # A file that another version wrote, or that is damaged, counts as missing.
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
@@ -118,7 +118,7 @@ class Checkpoint:
             return
         make_private(self.folder.parent)
         make_private(self.folder)
-        with writing(self._file(chunk.start, chunk.stop), overwrite=True) as file:
+        with writing(self._file(chunk.frames), overwrite=True) as file:
             np.savez(
                 file,
                 searched=np.int64(chunk.searched),
@@ -132,6 +132,6 @@ class Checkpoint:
                 errors=np.array(chunk.errors, dtype=np.str_),
             )
 
-    def _file(self, start: int, stop: int) -> Path:
+    def _file(self, chunk: FrameRange) -> Path:
         assert self.folder is not None
-        return self.folder / f"{start:09d}-{stop:09d}.npz"
+        return self.folder / f"{chunk.start:09d}-{chunk.stop:09d}.npz"

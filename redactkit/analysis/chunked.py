@@ -17,7 +17,7 @@ from redactkit.analysis.search import Search, load_searcher, plan_search
 from redactkit.detectors import Detector, prepare
 from redactkit.errors import VideoError
 from redactkit.formats.video import read_video_header, write_video_header
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.cores import opencv_in_one_thread
 from redactkit.runtime.files import make_private, write_text
 from redactkit.runtime.memory import limit_arenas
@@ -75,14 +75,14 @@ def prepare_analysis(
 def analyze_chunk(
     video: str | Path,
     keep: str | Path,
-    span: tuple[int, int],
+    chunk: FrameRange,
     *,
     detector: str | Detector = "centerface",
     detection_size: int | None = None,
     sensitivity: str = "normal",
     progress: ProgressLike = False,
 ) -> None:
-    """Search the frames ``span[0]`` to ``span[1]``, not included, and keep the result, unless it is there already.
+    """Search the frames of one chunk and keep the result, unless it is there already.
 
     Raises
     ------
@@ -97,11 +97,10 @@ def analyze_chunk(
     search = plan_search(info, detector=detector, size=detection_size, sensitivity=sensitivity)
     search = search.with_rotations(json.loads((folder / _ROTATIONS_FILE).read_text(encoding="utf-8")))
     checkpoint = Checkpoint.of(folder, info, search.settings)
-    if checkpoint.load(*span) is not None:
+    if checkpoint.load(chunk) is not None:
         return
-    frames = span[1] - span[0]
-    with VideoReader(video, info=info) as reader, track(progress, "analyze", total=frames) as update:
-        chunk = scan_separate_chunk(reader, search, span, update)
-    if chunk is None:
-        raise VideoError(f"{video}: frames {span[0]} to {span[1]} do not decode by themselves")
-    checkpoint.save(chunk)
+    with VideoReader(video, info=info) as reader, track(progress, "analyze", total=chunk.length) as update:
+        result = scan_separate_chunk(reader, search, chunk, update)
+    if result is None:
+        raise VideoError(f"{video}: frames {chunk.start} to {chunk.stop} do not decode by themselves")
+    checkpoint.save(result)

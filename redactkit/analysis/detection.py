@@ -17,7 +17,7 @@ from redactkit.analysis.mixed_frames import brief_ranges, mixed_ranges
 from redactkit.analysis.parallel_search import scan_chunk, scan_separate_chunk
 from redactkit.analysis.search import Search, plan_search
 from redactkit.detectors import Detector
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.progress import ProgressLike, Update, track
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
@@ -130,26 +130,26 @@ def scan(
         Frames of a chunk. The outcome does not depend on it.
     """
     info = reader.info
-    spans = split_frames(info, longest=chunk_frames)
+    ranges = split_frames(info, longest=chunk_frames)
     with track(progress, "analyze", total=info.frame_count) as update:
-        chunks = _scan_chunks(reader, search, spans, Checkpoint.of(keep, info, search.settings), update)
+        chunks = _scan_chunks(reader, search, ranges, Checkpoint.of(keep, info, search.settings), update)
         # Where a chunk does not decode by itself, the video is searched in one go.
-        chunks = chunks or [scan_chunk(reader, search, (0, info.frame_count), update=update)]
+        chunks = chunks or [scan_chunk(reader, search, FrameRange(0, info.frame_count), update=update)]
     return _joined(chunks, info, search)
 
 
 def _scan_chunks(
-    reader: VideoReader, search: Search, spans: list[tuple[int, int]], checkpoint: Checkpoint, update: Update
+    reader: VideoReader, search: Search, ranges: list[FrameRange], checkpoint: Checkpoint, update: Update
 ) -> list[ChunkResult] | None:
     """Load or scan each chunk; return None for a single one, or if one does not decode by itself."""
     chunks: list[ChunkResult] = []
-    if len(spans) == 1:
+    if len(ranges) == 1:
         return None
-    for span in spans:
-        chunk = checkpoint.load(*span)
+    for frames in ranges:
+        chunk = checkpoint.load(frames)
         if chunk is not None:
             update(chunk.searched)
-        elif (chunk := scan_separate_chunk(reader, search, span, update)) is not None:
+        elif (chunk := scan_separate_chunk(reader, search, frames, update)) is not None:
             checkpoint.save(chunk)
         else:
             # Progress goes back to zero, since the caller starts over without chunks.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.scanning import search_frames
 from redactkit.analysis.search import Search
 from redactkit.errors import VideoError
+from redactkit.media import FrameRange
 from redactkit.runtime.progress import Update
 from redactkit.runtime.streams import side_by_side
 from redactkit.video import VideoReader
@@ -28,17 +29,15 @@ from redactkit.video.chunks import LEAD_FRAMES
 
 __all__ = ["scan_separate_chunk", "scan_chunk"]
 
-Span = tuple[int, int]
-
 MAX_FRAME_PIXELS = 640 * 360
 """Largest frame for which sections are searched at once. At 1080p that costs memory and saves hardly any time."""
 
 
 @dataclass
 class _Section:
-    """The frames from ``span[0]`` to ``span[1]``, not included, and what was found in them."""
+    """The frames from of one section, and what was found in them."""
 
-    span: Span
+    frames: FrameRange
     found: ScanResult = field(default_factory=ScanResult)
     errors: tuple[str, ...] = ()
 
@@ -50,46 +49,48 @@ class _Section:
         """
         known = len(reader.decode_errors)
         read = reader.frames if alone else reader.frames_here
-        frames = read(max(self.span[0] - LEAD_FRAMES, 0), self.span[1] + LEAD_FRAMES)
+        frames = read(max(self.frames.start - LEAD_FRAMES, 0), self.frames.stop + LEAD_FRAMES)
         edges = section_edges(reader.info)
-        yield from search_frames(frames, reader.info, search, self.found, span=self.span, edges=edges, overlap=alone)
+        yield from search_frames(
+            frames, reader.info, search, self.found, wanted=self.frames, edges=edges, overlap=alone
+        )
         self.errors = tuple(reader.decode_errors[known:])
 
     @property
     def whole(self) -> bool:
         """Whether all frames were decoded."""
-        return len(self.found.faces) == self.span[1] - self.span[0]
+        return len(self.found.faces) == self.frames.length
 
     def marked(self, name: str) -> NDArray[np.int64]:
         """Return the ``cuts``, ``mixed`` or ``jumps`` inside this section, without those around it."""
         frames: NDArray[np.int64] = getattr(self.found, name)
-        return frames[(frames >= self.span[0]) & (frames < self.span[1])]
+        return frames[(frames >= self.frames.start) & (frames < self.frames.stop)]
 
 
-def scan_chunk(reader: VideoReader, search: Search, span: Span, *, update: Update) -> ChunkResult:
-    """Search the frames from ``span[0]`` to ``span[1]``, not included.
+def scan_chunk(reader: VideoReader, search: Search, chunk: FrameRange, *, update: Update) -> ChunkResult:
+    """Search the frames of one chunk.
 
     Whole sections are searched, those at the edges too, so that the result is the same as in the whole video.
     """
-    start, stop = span
+    start, stop = chunk
     # The last edge at or before the chunk, the first one at or after it, and those between.
     edges = section_edges(reader.info)
     edges = edges[(edges >= edges[edges <= start].max()) & (edges <= edges[edges >= stop].min())]
     bounds = [int(edge) for edge in edges]
 
     def count(numbers: list[int]) -> int:
-        return sum(start <= number < stop for number in numbers)
+        return sum(map(chunk.holds, numbers))
 
-    sections = _search_at_once(reader, search, list(pairwise(bounds)), count=count, update=update)
+    sections = _search_at_once(reader, search, list(starmap(FrameRange, pairwise(bounds))), count=count, update=update)
     if sections is None:
-        sections = [_Section((bounds[0], bounds[-1]))]
+        sections = [_Section(FrameRange(bounds[0], bounds[-1]))]
         # One go over all sections; decoding may run ahead of the search.
         for numbers in sections[0].search(reader, search, alone=True):
             update(count(numbers))
-    return _assemble(sections, start, stop)
+    return _assemble(sections, chunk)
 
 
-def scan_separate_chunk(reader: VideoReader, search: Search, span: Span, update: Update) -> ChunkResult | None:
+def scan_separate_chunk(reader: VideoReader, search: Search, chunk: FrameRange, update: Update) -> ChunkResult | None:
     """Search a chunk; return None if decoding from its first keyframe does not give all its frames."""
     done = 0
 
@@ -99,22 +100,27 @@ def scan_separate_chunk(reader: VideoReader, search: Search, span: Span, update:
         update(frames)
 
     try:
-        chunk = scan_chunk(reader, search, span, update=count)
+        result = scan_chunk(reader, search, chunk, update=count)
     except VideoError:
-        chunk = None
-    if chunk is None or chunk.searched < span[1] - span[0]:
+        result = None
+    if result is None or result.searched < chunk.length:
         update(-done)  # its frames will be searched again
         return None
-    return chunk
+    return result
 
 
 def _search_at_once(
-    reader: VideoReader, search: Search, spans: Sequence[Span], *, count: Callable[[list[int]], int], update: Update
+    reader: VideoReader,
+    search: Search,
+    ranges: Sequence[FrameRange],
+    *,
+    count: Callable[[list[int]], int],
+    update: Update,
 ) -> list[_Section] | None:
     """Search sections at once; return None if that does not pay, or if one does not decode by itself."""
     if reader.info.width * reader.info.height > MAX_FRAME_PIXELS:
         return None
-    sections = [_Section(span) for span in spans]
+    sections = [_Section(frames) for frames in ranges]
     left = iter(sections)  # shared: whichever thread is done first takes the next section
     done = 0
     with ExitStack() as stack:
@@ -139,21 +145,20 @@ def _search_sections(reader: VideoReader, search: Search, left: Iterator[_Sectio
     for section in left:
         yield from section.search(reader, search, alone=False)
         if not section.whole:
-            raise VideoError(f"frames {section.span[0]} to {section.span[1]} do not decode by themselves")
+            raise VideoError(f"frames {section.frames.start} to {section.frames.stop} do not decode by themselves")
 
 
-def _assemble(sections: Sequence[_Section], start: int, stop: int) -> ChunkResult:
+def _assemble(sections: Sequence[_Section], chunk: FrameRange) -> ChunkResult:
     """Put the results of all sections into arrays, in order of frame, without the frames outside the chunk."""
     faces = {number: each for section in sections for number, each in section.found.faces.items()}
     searched = {number: each for section in sections for number, each in section.found.searched.items()}
     appearance = {number: each for section in sections for number, each in section.found.appearance.items()}
-    numbers = [number for number in sorted(faces) if start <= number < stop]
+    numbers = [number for number in sorted(faces) if chunk.holds(number)]
     counts = [len(faces[number]) for number in numbers]
     blank = [np.zeros((each, DESCRIPTOR_LENGTH), np.uint8) for each in counts]
-    marks = {name: _marked(sections, name, start, stop) for name in ("cuts", "mixed", "jumps")}
+    marks = {name: _marked(sections, name, chunk) for name in ("cuts", "mixed", "jumps")}
     return ChunkResult(
-        start=start,
-        stop=stop,
+        frames=chunk,
         searched=len(numbers),
         frame=np.repeat(np.array(numbers, np.int64), counts),
         faces=np.vstack([np.zeros((0, 5)), *(faces[number] for number in numbers)]),
@@ -170,6 +175,6 @@ def _assemble(sections: Sequence[_Section], start: int, stop: int) -> ChunkResul
     )
 
 
-def _marked(sections: Sequence[_Section], name: str, start: int, stop: int) -> NDArray[np.int64]:
+def _marked(sections: Sequence[_Section], name: str, chunk: FrameRange) -> NDArray[np.int64]:
     frames = np.concatenate([section.marked(name) for section in sections])
-    return np.asarray(frames[(frames >= start) & (frames < stop)])
+    return np.asarray(frames[(frames >= chunk.start) & (frames < chunk.stop)])

@@ -13,7 +13,7 @@ from redactkit.analysis.letterbox import Image, Letterbox
 from redactkit.boxes import FloatArray, iou
 from redactkit.detectors import Detector, run_detector
 from redactkit.errors import VideoError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.streams import buffered
 from redactkit.video import VideoReader
 
@@ -83,7 +83,7 @@ def _sampled(reader: VideoReader, letterbox: Letterbox) -> Iterator[Image]:
     numbers = _sample_frames(reader.info).tolist()
     # Sampling stops at the first frame that does not decode; the scan reports it later.
     with suppress(VideoError):
-        for frame in reader.ranges((number, number + 1) for number in numbers):
+        for frame in reader.ranges(FrameRange(number, number + 1) for number in numbers):
             yield frame.rgb(width=width, height=height)
 
 

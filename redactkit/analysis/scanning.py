@@ -31,7 +31,7 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.shot_boundaries import THUMBNAIL_SIZE
 from redactkit.boxes import FloatArray, union_cover
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.streams import buffered
 from redactkit.video import Frame
 
@@ -74,7 +74,7 @@ def search_frames(
     search: Search,
     found: ScanResult,
     *,
-    span: tuple[int, int],
+    wanted: FrameRange,
     edges: IntArray,
     overlap: bool,
 ) -> Iterator[list[int]]:
@@ -83,13 +83,13 @@ def search_frames(
     Parameters
     ----------
     frames : iterator of Frame
-        Those outside ``span`` serve to find shot boundaries only.
+        Those outside ``wanted`` serve to find shot boundaries only.
     info : VideoInfo
     search : Search
     found : ScanResult
         Empty at first; changed in place.
-    span : (int, int)
-        First frame to search and the one after the last.
+    wanted : FrameRange
+        The frames to search.
     edges : ndarray of int
         Frames at which sampling starts anew.
     overlap : bool
@@ -104,7 +104,7 @@ def search_frames(
     detect = FrameDetector(info, search)
     scanner = _Scanner(info, search, found, detect)
     run = buffered if overlap else _in_turn
-    scanned = _scanned_frames(run(frames, ahead=BUFFERED_BATCHES), info, search, found, span=span, edges=edges)
+    scanned = _scanned_frames(run(frames, ahead=BUFFERED_BATCHES), info, search, found, wanted=wanted, edges=edges)
     batches = _full_detail_batches(run(scanned, ahead=BUFFERED_BATCHES), detect)
     sampled = _sampled_batches(run(batches, ahead=0), scanner)
     with closing(run(sampled, ahead=0)) as ready:
@@ -125,10 +125,10 @@ def _scanned_frames(
     search: Search,
     found: ScanResult,
     *,
-    span: tuple[int, int],
+    wanted: FrameRange,
     edges: IntArray,
 ) -> Iterator[ScannedFrame]:
-    """Yield the frames of ``span``, with images of those that surely need a search at full detail."""
+    """Yield the frames of ``wanted``, with images of those that surely need a search at full detail."""
     sampled, full = sampled_frames(info, search.sample_seconds), sampled_frames(info, 2 * search.sample_seconds)
     restarts = {int(edge) for edge in edges}
     width, height = (2 * side for side in THUMBNAIL_SIZE)
@@ -140,7 +140,7 @@ def _scanned_frames(
             jump = found.boundary_finder.add(small)
             found.mix_finder.add(small)
             found.numbers.append(frame.index)
-            if not span[0] <= frame.index < span[1]:
+            if not wanted.holds(frame.index):
                 continue
             # Nothing is predicted over a shot boundary or the edge of a section.
             restart = first or jump or frame.index in restarts

@@ -350,7 +350,7 @@ class Jobs:
             job.end("done")
             return
         if outcome.stage:
-            job.frames = outcome.spans[-1][1]
+            job.frames = outcome.chunks[-1].stop
             job.finished = job.frames if outcome.stage == "redact" and job.spec.analyzes else 0
         for each in following:
             self._queue.push(job.id, each, priority=job.priority)

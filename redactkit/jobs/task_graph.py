@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redactkit.jobs.spec import Spec
+from redactkit.media import FrameRange
 
 __all__ = ["TaskGraph", "Task"]
 
@@ -34,7 +35,7 @@ class TaskGraph:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._stage = ""
-        self._spans: tuple[tuple[int, int], ...] = ()
+        self._chunks: tuple[FrameRange, ...] = ()
         self._left = 0
 
     def first(self) -> Task:
@@ -50,16 +51,16 @@ class TaskGraph:
             return [] if self._left else [self._join_task()]
         if not outcome.stage:
             return None
-        self._stage, self._spans, self._left = outcome.stage, outcome.spans, len(outcome.spans)
-        return [self._chunk_task(span) for span in self._spans]
+        self._stage, self._chunks, self._left = outcome.stage, outcome.chunks, len(outcome.chunks)
+        return [self._chunk_task(chunk) for chunk in self._chunks]
 
-    def _chunk_task(self, span: tuple[int, int]) -> Task:
+    def _chunk_task(self, chunk: FrameRange) -> Task:
         from redactkit.jobs.tasks import do_chunk
 
-        arguments = (self._spec, self._stage, span)
-        return Task(f"{self._stage}-{span[0]}", do_chunk, arguments, self._stage, span[1] - span[0])
+        arguments = (self._spec, self._stage, chunk)
+        return Task(f"{self._stage}-{chunk.start}", do_chunk, arguments, self._stage, chunk.length)
 
     def _join_task(self) -> Task:
         from redactkit.jobs.tasks import close_stage
 
-        return Task(f"{self._stage}-close", close_stage, (self._spec, self._stage, self._spans), self._stage)
+        return Task(f"{self._stage}-close", close_stage, (self._spec, self._stage, self._chunks), self._stage)

@@ -51,8 +51,8 @@ class Outcome:
     ----------
     stage : str
         The stage whose chunks come next, ``"analyze"`` or ``"redact"``; empty when the job is done.
-    spans : tuple of (int, int)
-        Frame ranges of those chunks.
+    chunks : tuple of FrameRange
+        The frames of each of those chunks.
     frames, faces : int
         Of the video.
     ok : bool
@@ -67,7 +67,7 @@ class Outcome:
     """
 
     stage: str = ""
-    spans: tuple[FrameRange, ...] = ()
+    chunks: tuple[FrameRange, ...] = ()
     frames: int = 0
     faces: int = 0
     ok: bool = True
@@ -84,7 +84,7 @@ def start_job(spec: Spec) -> Outcome:
         sweep_parts(folder)
     source = source_of(spec)
     info = probe(source)
-    spans = tuple(split_frames(info, longest=spec.chunk_frames))
+    chunks = tuple(split_frames(info, longest=spec.chunk_frames))
     inputs = _inputs(spec, source, info)
     key = job_key(spec, inputs.values())
     manifest = read_manifest(spec.manifest)
@@ -92,27 +92,27 @@ def start_job(spec: Spec) -> Outcome:
         outcome = _close_job(spec, msgspec.structs.replace(manifest, inputs=inputs), note="done before")
     else:
         _claim_outputs(spec, JobManifest(key, inputs, {}, frames=info.frame_count), manifest)
-        outcome = _start_next_stage(spec, source, info, spans) if len(spans) > 1 else _run_whole(spec, source)
+        outcome = _start_next_stage(spec, source, info, chunks) if len(chunks) > 1 else _run_whole(spec, source)
     return _with_worker(outcome, frames=info.frame_count, starts=starts)
 
 
-def do_chunk(spec: Spec, stage: str, span: FrameRange) -> Outcome:
+def do_chunk(spec: Spec, stage: str, chunk: FrameRange) -> Outcome:
     """Do one chunk of a stage; a chunk that cannot be done by itself is left to `close_stage`."""
-    task = f"{stage}-{span[0]}"
+    task = f"{stage}-{chunk.start}"
     starts = record_start(spec.work, task)
     source, progress = source_of(spec), follow_progress(spec.work, task)
     note = ""
     try:
         if stage == "analyze":
-            analyze_chunk(source, spec.keep, span, progress=progress, **_analysis_options(spec))
+            analyze_chunk(source, spec.keep, chunk, progress=progress, **_analysis_options(spec))
         else:
-            write_chunk(source, _chunks_folder(spec), span, progress=progress)
+            write_chunk(source, _chunks_folder(spec), chunk, progress=progress)
     except (VideoError, MismatchError) as err:
-        note = f"frames {span[0]} to {span[1]} cannot be done by themselves: {err}"
-    return _with_worker(Outcome(frames=span[1] - span[0], note=note), starts=starts)
+        note = f"frames {chunk.start} to {chunk.stop} cannot be done by themselves: {err}"
+    return _with_worker(Outcome(frames=chunk.length, note=note), starts=starts)
 
 
-def close_stage(spec: Spec, stage: str, spans: tuple[FrameRange, ...]) -> Outcome:
+def close_stage(spec: Spec, stage: str, chunks: tuple[FrameRange, ...]) -> Outcome:
     """Join the chunks of a stage, and start the next stage or finish the job."""
     starts = record_start(spec.work, f"{stage}-close")
     done = done_before(spec)
@@ -121,9 +121,9 @@ def close_stage(spec: Spec, stage: str, spans: tuple[FrameRange, ...]) -> Outcom
     source = source_of(spec)
     if stage == "analyze":
         _analyze(spec, source, f"{stage}-close")
-        outcome = _start_next_stage(spec, source, probe(source), spans)
+        outcome = _start_next_stage(spec, source, probe(source), chunks)
     else:
-        _join(spec, source, spans)
+        _join(spec, source, chunks)
         outcome = _finish(spec)
     return _with_worker(outcome, starts=starts)
 
@@ -189,15 +189,15 @@ def _run_whole(spec: Spec, source: Path) -> Outcome:
     return _finish(spec)
 
 
-def _start_next_stage(spec: Spec, source: Path, info: VideoInfo, spans: tuple[FrameRange, ...]) -> Outcome:
+def _start_next_stage(spec: Spec, source: Path, info: VideoInfo, chunks: tuple[FrameRange, ...]) -> Outcome:
     """Prepare the next stage of a video in chunks, or finish the job."""
     if spec.analyzes and not _outputs_complete(spec, [spec.annotation_file]):
         prepare_analysis(info, spec.keep, **_analysis_options(spec))
-        return Outcome("analyze", spans)
+        return Outcome("analyze", chunks)
     if spec.redacts and not _outputs_complete(spec, [spec.output, spec.report]):
         annotations, options, ids = _hiding(spec, source, info)
         prepare_chunks(prepare(source, annotations, options, info=info, ids=ids), _chunks_folder(spec))
-        return Outcome("redact", spans)
+        return Outcome("redact", chunks)
     return _finish(spec)
 
 
@@ -249,12 +249,12 @@ def _chunks_folder(spec: Spec) -> Path:
     return spec.work / f"redact-{_state(spec).key[:20]}"
 
 
-def _join(spec: Spec, source: Path, spans: tuple[FrameRange, ...]) -> None:
+def _join(spec: Spec, source: Path, chunks: tuple[FrameRange, ...]) -> None:
     """Join the chunks, or redact the whole video if they do not fit together."""
     folder = _chunks_folder(spec)
-    if all(path.exists() for span in spans for path in chunk_files(folder, span).values()):
+    if all(path.exists() for chunk in chunks for path in chunk_files(folder, chunk).values()):
         try:
-            join_chunks(source, annotations_of(spec, source), folder, spans=spans, output=spec.output, overwrite=True)
+            join_chunks(source, annotations_of(spec, source), folder, chunks=chunks, output=spec.output, overwrite=True)
         except VideoError:
             pass
         else:

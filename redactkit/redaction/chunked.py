@@ -48,7 +48,7 @@ def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
     return home
 
 
-def chunk_files(folder: str | Path, span: FrameRange) -> dict[FrameRange, Path]:
+def chunk_files(folder: str | Path, chunk: FrameRange) -> dict[FrameRange, Path]:
     """Return the files of one chunk: one for each run of its frames that is encoded, by its frame range.
 
     Raises
@@ -57,23 +57,23 @@ def chunk_files(folder: str | Path, span: FrameRange) -> dict[FrameRange, Path]:
         If `prepare_chunks` has not written to ``folder``.
     """
     home = Path(folder)
-    runs = [(max(first, span[0]), min(last, span[1])) for first, last in _read_json(home, "runs.json")["encoded"]]
-    return {(first, last): home / f"{first:09d}-{last:09d}.mp4" for first, last in runs if first < last}
+    runs = [chunk.overlap(FrameRange(*run)) for run in _read_json(home, "runs.json")["encoded"]]
+    return {run: home / f"{run.start:09d}-{run.stop:09d}.mp4" for run in runs if run.length > 0}
 
 
 @opencv_in_one_thread()
 @mmap_large_blocks()
 def write_chunk(
-    video: str | Path, folder: str | Path, span: FrameRange, *, progress: ProgressLike = False
+    video: str | Path, folder: str | Path, chunk: FrameRange, *, progress: ProgressLike = False
 ) -> list[Path]:
-    """Write the frames ``span[0]`` to ``span[1]``, not included, except those that are copied or already written.
+    """Write the frames of one chunk, except those that are copied or already written.
 
     Parameters
     ----------
     video : path
     folder : path
         Where `prepare_chunks` has written.
-    span : (int, int)
+    chunk : FrameRange
     progress : bool or callable
 
     Returns
@@ -87,7 +87,7 @@ def write_chunk(
         If the chunk cannot be decoded or encoded by itself.
     """
     limit_arenas()
-    home, files = Path(folder), chunk_files(folder, span)
+    home, files = Path(folder), chunk_files(folder, chunk)
     missing = {run: target for run, target in files.items() if not target.exists()}
     if not missing:
         return list(files.values())
@@ -95,7 +95,7 @@ def write_chunk(
     plan, options = _read_plan(home, info.frame_count), RedactionOptions.of(_read_json(home, "settings.json"))
     encoder = options.encoder | {"set_id": _read_json(home, "runs.json")["set_id"]}
     for run, target in missing.items():
-        with VideoWriter(target, info, audio="drop", overwrite=True, span=run, **encoder) as writer:
+        with VideoWriter(target, info, audio="drop", overwrite=True, frames=run, **encoder) as writer:
             done = write_frames(info, plan, writer, progress=progress, **options.effect)
             write_text(target.with_suffix(".json"), json.dumps(asdict(done)), overwrite=True)
     return list(files.values())
@@ -106,7 +106,7 @@ def join_chunks(
     annotations: Annotations | str | Path,
     folder: str | Path,
     *,
-    spans: Sequence[FrameRange],
+    chunks: Sequence[FrameRange],
     output: str | Path,
     overwrite: bool = False,
 ) -> RedactionReport:
@@ -128,9 +128,9 @@ def join_chunks(
     encoder = options.encoder
     sounding: dict[str, Any] = {"audio": options.audio, "mute": prepared.options.muted}
     writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
-    chunks = [path for span in spans for path in chunk_files(folder, span).values()]
-    written = Written.joined(_read_written(chunk) for chunk in chunks)
-    sound = join_videos(chunks, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
+    files = [path for chunk in chunks for path in chunk_files(folder, chunk).values()]
+    written = Written.joined(_read_written(file) for file in files)
+    sound = join_videos(files, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
     return report_of(prepared, Path(output), written, notes=(*writer.notes, *sound), copied=writer.copied_ranges)
 
 

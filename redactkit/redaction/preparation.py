@@ -16,7 +16,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats import check_same_video, choose_labels
 from redactkit.formats.labels import require_face_label
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
 from redactkit.redaction.rendering import Written
@@ -102,13 +102,13 @@ def report_of(
     written: Written,
     *,
     notes: Sequence[str] = (),
-    copied: Sequence[tuple[int, int]] = (),
+    copied: Sequence[FrameRange] = (),
 ) -> RedactionReport:
     """Check what was written against its source, and save and return the report.
 
     ``written`` says what was painted and what of the source did not decode whole, beside what the analysis met;
     ``notes`` what was odd about the rest.
-    ``copied`` has start and stop (not included) of every range of frames that was copied and not encoded.
+    ``copied`` has every range of frames that was copied and not encoded.
     """
     info, settings = prepared.info, prepared.settings
     assert info.path is not None
@@ -127,7 +127,7 @@ def report_of(
             hidden=lambda frame: prepared.plan.at(frame)[0],
         ),
         notes=(*_warnings(prepared), *broken, *notes),
-        record=record | stamp_record(output) | {"copied_frames": [list(span) for span in copied], "damage": broken},
+        record=record | stamp_record(output) | {"copied_frames": [list(frames) for frames in copied], "damage": broken},
     )
     report.save()
     return report

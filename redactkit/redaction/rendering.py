@@ -11,7 +11,7 @@ from typing import Any
 
 from redactkit import effects
 from redactkit.errors import MismatchError, OptionError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction.plan import Plan, noise_seed
 from redactkit.runtime.cores import count_workers
 from redactkit.runtime.progress import ProgressLike, track
@@ -99,7 +99,7 @@ def write_frames(
     painting = threading.Lock()
     count = count_workers(width=info.width, height=info.height, tasks=max(1, len(writer.segments)))
     workers = [_Worker(info, plan, writer, look, left, painting) for _ in range(count)]
-    expected = sum(stop - start for start, stop in writer.segments)
+    expected = sum(segment.length for segment in writer.segments)
     written: set[int] = set()
     with (
         track(progress, "redact", total=expected) as update,
@@ -128,7 +128,7 @@ class _Worker:
     plan: Plan
     writer: VideoWriter
     look: tuple[str, float, int]
-    left: Iterator[tuple[int, int]]
+    left: Iterator[FrameRange]
     painting: threading.Lock
     effect: effects.Effect | None = None
     painted: Counter[int] = field(default_factory=Counter)
@@ -175,12 +175,12 @@ class _Worker:
             done = self.effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=paint)
         return picture, done
 
-    def _ranges(self) -> Iterator[tuple[int, int]]:
+    def _ranges(self) -> Iterator[FrameRange]:
         """Yield the next segment's frame range, extended to the start of its hold window if that has hidden boxes."""
         for start, stop in self.left:
             window = start - start % effects.HOLD_FRAMES
             self.start = start
-            yield (window if self.plan.touched[window:start].any() else start), stop
+            yield FrameRange(window if self.plan.touched[window:start].any() else start, stop)
 
 
 def _left_out(written: set[int], writer: VideoWriter, *, odd: tuple[str, ...]) -> list[int]:

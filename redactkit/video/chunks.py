@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from redactkit.effects import HOLD_FRAMES
 from redactkit.errors import OptionError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 
 __all__ = ["LEAD_FRAMES", "CHUNK_FRAMES", "SECTION_FRAMES", "find_restarts", "split_frames"]
 
@@ -35,7 +35,7 @@ def find_restarts(info: VideoInfo, *, apart: int = 1) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[tuple[int, int]]:
+def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[FrameRange]:
     """Divide a video's frames into chunks that start a few frames after a keyframe.
 
     The borders depend on the video alone, never on the number of workers.
@@ -49,8 +49,8 @@ def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[tuple[
 
     Returns
     -------
-    list of (int, int)
-        Frame range of each chunk, in order, without gap or overlap.
+    list of FrameRange
+        The frames of each chunk, in order, without gap or overlap.
 
     Raises
     ------
@@ -61,7 +61,8 @@ def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[tuple[
     --------
     >>> from fractions import Fraction
     >>> rate, pts, keyframes = Fraction(25), np.arange(500), np.arange(0, 500, 50)
-    >>> split_frames(VideoInfo(None, 640, 360, rate, 1 / rate, pts, keyframes=keyframes), longest=200)
+    >>> info = VideoInfo(None, 640, 360, rate, 1 / rate, pts, keyframes=keyframes)
+    >>> [tuple(chunk) for chunk in split_frames(info, longest=200)]
     [(0, 158), (158, 358), (358, 500)]
     """
     if longest < 1:
@@ -75,4 +76,4 @@ def split_frames(info: VideoInfo, *, longest: int = CHUNK_FRAMES) -> list[tuple[
         if not len(near):
             break
         starts.append(int(near[0]))
-    return list(pairwise([*starts, info.frame_count]))
+    return [FrameRange(start, stop) for start, stop in pairwise([*starts, info.frame_count])]

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from redactkit.errors import OptionError, VideoError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.cores import count_cores
 from redactkit.video.cursor import Cursor
 from redactkit.video.decoding import DecodeLog
@@ -92,10 +92,10 @@ class VideoReader:
         VideoError
             If decoding gives a frame that the header does not know, or of another size.
         """
-        yield from self.ranges([(start, self.info.frame_count if stop is None else stop)])
+        yield from self.ranges([FrameRange(start, self.info.frame_count if stop is None else stop)])
 
-    def ranges(self, ranges: Iterable[tuple[int, int]]) -> Iterator[Frame]:
-        """Yield the frames of several half-open frame ranges in rising order.
+    def ranges(self, ranges: Iterable[FrameRange]) -> Iterator[Frame]:
+        """Yield the frames of several frame ranges in rising order.
 
         Opens the file once and seeks over the gaps between the ranges.
 

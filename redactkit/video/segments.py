@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,22 +43,26 @@ def split_segments(runs: Sequence[FrameRange]) -> list[FrameRange]:
 
     Examples
     --------
-    >>> split_segments([(0, 20)]), split_segments([(0, 250)]), split_segments([(10, 50), (90, 120)])
-    ([(0, 20)], [(0, 128), (128, 250)], [(10, 32), (32, 50), (90, 120)])
+    >>> [tuple(segment) for segment in split_segments([FrameRange(0, 250)])]
+    [(0, 128), (128, 250)]
+    >>> [tuple(segment) for segment in split_segments([FrameRange(10, 50), FrameRange(90, 120)])]
+    [(10, 32), (32, 50), (90, 120)]
     """
-    total = sum(stop - start for start, stop in runs)
+    total = sum(run.length for run in runs)
     # Pairs, so that two workers end at about the same time.
     pairs = max(1, -(-total // (2 * MAX_SEGMENT_FRAMES)))
     length = max(MIN_SEGMENT_FRAMES, -(-total // (2 * pairs)))
-    return [segment for run in runs for segment in _split(*run, count=-(-(run[1] - run[0]) // length))]
+    return [segment for run in runs for segment in _split(run, count=-(-run.length // length))]
 
 
-def _split(start: int, stop: int, *, count: int) -> Iterator[FrameRange]:
-    even = np.linspace(start, stop, count + 1)[1:-1]
+def _split(run: FrameRange, *, count: int) -> Iterator[FrameRange]:
+    even = np.linspace(run.start, run.stop, count + 1)[1:-1]
     inner = [
-        border for border in (np.rint(even / HOLD_FRAMES) * HOLD_FRAMES).astype(int).tolist() if start < border < stop
+        border
+        for border in (np.rint(even / HOLD_FRAMES) * HOLD_FRAMES).astype(int).tolist()
+        if run.start < border < run.stop
     ]
-    yield from pairwise([start, *inner, stop])
+    yield from starmap(FrameRange, pairwise([run.start, *inner, run.stop]))
 
 
 class Track(Protocol):
@@ -80,8 +84,8 @@ class Track(Protocol):
 class Segment:
     """One segment: converts and encodes its frames in order. For one thread at a time."""
 
-    def __init__(self, span: FrameRange, info: VideoInfo, encoding: Encoding, *, path: Path, last: bool) -> None:
-        self.span = span
+    def __init__(self, frames: FrameRange, info: VideoInfo, encoding: Encoding, *, path: Path, last: bool) -> None:
+        self.frames = frames
         self._info, self._path, self._is_last = info, path, last
         self._pictures = Pictures(info, encoding)
         self._fields = FieldMark(encoding.fields) if encoding.fields else None

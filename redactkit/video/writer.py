@@ -59,8 +59,8 @@ class VideoWriter:
         Which frames are redacted. If given, groups of pictures without such a frame are copied bit for bit,
         unless the source leaves a doubt (`redactkit.video.smartcopy.plan`); only the frames of `wanted` are
         then to be written.
-    span : (int, int), optional
-        First frame to be written and the one after the last; by default all.
+    frames : FrameRange, optional
+        The frames that are to be written; by default all.
     set_id : int, optional
         ID of the H.264 parameter sets, for a chunk that is later joined with copied frames.
 
@@ -70,9 +70,9 @@ class VideoWriter:
         What frames are stored as, in FFmpeg's name.
     copied : ndarray of shape (F,), bool
         The frames that are copied and not written.
-    wanted, copied_ranges : list of (int, int)
-        Start and stop of every range of frames that is to be written, and that is copied.
-    segments : list of (int, int)
+    wanted, copied_ranges : list of FrameRange
+        Every range of frames that is to be written, and that is copied.
+    segments : list of FrameRange
         ``wanted`` divided into segments, which may be written at the same time and in any order. They do not
         depend on the machine, and so neither do the output's bytes.
     copying : (Encoding, CopyPlan)
@@ -109,14 +109,14 @@ class VideoWriter:
         overwrite: bool = False,
         keep_metadata: bool = False,
         smart_copy: ArrayLike | None = None,
-        span: FrameRange | None = None,
+        frames: FrameRange | None = None,
         set_id: int | None = None,
     ) -> None:
         if audio not in ("keep", "drop"):
             raise OptionError(f"audio must be 'keep' or 'drop', got {audio!r}")
         sources = () if info.path is None else (info.path,)
         self.path = check_video_output(path, overwrite=overwrite, sources=sources)
-        self._info, self._audio, self._overwrite, self._span = info, audio == "keep", overwrite, span
+        self._info, self._audio, self._overwrite, self._is_chunk = info, audio == "keep", overwrite, frames is not None
         self._keep_metadata = keep_metadata
         self._mute = check_ranges(mute, end=end_of(info))
         traits = read_traits(info)
@@ -125,7 +125,7 @@ class VideoWriter:
         self.pixel_format = self._encoding.pixel_format
         self._plan = self._planned(smart_copy)
         self.copying, self.copied = (self._encoding, self._plan), self._plan.copied
-        self.wanted = [span] if span else self._plan.ranges(copied=False)
+        self.wanted = [frames] if frames else self._plan.ranges(copied=False)
         self.copied_ranges, self.segments = self._plan.ranges(copied=True), split_segments(self.wanted)
         self.notes = [*self._encoding.notes, *traits.left_out]
         if info.audio and not self._audio:
@@ -147,7 +147,7 @@ class VideoWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             with av_errors(self.path, "create it"):
-                public = self._span is None  # chunks are intermediate files, readable by their owner alone
+                public = not self._is_chunk  # chunks are intermediate files, readable by their owner alone
                 self._open(stack.enter_context(replacing(self.path, overwrite=self._overwrite, public=public)))
             self._stack = stack.pop_all()
         return self
@@ -192,7 +192,7 @@ class VideoWriter:
         with av_errors(self.path, "encode it"):
             length = self._durations.get(pts, 0)
             self._order.put(place, segment.encode(picture, pts, track=self._track, tick=tick, length=length))
-        if known and frame == segment.span[1] - 1:
+        if known and frame == segment.frames.stop - 1:
             self._finish_segment(place)
 
     def _segment_at(self, pts: int) -> int:

@@ -16,7 +16,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.video.fidelity.rows import Row
 from redactkit.video.fidelity.timeline import Timeline
 from redactkit.video.frames import Frame
@@ -92,27 +92,27 @@ def read_frames(path: Path, timeline: Timeline, numbers: Iterable[int], *, keyfr
     collector = SampleCollector(frozenset(number for number in numbers if number < len(timeline.ticks)))
     with av_errors(path, "decode it"), opened(path) as container:
         stream = video_stream(container, path)
-        for first, last in _runs(sorted(collector.wanted), keyframes):
-            container.seek(timeline.ticks[first] or 0, stream=stream)
+        for run in _runs(sorted(collector.wanted), keyframes):
+            container.seek(timeline.ticks[run.start] or 0, stream=stream)
             for picture in _whole(container.decode(stream)):
                 number = places.get(picture.pts if picture.pts is not None else -1)
                 if number is not None:
                     collector(number, picture)
-                if number is not None and number >= last:
+                if number is not None and number >= run.stop - 1:
                     break
     return collector.images
 
 
-def _runs(numbers: Sequence[int], keyframes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of the runs that are decoded without a seek: up to a keyframe that saves decoding."""
-    runs: list[list[int]] = []
+def _runs(numbers: Sequence[int], keyframes: Sequence[int]) -> Iterator[FrameRange]:
+    """Yield the runs that are decoded without a seek: up to a keyframe that saves decoding."""
+    runs: list[FrameRange] = []
     for number in numbers:
-        near = runs and (number == runs[-1][1] + 1 or not any(runs[-1][1] < key <= number for key in keyframes))
+        near = runs and (number == runs[-1].stop or not any(runs[-1].stop <= key <= number for key in keyframes))
         if near:
-            runs[-1][1] = number
+            runs[-1] = FrameRange(runs[-1].start, number + 1)
         else:
-            runs.append([number, number])
-    yield from ((first, last) for first, last in runs)
+            runs.append(FrameRange(number, number + 1))
+    yield from runs
 
 
 def _whole(pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:

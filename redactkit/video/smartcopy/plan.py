@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import ArrayLike, NDArray
 
 from redactkit.errors import OptionError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.video.encoding import Encoding, choose_encoding
 from redactkit.video.opening import av_errors, opened, video_stream
 from redactkit.video.packets import doubts, read_packets
@@ -58,15 +58,15 @@ class CopyPlan:
     delay: int = _X264_REORDER_FRAMES
 
     @property
-    def runs(self) -> list[tuple[int, int, bool]]:
-        """Return (start, stop, copied) for each run of frames that are all copied or all encoded, in order."""
+    def runs(self) -> list[tuple[FrameRange, bool]]:
+        """Return each run of frames that are all copied or all encoded, in order, and whether they are copied."""
         edges = np.flatnonzero(np.diff(self.copied)) + 1
         bounds = [0, *edges.tolist(), len(self.copied)] if len(self.copied) else []
-        return [(start, stop, bool(self.copied[start])) for start, stop in pairwise(bounds)]
+        return [(FrameRange(start, stop), bool(self.copied[start])) for start, stop in pairwise(bounds)]
 
-    def ranges(self, *, copied: bool) -> list[tuple[int, int]]:
+    def ranges(self, *, copied: bool) -> list[FrameRange]:
         """Return the frame ranges that are copied, or those that are encoded."""
-        return [(start, stop) for start, stop, is_copied in self.runs if is_copied == copied]
+        return [frames for frames, is_copied in self.runs if is_copied == copied]
 
     @property
     def notes(self) -> list[str]:

@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
-from redactkit.media import VideoInfo
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.video.encoder import check_header, open_encoder
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
@@ -44,7 +44,7 @@ class SmartTrack:
         self._encoding, self._time_base = encoding.numbered(plan.set_id), file.time_base
         self._shift = round(shift / info.time_base)
         self._clock = PacketClock(info, shift=shift, time_base=file.time_base, delay=plan.delay)
-        self._runs = [run for run in plan.runs if run[2]]
+        self._runs = plan.ranges(copied=True)
         self._idle = [open_encoder(info, self._encoding, time_base=self._time_base)]
         self._header = bytes(self._idle[0].extradata or b"")
         self._closing = ExitStack()
@@ -78,9 +78,8 @@ class SmartTrack:
 
     def before(self, frame: int) -> Iterator[Packet[Any]]:
         """Yield the copied packets that come before ``frame`` and were not yielded yet."""
-        while self._runs and self._runs[0][1] <= frame:
-            start, stop, _ = self._runs.pop(0)
-            yield from self._copied(start, stop)
+        while self._runs and self._runs[0].stop <= frame:
+            yield from self._copied(self._runs.pop(0))
 
     def encoded(self, packet: Packet[Any]) -> Packet[Any]:
         """Turn the encoder's packet into one for the file: length-prefixed NAL units, no SEI, new times."""
@@ -97,10 +96,10 @@ class SmartTrack:
         self._clock.check_whole()
         self._closing.close()
 
-    def _copied(self, start: int, stop: int) -> Iterator[Packet[Any]]:
-        """Yield the source's packets of frames ``start`` to ``stop``: whole GOPs, contiguous in decoding order."""
-        first, last = int(self._info.pts[start]), int(self._info.pts[stop - 1])
-        left = stop - start
+    def _copied(self, frames: FrameRange) -> Iterator[Packet[Any]]:
+        """Yield the source's packets of these frames: whole GOPs, contiguous in decoding order."""
+        first, last = int(self._info.pts[frames.start]), int(self._info.pts[frames.stop - 1])
+        left = frames.length
         for packet in self._source:
             if packet.pts is None or packet.is_discard or not first <= packet.pts <= last:
                 continue
@@ -155,9 +154,9 @@ class JoinedTrack(SmartTrack):
 
     def finish(self) -> Iterator[Packet[Any]]:
         """Yield all packets, and check that none is missing."""
-        for start, stop in self._plan.ranges(copied=False):
-            yield from self.before(start)
-            for packet in islice(self._made, stop - start):
+        for frames in self._plan.ranges(copied=False):
+            yield from self.before(frames.start)
+            for packet in islice(self._made, frames.length):
                 units = (unit for unit in h264.split_prefixed(bytes(packet), 4) if unit[0] & 31 != h264.SEI)
                 yield self._stamped(
                     packet, h264.prefixed(units), packet.pts, as_fraction(packet.time_base) or self._time_base
