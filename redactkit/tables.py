@@ -53,9 +53,10 @@ DETECTIONS: dict[str, Any] = {
     "label": "object",
     "occluded": "bool",
     "person": "object",
+    "keyframe": "bool",
 }
 
-OPTIONAL: dict[str, Any] = {"label": "", "occluded": False, "person": ""}
+OPTIONAL: dict[str, Any] = {"label": "", "occluded": False, "person": "", "keyframe": False}
 """Columns that say more than where a face is and how sure that is, and their values where nothing says."""
 
 CARRIED = ["label", "person"]
@@ -161,7 +162,8 @@ def as_detections(data: Any) -> pd.DataFrame:
     ----------
     data : mapping of columns, or DataFrame
         Missing ``time`` and ``confidence`` become NaN, unknown; missing ``source`` ``"imported"``; the columns of
-        `OPTIONAL` what stands there. Which frame, which face and where are never made up.
+        `OPTIONAL` what stands there, but a box that a person drew is a keyframe. Which frame, which face and where
+        are never made up.
 
     Raises
     ------
@@ -186,6 +188,9 @@ def as_detections(data: Any) -> pd.DataFrame:
     unknown = set(columns["source"]) - set(SOURCES)
     if unknown:
         raise TableError(f"source must be one of {SOURCES}, got {sorted(map(str, unknown))}")
+    if "keyframe" not in frame:
+        columns["keyframe"] = np.full(rows, None)
+    fill["keyframe"] = np.asarray(columns["source"], object) == "manual"
     columns |= {name: _filled(columns[name], fill[name]) for name in OPTIONAL}
     try:
         return pd.DataFrame(columns).astype(DETECTIONS)

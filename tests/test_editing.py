@@ -122,7 +122,7 @@ def test_interpolate_boxes_fills_between_keyframes() -> None:
 
 
 def test_interpolate_boxes_needs_two_keyframes() -> None:
-    with pytest.raises(TableError, match="edit its box in two frames"):
+    with pytest.raises(TableError, match="set its box in two frames"):
         editing.interpolate_boxes(table(walk(1, range(10))), face_id=1, times=TIMES)
 
 

@@ -50,7 +50,7 @@ class ParsedBoxes:
 
     ``at`` is the frame number or the time in ticks; ``boxes`` are x, y, width, height in pixels;
     ``places`` says where in the file each row stands, for errors; ``sources`` is empty where the
-    file says nothing of them. So are ``labels``, ``occluded`` and ``persons``.
+    file says nothing of them. So are ``labels``, ``occluded``, ``persons`` and ``keyframes``.
     """
 
     at: list[int] = field(default_factory=list)
@@ -62,6 +62,7 @@ class ParsedBoxes:
     labels: list[str] = field(default_factory=list)
     occluded: list[bool] = field(default_factory=list)
     persons: list[str] = field(default_factory=list)
+    keyframes: list[bool] = field(default_factory=list)
 
     def add(
         self,
@@ -74,6 +75,7 @@ class ParsedBoxes:
         label: str = "",
         occluded: bool = False,
         person: str = "",
+        keyframe: bool = False,
     ) -> None:
         """Add one box."""
         self.at.append(at)
@@ -84,6 +86,7 @@ class ParsedBoxes:
         self.labels.append(label)
         self.occluded.append(occluded)
         self.persons.append(person)
+        self.keyframes.append(keyframe)
 
     def take(self, rows: Sequence[int]) -> ParsedBoxes:
         """Return some of the boxes."""
@@ -310,4 +313,5 @@ def _more(found: ParsedBoxes) -> list[tuple[str, list[Any], type]]:
         ("label", found.labels, object),
         ("occluded", found.occluded, bool),
         ("person", found.persons, object),
+        ("keyframe", found.keyframes, bool),
     ]

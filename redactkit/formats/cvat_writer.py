@@ -33,8 +33,8 @@ Corners = NDArray[np.float64]
 def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write CVAT XML; every face is a track of the label that its first box has, of ``face`` where it has none.
 
-    A box is a keyframe only where CVAT's straight line between two keyframes would not give it. Where a
-    face goes, its box stands once more, ``outside``.
+    A box is a keyframe where it is one here, and where CVAT's straight line between two keyframes would not give it.
+    Where a face goes, its box stands once more, ``outside``.
 
     References
     ----------
@@ -85,11 +85,11 @@ def _tracks(detections: pd.DataFrame, count: int) -> Iterator[str]:
         label = quoteattr(_ILLEGAL.sub(" ", rows["label"].iloc[0] or _FACE))
         yield f'  <track id="{face}" label={label} source="{_source(rows)}">'
         frames = rows["frame"].to_numpy(np.int64)
-        boxes = rows[BOX].to_numpy(np.float64)
+        boxes, keyframes = rows[BOX].to_numpy(np.float64), rows["keyframe"].to_numpy()
         corners = round_pixels(np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]))
         ends = np.flatnonzero(np.diff(frames) > 1) + 1
         for first, stop in pairwise([0, *ends.tolist(), len(frames)]):
-            yield from _run(frames[first:stop], corners[first:stop], count)
+            yield from _run(frames[first:stop], corners[first:stop], keyframes[first:stop], count)
         yield "  </track>"
 
 
@@ -97,9 +97,11 @@ def _source(rows: pd.DataFrame) -> str:
     return "manual" if (rows["source"] == "manual").all() else "auto"
 
 
-def _run(frames: NDArray[np.int64], corners: Corners, count: int) -> Iterator[str]:
+def _run(
+    frames: NDArray[np.int64], corners: Corners, keyframes: NDArray[np.bool_], count: int
+) -> Iterator[str]:
     """Write the boxes of frames that follow one another, and the end of the run where the video goes on."""
-    for place in np.flatnonzero(_needed(frames, corners)).tolist():
+    for place in np.flatnonzero(_needed(frames, corners) | keyframes).tolist():
         yield _box(int(frames[place]), corners[place], outside=0)
     if frames[-1] + 1 < count:
         yield _box(int(frames[-1]) + 1, corners[-1], outside=1)

@@ -219,7 +219,7 @@ def discarded_of(header: Header) -> pd.DataFrame:
     if not header.discarded:
         return empty_detections()
     try:
-        columns = {name: header.discarded[name] for name in DETECTIONS if name not in OPTIONAL}
-        return as_detections({**columns, **{name: header.discarded.get(name, OPTIONAL[name]) for name in OPTIONAL}})
+        given = [name for name in DETECTIONS if name not in OPTIONAL or name in header.discarded]
+        return as_detections({name: header.discarded[name] for name in given})
     except (KeyError, TypeError, ValueError, OverflowError) as err:
         raise AnnotationError(f"redactkit.discarded is no detections table: {err}") from err

@@ -63,10 +63,11 @@ def lay_out(found: ParsedBoxes, tracks: Iterable[Track], stop: int) -> None:
 def _lay_between(found: ParsedBoxes, track: Track, knot: Knot, after: Knot | None, until: int) -> None:
     face, label, place = track.face, track.label, track.place
     if until == knot.frame + 1:
-        found.add(knot.frame, face, as_box(knot.box), place=place, label=label)
+        found.add(knot.frame, face, as_box(knot.box), place=place, label=label, keyframe=True)
         return
     for frame in range(knot.frame, until):
         share = 0.0 if after is None else (frame - knot.frame) / (after.frame - knot.frame)
         end = knot.box if after is None else after.box
         left, top, right, bottom = (a + (b - a) * share for a, b in zip(knot.box, end, strict=True))
-        found.add(frame, face, (left, top, right - left, bottom - top), place=place, label=label)
+        here = (left, top, right - left, bottom - top)
+        found.add(frame, face, here, place=place, label=label, keyframe=frame == knot.frame)

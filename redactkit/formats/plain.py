@@ -203,6 +203,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         labels=_labels(table),
         occluded=_flags(table, "occluded"),
         persons=_text(table, "person"),
+        keyframes=_flags(table, "keyframe"),
     )
     size = source.find_size(otherwise=(0, 0))
     remarks += [*odd, *_lost(table)]

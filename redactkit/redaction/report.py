@@ -263,7 +263,8 @@ def annotations_digest(annotations: Annotations) -> str:
     detections = annotations.detections
     # Boxes without labels and the like keep the digest that they had before these columns.
     unsaid = [name for name in OPTIONAL if not detections[name].astype(bool).any()]
-    detections = detections.drop(columns=unsaid)
+    # Which boxes are keyframes says how they came about, not what is hidden.
+    detections = detections.drop(columns=unsaid).drop(columns="keyframe", errors="ignore")
     digest = hashlib.sha256()
     for table in (detections, annotations.decisions.reset_index()):
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())

@@ -131,7 +131,7 @@ def expand_boxes(
 def copy_box(
     detections: pd.DataFrame, *, face_id: int, frame: int, count: int, times: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """Put a face's box of one frame into the next ``count`` frames too, as far as the video goes.
+    """Put a face's box of one frame into the next ``count`` frames too, as far as the video goes; no keyframes.
 
     Parameters
     ----------
@@ -144,14 +144,16 @@ def copy_box(
         raise TableError(f"a box is copied to 1 or more frames, got {count}")
     box = detections.loc[_row_at(detections, face_id, frame), BOX].to_numpy(np.float64)[0]
     frames = np.arange(frame + 1, min(frame + 1 + count, len(times)))
-    return _put(detections, _manual_rows(frames, times[frames], face_id=face_id, box=box.tolist()))
+    copies = _manual_rows(frames, times[frames], face_id=face_id, box=box.tolist())
+    return _put(detections, copies.assign(keyframe=False))
 
 
 def set_keyframe(detections: pd.DataFrame, *, face_id: int, frame: int, on: bool = True) -> pd.DataFrame:
-    """Mark a face's box as drawn by a person (``manual``), or no longer so (``interpolated``)."""
+    """Mark a face's box as a keyframe, set by a person (``manual``), or no longer so (``interpolated``)."""
     row = _row_at(detections, face_id, frame)
     table = detections.copy()
     table.loc[row, "source"] = "manual" if on else "interpolated"
+    table.loc[row, "keyframe"] = on
     if on:
         table.loc[row, "confidence"] = np.nan
     return table
@@ -167,7 +169,7 @@ def interpolate_boxes(
 ) -> pd.DataFrame:
     """Draw a face's boxes anew in every frame between its keyframes, linear in time.
 
-    Keyframes are the rows whose source is ``manual``. Frames between two of them that had no box get one.
+    Frames between two keyframes that had no box get one.
 
     Raises
     ------
@@ -175,9 +177,9 @@ def interpolate_boxes(
         If the range has fewer than two keyframes.
     """
     mine = _rows_of(detections, face_id, start, stop)
-    keys = detections[mine & (detections["source"] == "manual").to_numpy()]
+    keys = detections[mine & detections["keyframe"].to_numpy()]
     if len(keys) < 2:
-        raise TableError(f"face {face_id} has {len(keys)} edited boxes there; edit its box in two frames or more first")
+        raise TableError(f"face {face_id} has {len(keys)} keyframes there; set its box in two frames or more first")
     first, last = int(keys["frame"].iloc[0]), int(keys["frame"].iloc[-1])
     frames = np.setdiff1d(np.arange(first, last + 1), keys["frame"].to_numpy())
     between = {name: np.interp(times[frames], keys["time"], keys[name]) for name in BOX}

@@ -17,7 +17,7 @@ STOPS = {
     "edge": "a face starts or ends",
     "empty": "no face has a box",
     "box": "any face has a box",
-    "keyframe": "the current face's box was edited",
+    "keyframe": "the current face's box was set by hand",
     "gap": "the current face loses or finds its box",
 }
 """Kinds of frames to stop at, and what each means."""
@@ -58,7 +58,7 @@ def stops(kind: str, detections: pd.DataFrame, *, face_id: int | None, frame_cou
     if kind == "empty":
         return np.setdiff1d(np.arange(frame_count), frames)
     if kind == "keyframe":
-        mine &= (detections["source"] == "manual").to_numpy()
+        mine &= detections["keyframe"].to_numpy()
     if kind == "gap":
         return _run_ends(frames[mine])
     return np.unique(frames if kind == "box" else frames[mine])

@@ -92,7 +92,7 @@ def toggle_keyframe(review: Review) -> None:
     """Mark the current box as a keyframe, or clear it."""
     rows = review.boxes_at()
     mine = rows[(rows["face_id"] == _current(review)).to_numpy()]
-    review.set_keyframe(not (mine["source"] == "manual").any())
+    review.set_keyframe(not mine["keyframe"].any())
 
 
 def delete_box(review: Review) -> None:

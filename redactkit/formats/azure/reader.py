@@ -56,6 +56,7 @@ class Face(Struct, gc=False):
     label: str | None = None
     occluded: bool | None = None
     person: str | None = None
+    keyframe: bool | None = None
 
 
 class Fragment(Struct, gc=False):
@@ -83,7 +84,7 @@ class Document(Struct):
 _KNOWN = {
     "timescale", "fragments", "offset", "framerate", "width", "height", "rotation", "redactkit", "version",
     "start", "duration", "interval", "events", "x", "y", "id", "index", "confidence", "source", "label",
-    "occluded", "person", "facesdetected", "faceid",
+    "occluded", "person", "keyframe", "facesdetected", "faceid",
 }  # fmt: skip
 _KEY_WITH_CAPITAL = re.compile(rb'"([A-Za-z]*[A-Z][A-Za-z]*)"\s*:')
 _KEY = re.compile(rb'"([A-Za-z_]\w*)"\s*:')
@@ -291,6 +292,7 @@ def _as_rows(
         "label": np.array([face.label or "" for face in faces], object),
         "occluded": np.array([bool(face.occluded) for face in faces], bool),
         "person": np.array([face.person or "" for face in faces], object),
+        "keyframe": np.array([face.keyframe for face in faces], object),
     }
     return as_detections(table), labels, [*remarks, *unknown, *scale]
 

@@ -41,6 +41,7 @@ class _Face(Struct, gc=False, omit_defaults=True):
     label: str = ""
     occluded: bool = False
     person: str = ""
+    keyframe: bool | None = None
 
 
 class _Fragment(Struct, gc=False):
@@ -142,6 +143,9 @@ def _as_events(detections: pd.DataFrame, video: VideoInfo) -> list[list[_Face]]:
     events: list[list[_Face]] = [[] for _ in range(video.frame_count)]
     columns: list[list[Any]] = [detections["frame"].tolist(), detections["face_id"].tolist(), *shares.T.tolist()]
     confidence = [None if math.isnan(value) else value for value in detections["confidence"].tolist()]
+    # A box that was drawn is a keyframe, any other is not: only what differs is written.
+    usual = detections["keyframe"] == (detections["source"] == "manual")
+    detections = detections.assign(keyframe=detections["keyframe"].astype("object").mask(usual, None))
     more = [detections[name].tolist() for name in ("source", *OPTIONAL)]
     for values in zip(*columns, confidence, *more, strict=True):
         events[values[0]].append(_Face(*values))
