@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import redactkit  # its public names, loaded when first used: this module lies below the formats
 from redactkit.errors import AnnotationError, TableError
+from redactkit.identities import as_pairs, empty_pairs, summarize_people
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import fit_name
 from redactkit.runtime.html import REDACTED, VISIBLE, Lane, draw_lanes, show, show_facts
@@ -110,10 +111,12 @@ class Annotations:
         One row per face per frame, columns of `redactkit.tables.DETECTIONS`. Boxes are NaN where a
         file says when a face is seen but not where. A missing ``time`` is taken from the video's frames.
     decisions : DataFrame
-        Index ``face_id``; columns ``redact``, ``label``, ``reason``. Every face without a row gets
-        one, redacted.
+        Index ``face_id``; columns ``redact``, ``label``, ``reason``, ``person_id``. Every face without a row gets
+        one, redacted, as a person of its own.
     discarded : DataFrame
         Detections that the tracker set aside, same columns.
+    pairs : DataFrame
+        Tracks that may be one person, and what was answered; columns of `redactkit.identities.PAIRS`.
     cuts : ndarray of shape (C,), int64
         Frame numbers that start a new shot, without 0.
     settings : mapping
@@ -132,6 +135,7 @@ class Annotations:
     detections: pd.DataFrame
     decisions: pd.DataFrame = field(default_factory=empty_decisions)
     discarded: pd.DataFrame = field(default_factory=empty_detections)
+    pairs: pd.DataFrame = field(default_factory=empty_pairs)
     cuts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     settings: Mapping[str, Any] = field(default_factory=dict)
     thumbnails: Path | None = None
@@ -141,6 +145,7 @@ class Annotations:
             object.__setattr__(self, name, _completed(getattr(self, name), self.video, name))
         faces = np.unique(self.detections["face_id"].to_numpy()).tolist()
         object.__setattr__(self, "decisions", as_decisions(self.decisions, faces=faces))
+        object.__setattr__(self, "pairs", as_pairs(self.pairs))
         object.__setattr__(self, "cuts", _as_cuts(self.cuts))
         object.__setattr__(self, "settings", dict(self.settings))
 
@@ -154,6 +159,11 @@ class Annotations:
         paths = find_thumbnails(Path(self.thumbnails), stem)
         tracks["thumbnail"] = pd.Series([paths.get(face) for face in tracks.index], tracks.index, dtype="object")
         return tracks
+
+    @property
+    def people(self) -> pd.DataFrame:
+        """One row per person, columns of `redactkit.identities.PEOPLE`; each track is one until tracks are joined."""
+        return summarize_people(self.tracks, frame_rate=float(self.video.frame_rate))
 
     @property
     def selected_ids(self) -> list[int]:
@@ -223,6 +233,7 @@ class Annotations:
             and _same_rows(self.detections, other.detections, tolerance)
             and _same_rows(self.discarded, other.discarded, tolerance)
             and self.decisions.equals(other.decisions)
+            and self.pairs.equals(other.pairs)
             and np.array_equal(self.cuts, other.cuts)
             and dict(self.settings) == dict(other.settings)
         )

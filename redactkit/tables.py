@@ -62,7 +62,7 @@ OPTIONAL: dict[str, Any] = {"label": "", "occluded": False, "person": "", "keyfr
 CARRIED = ["label", "person"]
 """Columns that belong to the face: a box that is filled in takes them from the face's other boxes."""
 
-DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object"}
+DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object", "person_id": "int64"}
 
 TRACKS: dict[str, Any] = {
     "first_frame": "int64",
@@ -81,6 +81,7 @@ TRACKS: dict[str, Any] = {
     "redact": "bool",
     "label": "object",
     "reason": "object",
+    "person_id": "int64",
 }
 
 
@@ -303,7 +304,7 @@ def _refuse(bad: Any, detections: pd.DataFrame, fault: str) -> None:
 
 
 def empty_decisions() -> pd.DataFrame:
-    """Return a decisions table with no rows: index ``face_id``; columns redact, label, reason."""
+    """Return a decisions table with no rows: index ``face_id``; columns redact, label, reason, person_id."""
     return as_decisions({})
 
 
@@ -313,7 +314,8 @@ def as_decisions(data: Any, *, faces: FaceIds = ()) -> pd.DataFrame:
     Parameters
     ----------
     data : DataFrame indexed by face_id, or mapping of face_id to a mapping
-        Columns ``redact`` (default True), ``label`` and ``reason`` (default "").
+        Columns ``redact`` (default True), ``label`` and ``reason`` (default ""), and ``person_id``: faces of one value
+        are one person, who is called by the lowest face ID (default: each face is a person of its own).
     faces : int or iterable of int
         Faces that must have a row.
     """
@@ -325,7 +327,16 @@ def as_decisions(data: Any, *, faces: FaceIds = ()) -> pd.DataFrame:
     given = given.reindex(index)
     text = {name: given[name].astype("object").where(given[name].notna(), "") for name in ("label", "reason")}
     redact = given["redact"].astype("object").where(given["redact"].notna(), True)
-    return pd.DataFrame({"redact": redact.astype(bool), **text}, index=index).astype(DECISIONS)
+    person = _lowest_face(given["person_id"])
+    return pd.DataFrame({"redact": redact.astype(bool), **text, "person_id": person}, index=index).astype(DECISIONS)
+
+
+def _lowest_face(person: pd.Series[Any]) -> pd.Series[int]:
+    """Return for each face the lowest ID of those with its value of ``person``; its own where it has none."""
+    own = person.index.to_series()
+    if person.isna().all() or np.array_equal(person.to_numpy(), own.to_numpy()):
+        return own
+    return own.groupby(person.astype("object")).transform("min").fillna(own)
 
 
 def selected_ids(detections: pd.DataFrame, decisions: pd.DataFrame) -> list[int]:

@@ -146,7 +146,7 @@ def test_merge_covers_every_pixel_of_both_boxes_and_is_redacted() -> None:
     decisions = as_decisions({1: {"redact": False, "reason": "staff"}, 2: {"redact": False, "label": "Ana"}})
     after = editing.merge_faces(table(rows), decisions, faces=[2, 1])
     assert box_at(after.detections, 1, 0) == [0, 0, 40, 15]
-    assert after.decisions.to_dict("index") == {1: {"redact": True, "label": "Ana", "reason": ""}}
+    assert after.decisions.to_dict("index") == {1: {"redact": True, "label": "Ana", "reason": "", "person_id": 1}}
     assert selected_ids(*after) == [1]
 
 
@@ -185,8 +185,8 @@ def test_split_redacts_both_parts_though_the_face_was_visible() -> None:
     decisions = as_decisions({1: {"redact": False, "label": "Ana", "reason": "consented"}})
     after = editing.split_face(table(walk(1, range(4))), decisions, face_id=1, frame=2)
     assert after.decisions.to_dict("index") == {
-        1: {"redact": True, "label": "Ana", "reason": ""},
-        2: {"redact": True, "label": "", "reason": ""},
+        1: {"redact": True, "label": "Ana", "reason": "", "person_id": 1},
+        2: {"redact": True, "label": "", "reason": "", "person_id": 2},
     }
 
 

@@ -67,6 +67,8 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "names of faces": bool((decisions["label"] != "").any()),
         "labels": bool((detections["label"] != "").any()),
         "reasons": bool((decisions["reason"] != "").any()),
+        "people": bool((decisions["person_id"] != decisions.index).any()),
+        "suggestions": len(annotations.pairs) > 0,
         "discarded boxes": len(annotations.discarded) > 0,
         "cuts": len(annotations.cuts) > 0,
         "settings": bool(annotations.settings),

@@ -12,7 +12,7 @@ __all__ = ["COLUMNS", "FORMATS", "READ", "Form", "as_markdown"]
 COLUMNS = ["boxes", "face IDs", "labels", "confidence", "times", "frame size", "names of faces", "decisions"]
 _ALL = {
     "boxes", "face IDs", "labels", "confidence", "times", "frame size", "names of faces", "decisions", "reasons",
-    "source", "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
+    "people", "suggestions", "source", "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
 }  # fmt: skip
 
 
@@ -47,14 +47,14 @@ FORMATS: dict[str, Form] = {
     "google": Form("Google Video Intelligence results", _TRACKED | {"labels", "confidence", "times"}),
     "cvat": Form(
         "CVAT XML 1.1, for video and for images",
-        _SIZED | {"labels", "frames without faces"},
-        _SIZED | {"labels", "frames without faces"},
+        _SIZED | {"labels", "people", "frames without faces"},
+        _SIZED | {"labels", "people", "frames without faces"},
     ),
     "mot": Form("MOTChallenge text", _SIZED | {"labels", "confidence", "times"}, _TRACKED | {"confidence"}),
     "coco": Form(
         "COCO JSON, for images and for video",
-        _SIZED | {"labels", "confidence", "times", "names of faces", "frames without faces"},
-        _SIZED | {"labels", "confidence", "times", "names of faces", "frames without faces"},
+        _SIZED | {"labels", "confidence", "times", "names of faces", "people", "frames without faces"},
+        _SIZED | {"labels", "confidence", "times", "names of faces", "people", "frames without faces"},
     ),
     "yolo": Form(
         "YOLO labels with data.yaml, in a folder or a ZIP archive",
@@ -77,8 +77,8 @@ FORMATS: dict[str, Form] = {
     "visdrone": Form("VisDrone text", _TRACKED | {"labels", "confidence"}),
     "csv": Form(
         "tables (CSV)",
-        _TRACKED | {"labels", "confidence", "times", "names of faces", "decisions", "reasons", "source"},
-        _TRACKED | {"labels", "confidence", "times", "names of faces", "decisions", "reasons", "source"},
+        _TRACKED | {"labels", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
+        _TRACKED | {"labels", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
     ),
     "parquet": Form("tables (Parquet)", _ALL, _ALL),
 }

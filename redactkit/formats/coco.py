@@ -59,6 +59,7 @@ class _Category(Struct):
 class _Attributes(Struct, gc=False):
     track_id: Any = None
     instance_id: Any = None
+    person_id: Any = None
 
 
 class _Annotation(Struct, gc=False):
@@ -142,7 +143,7 @@ def read_coco(source: Source) -> Reading:
             frame_count=_count(part, numbering),
             frame_rate=None if part.video is None else source.rate_of(part.video.fps),
             clock=_clock(part, numbers),
-            decisions=_names(part),
+            decisions=_decided(part),
             remarks=[*part.remarks, *remarks, *_lost(part)],
             trusted=part.ours,
         )
@@ -284,14 +285,21 @@ def _clock(part: _Part, numbers: dict[Key, int]) -> tuple[NDArray[np.float64], N
     return np.array([numbers[image.id] for image in part.images], np.float64), np.array(times, np.float64)
 
 
-def _names(part: _Part) -> dict[Key, dict[str, str]]:
-    """Return the name that an analyst gave a face; `write_coco` gives them."""
-    names: dict[Key, dict[str, str]] = {}
+def _decided(part: _Part) -> dict[Key, dict[str, Any]]:
+    """Return the name that an analyst gave a face, and of which person it is; `write_coco` gives them.
+
+    In files of others the attribute ``person_id`` may be anything, and who is joined by it shares decisions.
+    """
+    decided: dict[Key, dict[str, Any]] = {}
     for item in part.annotations:
         face = _face(item)
-        if face is not None and item.label:
-            names.setdefault(face, {"label": item.label})
-    return names
+        if face is None:
+            continue
+        if item.label:
+            decided.setdefault(face, {}).setdefault("label", item.label)
+        if part.ours and item.attributes is not None and isinstance(item.attributes.person_id, int):
+            decided.setdefault(face, {}).setdefault("person_id", item.attributes.person_id)
+    return decided
 
 
 def _lost(part: _Part) -> list[Remark]:

@@ -40,6 +40,7 @@ class _Collected:
     lost: set[str] = field(default_factory=set)
     boxed: set[str] = field(default_factory=set)
     tags: int = 0
+    people: dict[int | str, dict[str, str]] = field(default_factory=dict)
 
 
 def read_cvat(source: Source) -> Reading:
@@ -70,6 +71,7 @@ def read_cvat(source: Source) -> Reading:
             size=size,
             numbering=numbering,
             frame_count=stop + 1 - numbering.first,
+            decisions=collected.people,
             remarks=[*remarks, *sized, *_remarks(collected)],
             trusted=True,
         )
@@ -182,6 +184,9 @@ def _take_track(collected: _Collected, element: Element) -> None:
         knots[frame] = Knot(frame, _box(shape), _is_outside(shape))
     place = f"line {element.line}"
     ordered = [knots[frame] for frame in sorted(knots)]
+    person = next((item.text for item in element.walk() if item.attributes.get("name") == "person_id"), "")
+    if person.isdigit():  # of ours; another tool may call anything so
+        collected.people[face] = {"person_id": person}
     collected.tracks.append(Track(face, label, ordered, place))
     for knot in doubled:
         # CVAT keeps the last of two shapes in a frame. The other may be a face too, so it holds to the next as well.
@@ -215,7 +220,7 @@ def _shapes(collected: _Collected, element: Element) -> list[Element]:
     shapes = [item for item in element.children if item.name in _SHAPES]
     collected.boxed |= {item.name for item in shapes if item.name != "box"}
     named = {item.attributes.get("name", "") for shape in shapes for item in shape.children if item.name == "attribute"}
-    collected.lost |= named - {"track_id"}
+    collected.lost |= named - {"track_id", "person_id"}
     return shapes
 
 

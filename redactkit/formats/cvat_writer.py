@@ -17,6 +17,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.normalize import round_pixels
+from redactkit.identities import joined_faces
 from redactkit.runtime.files import write_text
 from redactkit.runtime.marks import XML_MARK
 from redactkit.tables import BOX
@@ -25,6 +26,11 @@ __all__ = ["write_cvat"]
 
 _STRAIGHT = 1e-10
 _FACE = "face"
+_PERSON = (
+    "<attribute><name>person_id</name><mutable>False</mutable><input_type>text</input_type>"
+    "<default_value></default_value><values></values></attribute>"
+)
+"""Declares the attribute that says which tracks are one person, for CVAT takes only what its label declares."""
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Corners = NDArray[np.float64]
@@ -44,7 +50,9 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     count = annotations.video.frame_count
     if len(detections) and int(detections["frame"].iloc[-1]) >= count:
         raise AnnotationError(f"{path}: a box lies in a frame beyond the video's {count}")
-    lines = [*_head(annotations, detections), *_tracks(detections, count), "</annotations>", ""]
+    person_of = joined_faces(annotations.decisions)
+    head = _head(annotations, detections, _PERSON if person_of else "")
+    lines = [*head, *_tracks(detections, count, person_of), "</annotations>", ""]
     write_text(path, "\n".join(lines), overwrite=overwrite)
     warn_of_losses(annotations, path, format="cvat")
     changing = int((detections.groupby("face_id")["label"].nunique() > 1).sum())
@@ -58,7 +66,7 @@ def _text(value: str) -> str:
     return escape(_ILLEGAL.sub(" ", value))
 
 
-def _head(annotations: Annotations, detections: pd.DataFrame) -> Iterator[str]:
+def _head(annotations: Annotations, detections: pd.DataFrame, attributes: str) -> Iterator[str]:
     video = annotations.video
     name = _text(video.path.name if video.path is not None else "annotations")
     last = max(video.frame_count - 1, 0)
@@ -70,7 +78,8 @@ def _head(annotations: Annotations, detections: pd.DataFrame) -> Iterator[str]:
     yield f"    <task><name>{name}</name><size>{video.frame_count}</size><mode>interpolation</mode><overlap>0</overlap>"
     yield f"      <start_frame>0</start_frame><stop_frame>{last}</stop_frame><frame_filter></frame_filter>"
     names = sorted(set(detections["label"]) - {""} | {_FACE})
-    labels = "".join(f"<label><name>{_text(label)}</name><attributes></attributes></label>" for label in names)
+    ending = f"<attributes>{attributes}</attributes></label>"
+    labels = "".join(f"<label><name>{_text(label)}</name>{ending}" for label in names)
     yield f"      <labels>{labels}</labels>"
     if video.width > 0:
         size = f"<width>{video.width}</width><height>{video.height}</height>"
@@ -80,7 +89,7 @@ def _head(annotations: Annotations, detections: pd.DataFrame) -> Iterator[str]:
     yield "  </meta>"
 
 
-def _tracks(detections: pd.DataFrame, count: int) -> Iterator[str]:
+def _tracks(detections: pd.DataFrame, count: int, person_of: dict[int, int]) -> Iterator[str]:
     for face, rows in detections.groupby("face_id", sort=True):
         label = quoteattr(_ILLEGAL.sub(" ", rows["label"].iloc[0] or _FACE))
         yield f'  <track id="{face}" label={label} source="{_source(rows)}">'
@@ -88,8 +97,10 @@ def _tracks(detections: pd.DataFrame, count: int) -> Iterator[str]:
         boxes, keyframes = rows[BOX].to_numpy(np.float64), rows["keyframe"].to_numpy()
         corners = round_pixels(np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]))
         ends = np.flatnonzero(np.diff(frames) > 1) + 1
+        person = person_of.get(int(str(face)))
+        inner = "" if person is None else f'<attribute name="person_id">{person}</attribute>'
         for first, stop in pairwise([0, *ends.tolist(), len(frames)]):
-            yield from _run(frames[first:stop], corners[first:stop], keyframes[first:stop], count)
+            yield from _run(frames[first:stop], corners[first:stop], keyframes[first:stop], count, inner)
         yield "  </track>"
 
 
@@ -98,20 +109,20 @@ def _source(rows: pd.DataFrame) -> str:
 
 
 def _run(
-    frames: NDArray[np.int64], corners: Corners, keyframes: NDArray[np.bool_], count: int
+    frames: NDArray[np.int64], corners: Corners, keyframes: NDArray[np.bool_], count: int, inner: str
 ) -> Iterator[str]:
     """Write the boxes of frames that follow one another, and the end of the run where the video goes on."""
     for place in np.flatnonzero(_needed(frames, corners) | keyframes).tolist():
-        yield _box(int(frames[place]), corners[place], outside=0)
+        yield _box(int(frames[place]), corners[place], inner, outside=0)
     if frames[-1] + 1 < count:
-        yield _box(int(frames[-1]) + 1, corners[-1], outside=1)
+        yield _box(int(frames[-1]) + 1, corners[-1], inner, outside=1)
 
 
-def _box(frame: int, corners: Corners, *, outside: int) -> str:
+def _box(frame: int, corners: Corners, inner: str, *, outside: int) -> str:
     left, top, right, bottom = (f"{value:.9f}".rstrip("0").rstrip(".") for value in corners.tolist())
     return (
         f'    <box frame="{frame}" outside="{outside}" occluded="0" keyframe="1" '
-        f'xtl="{left}" ytl="{top}" xbr="{right}" ybr="{bottom}" z_order="0"></box>'
+        f'xtl="{left}" ytl="{top}" xbr="{right}" ybr="{bottom}" z_order="0">{inner}</box>'
     )
 
 

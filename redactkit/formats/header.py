@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
-from redactkit.errors import AnnotationError
+from redactkit.errors import AnnotationError, TableError
+from redactkit.identities import PAIRS, as_pairs
 from redactkit.media import AudioInfo, ColorTags, VideoInfo
 from redactkit.tables import DECISIONS, DETECTIONS, OPTIONAL, as_decisions, as_detections, empty_detections
 
@@ -25,6 +26,7 @@ __all__ = [
     "as_video",
     "decisions_of",
     "discarded_of",
+    "pairs_of",
     "plain",
     "video_of",
 ]
@@ -72,6 +74,18 @@ class Decision(Struct, omit_defaults=True):
     redact: bool
     label: str = ""
     reason: str = ""
+    person_id: Whole | None = None
+
+
+class Pair(Struct, omit_defaults=True):
+    """Two tracks that may be one person, and what was answered."""
+
+    face_id: Whole
+    other_id: Whole
+    similarity: float | None = None
+    sure: bool = False
+    basis: str = ""
+    answer: str = ""
 
 
 class Header(Struct, omit_defaults=True):
@@ -81,6 +95,7 @@ class Header(Struct, omit_defaults=True):
     video: VideoHeader
     decisions: list[Decision] = []
     discarded: dict[str, list[Any]] = {}
+    pairs: list[Pair] = []
     cuts: list[Whole] = []
     settings: dict[str, Any] = {}
 
@@ -108,11 +123,16 @@ def as_header(annotations: Annotations) -> Header:
     """Return the object that, beside the boxes and PTS, holds everything else."""
     table = annotations.decisions
     rows = zip(table.index.tolist(), *(table[name].tolist() for name in DECISIONS), strict=True)
+    pairs = zip(*(annotations.pairs[name].tolist() for name in PAIRS), strict=True)
     return Header(
         schema=SCHEMA,
         video=as_video(annotations.video),
-        decisions=[Decision(face, bool(redact), str(label), str(reason)) for face, redact, label, reason in rows],
+        decisions=[
+            Decision(face, bool(redact), str(label), str(reason), None if person == face else person)
+            for face, redact, label, reason, person in rows
+        ],
         discarded=_as_columns(annotations.discarded),
+        pairs=[Pair(a, b, None if np.isnan(how) else how, *rest) for a, b, how, *rest in pairs],
         cuts=annotations.cuts.tolist(),
         settings=dict(annotations.settings),
     )
@@ -205,7 +225,24 @@ def video_of(header: VideoHeader, *, width: int, height: int, pts: NDArray[np.in
 
 def decisions_of(header: Header) -> pd.DataFrame:
     """Return the analyst's decisions as a table."""
-    return as_decisions({item.face_id: msgspec.structs.asdict(item) for item in header.decisions})
+    rows = {item.face_id: msgspec.structs.asdict(item) for item in header.decisions}
+    for face, row in rows.items():
+        row["person_id"] = face if row["person_id"] is None else row["person_id"]
+    return as_decisions(rows)
+
+
+def pairs_of(header: Header) -> pd.DataFrame:
+    """Return the pairs of tracks that may be one person as a table.
+
+    Raises
+    ------
+    AnnotationError
+        If an answer is none that there is.
+    """
+    try:
+        return as_pairs([msgspec.structs.asdict(item) for item in header.pairs])
+    except TableError as err:
+        raise AnnotationError(f"redactkit.pairs is no table of pairs: {err}") from err
 
 
 def discarded_of(header: Header) -> pd.DataFrame:

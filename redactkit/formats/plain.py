@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats.assemble import MAX_ROWS, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
-from redactkit.formats.header import Header, decisions_of, discarded_of, video_of
+from redactkit.formats.header import Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
@@ -139,6 +139,7 @@ def _restore(rows: pd.DataFrame, told: bytes) -> Reading:
         as_detections(rows),
         decisions=decisions_of(header),
         discarded=discarded_of(header),
+        pairs=pairs_of(header),
         cuts=np.array(header.cuts, np.int64),
         settings=header.settings,
     )
@@ -354,9 +355,11 @@ def _flags(table: pd.DataFrame, name: str) -> list[bool]:
 
 def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:
     """Return what the columns redact, face_label and reason say; a face is redacted if one of its rows says so."""
+    # Only our own tables say by ``person_id`` which tracks are one; in others it may be anything.
+    foreign = FACE_LABEL not in table
     if not _names_faces(table):
         table = table.drop(columns="label", errors="ignore").rename(columns={FACE_LABEL: "label"})
-    decided = [name for name in DECISIONS if name in table]
+    decided = [name for name in DECISIONS if name in table and (name != "person_id" or not foreign)]
     if not decided:
         return {}
     rows = table[decided].assign(face=pd.Series(given, table.index, dtype="object"))

@@ -15,6 +15,7 @@ from redactkit.errors import AnnotationError
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.header import as_header, plain
 from redactkit.formats.plain import FACE_LABEL, METADATA, ParquetHeader, import_pyarrow
+from redactkit.identities import joined_faces
 from redactkit.runtime.files import write_bytes, write_text, writing
 from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK
 from redactkit.tables import BOX, CARRIED, sort_detections
@@ -57,7 +58,7 @@ def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = 
         "licenses": [],
         "videos": [{"id": 1, **_named(annotations), **_sized(annotations), **_rated(annotations)}],
         "images": _images(annotations),
-        "annotations": _coco_boxes(detections, _names(annotations)),
+        "annotations": _coco_boxes(detections, _names(annotations), joined_faces(annotations.decisions)),
         "categories": _categories(detections),
     }
     write_bytes(path, msgspec.json.encode(document), overwrite=overwrite)
@@ -104,7 +105,7 @@ def _images(annotations: Annotations) -> list[dict[str, Any]]:
     ]
 
 
-def _coco_boxes(detections: pd.DataFrame, names: dict[int, str]) -> list[dict[str, Any]]:
+def _coco_boxes(detections: pd.DataFrame, names: dict[int, str], person_of: dict[int, int]) -> list[dict[str, Any]]:
     columns = [detections["frame"].tolist(), detections["face_id"].tolist(), detections[BOX].to_numpy().tolist()]
     scores = [None if np.isnan(value) else value for value in detections["confidence"].tolist()]
     number_of = {item.get("label", item["name"]): item["id"] for item in _categories(detections)}
@@ -114,6 +115,7 @@ def _coco_boxes(detections: pd.DataFrame, names: dict[int, str]) -> list[dict[st
         row = {"id": number, "image_id": frame + 1, "video_id": 1, "category_id": kind, "track_id": face, "bbox": box}
         row |= {"area": box[2] * box[3], "iscrowd": 0}
         row |= {"score": score} if score is not None else {}
+        row |= {"attributes": {"person_id": person_of[face]}} if face in person_of else {}
         rows.append(row | ({"label": names[face]} if names.get(face) else {}))
     return rows
 

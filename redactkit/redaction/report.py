@@ -265,8 +265,9 @@ def annotations_digest(annotations: Annotations) -> str:
     unsaid = [name for name in OPTIONAL if not detections[name].astype(bool).any()]
     # Which boxes are keyframes says how they came about, not what is hidden.
     detections = detections.drop(columns=unsaid).drop(columns="keyframe", errors="ignore")
+    decisions = annotations.decisions.drop(columns="person_id").reset_index()  # nor does who is one person
     digest = hashlib.sha256()
-    for table in (detections, annotations.decisions.reset_index()):
+    for table in (detections, decisions):
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 

@@ -13,6 +13,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from redactkit.errors import OptionError
+from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
 from redactkit.review import editing
 from redactkit.review.session import Session
@@ -140,7 +141,10 @@ class Commands(Session):
         ids = sorted(set(as_face_ids(faces, name="faces")))
         with self.lock:
             done = editing.merge_faces(self.detections, self.decisions, faces=ids)
-            self.edit(f"{_named(ids)} merged", **done._asdict())
+            pairs = self.pairs
+            for gone in ids[1:]:
+                pairs = rename_face(pairs, gone, ids[0])
+            self.edit(f"{_named(ids)} merged", **done._asdict(), pairs=pairs)
         self.current_face = ids[0]
         return ids[0]
 
@@ -150,7 +154,10 @@ class Commands(Session):
         with self.lock:
             new = self._free_id()
             done = editing.split_face(self.detections, self.decisions, face_id=face, frame=at, new_id=new)
-            self.edit(f"face {face} split at frame {at}", **done._asdict())
+            # What looked like somebody else, or was said to be somebody, may have been either part.
+            pairs = self.pairs[~(self.pairs[["face_id", "other_id"]] == face).any(axis=1)]
+            decided = part_people(done.decisions, [face])
+            self.edit(f"face {face} split at frame {at}", detections=done.detections, decisions=decided, pairs=pairs)
         self.current_face = new
         return new
 

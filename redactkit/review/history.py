@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redactkit.identities import empty_pairs
 from redactkit.tables import DETECTIONS, empty_decisions, empty_detections, replace_rows, row_keys
 
 __all__ = ["Change", "Delta", "History", "State", "difference", "patch"]
@@ -24,6 +25,7 @@ class State(NamedTuple):
     detections: pd.DataFrame
     decisions: pd.DataFrame = empty_decisions()
     discarded: pd.DataFrame = empty_detections()
+    pairs: pd.DataFrame = empty_pairs()
 
 
 class Delta(NamedTuple):
@@ -40,7 +42,10 @@ class Delta(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One edit: its name, who made it and when, and what it did to each table (None: nothing)."""
+    """One edit: its name, who made it and when, and what it did to each table (None: nothing).
+
+    The small tables, ``decisions`` and ``pairs``, are kept whole, before and after.
+    """
 
     name: str
     detections: Delta | None = None
@@ -48,29 +53,31 @@ class Change:
     discarded: Delta | None = None
     at: str = ""
     user: str = ""
+    pairs: tuple[pd.DataFrame, pd.DataFrame] | None = None
 
     @classmethod
     def between(cls, before: State, after: State, *, name: str, at: str = "", user: str = "") -> Change:
         """Return the change that leads from one state to another."""
-        decided = before.decisions is not after.decisions and not before.decisions.equals(after.decisions)
         return cls(
             name,
             difference(before.detections, after.detections),
-            (before.decisions, after.decisions) if decided else None,
+            _both(before.decisions, after.decisions),
             difference(before.discarded, after.discarded),
             at,
             user,
+            _both(before.pairs, after.pairs),
         )
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changed."""
-        return self.detections is None and self.decisions is None and self.discarded is None
+        return all(part is None for part in (self.detections, self.decisions, self.discarded, self.pairs))
 
     def apply(self, state: State) -> State:
         """Return the state after the change."""
         decisions = state.decisions if self.decisions is None else self.decisions[1]
-        return State(patch(state.detections, self.detections), decisions, patch(state.discarded, self.discarded))
+        pairs = state.pairs if self.pairs is None else self.pairs[1]
+        return State(patch(state.detections, self.detections), decisions, patch(state.discarded, self.discarded), pairs)
 
     @property
     def inverse(self) -> Change:
@@ -80,6 +87,7 @@ class Change:
             detections=self.detections and self.detections.inverse,
             decisions=self.decisions and self.decisions[::-1],
             discarded=self.discarded and self.discarded.inverse,
+            pairs=self.pairs and self.pairs[::-1],
         )
 
 
@@ -104,6 +112,11 @@ class History:
     def names(self) -> tuple[str, ...]:
         """The changes' names, oldest first."""
         return tuple(change.name for change in self.changes)
+
+
+def _both(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return a small table before and after an edit, None where it stays as it was."""
+    return None if before is after or before.equals(after) else (before, after)
 
 
 def difference(before: pd.DataFrame, after: pd.DataFrame) -> Delta | None:

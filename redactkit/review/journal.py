@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from redactkit.errors import AnnotationError, TableError
+from redactkit.identities import PAIRS, as_pairs
 from redactkit.review.history import Change, Delta, History, State
 from redactkit.runtime.files import open_to_append, sweep_parts, write_text
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, as_decisions, as_detections
@@ -47,6 +48,7 @@ class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     discarded: _Rows | None = None
     move: int = 0
     saving: str = ""
+    pairs: dict[str, list[Any]] | None = None
 
 
 def fingerprint(state: State) -> str:
@@ -58,7 +60,11 @@ def fingerprint(state: State) -> str:
     for table in (state.detections, state.discarded):
         for column in (table["frame"], table["face_id"], table["source"].cat.codes):
             digest.update(np.ascontiguousarray(column.to_numpy()).tobytes())
-    digest.update(state.decisions.to_csv().encode())
+    # People and pairs count where there are any, so that autosaves from before there were still fit.
+    persons = state.decisions["person_id"]
+    digest.update(state.decisions.drop(columns="person_id").to_csv().encode())
+    digest.update(persons[persons != persons.index].to_csv(header=False).encode())
+    digest.update(state.pairs[["face_id", "other_id", "answer"]].to_csv(header=False).encode())
     return digest.hexdigest()
 
 
@@ -163,7 +169,8 @@ class Journal:
 def _encode(change: Change) -> _Line:
     decided = None if change.decisions is None else _decision_columns(change.decisions[1])
     rows = [_encode_rows(delta) for delta in (change.detections, change.discarded)]
-    return _Line(change.name, change.at, change.user, rows[0], decided, rows[1])
+    pairs = None if change.pairs is None else {name: change.pairs[1][name].tolist() for name in PAIRS}
+    return _Line(change.name, change.at, change.user, rows[0], decided, rows[1], pairs=pairs)
 
 
 def _encode_rows(delta: Delta | None) -> _Rows | None:
@@ -195,7 +202,9 @@ def _replay(line: _Line, state: State, history: History) -> tuple[State, History
 def _decode(line: _Line, state: State) -> Change:
     decided = None if line.decisions is None else (state.decisions, _as_decisions(line.decisions))
     detections = _decode_rows(line.detections, state.detections)
-    return Change(line.do, detections, decided, _decode_rows(line.discarded, state.discarded), line.at, line.user)
+    discarded = _decode_rows(line.discarded, state.discarded)
+    pairs = None if line.pairs is None else (state.pairs, as_pairs(line.pairs))
+    return Change(line.do, detections, decided, discarded, line.at, line.user, pairs)
 
 
 def _as_decisions(columns: Mapping[str, list[Any]]) -> pd.DataFrame:

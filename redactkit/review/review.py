@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations, annotations_name, show_annotations
 from redactkit.formats import check_same_video, id_list_name, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
-from redactkit.review.commands import Commands
 from redactkit.review.navigation import nearest, stops
+from redactkit.review.people import PeopleCommands
 from redactkit.runtime.files import check_output, fit_name, make_private, sweep_parts
 from redactkit.runtime.html import show
 from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
@@ -34,7 +34,7 @@ class _Marked(traitlets.Tuple):
         return super().validate(obj, tuple(as_face_ids(value, name="marked")))
 
 
-class Review(Commands):
+class Review(PeopleCommands):
     """An analyst's session over one video's annotations.
 
     Every edit is a method, can be undone, and is seen by all views at once. The tables are replaced whole,
@@ -61,7 +61,7 @@ class Review(Commands):
         What is to be looked at instead of `to_review`'s own list, with a column ``frame``.
     blur, margin : str, float
         How the redacted picture is previewed and made.
-    detections, decisions, discarded : DataFrame
+    detections, decisions, discarded, pairs : DataFrame
     revision : int
         Counts up after each change of a table; views observe it.
     history : tuple of str

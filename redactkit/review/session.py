@@ -14,6 +14,7 @@ import pandas as pd
 import traitlets
 
 from redactkit.annotations import Annotations
+from redactkit.identities import as_pairs, empty_pairs
 from redactkit.review.history import Change, History, State
 from redactkit.review.journal import Journal
 from redactkit.tables import (
@@ -42,6 +43,7 @@ class Session(traitlets.HasTraits):
     detections = _Table(empty_detections())
     decisions = _Table(empty_decisions())
     discarded = _Table(empty_detections())
+    pairs = _Table(empty_pairs())
     revision = traitlets.Int(0)
     history = traitlets.Tuple()
     history_position = traitlets.Int(0)
@@ -62,7 +64,7 @@ class Session(traitlets.HasTraits):
         AnnotationError
             If the autosave file was begun from other annotations.
         """
-        state = _tidied(State(annotations.detections, annotations.decisions, annotations.discarded))
+        state = _tidied(State(annotations.detections, annotations.decisions, annotations.discarded, annotations.pairs))
         journal = Journal(self._autosave, state) if self._autosave is not None else None
         recovered, done = journal.recover() if journal is not None else (state, History())
         with self.lock:
@@ -116,7 +118,7 @@ class Session(traitlets.HasTraits):
         name : str
             How the history calls it.
         **tables : DataFrame
-            ``detections``, ``decisions`` or ``discarded``.
+            ``detections``, ``decisions``, ``discarded`` or ``pairs``.
 
         Raises
         ------
@@ -146,7 +148,7 @@ class Session(traitlets.HasTraits):
 
     @property
     def _state(self) -> State:
-        return State(self.detections, self.decisions, self.discarded)
+        return State(self.detections, self.decisions, self.discarded, self.pairs)
 
     def _travel(self, step: int) -> None:
         with self.lock:
@@ -195,10 +197,13 @@ def _tidied(state: State, *, known: State | None = None) -> State:
         state = state._replace(detections=_checked(state.detections))
     if known is None or state.discarded is not known.discarded:
         state = state._replace(discarded=_checked(state.discarded))
+    if known is None or state.pairs is not known.pairs:
+        state = state._replace(pairs=as_pairs(state.pairs))
     faces = sorted(state.detections["face_id"].unique().tolist())
-    if state.decisions.index.tolist() == faces:
-        return state
-    return state._replace(decisions=as_decisions(state.decisions, faces=faces).loc[faces])
+    if state.decisions.index.tolist() != faces:
+        # People are called by the lowest of their faces, which may be gone.
+        state = state._replace(decisions=as_decisions(as_decisions(state.decisions, faces=faces).loc[faces]))
+    return state
 
 
 def _checked(detections: pd.DataFrame) -> pd.DataFrame:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 __all__ = [
     "COCO_CONTRIBUTOR",
-    "CSV_HEADERS",
     "ID_LIST_MARK",
     "MARK",
     "MOT_MARK",
     "XML_MARK",
     "YAML_MARK",
+    "is_csv_header",
     "is_marked_jpeg",
     "is_marked_png",
     "mark_jpeg",
@@ -27,15 +27,22 @@ YAML_MARK = f"# written by {MARK}"
 XML_MARK = f"<!-- written by {MARK} -->"
 MOT_MARK = "-1,-1,-1.00"
 """End of the last line of a MOT file; readers take it for -1. The format has no other place for a mark."""
-CSV_HEADERS = {
-    "frame,time,face_id,x,y,width,height,confidence,source,label,occluded,person,redact,face_label,reason",
-    "frame,time,face_id,x,y,width,height,confidence,source,label,redact,face_label,reason",
-    "frame,time,face_id,x,y,width,height,confidence,source,redact,label,reason",
-}
-"""The first line of our CSV files, now and before boxes had a label, or a person."""
+CSV_START = "frame,time,face_id,x,y,width,height,confidence,source,"
+"""The first columns of our CSV files of every version; more of each box and its face's decision follow."""
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _APP0, _COMMENT, _SCAN = 0xE0, 0xFE, 0xDA
+
+
+def is_csv_header(line: str) -> bool:
+    """Return whether a line is the first one of a CSV file of ours, whatever columns it had by then.
+
+    Examples
+    --------
+    >>> is_csv_header("frame,time,face_id,x,y,width,height,confidence,source,label,redact,face_label,reason")
+    True
+    """
+    return line.startswith(CSV_START) and {"redact", "reason"} <= set(line.split(","))
 
 
 def mark_jpeg(data: bytes) -> bytes:

@@ -20,12 +20,12 @@ from redactkit.errors import OptionError
 from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, PART, remove_part, report_path
 from redactkit.runtime.marks import (
     COCO_CONTRIBUTOR,
-    CSV_HEADERS,
     ID_LIST_MARK,
     MARK,
     MOT_MARK,
     XML_MARK,
     YAML_MARK,
+    is_csv_header,
     is_marked_jpeg,
     is_marked_png,
 )
@@ -190,7 +190,7 @@ def _has_mark(path: Path, head: bytes) -> bool:
         return _is_json(path, head)
     if head.startswith(b"<"):
         return XML_MARK.encode() in head
-    if head.split(b"\n", 1)[0].rstrip(b"\r").replace(b'"', b"").decode("utf-8", "replace") in CSV_HEADERS:
+    if is_csv_header(head.split(b"\n", 1)[0].rstrip(b"\r").replace(b'"', b"").decode("utf-8", "replace")):
         return True
     if _MOT_LINE.match(head):
         return _read(path, -_TAIL_BYTES).endswith(f",{MOT_MARK}\n".encode())

@@ -47,7 +47,9 @@ def boxes_of(
     picked = set(marked)
     placed = rows[rows[BOX].notna().all(axis=1).to_numpy()]
     drawn = []
-    for face, keyframe, *box in zip(placed["face_id"], placed["keyframe"], *(placed[name] for name in BOX), strict=True):
+    for face, keyframe, *box in zip(
+        placed["face_id"], placed["keyframe"], *(placed[name] for name in BOX), strict=True
+    ):
         decision = decisions.loc[face]
         place = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
         state = (bool(decision["redact"]), str(decision["label"]), face == current, face in picked)

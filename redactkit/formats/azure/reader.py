@@ -17,7 +17,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats.azure.checks import check_spans
 from redactkit.formats.azure.time_grid import FragmentSpan, build_grid, usual_spacing
-from redactkit.formats.header import SCHEMA, Header, decisions_of, discarded_of, video_of
+from redactkit.formats.header import SCHEMA, Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.normalize import (
     Reading,
     Remark,
@@ -173,7 +173,12 @@ def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Re
 
 
 def _from_header(header: Header) -> dict[str, Any]:
-    return {"discarded": discarded_of(header), "cuts": np.array(header.cuts), "settings": header.settings}
+    return {
+        "discarded": discarded_of(header),
+        "pairs": pairs_of(header),
+        "cuts": np.array(header.cuts),
+        "settings": header.settings,
+    }
 
 
 def _contradictions(document: Document, info: VideoInfo) -> list[Remark]:
