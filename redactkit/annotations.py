@@ -21,6 +21,7 @@ from redactkit.runtime.html import REDACTED, VISIBLE, Lane, draw_lanes, show, sh
 from redactkit.runtime.runs import run_starts
 from redactkit.tables import (
     BOX,
+    CARRIED,
     DETECTIONS,
     NEEDED,
     FaceIds,
@@ -96,7 +97,9 @@ def _completed(table: pd.DataFrame, video: VideoInfo, name: str) -> pd.DataFrame
                 f"{name} lacks the column time, and a video of {video.frame_count} frames does not tell the time of "
                 f"frames {frames.min()} to {frames.max()}; add the column, or pass the video that the table is of"
             )
-    return table if all(column in table for column in DETECTIONS) else as_detections(table)
+    whole = all(column in table for column in DETECTIONS)
+    # What pandas makes of table.assign(kind="plate") is a dtype of its own.
+    return table if whole and all(table[column].dtype == object for column in CARRIED) else as_detections(table)
 
 
 @dataclass(frozen=True, eq=False)

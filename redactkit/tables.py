@@ -1,27 +1,30 @@
 """The schema of the tables that flow through everything, its checks, and the tracks summary.
 
-``detections`` has one row per face per frame; ``tracks`` is always derived from it and from the
+``detections`` has one row per object per frame, mostly of faces; ``tracks`` is always derived from it and from the
 analyst's ``decisions``, never kept beside it as a second truth.
 
-``label`` says two things in two tables. In ``detections`` it is the class of the box, as the tool that made it
-names it: ``face``, ``person``, ``license_plate``; "" where nothing says. In ``decisions`` and ``tracks`` it is the
-name that the analyst gave a face.
+``kind`` is what an object is to redactkit: ``face``, ``plate``, ``screen``, ``document``, ``person``, ``other`` or a
+word of the user's (`redactkit.runtime.kinds`).
+
+``label`` says two things in two tables. In ``detections`` it is the class of the box, word for word as the tool that
+made it names it: ``Face``, ``person``, ``license_plate``; "" where nothing says. In ``decisions`` and ``tracks`` it is
+the name that the analyst gave a face.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.errors import OptionError, TableError
+from redactkit.errors import TableError
+from redactkit.runtime.face_ids import FaceIds, as_face_ids, known_face_ids
+from redactkit.runtime.kinds import FACE, kinds_of_labels
 
 __all__ = [
-    "BOX", "CARRIED", "DECISIONS", "DETECTIONS", "NEEDED", "OPTIONAL", "SOURCES", "TRACKS", "FaceIds",
+    "BOX", "CARRIED", "DECISIONS", "DETECTIONS", "FACE", "NEEDED", "OPTIONAL", "SOURCES", "TRACKS", "FaceIds",
     "as_decisions", "as_detections", "as_face_ids", "check_detections", "empty_decisions", "empty_detections",
     "frame_rows", "known_face_ids", "replace_rows", "row_keys", "selected_ids", "sort_detections",
     "summarize_tracks",
@@ -31,9 +34,6 @@ __all__ = [
 def __dir__() -> list[str]:
     return sorted(__all__)
 
-
-FaceIds = int | Iterable[int]
-"""One face ID, or any number of them: a list, a set, a NumPy array, a pandas Series or Index."""
 
 BOX = ["x", "y", "width", "height"]
 NEEDED = ["frame", "face_id", *BOX]
@@ -50,21 +50,25 @@ DETECTIONS: dict[str, Any] = {
     "height": "float64",
     "confidence": "float64",
     "source": SOURCE_DTYPE,
+    "kind": "object",
     "label": "object",
     "occluded": "bool",
     "person": "object",
     "keyframe": "bool",
 }
 
-OPTIONAL: dict[str, Any] = {"label": "", "occluded": False, "person": "", "keyframe": False}
-"""Columns that say more than where a face is and how sure that is, and their values where nothing says."""
+OPTIONAL: dict[str, Any] = {"kind": "", "label": "", "occluded": False, "person": "", "keyframe": False}
+"""Columns that say more than where a face is and how sure that is, and their values where nothing says.
 
-CARRIED = ["label", "person"]
+Of a box with no kind, the label says one, and else it is a face."""
+
+CARRIED = ["kind", "label", "person"]
 """Columns that belong to the face: a box that is filled in takes them from the face's other boxes."""
 
 DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object", "person_id": "int64"}
 
 TRACKS: dict[str, Any] = {
+    "kind": "object",
     "first_frame": "int64",
     "last_frame": "int64",
     "start": "float64",
@@ -88,72 +92,6 @@ TRACKS: dict[str, Any] = {
 def empty_detections() -> pd.DataFrame:
     """Return a detections table with no rows but all its columns and dtypes."""
     return as_detections({})
-
-
-def as_face_ids(given: FaceIds, *, name: str = "ids") -> list[int]:
-    """Return face IDs as a list of plain integers, in the order given.
-
-    Parameters
-    ----------
-    given : int or iterable of int
-        One ID, or any iterable of them: list, set, range, generator, NumPy array, pandas Series or Index.
-    name : str
-        How an error calls it.
-
-    Raises
-    ------
-    OptionError
-        For anything that is no whole number: a text, a truth value, a number with a fraction.
-
-    Examples
-    --------
-    >>> as_face_ids(np.array([0])), as_face_ids(pd.Index([3, 1])), as_face_ids(7)
-    ([0], [3, 1], [7])
-    """
-    single = isinstance(given, Integral) or (isinstance(given, np.ndarray) and not given.ndim)
-    whole: Any = [np.asarray(given)[()]] if single else given
-    if isinstance(whole, str | bytes | Mapping | pd.DataFrame) or not isinstance(whole, Iterable):
-        raise OptionError(f"{name} must be whole numbers, such as [1, 4], got {given!r:.80}")
-    items: list[Any] = list(whole)
-    for item in items:
-        # A mask of true and false is no list of IDs, and 1.5 is no face.
-        if isinstance(item, bool) or not isinstance(item, Integral):
-            raise OptionError(f"{name} must be whole numbers, got {item!r:.80}; take them from tracks.index")
-    return [int(item) for item in items]
-
-
-def known_face_ids(given: FaceIds, faces: Iterable[int], *, name: str = "ids") -> list[int]:
-    """Return face IDs as `as_face_ids` does; each must be that of a face.
-
-    Parameters
-    ----------
-    given : int or iterable of int
-    faces : iterable of int
-        The IDs that there are.
-    name : str
-        How an error calls ``given``.
-
-    Raises
-    ------
-    OptionError
-        If an ID is no whole number, or no face has it.
-
-    Examples
-    --------
-    >>> known_face_ids({2}, [1, 2, 3])
-    [2]
-    """
-    ids = as_face_ids(given, name=name)
-    known = {int(face) for face in faces}
-    unknown = sorted(set(ids) - known)
-    if unknown:
-        raise OptionError(f"no face has the ID {_listed(unknown)}; the faces are {_listed(sorted(known))}")
-    return ids
-
-
-def _listed(ids: list[int], most: int = 20) -> str:
-    text = ", ".join(map(str, ids[:most]))
-    return f"{text} and {len(ids) - most} more" if len(ids) > most else text or "none"
 
 
 def as_detections(data: Any) -> pd.DataFrame:
@@ -193,6 +131,8 @@ def as_detections(data: Any) -> pd.DataFrame:
         columns["keyframe"] = np.full(rows, None)
     fill["keyframe"] = np.asarray(columns["source"], object) == "manual"
     columns |= {name: _filled(columns[name], fill[name]) for name in OPTIONAL}
+    if (columns["kind"] == "").any():
+        columns["kind"] = np.where(columns["kind"] == "", kinds_of_labels(columns["label"]), columns["kind"])
     try:
         return pd.DataFrame(columns).astype(DETECTIONS)
     except (TypeError, ValueError) as err:
@@ -357,9 +297,9 @@ def summarize_tracks(detections: pd.DataFrame, decisions: pd.DataFrame | None = 
     Returns
     -------
     DataFrame
-        Index ``face_id`` in ascending order, columns of `TRACKS`. ``coverage`` is the share of frames
-        between first and last that have a box; ``longest_gap`` the most frames in a row without one;
-        ``best_frame`` the frame with the largest product of area and squared confidence, among boxes that
+        Index ``face_id`` in ascending order, columns of `TRACKS`. ``kind`` is that of the first box; ``coverage`` the
+        share of frames between first and last that have a box; ``longest_gap`` the most frames in a row without
+        one; ``best_frame`` the frame with the largest product of area and squared confidence, among boxes that
         were followed or filled in only where the face has no other.
     """
     rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
@@ -372,6 +312,7 @@ def summarize_tracks(detections: pd.DataFrame, decisions: pd.DataFrame | None = 
     span = frame[last] - frame[first] + 1
     table = pd.DataFrame(
         {
+            "kind": rows["kind"].to_numpy()[first],
             "first_frame": frame[first],
             "last_frame": frame[last],
             "start": time[first],

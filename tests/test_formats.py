@@ -348,7 +348,9 @@ def test_any_annotations_come_back_exactly(first, format, tmp_path_factory):
 @pytest.mark.parametrize("format", ["cvat", "mot", "coco", "yolo"])
 def test_chain_of_conversions_ends_where_it_began(tmp_path, format):
     first = make_annotations(decisions={}, cuts=[], settings={})
-    plain = first.detections.assign(x=10.25, confidence=0.5, source="imported", label="", keyframe=format == "cvat")
+    plain = first.detections.assign(
+        x=10.25, confidence=0.5, source="imported", label="", kind="face", keyframe=format == "cvat"
+    )
     first = first.replace(detections=as_detections(plain))
     there = read_annotations(first.to(format, tmp_path / "a"), video=first.video)
     back = read_annotations(there.to("azure", tmp_path / "b.json"))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import warnings
 
+import numpy as np
 import pytest
 
 from redactkit.annotations import Annotations
 from redactkit.cli import main
-from redactkit.errors import AnnotationWarning, OptionError
+from redactkit.errors import AnnotationError, AnnotationWarning, OptionError
 from redactkit.formats import choose_labels, read_annotations
+from redactkit.formats.labels import require_face_label
 from redactkit.inspection import inspect
-from redactkit.tables import empty_detections
+from redactkit.tables import SOURCE_DTYPE, empty_detections
 from tests.annotation_files import make_annotations
 
 pytestmark = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
@@ -33,7 +36,7 @@ def cvat_file(tmp_path):
 
 def labelled(*labels):
     first = make_annotations()
-    return first.replace(detections=first.detections.assign(label=list(labels)).astype({"label": object}))
+    return first.replace(detections=first.detections.drop(columns="kind").assign(label=list(labels)))
 
 
 def test_no_boxes_have_no_labels():
@@ -64,7 +67,7 @@ def test_label_that_no_box_has_is_refused_and_the_others_named(cvat_file):
 def test_boxes_without_a_label_count_as_faces():
     given = labelled("", "person", "face", "")
     assert choose_labels(given, "face").detections["label"].tolist() == ["", "face", ""]
-    with pytest.raises(OptionError, match=r"none \(taken for face\): 2"):
+    with pytest.raises(OptionError, match=r"none \(of the kind face\): 2"):
         choose_labels(given, "dog")
 
 
@@ -107,3 +110,71 @@ def test_commands_take_labels(cvat_file, tmp_path, capsys):
 def test_label_that_changes_within_a_face_is_told_by_cvat(tmp_path):
     with pytest.warns(AnnotationWarning, match="the labels of 1 faces change"):
         labelled("face", "head", "person", "face").to("cvat", tmp_path / "a.xml")
+
+
+def kinds_of(annotations):
+    return annotations.detections["kind"].tolist()
+
+
+def test_kind_follows_from_the_label_where_nobody_says_one():
+    given = labelled("", "license_plate", "HumanHead", "Car")
+    assert kinds_of(given) == ["face", "plate", "face", "car"]
+    assert choose_labels(given, "plate").detections["label"].tolist() == ["license_plate"]
+
+
+@pytest.mark.parametrize("label", ["headlight", "interface", "Surface", "headset"])
+def test_what_only_sounds_like_a_face_is_none(label):
+    with pytest.raises(AnnotationError, match="no box is labelled as a face"):
+        require_face_label(labelled(label, label, label, label))
+
+
+@pytest.mark.parametrize("format", ["azure", "coco", "csv", "parquet"])
+def test_kinds_come_back(format, tmp_path):
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    first = labelled("", "", "Car", "person")
+    first = first.replace(detections=first.detections.assign(kind=["plate", "tattoo", "car", "screen"]))
+    again = read_annotations(first.to(format, tmp_path / "a"))
+    assert kinds_of(again) == ["plate", "tattoo", "car", "screen"]
+    assert again.detections["label"].tolist() == ["", "", "Car", "person"]
+
+
+@pytest.mark.parametrize("format", ["cvat", "yolo"])
+def test_kinds_are_labels_where_a_format_has_only_those(format, tmp_path):
+    first = labelled("", "", "", "")
+    plates = np.where(first.detections["face_id"] == 1, "plate", "face")
+    first = first.replace(detections=first.detections.assign(kind=plates.astype(object), confidence=0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AnnotationWarning)
+        again = read_annotations(first.to(format, tmp_path / "a"), video=first.video)
+    assert kinds_of(again) == plates.tolist()
+
+
+def test_kind_of_a_labelled_box_is_told_as_lost_by_cvat(tmp_path):
+    first = labelled("car", "car", "car", "car")
+    with pytest.warns(AnnotationWarning, match="no room for .*kinds"):
+        first.replace(detections=first.detections.assign(kind="plate")).to("cvat", tmp_path / "a.xml")
+
+
+def test_old_readers_of_azure_files_find_the_same_fields(tmp_path):
+    first = labelled("", "", "", "")
+    plain, kinds = (tmp_path / name for name in ("a.json", "b.json"))
+    first.to("azure", plain)
+    first.replace(detections=first.detections.assign(kind="plate")).to("azure", kinds)
+    with_kinds = json.loads(kinds.read_text())
+    for fragment in with_kinds["fragments"]:
+        for event in fragment["events"]:
+            for face in event:
+                assert face.pop("kind") == "plate"
+    assert with_kinds == json.loads(plain.read_text())
+
+
+def test_a_foreign_file_of_plates_is_refused_and_drawn_plates_are_not():
+    first = labelled("plate", "plate", "plate", "plate")
+    imported = first.detections.assign(source="imported").astype({"source": SOURCE_DTYPE})
+    with pytest.raises(AnnotationError, match="labels= "):
+        require_face_label(first.replace(detections=imported))
+    with pytest.raises(AnnotationError, match=r"none \(of the kind plate\): 4"):
+        require_face_label(first.replace(detections=imported.assign(label="")))
+    drawn = first.detections.assign(label="", source="manual").astype({"source": SOURCE_DTYPE})
+    require_face_label(first.replace(detections=drawn))

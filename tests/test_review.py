@@ -401,3 +401,19 @@ def test_open_reads_a_real_clip_and_refuses_annotations_of_another(shared_media:
 def test_decisions_for_faces_that_are_gone_are_dropped() -> None:
     base = Annotations(video(), detections((1, range(3))), decisions=as_decisions({9: {"redact": False}}))
     assert Review(base).decisions.index.tolist() == [1]
+
+
+def test_objects_have_kinds_that_edits_keep_and_undo_takes_back():
+    session = review((1, range(10)))
+    new = session.add_face([10, 10, 30, 10], frame=0, kind=" Plate ")
+    session.copy_box(2, face_id=new, frame=0)
+    assert session.tracks.loc[new, "kind"] == "plate"
+    assert set(session.detections.loc[session.detections["face_id"] == new, "kind"]) == {"plate"}
+    session.set_kind([new], "screen")
+    assert session.tracks.loc[new, "kind"] == "screen"
+    session.undo()
+    assert session.tracks.loc[new, "kind"] == "plate"
+    kept = session.merge_faces([session.tracks.index[0], new])
+    assert session.tracks.loc[kept, "kind"] == "face"
+    with pytest.raises(OptionError, match="kind must be a word"):
+        session.add_face([0, 0, 1, 1], kind="")

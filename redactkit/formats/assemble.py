@@ -50,7 +50,8 @@ class ParsedBoxes:
 
     ``at`` is the frame number or the time in ticks; ``boxes`` are x, y, width, height in pixels;
     ``places`` says where in the file each row stands, for errors; ``sources`` is empty where the
-    file says nothing of them. So are ``labels``, ``occluded``, ``persons`` and ``keyframes``.
+    file says nothing of them. So are ``labels``, ``kinds``, ``occluded``,
+    ``persons`` and ``keyframes``; a kind of "" follows from the label.
     """
 
     at: list[int] = field(default_factory=list)
@@ -60,6 +61,7 @@ class ParsedBoxes:
     places: Any = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
     occluded: list[bool] = field(default_factory=list)
     persons: list[str] = field(default_factory=list)
     keyframes: list[bool] = field(default_factory=list)
@@ -73,6 +75,7 @@ class ParsedBoxes:
         place: str,
         confidence: float | None = None,
         label: str = "",
+        kind: str = "",
         occluded: bool = False,
         person: str = "",
         keyframe: bool = False,
@@ -84,6 +87,7 @@ class ParsedBoxes:
         self.places.append(place)
         self.confidence.append(confidence)
         self.labels.append(label)
+        self.kinds.append(kind)
         self.occluded.append(occluded)
         self.persons.append(person)
         self.keyframes.append(keyframe)
@@ -311,6 +315,7 @@ def _more(found: ParsedBoxes) -> list[tuple[str, list[Any], type]]:
     return [
         ("source", found.sources, object),
         ("label", found.labels, object),
+        ("kind", found.kinds, object),
         ("occluded", found.occluded, bool),
         ("person", found.persons, object),
         ("keyframe", found.keyframes, bool),

@@ -12,6 +12,7 @@ import pandas as pd
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.catalogue import FORMATS
+from redactkit.formats.labels import told_kinds
 from redactkit.tables import check_detections, sort_detections
 
 __all__ = ["check_frames", "check_has_boxes", "warn_of_losses"]
@@ -57,6 +58,7 @@ def check_frames(annotations: Annotations, path: str | Path, *, format: str) -> 
 def _present(annotations: Annotations) -> dict[str, bool]:
     """Return for everything a format may lack whether these annotations have it."""
     detections, decisions, video = annotations.detections, annotations.decisions, annotations.video
+    labelled, told = (detections["label"] != "").to_numpy(bool), told_kinds(detections) != ""
     return {
         "times": annotations.has_times and len(detections) > 0,
         "frame size": video.width > 0,
@@ -65,7 +67,8 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "source": bool((detections["source"] != "imported").any()),
         "decisions": not bool(decisions["redact"].all()),
         "names of faces": bool((decisions["label"] != "").any()),
-        "labels": bool((detections["label"] != "").any()),
+        "labels": bool((labelled | told).any()),  # a format with labels holds the kinds of boxes without one too
+        "kinds": bool((labelled & told).any()),
         "reasons": bool((decisions["reason"] != "").any()),
         "people": bool((decisions["person_id"] != decisions.index).any()),
         "suggestions": len(annotations.pairs) > 0,

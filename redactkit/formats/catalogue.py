@@ -11,8 +11,8 @@ __all__ = ["COLUMNS", "FORMATS", "READ", "Form", "as_markdown"]
 
 COLUMNS = ["boxes", "face IDs", "labels", "confidence", "times", "frame size", "names of faces", "decisions"]
 _ALL = {
-    "boxes", "face IDs", "labels", "confidence", "times", "frame size", "names of faces", "decisions", "reasons",
-    "people", "suggestions", "source", "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
+    "boxes", "face IDs", "labels", "kinds", "confidence", "times", "frame size", "names of faces", "decisions",
+    "reasons", "people", "suggestions", "source", "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
 }  # fmt: skip
 
 
@@ -53,8 +53,8 @@ FORMATS: dict[str, Form] = {
     "mot": Form("MOTChallenge text", _SIZED | {"labels", "confidence", "times"}, _TRACKED | {"confidence"}),
     "coco": Form(
         "COCO JSON, for images and for video",
-        _SIZED | {"labels", "confidence", "times", "names of faces", "people", "frames without faces"},
-        _SIZED | {"labels", "confidence", "times", "names of faces", "people", "frames without faces"},
+        _SIZED | {"labels", "kinds", "confidence", "times", "names of faces", "people", "frames without faces"},
+        _SIZED | {"labels", "kinds", "confidence", "times", "names of faces", "people", "frames without faces"},
     ),
     "yolo": Form(
         "YOLO labels with data.yaml, in a folder or a ZIP archive",
@@ -77,8 +77,10 @@ FORMATS: dict[str, Form] = {
     "visdrone": Form("VisDrone text", _TRACKED | {"labels", "confidence"}),
     "csv": Form(
         "tables (CSV)",
-        _TRACKED | {"labels", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
-        _TRACKED | {"labels", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
+        _TRACKED
+        | {"labels", "kinds", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
+        _TRACKED
+        | {"labels", "kinds", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
     ),
     "parquet": Form("tables (Parquet)", _ALL, _ALL),
 }

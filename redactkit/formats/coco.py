@@ -19,6 +19,7 @@ from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.sizes import fit_images
 from redactkit.formats.source import Source, decode_json
 from redactkit.formats.videos import choose_video
+from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.marks import COCO_CONTRIBUTOR
 
 __all__ = ["read_coco"]
@@ -54,6 +55,7 @@ class _Category(Struct):
     id: Key
     name: str = ""
     label: str | None = None
+    kind: str = ""
 
 
 class _Attributes(Struct, gc=False):
@@ -98,6 +100,7 @@ class _Part:
     rows: Sequence[int]
     video: _Video | None
     labels: dict[Key, str]
+    kinds: dict[Key, str]
     ours: bool
     remarks: list[Remark]
 
@@ -163,6 +166,7 @@ def _of_one_video(document: _Document, source: Source) -> _Part:
     rows: Sequence[int] = range(len(items))
     categories = document.categories or []
     labels = {item.id: item.name if item.label is None else item.label for item in categories}
+    kinds = {item.id: as_kind(item.kind) for item in categories if item.kind}
     ours = document.info is not None and document.info.contributor == COCO_CONTRIBUTOR
     of_image: dict[Key, Any] = {image.id: image.video_id for image in images}
     videos = {video.id: video for video in document.videos or []}
@@ -182,7 +186,7 @@ def _of_one_video(document: _Document, source: Source) -> _Part:
         images = [image for image in images if of_image[image.id] == wanted]
         rows = [row for row in rows if _video_of(items[row], of_image) == wanted]
         items = [items[row] for row in rows]
-    return _Part(images, items, rows, video, labels, ours, remarks)
+    return _Part(images, items, rows, video, labels, kinds, ours, remarks)
 
 
 def _video_of(item: _Annotation, of_image: dict[Key, Any]) -> Any:
@@ -233,8 +237,11 @@ def _face(item: _Annotation) -> Key | None:
     return None
 
 
-def _label(item: _Annotation, part: _Part) -> str:
-    return "" if item.category_id is None else part.labels.get(item.category_id, "")
+def _class(item: _Annotation, part: _Part) -> dict[str, Any]:
+    """Return label and kind of an annotation; only `write_coco` gives a kind."""
+    if item.category_id is None:
+        return {}
+    return {"label": part.labels.get(item.category_id, ""), "kind": part.kinds.get(item.category_id, "")}
 
 
 def _size_of(image: _Image) -> FrameSize:
@@ -251,8 +258,7 @@ def _add_boxes(found: ParsedBoxes, part: _Part, numbers: dict[Key, int]) -> list
         if item.bbox is None:
             raise AnnotationError(f"object missing required field `bbox` - at `{places[place]}`")
         frame = _frame_of(item, numbers, places, place)
-        face, label = _face(item), _label(item, part)
-        found.add(frame, face, item.bbox, place="", confidence=item.score, label=label)
+        found.add(frame, _face(item), item.bbox, place="", confidence=item.score, **_class(item, part))
         sizes.append(of_image.get(item.image_id, (0, 0)) if item.image_id is not None else (0, 0))
     found.places = places
     return sizes
@@ -274,7 +280,7 @@ def _add_tracks(found: ParsedBoxes, part: _Part) -> None:
         for frame, box in enumerate(item.bboxes or []):
             if box is not None:
                 where = f"$.annotations[{place}].bboxes[{frame}]"
-                found.add(frame, face, box, place=where, confidence=item.score, label=_label(item, part))
+                found.add(frame, face, box, place=where, confidence=item.score, **_class(item, part))
 
 
 def _clock(part: _Part, numbers: dict[Key, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

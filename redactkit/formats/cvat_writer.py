@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.capabilities import check_frames, warn_of_losses
+from redactkit.formats.labels import class_names
 from redactkit.formats.normalize import round_pixels
 from redactkit.identities import joined_faces
 from redactkit.runtime.files import write_text
 from redactkit.runtime.marks import XML_MARK
-from redactkit.tables import BOX
+from redactkit.tables import BOX, FACE
 
 __all__ = ["write_cvat"]
 
 _STRAIGHT = 1e-10
-_FACE = "face"
 _PERSON = (
     "<attribute><name>person_id</name><mutable>False</mutable><input_type>text</input_type>"
     "<default_value></default_value><values></values></attribute>"
@@ -37,7 +37,7 @@ Corners = NDArray[np.float64]
 
 
 def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write CVAT XML; every face is a track of the label that its first box has, of ``face`` where it has none.
+    """Write CVAT XML; every object is a track of the label that its first box has, of its kind where it has none.
 
     A box is a keyframe where it is one here, and where CVAT's straight line between two keyframes would not give it.
     Where a face goes, its box stands once more, ``outside``.
@@ -77,7 +77,7 @@ def _head(annotations: Annotations, detections: pd.DataFrame, attributes: str) -
     yield "  <meta>"
     yield f"    <task><name>{name}</name><size>{video.frame_count}</size><mode>interpolation</mode><overlap>0</overlap>"
     yield f"      <start_frame>0</start_frame><stop_frame>{last}</stop_frame><frame_filter></frame_filter>"
-    names = sorted(set(detections["label"]) - {""} | {_FACE})
+    names = sorted({*class_names(detections), FACE})
     ending = f"<attributes>{attributes}</attributes></label>"
     labels = "".join(f"<label><name>{_text(label)}</name>{ending}" for label in names)
     yield f"      <labels>{labels}</labels>"
@@ -91,7 +91,7 @@ def _head(annotations: Annotations, detections: pd.DataFrame, attributes: str) -
 
 def _tracks(detections: pd.DataFrame, count: int, person_of: dict[int, int]) -> Iterator[str]:
     for face, rows in detections.groupby("face_id", sort=True):
-        label = quoteattr(_ILLEGAL.sub(" ", rows["label"].iloc[0] or _FACE))
+        label = quoteattr(_ILLEGAL.sub(" ", class_names(rows.iloc[:1])[0]))
         yield f'  <track id="{face}" label={label} source="{_source(rows)}">'
         frames = rows["frame"].to_numpy(np.int64)
         boxes, keyframes = rows[BOX].to_numpy(np.float64), rows["keyframe"].to_numpy()

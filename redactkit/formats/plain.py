@@ -22,6 +22,7 @@ from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.formats.units import check_seconds
 from redactkit.formats.videos import choose_video
+from redactkit.runtime.kinds import as_kind
 from redactkit.tables import BOX, CARRIED, DECISIONS, DETECTIONS, OPTIONAL, SOURCES, as_detections
 
 __all__ = ["EXACT", "FACE_LABEL", "METADATA", "ParquetHeader", "import_pyarrow", "is_table", "read_csv", "read_parquet"]
@@ -202,6 +203,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         places=RowPlaces(len(table)),
         sources=_sources(table),
         labels=_labels(table),
+        kinds=_kinds(table),
         occluded=_flags(table, "occluded"),
         persons=_text(table, "person"),
         keyframes=_flags(table, "keyframe"),
@@ -351,6 +353,12 @@ def _text(table: pd.DataFrame, name: str) -> list[str]:
 def _flags(table: pd.DataFrame, name: str) -> list[bool]:
     """Return a column of yes and no, also where it has degrees from 0; empty where there is no such column."""
     return [word.strip().lower() not in _UNSET for word in _text(table, name)]
+
+
+def _kinds(table: pd.DataFrame) -> list[str]:
+    """Return the kinds of boxes, where the table is of redactkit's columns: elsewhere ``kind`` may mean anything."""
+    ours = DETECTIONS.keys() - OPTIONAL <= set(table.columns)
+    return [as_kind(text) if text.strip() else "" for text in _text(table, "kind")] if ours else []
 
 
 def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:

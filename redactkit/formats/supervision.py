@@ -19,13 +19,12 @@ from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats.capabilities import check_has_boxes
+from redactkit.formats.labels import FACE, class_names
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections, frame_rows, sort_detections
 from redactkit.tracking.linking import link
 
 __all__ = ["from_supervision", "to_supervision"]
-
-CLASS = "face"
 
 
 @overload
@@ -136,8 +135,8 @@ def from_supervision(
 
 def _as_held(package: ModuleType, rows: pd.DataFrame, annotations: Annotations) -> Any:
     faces = rows["face_id"].to_numpy()
-    names = rows["label"].where(rows["label"] != "", CLASS).to_numpy(dtype=str)
-    classes = sorted({CLASS, *annotations.detections["label"]} - {""}, key=lambda name: (name != CLASS, name))
+    names = np.array(class_names(rows), dtype=str)
+    classes = sorted({FACE, *class_names(annotations.detections)}, key=lambda name: (name != FACE, name))
     data = {
         "class_name": names,
         "source": rows["source"].astype(str).to_numpy(dtype=str),

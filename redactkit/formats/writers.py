@@ -14,11 +14,12 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.header import as_header, plain
+from redactkit.formats.labels import told_kinds
 from redactkit.formats.plain import FACE_LABEL, METADATA, ParquetHeader, import_pyarrow
 from redactkit.identities import joined_faces
 from redactkit.runtime.files import write_bytes, write_text, writing
 from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK
-from redactkit.tables import BOX, CARRIED, sort_detections
+from redactkit.tables import BOX, CARRIED, FACE, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
 
@@ -67,12 +68,13 @@ def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = 
 
 
 def _categories(detections: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a category for each label; boxes without one are faces, and come back without one."""
+    """Return a category for each label and kind; boxes without a label come back without one."""
+    pairs = {*zip(detections["label"], told_kinds(detections), strict=True)} - {("", "")}
     named = [
-        {"id": number, "name": label, "supercategory": ""}
-        for number, label in enumerate(sorted(set(detections["label"]) - {""}), start=2)
+        {"id": number, "name": kind or label, "label": label, "kind": kind, "supercategory": ""}
+        for number, (label, kind) in enumerate(sorted(pairs), start=2)
     ]
-    return [{"id": 1, "name": "face", "label": "", "supercategory": "person"}, *named]
+    return [{"id": 1, "name": FACE, "label": "", "kind": "", "supercategory": "person"}, *named]
 
 
 def _names(annotations: Annotations) -> dict[int, str]:
@@ -108,8 +110,8 @@ def _images(annotations: Annotations) -> list[dict[str, Any]]:
 def _coco_boxes(detections: pd.DataFrame, names: dict[int, str], person_of: dict[int, int]) -> list[dict[str, Any]]:
     columns = [detections["frame"].tolist(), detections["face_id"].tolist(), detections[BOX].to_numpy().tolist()]
     scores = [None if np.isnan(value) else value for value in detections["confidence"].tolist()]
-    number_of = {item.get("label", item["name"]): item["id"] for item in _categories(detections)}
-    kinds = [number_of[label] for label in detections["label"].tolist()]
+    number_of = {(item["label"], item["kind"]): item["id"] for item in _categories(detections)}
+    kinds = [number_of[pair] for pair in zip(detections["label"], told_kinds(detections), strict=True)]
     rows = []
     for number, (frame, face, box, kind, score) in enumerate(zip(*columns, kinds, scores, strict=True), start=1):
         row = {"id": number, "image_id": frame + 1, "video_id": 1, "category_id": kind, "track_id": face, "bbox": box}

@@ -11,7 +11,7 @@ import numpy as np
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats.capabilities import check_frames, warn_of_losses
-from redactkit.formats.labels import FACE
+from redactkit.formats.labels import FACE, class_names
 from redactkit.formats.normalize import round_pixels
 from redactkit.runtime.files import writing
 from redactkit.runtime.marks import YAML_MARK
@@ -38,12 +38,13 @@ def write_yolo(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     digits = 10 + len(str(max(size)))
     pixels = round_pixels(detections[BOX].to_numpy(np.float64))
     shares = np.column_stack([pixels[:, :2] + pixels[:, 2:] / 2, pixels[:, 2:]]) / [*size, *size]
-    names = sorted(set(detections["label"]) - {""} | {FACE}, key=lambda name: (name != FACE, name))
-    number_of = {name: number for number, name in enumerate(names)} | {"": 0}
+    classes = class_names(detections)
+    names = sorted({*classes, FACE}, key=lambda name: (name != FACE, name))
+    number_of = {name: number for number, name in enumerate(names)}
     scores = detections["confidence"].tolist() if detections["confidence"].notna().all() else None
     # A reader tells by the lowest number whether frames count from 0, so the first one has a file in any case.
     lines: dict[int, list[str]] = {0: []}
-    columns = (detections["frame"].tolist(), detections["face_id"].tolist(), detections["label"].tolist())
+    columns = (detections["frame"].tolist(), detections["face_id"].tolist(), classes)
     for row, (frame, face, label) in enumerate(zip(*columns, strict=True)):
         numbers = [f"{share:.{digits}f}".rstrip("0").rstrip(".") for share in shares[row].tolist()]
         words = [str(number_of[label]), *numbers, *([repr(scores[row])] if scores else []), str(face)]

@@ -22,10 +22,12 @@ import pandas as pd
 
 import redactkit
 from redactkit.annotations import Annotations
+from redactkit.formats.labels import told_kinds
 from redactkit.media import file_sha256
 from redactkit.redaction.plan import Plan
 from redactkit.redaction.rendering import Written
 from redactkit.runtime.files import check_output, report_path, write_text
+from redactkit.runtime.kinds import FACE
 from redactkit.runtime.timecode import check_ranges
 from redactkit.tables import OPTIONAL
 
@@ -75,8 +77,8 @@ class RedactionReport:
     settings : mapping
         Every option with which the pass ran.
     faces : DataFrame
-        Index ``face_id``; ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that reach
-        into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
+        Index ``face_id``; ``kind``, ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that
+        reach into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
         ``last_time`` (s).
     fidelity : DataFrame
         One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
@@ -131,6 +133,11 @@ class RedactionReport:
         return bool(self.fidelity["ok"].all()) and len(self.fidelity) > 0
 
     @property
+    def _noun(self) -> str:
+        """Return what the rows of ``faces`` are to be called."""
+        return "faces" if "kind" not in self.faces or (self.faces["kind"] == FACE).all() else "objects"
+
+    @property
     def path(self) -> Path:
         """Where the report is saved: ``foo_redacted.report.json`` beside ``foo_redacted.mp4``."""
         return report_path(self.output)
@@ -162,24 +169,26 @@ class RedactionReport:
         if self.nothing_hidden:
             return f"{told}{self._why_nothing()}; {whole}"
         hidden = self.faces[self.faces["redact"] & (self.faces["painted"] > 0)]
-        counts = f"{len(hidden)} of {len(self.faces)} faces hidden, {int(hidden['painted'].sum())} boxes"
+        counts = f"{len(hidden)} of {len(self.faces)} {self._noun} hidden, {int(hidden['painted'].sum())} boxes"
         return f"{told}{self._bare_words()}{counts}, blur {self.settings.get('blur')}, {whole}"
 
     def _why_nothing(self) -> str:
         if self.faces.empty:
             return "NO FACE WAS FOUND AND NOTHING IS HIDDEN, watch it before you give it away"
         if self.settings.get("blur") == OUTLINE_KIND:
-            return f"ONLY OUTLINES OF {int(self.faces['redact'].sum())} FACES ARE DRAWN, EVERYBODY CAN BE SEEN"
-        return f"NOTHING IS HIDDEN, all {len(self.faces)} faces can be seen"
+            drawn = f"{int(self.faces['redact'].sum())} {self._noun.upper()}"
+            return f"ONLY OUTLINES OF {drawn} ARE DRAWN, EVERYBODY CAN BE SEEN"
+        return f"NOTHING IS HIDDEN, all {len(self.faces)} {self._noun} can be seen"
 
     def _bare_words(self) -> str:
         """Return which faces can be seen that should not be, and why; nothing where there are none."""
         bare = self.faces.loc[self.bare_faces]
         away, unpainted = bare[bare["boxes"] == 0], bare[bare["boxes"] > 0]
-        told = "FACES NOT HIDDEN, no box inside the frame: " + _listed(away.index) + "; " if len(away) else ""
+        noun = self._noun.upper()
+        told = f"{noun} NOT HIDDEN, no box inside the frame: {_listed(away.index)}; " if len(away) else ""
         if len(unpainted):
             done, wanted = int(unpainted["painted"].sum()), int(unpainted["boxes"].sum())
-            told += f"FACES NOT WHOLLY HIDDEN, {done} of {wanted} boxes painted: {_listed(unpainted.index)}; "
+            told += f"{noun} NOT WHOLLY HIDDEN, {done} of {wanted} boxes painted: {_listed(unpainted.index)}; "
         return told
 
     def _repr_html_(self) -> str:
@@ -211,7 +220,7 @@ def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int]) -> pd
     """Return for every face whether it is to be hidden, and between which times."""
     hidden = pd.DataFrame({"face_id": plan.faces, "time": annotations.video.times[plan.frames]})
     spans = hidden.groupby("face_id")["time"].agg(first_time="min", last_time="max")
-    decided = annotations.tracks[["redact", "label", "reason"]].copy()
+    decided = annotations.tracks[["kind", "redact", "label", "reason"]].copy()
     decided["redact"] = decided.index.isin(faces)
     return decided.join(spans)
 
@@ -232,7 +241,7 @@ def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFra
     counts = {"boxes": wanted, "painted": written.painted, "frames": written.frames}
     columns = {name: [of.get(face, 0) for face in faces.index.tolist()] for name, of in counts.items()}
     table = faces.assign(**{name: np.array(column, np.int64) for name, column in columns.items()})
-    return table[["redact", "label", "reason", *counts, "first_time", "last_time"]]
+    return table[["kind", "redact", "label", "reason", *counts, "first_time", "last_time"]]
 
 
 def software_versions() -> dict[str, str]:
@@ -262,7 +271,8 @@ def annotations_digest(annotations: Annotations) -> str:
     """Return the SHA-256, in hex, of boxes, their labels and decisions, whatever file they came from."""
     detections = annotations.detections
     # Boxes without labels and the like keep the digest that they had before these columns.
-    unsaid = [name for name in OPTIONAL if not detections[name].astype(bool).any()]
+    told = detections.assign(kind=told_kinds(detections))
+    unsaid = [name for name in OPTIONAL if not told[name].astype(bool).any()]
     # Which boxes are keyframes says how they came about, not what is hidden.
     detections = detections.drop(columns=unsaid).drop(columns="keyframe", errors="ignore")
     decisions = annotations.decisions.drop(columns="person_id").reset_index()  # nor does who is one person

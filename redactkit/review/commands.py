@@ -17,7 +17,8 @@ from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
 from redactkit.review import editing
 from redactkit.review.session import Session
-from redactkit.tables import FaceIds, as_face_ids, known_face_ids
+from redactkit.runtime.kinds import as_kind
+from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids
 
 __all__ = ["Commands"]
 
@@ -118,16 +119,25 @@ class Commands(Session):
             table = editing.delete_boxes(self.detections, faces=ids, start=start, stop=stop)
             self.edit(f"boxes of {_named(ids)} deleted{_span(start, stop)}", detections=table)
 
-    def add_face(self, box: Box, *, frame: int | None = None, face_id: int | None = None) -> int:
-        """Add a face that was missed, make it the current one and return its ID; it is redacted."""
+    def add_face(self, box: Box, *, frame: int | None = None, face_id: int | None = None, kind: str = FACE) -> int:
+        """Add a face, or an object of another ``kind``, make it the current one and return its ID; it is redacted."""
         at = self._frame(frame)
         with self.lock:
             new = self._free_id() if face_id is None else face_id
             time = float(self.times[at])
-            done = editing.add_face(self.detections, self.decisions, frame=at, box=box, time=time, face_id=new)
-            self.edit(f"face {new} added in frame {at}", **done._asdict())
+            done = editing.add_face(
+                self.detections, self.decisions, frame=at, box=box, time=time, face_id=new, kind=kind
+            )
+            self.edit(f"{kind} {new} added in frame {at}", **done._asdict())
         self.current_face = new
         return new
+
+    def set_kind(self, faces: FaceIds, kind: str) -> None:
+        """Say what some objects are: see `redactkit.review.editing.set_kind`."""
+        ids = as_face_ids(faces, name="faces")
+        with self.lock:
+            table = editing.set_kind(self.detections, faces=ids, kind=kind)
+            self.edit(f"{_named(ids)} said to be {as_kind(kind)}", detections=table)
 
     def delete_face(self, face_id: int | None = None) -> None:
         """Remove a face with all its boxes."""

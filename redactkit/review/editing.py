@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit import boxes
 from redactkit.errors import TableError
+from redactkit.runtime.kinds import as_kind
 from redactkit.tables import (
     BOX,
     CARRIED,
+    FACE,
     FaceIds,
     as_decisions,
     as_detections,
@@ -42,6 +44,7 @@ __all__ = [
     "set_box",
     "set_decision",
     "set_keyframe",
+    "set_kind",
     "shift_boxes",
     "split_face",
 ]
@@ -209,13 +212,16 @@ def add_face(
     box: Box,
     time: float,
     face_id: int | None = None,
+    kind: str = FACE,
 ) -> Faces:
-    """Add a face that was missed, with its first box; it is redacted.
+    """Add a face or another object that was missed, with its first box; it is redacted.
 
     Parameters
     ----------
     face_id : int, optional
         An ID that no face has; the next free one where left out.
+    kind : str
+        See `redactkit.runtime.kinds.KINDS`, or your own word.
 
     Raises
     ------
@@ -224,8 +230,23 @@ def add_face(
     """
     new = next_face_id(detections, decisions) if face_id is None else face_id
     _refuse_taken(detections, new)
-    table = set_box(detections, face_id=new, frame=frame, box=box, time=time)
+    rows = _manual_rows([frame], [time], face_id=new, box=box)
+    table = _put(detections, as_detections(rows.assign(kind=as_kind(kind))))
     return Faces(table, _redacted(decisions, [new], label=""))
+
+
+def set_kind(detections: pd.DataFrame, *, faces: FaceIds, kind: str) -> pd.DataFrame:
+    """Say what some objects are: a face, a plate, or what else; labels of the file they came from stay.
+
+    Examples
+    --------
+    >>> table = as_detections({"frame": [1], "face_id": 2, "x": 0, "y": 0, "width": 9, "height": 3})
+    >>> set_kind(table, faces=2, kind="plate")["kind"].tolist()
+    ['plate']
+    """
+    mine = np.isin(detections["face_id"].to_numpy(), _known(detections, faces))
+    kinds = np.where(mine, as_kind(kind), detections["kind"].to_numpy(object))
+    return detections.assign(kind=pd.Series(kinds, detections.index, dtype="object"))
 
 
 def delete_face(detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: int) -> Faces:
@@ -237,7 +258,8 @@ def delete_face(detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: i
 def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: FaceIds) -> Faces:
     """Make one face of several, under the lowest of their IDs; it is redacted.
 
-    Where two of them have a box in one frame, the merged box holds both, so that no pixel is lost.
+    Where two of them have a box in one frame, the merged box holds both, so that no pixel is lost. Its kind is that
+    of the lowest ID.
 
     Raises
     ------
@@ -251,7 +273,8 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Fac
         raise TableError(f"a merge needs two faces or more, got {ids.tolist()}")
     keep = int(ids[0])
     chosen = np.isin(detections["face_id"].to_numpy(), ids)
-    merged = _united(detections[chosen].assign(face_id=keep))
+    kind = detections["kind"].iloc[int(np.argmax(detections["face_id"].to_numpy() == keep))]
+    merged = _united(as_detections(detections[chosen].assign(face_id=keep, kind=kind)))
     table = replace_rows(detections, chosen, merged)
     label = next((text for text in decisions["label"].reindex(ids).fillna("") if text), "")
     return Faces(table, _redacted(decisions.drop(index=ids[1:].tolist(), errors="ignore"), [keep], label=label))
@@ -388,7 +411,7 @@ def _put(detections: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         return detections
     face_id = int(rows["face_id"].iloc[0])
     mine = np.flatnonzero(detections["face_id"].to_numpy() == face_id)
-    if len(mine):  # a face's new boxes are of the class and the person that its others are
+    if len(mine):  # a face's new boxes are of the kind, class and person that its others are
         rows = as_detections(rows.assign(**{name: detections[name].iloc[mine[0]] for name in CARRIED}))
     replaced = np.zeros(len(detections), bool)
     replaced[mine[np.isin(detections["frame"].to_numpy()[mine], rows["frame"])]] = True

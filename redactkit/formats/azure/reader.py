@@ -30,6 +30,7 @@ from redactkit.formats.normalize import (
 from redactkit.formats.source import Source, decode_json, line_of
 from redactkit.formats.units import from_shares
 from redactkit.media import VideoInfo
+from redactkit.runtime.kinds import as_kind
 from redactkit.tables import BOX, SOURCES, as_decisions, as_detections
 
 __all__ = ["read_azure"]
@@ -54,6 +55,7 @@ class Face(Struct, gc=False):
     confidence: float | None = None
     source: str | None = None
     label: str | None = None
+    kind: str | None = None
     occluded: bool | None = None
     person: str | None = None
     keyframe: bool | None = None
@@ -84,7 +86,7 @@ class Document(Struct):
 _KNOWN = {
     "timescale", "fragments", "offset", "framerate", "width", "height", "rotation", "redactkit", "version",
     "start", "duration", "interval", "events", "x", "y", "id", "index", "confidence", "source", "label",
-    "occluded", "person", "keyframe", "facesdetected", "faceid",
+    "kind", "occluded", "person", "keyframe", "facesdetected", "faceid",
 }  # fmt: skip
 _KEY_WITH_CAPITAL = re.compile(rb'"([A-Za-z]*[A-Z][A-Za-z]*)"\s*:')
 _KEY = re.compile(rb'"([A-Za-z_]\w*)"\s*:')
@@ -295,6 +297,7 @@ def _as_rows(
         "confidence": np.array([np.nan if face.confidence is None else face.confidence for face in faces], np.float64),
         "source": sources,
         "label": np.array([face.label or "" for face in faces], object),
+        "kind": np.array([as_kind(face.kind) if face.kind else "" for face in faces], object),
         "occluded": np.array([bool(face.occluded) for face in faces], bool),
         "person": np.array([face.person or "" for face in faces], object),
         "keyframe": np.array([face.keyframe for face in faces], object),

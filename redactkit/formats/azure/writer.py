@@ -18,6 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.capabilities import check_has_boxes
 from redactkit.formats.header import Header, as_header, plain
+from redactkit.formats.labels import told_kinds
 from redactkit.formats.normalize import round_pixels
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import write_bytes
@@ -38,6 +39,7 @@ class _Face(Struct, gc=False, omit_defaults=True):
     height: float
     confidence: float | None = None
     source: str = ""
+    kind: str = ""
     label: str = ""
     occluded: bool = False
     person: str = ""
@@ -145,7 +147,8 @@ def _as_events(detections: pd.DataFrame, video: VideoInfo) -> list[list[_Face]]:
     confidence = [None if math.isnan(value) else value for value in detections["confidence"].tolist()]
     # A box that was drawn is a keyframe, any other is not: only what differs is written.
     usual = detections["keyframe"] == (detections["source"] == "manual")
-    detections = detections.assign(keyframe=detections["keyframe"].astype("object").mask(usual, None))
+    keyframes = detections["keyframe"].astype("object").mask(usual, None)
+    detections = detections.assign(keyframe=keyframes, kind=told_kinds(detections))
     more = [detections[name].tolist() for name in ("source", *OPTIONAL)]
     for values in zip(*columns, confidence, *more, strict=True):
         events[values[0]].append(_Face(*values))
