@@ -29,7 +29,7 @@ from redactkit.redaction import make_plan
 from redactkit.redaction.preview import Preview
 from redactkit.tables import BOX, as_detections
 from redactkit.verification import VerificationReport
-from redactkit.video import VideoReader, VideoWriter, plane_views, probe
+from redactkit.video import VideoReader, VideoWriter, WriterOptions, plane_views, probe
 
 SIDES = (12, 20, 60, 200, 600)
 FRAMES = 36
@@ -201,7 +201,7 @@ def write_painted(
         int(row.frame): expand([[row.x, row.y, row.width, row.height]], share=0.15)[0]
         for row in scene.rows.itertuples()
     }
-    with VideoReader(scene.clip, info=info) as reader, VideoWriter(path, info, crf=crf) as writer:
+    with VideoReader(scene.clip, info=info) as reader, VideoWriter(path, info, WriterOptions(crf=crf)) as writer:
         preview = Preview(reader, plan, kind=kind)
         for index in range(info.frame_count):
             shown = preview.frame_at(index)

@@ -18,7 +18,7 @@ from redactkit.redaction.preview import Preview
 from redactkit.runtime.files import report_path
 from redactkit.verification import VerificationReport, verify
 from redactkit.verification.pairs import pair_frames
-from redactkit.video import VideoReader, VideoWriter, plane_views, probe
+from redactkit.video import VideoReader, VideoWriter, WriterOptions, plane_views, probe
 from tests.sample_clips import cut_sample, sample_truth
 
 pytestmark = pytest.mark.slow
@@ -73,7 +73,7 @@ def planted(
     plan = make_plan(truth.detections, info, faces=truth.selected_ids)
     rows = truth.detections
     mine = rows[rows["face_id"] == FACE].set_index("frame")
-    with VideoReader(clip, info=info) as reader, VideoWriter(path, info, crf=crf) as writer:
+    with VideoReader(clip, info=info) as reader, VideoWriter(path, info, WriterOptions(crf=crf)) as writer:
         preview = Preview(reader, plan, kind=kind)
         for index in range(info.frame_count):
             shown = preview.frame_at(index)
@@ -153,7 +153,7 @@ def test_bytes_behind_the_video_are_a_finding(clip: Path, truth: Annotations, tm
 
 def test_frames_go_together_by_time_where_some_are_missing(clip: Path, tmp_path: Path) -> None:
     info = probe(clip)
-    with VideoReader(clip) as reader, VideoWriter(tmp_path / "less.mp4", info, audio="drop") as writer:
+    with VideoReader(clip) as reader, VideoWriter(tmp_path / "less.mp4", info, WriterOptions(audio="drop")) as writer:
         for frame in reader.frames():
             if frame.index not in (0, 7, 8):
                 writer.write(frame.picture, frame.pts)

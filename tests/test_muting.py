@@ -16,7 +16,7 @@ from redactkit.redaction.chunked import join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.report import sound_settings
 from redactkit.verification import verify
 from redactkit.verification.reproduction import reproduce
-from redactkit.video import VideoReader, VideoWriter, compare_files, probe
+from redactkit.video import VideoReader, VideoWriter, WriterOptions, compare_files, probe
 from redactkit.video.muting import Muting, first_sound
 from tests.clips import Clip, make
 from tests.sample_clips import sample_truth
@@ -51,7 +51,10 @@ def write(source, target, mute, *, copied=False):
     """Write a video anew, or copied where that may be, with ranges muted."""
     info = probe(source)
     nothing = np.zeros(info.frame_count, bool) if copied else None
-    with VideoReader(source) as reader, VideoWriter(target, info, mute=mute, smart_copy=nothing) as writer:
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(target, info, WriterOptions(mute=mute), smart_copy=nothing) as writer,
+    ):
         for first, last in writer.wanted:
             for frame in reader.frames(first, last):
                 writer.write(frame.picture, frame.pts)

@@ -150,3 +150,25 @@ def test_no_modules_import_each_other_in_a_circle():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+MOST_PARAMETERS = 8
+PUBLIC_PASSES = {"analyze", "combined", "inspect", "read_annotations", "redact", "run_preset", "verify", "watch"}
+"""Functions that a user calls with keywords; each of their options is worth a name of its own."""
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    given = function.args
+    plain = [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return [name for name in plain if name not in ("self", "cls")] + [
+        each.arg for each in (given.vararg, given.kwarg) if each is not None
+    ]
+
+
+def test_functions_have_few_parameters():
+    trees = {name: ast.parse(path.read_text()) for name, path in _modules().items()}
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [(name, node) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, functions)]
+    many = [(name, node.name) for name, node in found if len(_parameters(node)) > MOST_PARAMETERS]
+    assert [each for each in many if each[1] not in PUBLIC_PASSES] == []
+    assert {name for _, name in many} == PUBLIC_PASSES, "a pass that takes fewer by now is no exception any more"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.media import AudioInfo, FrameRange, VideoInfo
-from redactkit.video import VideoReader, VideoWriter, compare_files, plane_views, probe
+from redactkit.video import VideoReader, VideoWriter, WriterOptions, compare_files, plane_views, probe
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.fields import count_orders
 from redactkit.video.opening import opened
@@ -26,8 +26,9 @@ from tests.clips import Clip, make, number_of
 from tests.sample_clips import cut_sample
 
 
-def copy_video(source: Path, target: Path, **options: Any) -> VideoWriter:
-    with VideoReader(source) as reader, VideoWriter(target, reader.info, **options) as writer:
+def copy_video(source: Path, target: Path, *, overwrite: bool = False, **options: Any) -> VideoWriter:
+    how = WriterOptions(**options)
+    with VideoReader(source) as reader, VideoWriter(target, reader.info, how, overwrite=overwrite) as writer:
         for frame in reader.frames():
             writer.write(frame.picture, frame.pts)
     return writer
@@ -111,12 +112,18 @@ def test_pieces_may_be_written_in_any_order_and_at_once(codec: str, tmp_path: Pa
     ticks = [40 * number + 11 * (number % 3) for number in range(150)]
     source = make(tmp_path / "a.mkv", Clip(time_base=Fraction(1, 1000), pts=ticks, options={"g": "30"}))
     copy_video(source, tmp_path / "b.mp4", codec=codec)
-    with VideoReader(source) as reader, VideoWriter(tmp_path / "c.mp4", reader.info, codec=codec) as writer:
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(tmp_path / "c.mp4", reader.info, WriterOptions(codec=codec)) as writer,
+    ):
         assert len(writer.segments) >= 2
         for segment in reversed(writer.segments):
             for frame in reader.frames(*segment):
                 writer.write(frame.picture, frame.pts)
-    with VideoReader(source) as reader, VideoWriter(tmp_path / "d.mp4", reader.info, codec=codec) as writer:
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(tmp_path / "d.mp4", reader.info, WriterOptions(codec=codec)) as writer,
+    ):
         alternating = [list(reader.frames(*segment)) for segment in writer.segments]
         for number in range(max(map(len, alternating))):
             for frame in (frames[number] for frames in alternating if number < len(frames)):
@@ -136,7 +143,10 @@ def test_prepared_pictures_take_the_places_of_encoded_ones_and_each_is_written_a
 ) -> None:
     source = make(tmp_path / "a.mp4", Clip(frames=60))
     places = set()
-    with VideoReader(source) as reader, VideoWriter(tmp_path / "b.mp4", reader.info, codec=codec) as writer:
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(tmp_path / "b.mp4", reader.info, WriterOptions(codec=codec)) as writer,
+    ):
         for frame in reader.frames():
             picture = writer.prepare(frame.picture, frame.pts)
             places.add(plane_views(picture)[0].ctypes.data)
@@ -382,7 +392,7 @@ def test_writer_refuses_to_replace_what_is_there_and_ever_the_source(tmp_path: P
 def test_writer_refuses_options_that_mean_nothing(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     info = probe(make(tmp_path / "a.mp4", Clip(frames=1)))
     with pytest.raises(OptionError, match=message):
-        VideoWriter(tmp_path / "b.mp4", info, **options)
+        VideoWriter(tmp_path / "b.mp4", info, WriterOptions(**options))
     assert not (tmp_path / "b.mp4").exists()
 
 

@@ -45,7 +45,7 @@ PAGES = {
         "Many videos",
         [
             "redactkit.jobs",
-            "redactkit.jobs.submit:make_specs",
+            "redactkit.jobs.submit:JobOptions,make_specs",
             "redactkit.runtime.progress:track",
             "redactkit.runtime.purge",
         ],

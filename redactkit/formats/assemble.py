@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from redactkit.formats.units import from_pixels, from_shares
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_decisions, as_detections
 
-__all__ = ["MAX_ROWS", "ParsedBoxes", "Numbering", "RowPlaces", "by_frame", "by_time"]
+__all__ = ["MAX_ROWS", "FileFacts", "ParsedBoxes", "Numbering", "RowPlaces", "by_frame", "by_time"]
 
 MAX_ROWS = 5_000_000
 _NANO = 10**9
@@ -42,6 +42,16 @@ class RowPlaces(Sequence[str]):
 
     def __getitem__(self, row: Any) -> Any:
         return f"row {row + 1}"
+
+
+class BoxFacts(TypedDict, total=False):
+    """What a file may say of a box: its class and kind, if something is before it, whose face it is, and who set it."""
+
+    label: str
+    kind: str
+    occluded: bool
+    person: str
+    keyframe: bool
 
 
 @dataclass
@@ -74,23 +84,19 @@ class ParsedBoxes:
         *,
         place: str,
         confidence: float | None = None,
-        label: str = "",
-        kind: str = "",
-        occluded: bool = False,
-        person: str = "",
-        keyframe: bool = False,
+        **said: Unpack[BoxFacts],
     ) -> None:
-        """Add one box."""
+        """Add one box, with what the file says of it."""
         self.at.append(at)
         self.faces.append(face)
         self.boxes.append(box)
         self.places.append(place)
         self.confidence.append(confidence)
-        self.labels.append(label)
-        self.kinds.append(kind)
-        self.occluded.append(occluded)
-        self.persons.append(person)
-        self.keyframes.append(keyframe)
+        self.labels.append(said.get("label", ""))
+        self.kinds.append(said.get("kind", ""))
+        self.occluded.append(said.get("occluded", False))
+        self.persons.append(said.get("person", ""))
+        self.keyframes.append(said.get("keyframe", False))
 
     def take(self, rows: Sequence[int]) -> ParsedBoxes:
         """Return some of the boxes."""
@@ -100,21 +106,42 @@ class ParsedBoxes:
         )
 
 
+@dataclass(frozen=True)
+class FileFacts:
+    """What a file says beside its boxes.
+
+    Parameters
+    ----------
+    format : str
+    size : (int, int)
+        Width and height of the frame in pixels.
+    frame_rate : Fraction, optional
+    decisions : mapping
+        What is decided about faces, by their IDs in the file.
+    remarks : sequence of Remark
+        What its reader lost or repaired.
+    boxless : bool
+        The file says when faces are seen but not where; boxes are NaN.
+    """
+
+    format: str
+    size: tuple[int, int]
+    frame_rate: Fraction | None = None
+    decisions: Mapping[int | str, Mapping[str, Any]] = field(default_factory=dict)
+    remarks: Sequence[Remark] = ()
+    boxless: bool = False
+
+
 def by_frame(
     found: ParsedBoxes,
     source: Source,
+    facts: FileFacts,
     *,
-    format: str,
-    size: tuple[int, int],
     numbering: Numbering | None = None,
     frame_count: int = 0,
-    frame_rate: Fraction | None = None,
     clock: Clock | None = None,
-    decisions: Mapping[int | str, Mapping[str, Any]] | None = None,
-    remarks: Sequence[Remark] = (),
     trusted: bool = False,
     origin: int = 0,
-    boxless: bool = False,
 ) -> Reading:
     """Build annotations from boxes known by frame number.
 
@@ -132,17 +159,15 @@ def by_frame(
         Boxes are surely in pixels; else their numbers are looked at.
     origin : int
         What the file calls the first pixel of a row or column.
-    boxless : bool
-        The file says when faces are seen but not where; boxes are NaN.
     """
-    told = list(remarks)
+    told, size = list(facts.remarks), facts.size
     boxes = _as_array(found)
-    if not boxless:
+    if not facts.boxless:
         check_boxes(boxes, where=lambda row: found.places[row])
         scaled, odd = (boxes, []) if trusted else from_pixels(boxes, size)
         boxes = boxes - [origin, origin, 0, 0] if scaled is boxes else scaled
         told += odd
-    rate = source.frame_rate or frame_rate
+    rate = source.frame_rate or facts.frame_rate
     timed = clock is not None and len(clock[1]) > 0 and bool(np.isfinite(clock[1]).all())
     # Where the caller says which frames of the video are numbered, the file's rate no longer does.
     by_rate = rate is not None and not _counts_as(rate, source.video) and source.frame_step is None
@@ -166,7 +191,7 @@ def by_frame(
             text = "the file has no frame rate, so times are NaN; pass frame_rate (--frame-rate) or video (--video)"
             told.append(Remark("no frame rate", text))
     settings = {"frames_told": numbered.told} if numbered.told else {}
-    reading = _finish(found, boxes, info, frames, times, format=format, decisions=decisions or {}, remarks=told)
+    reading = _finish(found, boxes, info, frames, times, replace(facts, remarks=told))
     return replace(reading, annotations=reading.annotations.replace(settings=settings)) if settings else reading
 
 
@@ -224,21 +249,16 @@ def _timed(
 def by_time(
     found: ParsedBoxes,
     source: Source,
+    facts: FileFacts,
     *,
-    format: str,
-    size: tuple[int, int],
     timescale: int,
-    frame_rate: Fraction | None = None,
-    decisions: Mapping[int | str, Mapping[str, Any]] | None = None,
-    remarks: Sequence[Remark] = (),
-    boxless: bool = False,
     shares: bool = False,
     rule: str = "places in time come from the file",
 ) -> Reading:
     """Build annotations from boxes known by time, ``at`` in ticks of which ``timescale`` make a second.
 
     Frames are the instants of the file; where none is told for longer than usual, instants without
-    faces are laid out. With ``boxless`` boxes are NaN, and only the instants told are laid out. With ``shares``
+    faces are laid out. Without boxes only the instants told are laid out. With ``shares``
     boxes are shares of the frame, else pixels.
     """
     if source.first_frame is not None or source.frame_step is not None:
@@ -250,19 +270,19 @@ def by_time(
     steps = np.diff(instants)
     usual = int(np.median(steps)) if len(steps) else timescale
     spans = [FragmentSpan(int(tick), usual, 1, usual) for tick in instants]
-    grid = instants if boxless else build_grid(spans, spacing=usual, timescale=timescale)
+    grid = instants if facts.boxless else build_grid(spans, spacing=usual, timescale=timescale)
     info = VideoInfo(
         path=None,
-        width=size[0],
-        height=size[1],
-        frame_rate=frame_rate or Fraction(timescale, usual),
+        width=facts.size[0],
+        height=facts.size[1],
+        frame_rate=facts.frame_rate or Fraction(timescale, usual),
         time_base=Fraction(1, timescale),
         pts=grid,
     )
     frames = np.searchsorted(grid, np.array(found.at, np.int64))
-    told = list(remarks)
+    told, size = list(facts.remarks), facts.size
     boxes = _as_array(found)
-    if not boxless:
+    if not facts.boxless:
         check_boxes(boxes, where=lambda row: found.places[row])
         where = found.places.__getitem__
         boxes, odd = from_shares(boxes, size, where=where) if shares else from_pixels(boxes, size)
@@ -270,9 +290,7 @@ def by_time(
     if len(instants):
         text = f"the first time in the file is {instants[0] / timescale:g} s; {rule}"
         told.append(Remark("times", text, quiet=True))
-    return _finish(
-        found, boxes, info, frames, info.times[frames], format=format, decisions=decisions or {}, remarks=told
-    )
+    return _finish(found, boxes, info, frames, info.times[frames], replace(facts, remarks=told))
 
 
 def _as_array(found: ParsedBoxes) -> NDArray[np.float64]:
@@ -285,16 +303,13 @@ def _finish(
     info: VideoInfo,
     frames: NDArray[np.int64],
     times: NDArray[np.float64],
-    *,
-    format: str,
-    decisions: Mapping[int | str, Mapping[str, Any]],
-    remarks: list[Remark],
+    facts: FileFacts,
 ) -> Reading:
     boxes = round_pixels(pixels)
     ids, names, odd = number_faces(found.faces)
     number_of = dict(zip(found.faces, ids.tolist(), strict=True))
     by_id: dict[int, Mapping[str, Any]] = {number: {"label": name} for number, name in names.items()}
-    by_id |= {number_of[face]: what for face, what in decisions.items() if face in number_of}
+    by_id |= {number_of[face]: what for face, what in facts.decisions.items() if face in number_of}
     table = as_detections(
         {
             "frame": frames,
@@ -307,7 +322,7 @@ def _finish(
     )
     detections, doubles = separate_doubles(table)
     annotations = Annotations(info, detections, decisions=as_decisions(by_id))
-    return Reading(annotations, format, [*remarks, *odd, *doubles])
+    return Reading(annotations, facts.format, [*facts.remarks, *odd, *doubles])
 
 
 def _more(found: ParsedBoxes) -> list[tuple[str, list[Any], type]]:

@@ -12,7 +12,8 @@ __all__ = ["COLUMNS", "FORMATS", "READ", "Form", "as_markdown"]
 COLUMNS = ["boxes", "face IDs", "labels", "confidence", "times", "frame size", "names of faces", "decisions"]
 _ALL = {
     "boxes", "face IDs", "labels", "kinds", "confidence", "times", "frame size", "names of faces", "decisions",
-    "reasons", "people", "suggestions", "source", "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
+    "reasons", "people", "suggestions", "source", "frames without faces", "discarded boxes", "cuts", "settings",
+    "SHA-256",
 }  # fmt: skip
 
 

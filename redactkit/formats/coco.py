@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.sizes import fit_images
@@ -140,14 +140,16 @@ def read_coco(source: Source) -> Reading:
         return by_frame(
             found,
             source,
-            format="coco",
-            size=size,
+            FileFacts(
+                format="coco",
+                size=size,
+                frame_rate=None if part.video is None else source.rate_of(part.video.fps),
+                decisions=_decided(part),
+                remarks=[*part.remarks, *remarks, *_lost(part)],
+            ),
             numbering=numbering,
             frame_count=_count(part, numbering),
-            frame_rate=None if part.video is None else source.rate_of(part.video.fps),
             clock=_clock(part, numbers),
-            decisions=_decided(part),
-            remarks=[*part.remarks, *remarks, *_lost(part)],
             trusted=part.ours,
         )
     except AnnotationError as err:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.keyframes import Knot, Track, as_box, lay_out
 from redactkit.formats.normalize import Reading, Remark
@@ -67,12 +67,11 @@ def read_cvat(source: Source) -> Reading:
         return by_frame(
             collected.found,
             source,
-            format="cvat",
-            size=size,
+            FileFacts(
+                format="cvat", size=size, decisions=collected.people, remarks=[*remarks, *sized, *_remarks(collected)]
+            ),
             numbering=numbering,
             frame_count=stop + 1 - numbering.first,
-            decisions=collected.people,
-            remarks=[*remarks, *sized, *_remarks(collected)],
             trusted=True,
         )
     except AnnotationError as err:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.images import Image, around, read_images
 from redactkit.formats.keyframes import Knot, Track, lay_out
 from redactkit.formats.normalize import Reading
@@ -118,12 +118,14 @@ def _read_video(videos: Mapping[str, _Document], source: Source) -> Reading:
     return by_frame(
         found,
         source,
-        format="darwin",
-        size=source.find_size((slot.width, slot.height), otherwise=(0, 0)),
+        FileFacts(
+            format="darwin",
+            size=source.find_size((slot.width, slot.height), otherwise=(0, 0)),
+            frame_rate=source.rate_of(slot.fps),
+            remarks=several,
+        ),
         numbering=_RULE,
         frame_count=slot.frame_count or 0,
-        frame_rate=source.rate_of(slot.fps),
-        remarks=several,
         trusted=True,
     )
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import ParsedBoxes, by_time
+from redactkit.formats.assemble import FileFacts, ParsedBoxes, by_time
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 from redactkit.formats.videos import choose_video
@@ -128,11 +128,13 @@ def read_google(source: Source) -> Reading:
         return by_time(
             found,
             source,
-            format="google",
-            size=source.find_size(),
+            FileFacts(
+                format="google",
+                size=source.find_size(),
+                frame_rate=source.frame_rate,
+                remarks=[Remark("lost fields", _LOST), *remarks],
+            ),
             timescale=_TICKS,
-            frame_rate=source.frame_rate,
-            remarks=[Remark("lost fields", _LOST), *remarks],
             shares=True,
             rule=_RULE,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from redactkit.formats.assemble import ParsedBoxes, by_frame
+from redactkit.formats.assemble import FileFacts, ParsedBoxes, by_frame
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.numbering import Numbering
@@ -58,7 +58,6 @@ def read_images(
     shares: bool = False,
     ours: bool = False,
     remarks: Sequence[Remark] = (),
-    **more: Any,
 ) -> Reading:
     """Build annotations from images with boxes.
 
@@ -75,8 +74,6 @@ def read_images(
         Boxes are shares of the image.
     ours : bool
         Boxes are surely what ``shares`` says; else their numbers are looked at.
-    more
-        For `redactkit.formats.assemble.by_frame`.
     """
     chosen, several = _of_one_video(images, source)
     rule, numbers = _number(chosen, numbering)
@@ -107,13 +104,10 @@ def read_images(
     return by_frame(
         found,
         source,
-        format=format,
-        size=size,
+        FileFacts(format=format, size=size, remarks=[*remarks, *several, *told]),
         numbering=rule,
         frame_count=max(numbers, default=rule.first - 1) - rule.first + 1 if listed else 0,
-        remarks=[*remarks, *several, *told],
         trusted=shares,
-        **more,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
@@ -52,7 +52,11 @@ def read_kitti(source: Source) -> Reading:
                 found.add(int(words[0]), None if face < 0 else face, **item)
         size = source.find_size(otherwise=(0, 0))
         return by_frame(
-            found, source, format="kitti", size=size, numbering=_RULE, remarks=[*remarks, *several], trusted=True
+            found,
+            source,
+            FileFacts(format="kitti", size=size, remarks=[*remarks, *several]),
+            numbering=_RULE,
+            trusted=True,
         )
     except AnnotationError as err:
         raise type(err)(f"{source.path}: {err}") from err

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.keyframes import Knot, Track, lay_out
 from redactkit.formats.normalize import Reading, Remark
@@ -128,12 +128,14 @@ def _read_video(tasks: list[_Task], results: list[list[_Result]], source: Source
     return by_frame(
         found,
         source,
-        format="labelstudio",
-        size=size,
+        FileFacts(
+            format="labelstudio",
+            size=size,
+            frame_rate=rate,
+            remarks=[*remarks, *several, *([Remark("other shapes", _TURNED)] if turned else [])],
+        ),
         numbering=_RULE,
         frame_count=count,
-        frame_rate=rate,
-        remarks=[*remarks, *several, *([Remark("other shapes", _TURNED)] if turned else [])],
         trusted=True,
     )
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.plain import EXACT
 from redactkit.formats.source import Source
@@ -76,12 +76,9 @@ def read_mot(source: Source) -> Reading:
         return by_frame(
             found,
             source,
-            format="mot",
-            size=size,
+            FileFacts(format="mot", size=size, frame_rate=rate, remarks=remarks),
             numbering=numbering,
             frame_count=length,
-            frame_rate=rate,
-            remarks=remarks,
             origin=numbering.first,
         )
     except AnnotationError as err:

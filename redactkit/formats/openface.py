@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import MAX_ROWS, Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.plain import EXACT
 from redactkit.formats.source import Source
@@ -65,12 +65,14 @@ def read_openface(source: Source) -> Reading:
         return by_frame(
             found,
             source,
-            format="openface",
-            size=source.find_size(otherwise=(0, 0)),
+            FileFacts(
+                format="openface",
+                size=source.find_size(otherwise=(0, 0)),
+                remarks=[Remark("lost fields", _LOST), Remark("other shapes", _GROWN)],
+            ),
             numbering=_RULE,
             frame_count=int(numbers[:, 0].max(initial=0)),
             clock=clock,
-            remarks=[Remark("lost fields", _LOST), Remark("other shapes", _GROWN)],
             trusted=True,
         )
     except AnnotationError as err:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
-from redactkit.formats.assemble import MAX_ROWS, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
+from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
 from redactkit.formats.header import Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
@@ -215,12 +215,12 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     if by_image:
         sizes = _image_sizes(numbers)
         return _of_images(table["image"].astype(str).tolist(), found, sizes, source, format=format, remarks=remarks)
-    shared: dict[str, Any] = {"format": format, "size": size, "decisions": _decisions(table, given), "boxless": boxless}
+    facts = FileFacts(format, size, decisions=_decisions(table, given), remarks=remarks, boxless=boxless)
     if "frame" not in numbers:
-        return by_time(found, source, timescale=_NANO, remarks=remarks, **shared)
+        return by_time(found, source, facts, timescale=_NANO)
     clock = (numbers["frame"], numbers["time"]) if "time" in numbers else None
     numbering = _numbering(numbers["frame"], sure=ours or clock is not None)
-    return by_frame(found, source, numbering=numbering, clock=clock, remarks=remarks, trusted=ours, **shared)
+    return by_frame(found, source, facts, numbering=numbering, clock=clock, trusted=ours)
 
 
 def _image_sizes(numbers: Mapping[str, NDArray[np.float64]]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame, by_time
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame, by_time
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 from redactkit.formats.units import from_shares
@@ -159,12 +159,14 @@ def read_rekognition(source: Source) -> Reading:
         return by_time(
             found,
             source,
-            format="rekognition",
-            size=source.find_size((metadata.frame_width, metadata.frame_height)),
+            FileFacts(
+                format="rekognition",
+                size=source.find_size((metadata.frame_width, metadata.frame_height)),
+                frame_rate=source.rate_of(metadata.frame_rate),
+                decisions=names,
+                remarks=[*remarks, *_bodies(found)],
+            ),
             timescale=1000,
-            frame_rate=source.rate_of(metadata.frame_rate),
-            decisions=names,
-            remarks=[*remarks, *_bodies(found)],
             shares=True,
             rule=_RULE,
         )
@@ -330,7 +332,12 @@ def _read_image(pages: Sequence[_Page], source: Source, remarks: list[Remark]) -
     found.boxes = pixels.tolist()
     remarks = [*remarks, *several, *odd]
     return by_frame(
-        found, source, format="rekognition", size=size, numbering=_IMAGE, frame_count=1, remarks=remarks, trusted=True
+        found,
+        source,
+        FileFacts(format="rekognition", size=size, remarks=remarks),
+        numbering=_IMAGE,
+        frame_count=1,
+        trusted=True,
     )
 
 

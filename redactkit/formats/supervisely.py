@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.images import Image, around, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json, to_utf8
@@ -109,11 +109,9 @@ def _read_video(videos: dict[str, _Document], source: Source) -> Reading:
     return by_frame(
         found,
         source,
-        format="supervisely",
-        size=size,
+        FileFacts(format="supervisely", size=size, remarks=[*several, *_shapes(kinds)]),
         numbering=_RULE,
         frame_count=document.frames_count or 0,
-        remarks=[*several, *_shapes(kinds)],
         trusted=True,
     )
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import ParsedBoxes, by_time
+from redactkit.formats.assemble import FileFacts, ParsedBoxes, by_time
 from redactkit.formats.images import Image, around, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
@@ -216,11 +216,8 @@ def _read_videos(project: _Project3, source: Source) -> Reading:
     return by_time(
         found,
         source,
-        format="via",
-        size=source.find_size(otherwise=(0, 0)),
+        FileFacts(format="via", size=source.find_size(otherwise=(0, 0)), frame_rate=source.frame_rate, remarks=several),
         timescale=_TICKS,
-        frame_rate=source.frame_rate,
-        remarks=several,
         rule=_RULE,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import ParsedBoxes, by_time
+from redactkit.formats.assemble import FileFacts, ParsedBoxes, by_time
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
 from redactkit.formats.videos import choose_video
@@ -66,13 +66,15 @@ def read_videoindexer(source: Source) -> Reading:
         return by_time(
             found,
             source,
-            format="videoindexer",
-            size=source.find_size(otherwise=(0, 0)),
+            FileFacts(
+                format="videoindexer",
+                size=source.find_size(otherwise=(0, 0)),
+                frame_rate=source.frame_rate,
+                decisions=decisions,
+                remarks=[Remark("lost fields", _LOST), Remark("no boxes", _NOWHERE), *remarks],
+                boxless=True,
+            ),
             timescale=_TICKS,
-            frame_rate=source.frame_rate,
-            decisions=decisions,
-            remarks=[Remark("lost fields", _LOST), Remark("no boxes", _NOWHERE), *remarks],
-            boxless=True,
             rule="times are those of the service, in seconds",
         )
     except AnnotationError as err:

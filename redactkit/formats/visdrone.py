@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
 from redactkit.formats.mot import parse_rows, whole_numbers
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
@@ -46,7 +46,10 @@ def read_visdrone(source: Source) -> Reading:
         )
         size = source.find_size(otherwise=(0, 0))
         return by_frame(
-            found, source, format="visdrone", size=size, numbering=_RULE, remarks=[Remark("lost fields", _LOST)]
+            found,
+            source,
+            FileFacts(format="visdrone", size=size, remarks=[Remark("lost fields", _LOST)]),
+            numbering=_RULE,
         )
     except AnnotationError as err:
         raise type(err)(f"{source.path}: {err}") from err

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from redactkit.redaction import RedactionOptions
 from redactkit.runtime.timecode import check_ranges
 from redactkit.video.chunks import CHUNK_FRAMES
 
-__all__ = ["make_specs", "submit"]
+__all__ = ["JobOptions", "make_specs", "submit"]
 
 
 def submit(
@@ -48,7 +49,8 @@ def submit(
     priority : int
         Higher goes first.
     **options
-        See `make_specs`.
+        Those of `JobOptions` and of `redactkit.redaction.RedactionOptions`, and ``patterns``: which files of a folder
+        are videos, by name.
 
     Returns
     -------
@@ -65,36 +67,16 @@ def submit(
     ...     jobs.wait()
     ...     jobs.table()
     """
-    specs = list(make_specs(paths, mode=mode, output=output, **options))
+    specs = make_specs(paths, mode=mode, output=output, **options)
     return Jobs(specs, open_engine(executor, workers=workers), priority=priority)
 
 
-def make_specs(
-    paths: str | Path | Iterable[str | Path],
-    *,
-    mode: str = "combined",
-    output: str | Path | None = None,
-    patterns: Iterable[str] = PATTERNS,
-    annotations: str | Path | None = None,
-    detector: str = "centerface",
-    model: str | Path | None = None,
-    detection_size: int | None = None,
-    sensitivity: str = "normal",
-    padding: float = 0.0,
-    threads: int | None = None,
-    chunk_frames: int = CHUNK_FRAMES,
-    overwrite: bool = False,
-    fetch: bool = False,
-    **hiding: Any,
-) -> Iterable[Spec]:
-    """Return a job specification for each of many videos.
+@dataclass(frozen=True)
+class JobOptions:
+    """What every job of a submission is told beside its video.
 
     Parameters
     ----------
-    paths, mode, output
-        As of `submit`.
-    patterns : iterable of str
-        Which files of a folder are videos, by name.
     annotations : path, optional
         For mode redact: the folder in which they are, or one file; by default looked for in ``output``,
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
@@ -109,28 +91,102 @@ def make_specs(
         Replace outputs that exist and were not made by the same job.
     fetch : bool
         Let workers fetch addresses such as ``s3://...`` through fsspec. Nothing else uses the network.
-    **hiding
-        How faces are hidden, see `redactkit.redaction.RedactionOptions`.
+    hiding : RedactionOptions
+        How faces are hidden.
+
+    Raises
+    ------
+    OptionError
+        For a detector that does not exist.
     """
-    chosen = RedactionOptions.named({**hiding, "mute": check_ranges(hiding.get("mute", ()), end=math.inf)})
-    if detector not in DETECTORS:
-        raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {detector!r}")
-    analysis = {"detector": detector, "detection_size": detection_size, "sensitivity": sensitivity, "padding": padding}
-    how = chosen.as_settings()  # one for all, of which there may be ten thousand
+
+    annotations: str | Path | None = None
+    detector: str = "centerface"
+    model: str | Path | None = None
+    detection_size: int | None = None
+    sensitivity: str = "normal"
+    padding: float = 0.0
+    threads: int | None = None
+    chunk_frames: int = CHUNK_FRAMES
+    overwrite: bool = False
+    fetch: bool = False
+    hiding: RedactionOptions = field(default_factory=RedactionOptions)
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS:
+            raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {self.detector!r}")
+
+    @classmethod
+    def named(cls, options: Mapping[str, Any]) -> JobOptions:
+        """Return options given by name, those of `redactkit.redaction.RedactionOptions` among them.
+
+        Raises
+        ------
+        OptionError
+            For an option that does not exist, or means nothing.
+
+        Examples
+        --------
+        >>> JobOptions.named({"blur": "High", "overwrite": True}).hiding.blur
+        'High'
+        """
+        own = {each.name for each in fields(cls)} - {"hiding"}
+        hiding = {name: value for name, value in options.items() if name not in own}
+        hiding["mute"] = check_ranges(hiding.get("mute", ()), end=math.inf)
+        chosen = {name: value for name, value in options.items() if name in own}
+        return cls(**chosen, hiding=RedactionOptions.named(hiding))
+
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """What the search is told."""
+        return {name: getattr(self, name) for name in ("detector", "detection_size", "sensitivity", "padding")}
+
+
+def make_specs(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    mode: str = "combined",
+    output: str | Path | None = None,
+    patterns: Iterable[str] = PATTERNS,
+    **options: Any,
+) -> list[Spec]:
+    """Return a job specification for each of many videos.
+
+    Parameters
+    ----------
+    paths, mode, output
+        As of `submit`.
+    patterns : iterable of str
+        Which files of a folder are videos, by name.
+    **options
+        Those of `JobOptions`, and of `redactkit.redaction.RedactionOptions`.
+
+    Raises
+    ------
+    OptionError
+        As of `submit`.
+    """
+    job = JobOptions.named(options)
+    # One value for all jobs, of which there may be ten thousand.
+    analysis, hiding = job.analysis if mode != "redact" else {}, job.hiding.as_settings() if mode != "analyze" else {}
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(
             source,
             folder,
             mode,
-            analysis if mode != "redact" else {},
-            how if mode != "analyze" else {},
-            None if annotations is None else str(Path(annotations).absolute()),
-            chunk_frames,
-            threads,
-            None if model is None else str(Path(model).absolute()),
-            overwrite,
-            fetch,
+            analysis,
+            hiding,
+            _absolute(job.annotations),
+            job.chunk_frames,
+            job.threads,
+            _absolute(job.model),
+            job.overwrite,
+            job.fetch,
         )
         for source, folder in find_videos(given, output=output, patterns=patterns)
     ]
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())

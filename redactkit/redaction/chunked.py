@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,7 @@ def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
     write_video_header(prepared.info, home / "video.json")
     with writing(home / "plan.npz", overwrite=True) as file:
         np.savez(file, frames=prepared.plan.frames, faces=prepared.plan.faces, boxes=prepared.plan.boxes)
-    encoder = prepared.options.encoder
-    writer = VideoWriter(home / "whole.mp4", prepared.info, smart_copy=prepared.redacted, **encoder)
+    writer = VideoWriter(home / "whole.mp4", prepared.info, prepared.options.writer, smart_copy=prepared.redacted)
     set_id = writer.copying[1].set_id if writer.copied.any() else None
     write_text(home / "runs.json", json.dumps({"set_id": set_id, "encoded": writer.wanted}), overwrite=True)
     write_text(home / "settings.json", json.dumps(prepared.settings), overwrite=True)
@@ -93,9 +92,10 @@ def write_chunk(
         return list(files.values())
     info = read_video_header(home / "video.json", video=video)
     plan, options = _read_plan(home, info.frame_count), RedactionOptions.of(_read_json(home, "settings.json"))
-    encoder = options.encoder | {"set_id": _read_json(home, "runs.json")["set_id"]}
+    # A chunk has no sound: it is carried over when all are joined.
+    how = replace(options.writer, audio="drop", mute=(), set_id=_read_json(home, "runs.json")["set_id"])
     for run, target in missing.items():
-        with VideoWriter(target, info, audio="drop", overwrite=True, frames=run, **encoder) as writer:
+        with VideoWriter(target, info, how, overwrite=True, frames=run) as writer:
             done = write_frames(info, plan, writer, progress=progress, **options.effect)
             write_text(target.with_suffix(".json"), json.dumps(asdict(done)), overwrite=True)
     return list(files.values())
@@ -125,12 +125,11 @@ def join_chunks(
     laid = check_same_video(info, annotations, force=options.force)
     visible = set(laid.detections["face_id"]) - set(settings["faces"])
     prepared = prepare(video, laid, options, info=info, exclude=visible)
-    encoder = options.encoder
-    sounding: dict[str, Any] = {"audio": options.audio, "mute": prepared.options.muted}
-    writer = VideoWriter(output, info, overwrite=overwrite, smart_copy=prepared.redacted, **sounding, **encoder)
+    how = prepared.options.writer
+    writer = VideoWriter(output, info, how, overwrite=overwrite, smart_copy=prepared.redacted)
     files = [path for chunk in chunks for path in chunk_files(folder, chunk).values()]
     written = Written.joined(_read_written(file) for file in files)
-    sound = join_videos(files, output, info, overwrite=overwrite, copying=writer.copying, **sounding)
+    sound = join_videos(files, output, info, how, overwrite=overwrite, copying=writer.copying)
     return report_of(prepared, Path(output), written, notes=(*writer.notes, *sound), copied=writer.copied_ranges)
 
 

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from redactkit import effects
 from redactkit.errors import OptionError
+from redactkit.video.options import WriterOptions
 
 __all__ = ["RedactionOptions"]
 
 Ranges = tuple[tuple[float, float], ...]
-_SOUND = ("keep", "drop")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ class RedactionOptions:
         if self.labels is not None:
             labels = (self.labels,) if isinstance(self.labels, str) else tuple(self.labels)
             object.__setattr__(self, "labels", labels)
-        if self.audio not in _SOUND:
-            raise OptionError(f"audio must be one of {', '.join(_SOUND)}, got {self.audio!r}")
+        WriterOptions(audio=self.audio)  # refuses sound that is neither kept nor dropped
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RedactionOptions:
@@ -98,9 +97,9 @@ class RedactionOptions:
         return tuple(each.name for each in fields(cls))
 
     @property
-    def encoder(self) -> dict[str, Any]:
-        """What the encoder is told: codec, crf and preset."""
-        return {"codec": self.codec, "crf": self.crf, "preset": self.preset}
+    def writer(self) -> WriterOptions:
+        """What the writer is told: encoder and sound."""
+        return WriterOptions(self.codec, self.crf, self.preset, self.audio, self.muted)
 
     @property
     def effect(self) -> dict[str, Any]:

@@ -36,11 +36,9 @@ def write_redacted(
         VideoWriter(
             target,
             info,
-            audio=options.audio,
-            mute=options.muted,
+            options.writer,
             overwrite=overwrite,
             smart_copy=prepared.redacted,
-            **options.encoder,
         ) as writer,
         ThreadPoolExecutor(1) as other,
     ):

@@ -3,6 +3,7 @@
 from redactkit.runtime.files import sweep_parts
 from redactkit.video.fidelity import check_container, compare_files
 from redactkit.video.frames import Frame
+from redactkit.video.options import WriterOptions
 from redactkit.video.pictures import Pictures, as_jpeg
 from redactkit.video.planes import pixel_layout, plane_views
 from redactkit.video.probe import probe
@@ -14,6 +15,7 @@ __all__ = [
     "Pictures",
     "VideoReader",
     "VideoWriter",
+    "WriterOptions",
     "as_jpeg",
     "check_container",
     "compare_files",

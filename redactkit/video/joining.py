@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -13,10 +12,12 @@ from av.video.stream import VideoStream
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import check_video_output, replacing
-from redactkit.runtime.timecode import Ranges
+from redactkit.runtime.timecode import check_ranges
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
+from redactkit.video.muting import end_of
 from redactkit.video.opening import av_errors, opened, video_stream
+from redactkit.video.options import WriterOptions
 from redactkit.video.smartcopy.clock import PacketClock
 from redactkit.video.smartcopy.plan import CopyPlan
 from redactkit.video.smartcopy.track import JoinedTrack
@@ -24,16 +25,16 @@ from redactkit.video.timing import start_shift
 
 __all__ = ["join_videos"]
 
+_DEFAULTS = WriterOptions()
+
 
 def join_videos(
     chunks: Sequence[str | Path],
     path: str | Path,
     info: VideoInfo,
+    options: WriterOptions = _DEFAULTS,
     *,
-    audio: Literal["keep", "drop"] = "keep",
-    mute: Ranges = (),
     overwrite: bool = False,
-    keep_metadata: bool = False,
     copying: tuple[Encoding, CopyPlan] | None = None,
 ) -> list[str]:
     """Join chunks that `VideoWriter` wrote with the same options, without encoding anything.
@@ -49,7 +50,7 @@ def join_videos(
         The mp4 to write.
     info : VideoInfo
         The source; its audio is carried over from there.
-    audio, mute, overwrite, keep_metadata
+    options, overwrite
         As of `VideoWriter`.
     copying : (Encoding, CopyPlan), optional
         How the chunks were encoded, and which frames are copied from the source instead.
@@ -69,7 +70,14 @@ def join_videos(
     check_video_output(path, overwrite=overwrite, sources=() if info.path is None else (info.path,))
     shift = start_shift(info)
     with replacing(path, overwrite=overwrite, public=True) as part, av_errors(Path(path), "join it"):
-        file = Mp4File(part, info, audio=audio == "keep", shift=shift, keep_metadata=keep_metadata, mute=mute)
+        file = Mp4File(
+            part,
+            info,
+            shift=shift,
+            audio=options.audio == "keep",
+            mute=check_ranges(options.mute, end=end_of(info)),
+            keep_metadata=options.keep_metadata,
+        )
         try:
             made = [Path(name) for name in chunks]
             if copying is not None and copying[1].copied.any():

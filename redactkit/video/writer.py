@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import av
 import numpy as np
 from numpy.typing import ArrayLike
 
-from redactkit.errors import OptionError, VideoError
+from redactkit.errors import VideoError
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.files import check_video_output, replacing
 from redactkit.runtime.timecode import check_ranges
@@ -22,6 +22,7 @@ from redactkit.video.encoding import choose_encoding
 from redactkit.video.mp4file import Mp4File
 from redactkit.video.muting import end_of
 from redactkit.video.opening import av_errors
+from redactkit.video.options import WriterOptions
 from redactkit.video.segments import Segment, SegmentOrder, split_segments
 from redactkit.video.smartcopy.plan import CopyPlan, plan_copy
 from redactkit.video.smartcopy.track import SmartTrack
@@ -29,6 +30,8 @@ from redactkit.video.stream_traits import read_traits
 from redactkit.video.timing import durations, start_shift
 
 __all__ = ["VideoWriter"]
+
+_DEFAULTS = WriterOptions()
 
 
 class VideoWriter:
@@ -44,25 +47,16 @@ class VideoWriter:
         The mp4 to write.
     info : VideoInfo
         The source; its audio is read from ``info.path``.
-    codec, crf, preset
-        See `redactkit.video.encoding.choose_encoding`.
-    audio : {"keep", "drop"}
-    mute : iterable of (float, float)
-        Start and end, in seconds of the source's clock, of the time ranges that are silenced in every audio
-        track. All audio is then transcoded to AAC, so that no packet of the source is left.
+    options : WriterOptions
+        How it is encoded, what becomes of the sound and of the tags.
     overwrite : bool
         Replace a file that is there; never the source.
-    keep_metadata : bool
-        Keep the source's tags (title, location, device, times). Chapters, timecode, cover images,
-        subtitles and data streams are never kept.
     smart_copy : array_like of shape (F,), bool, optional
         Which frames are redacted. If given, groups of pictures without such a frame are copied bit for bit,
         unless the source leaves a doubt (`redactkit.video.smartcopy.plan`); only the frames of `wanted` are
         then to be written.
     frames : FrameRange, optional
         The frames that are to be written; by default all.
-    set_id : int, optional
-        ID of the H.264 parameter sets, for a chunk that is later joined with copied frames.
 
     Attributes
     ----------
@@ -100,28 +94,20 @@ class VideoWriter:
         self,
         path: str | Path,
         info: VideoInfo,
+        options: WriterOptions = _DEFAULTS,
         *,
-        codec: str | None = None,
-        crf: float | None = None,
-        preset: str | None = None,
-        audio: Literal["keep", "drop"] = "keep",
-        mute: Iterable[Iterable[float]] = (),
         overwrite: bool = False,
-        keep_metadata: bool = False,
         smart_copy: ArrayLike | None = None,
         frames: FrameRange | None = None,
-        set_id: int | None = None,
     ) -> None:
-        if audio not in ("keep", "drop"):
-            raise OptionError(f"audio must be 'keep' or 'drop', got {audio!r}")
         sources = () if info.path is None else (info.path,)
         self.path = check_video_output(path, overwrite=overwrite, sources=sources)
-        self._info, self._audio, self._overwrite, self._is_chunk = info, audio == "keep", overwrite, frames is not None
-        self._keep_metadata = keep_metadata
-        self._mute = check_ranges(mute, end=end_of(info))
+        self._info, self._overwrite, self._is_chunk = info, overwrite, frames is not None
+        self._audio, self._keep_metadata = options.audio == "keep", options.keep_metadata
+        self._mute = check_ranges(options.mute, end=end_of(info))
         traits = read_traits(info)
-        encoding = choose_encoding(info, codec=codec, crf=crf, preset=preset, traits=traits)
-        self._encoding = encoding if set_id is None else encoding.numbered(set_id)
+        encoding = choose_encoding(info, codec=options.codec, crf=options.crf, preset=options.preset, traits=traits)
+        self._encoding = encoding if options.set_id is None else encoding.numbered(options.set_id)
         self.pixel_format = self._encoding.pixel_format
         self._plan = self._planned(smart_copy)
         self.copying, self.copied = (self._encoding, self._plan), self._plan.copied
