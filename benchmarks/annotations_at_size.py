@@ -1,7 +1,8 @@
 """Time and memory for the annotations of a two-hour film: ``python -m benchmarks.annotations_at_size``.
 
-500 faces, 500,000 boxes, 180,000 frames at 25 fps; about 100 MB of JSON. Every step runs in a process of its
-own, so that its peak memory is its own.
+500 faces, 500,000 boxes, 180,000 frames at 25 fps; about 100 MB of JSON. Then two files of 200 MB as CVAT writes
+them: XML with a box in every frame, and COCO JSON. Every step runs in a process of its own, so that its peak memory
+is its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.formats import WRITABLE, read_annotations
@@ -28,8 +30,24 @@ from redactkit.inspection.comparison import compare
 from redactkit.media import VideoInfo
 from redactkit.tables import as_detections
 
-LIMITS = {"read": (5.0, 1500), "inspect": (10.0, None), "convert": (15.0, None)}
+LIMITS = {"read": (5.0, 1500), "inspect": (10.0, None), "convert": (15.0, None), "theirs": (20.0, 1500)}
 """Seconds and megabytes that a step may take."""
+
+THEIRS_MEGABYTES = 200
+_CVAT_HEAD = """<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta>
+    <task><id>1</id><name>film</name><size>180000</size><mode>interpolation</mode>
+      <start_frame>0</start_frame><stop_frame>179999</stop_frame><frame_filter></frame_filter>
+      <labels><label><name>face</name></label></labels>
+      <original_size><width>1920</width><height>1080</height></original_size></task>
+  </meta>
+"""
+_CVAT_BOX = """    <box frame="{}" keyframe="{}" outside="{}" occluded="{}" xtl="{:.2f}" ytl="{:.2f}" xbr="{:.2f}" ybr="{:.2f}" z_order="0">
+      <attribute name="glasses">no</attribute>
+    </box>
+"""  # noqa: E501 (as CVAT writes it)
 
 
 def make_film(*, hours: float, faces: int, boxes: int) -> Annotations:
@@ -52,6 +70,60 @@ def make_film(*, hours: float, faces: int, boxes: int) -> Annotations:
         "source": np.full(len(frame), "detected", object),
     }
     return Annotations(video, as_detections(table))
+
+
+def _wander(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Return a random walk of a point, as two corners."""
+    walk: NDArray[np.float64] = np.tile(np.cumsum(random.normal(0, 1, (count, 2)), axis=0), 2)
+    return walk
+
+
+def write_cvat_film(path: Path, megabytes: float) -> None:
+    """Write tracks as CVAT for video exports them: a box for every frame of a track, and one that ends it."""
+    random = np.random.default_rng(0)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(_CVAT_HEAD)
+        for track in range(10**6):
+            if file.tell() > megabytes * 1e6:
+                break
+            start, count = int(random.integers(0, 178_000)), 1200
+            corners = _wander(random, count) + np.array([400, 300, 480, 400])
+            file.write(f'  <track id="{track}" label="face" source="manual">\n')
+            for place, box in enumerate(corners.tolist()):
+                ends = place == count - 1
+                told = (start + place, int(place % 10 == 0 or ends), int(ends), int(place % 7 == 0))
+                file.write(_CVAT_BOX.format(*told, *box))
+            file.write("  </track>\n")
+        file.write("</annotations>\n")
+
+
+def write_coco_film(path: Path, megabytes: float) -> None:
+    """Write COCO JSON as CVAT exports it: an image a frame, identities among the attributes."""
+    random = np.random.default_rng(0)
+    head = {
+        "licenses": [{"name": "", "id": 0, "url": ""}],
+        "info": {"contributor": "", "date_created": "", "description": "", "url": "", "version": "", "year": ""},
+        "categories": [{"id": 1, "name": "face", "supercategory": ""}],
+        "images": [
+            {"id": 1 + frame, "width": 1920, "height": 1080, "file_name": f"frame_{frame:06d}.PNG", "license": 0,
+             "flickr_url": "", "coco_url": "", "date_captured": 0}
+            for frame in range(180_000)
+        ],
+    }  # fmt: skip
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head)[:-1] + ', "annotations": [')
+        number = 0
+        while file.tell() < megabytes * 1e6:
+            start = int(random.integers(0, 178_000))
+            boxes = np.round(_wander(random, 1200) * [1, 1, 0, 0] + np.array([400, 300, 80, 100]), 2)
+            for place, box in enumerate(boxes.tolist()):
+                number += 1
+                row = {"id": number, "image_id": 1 + start + place, "category_id": 1, "segmentation": [],
+                       "area": box[2] * box[3], "bbox": box, "iscrowd": 0,
+                       "attributes": {"occluded": place % 7 == 0, "rotation": 0.0, "track_id": number // 1200,
+                                      "keyframe": True}}  # fmt: skip
+                file.write((", " if number > 1 else "") + json.dumps(row))
+        file.write("]}")
 
 
 def run_step(step: str, source: Path, output: Path, format: str) -> dict[str, Any]:
@@ -118,6 +190,12 @@ def main() -> None:
             output = Path(folder) / f"film-again.{format}"
             kept.append(report("convert", format, measure("convert", source, output, format), output))
             report("read it", format, measure("read", output, output, format), output)
+            output.unlink()
+        for format, write in (("cvat", write_cvat_film), ("coco", write_coco_film)):
+            theirs = Path(folder) / f"theirs.{format}"
+            write(theirs, THEIRS_MEGABYTES)
+            kept.append(report("theirs", format, measure("read", theirs, theirs, format), theirs))
+            theirs.unlink()
     sys.exit(0 if all(kept) else 1)
 
 

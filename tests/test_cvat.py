@@ -235,7 +235,7 @@ def test_file_name_is_escaped(tmp_path):
 
 def test_losses_are_named(tmp_path):
     first = make_annotations([(0, 1, 0, 10)], decisions={1: {"redact": False, "label": "anna"}}, cuts=[3])
-    with pytest.warns(AnnotationWarning, match="cvat has no room for times, decisions, names of faces, cuts; azure"):
+    with pytest.warns(AnnotationWarning, match="cvat has no room for times, cuts; azure"):
         first.to("cvat", tmp_path / "a.xml")
 
 
@@ -271,3 +271,31 @@ def test_images_of_a_video_are_numbered_by_their_names_whatever_the_step(read, e
     first = None if not ending else 0
     rows = read(f"<annotations>{meta}{images}</annotations>", first_frame=first).detections
     assert rows["frame"].tolist() == frames
+
+
+@pytest.mark.parametrize(
+    ("meta", "frames"),
+    [
+        ("<start_frame>100</start_frame><stop_frame>102</stop_frame>", [100, 101, 102]),
+        ("<start_frame>100</start_frame><size>3</size>", [100, 101, 102]),
+        (
+            "<start_frame>100</start_frame><stop_frame>110</stop_frame><frame_filter>step=5</frame_filter>",
+            list(range(100, 111)),
+        ),
+    ],
+)
+@pytest.mark.parametrize("counted", ["video", "task"])
+def test_frames_counted_from_the_task_are_those_of_the_video(read, meta, frames, counted):
+    step = 5 if "step" in meta else 1
+    at = [0, 2] if counted == "task" else [100, 100 + 2 * step]
+    track = f'<track id="0" label="face">{box(at[0], 10)}{box(at[1], 30)}</track>'
+    annotations = read(f"<annotations><meta><task>{meta}</task></meta>{track}</annotations>")
+    assert annotations.detections["frame"].tolist() == frames
+    assert annotations.frame_count == frames[-1] + 1
+
+
+def test_caller_may_say_that_numbers_are_those_of_the_video_all_the_same(read):
+    meta = "<meta><task><start_frame>100</start_frame><stop_frame>102</stop_frame></task></meta>"
+    track = f'<track id="0" label="face">{box(1, 10)}{box(2, 10, outside=1)}</track>'
+    rows = read(f"<annotations>{meta}{track}</annotations>", first_frame=0).detections
+    assert rows["frame"].tolist() == [1]

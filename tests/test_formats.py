@@ -103,13 +103,12 @@ def test_coco_keeps_times_confidence_and_labels(tmp_path):
 @pytest.mark.parametrize(
     ("format", "lost"),
     [
-        ("cvat", "times, confidence, source, decisions, names of faces, reasons, cuts, settings"),
+        ("cvat", "times, confidence, source, cuts, settings"),
         (
             "mot",
-            "times, frame size, frames without faces, source, decisions, names of faces, labels, reasons, cuts, "
-            "settings",
+            "times, frame size, frames without faces, source, names of faces, labels, reasons, cuts, settings",
         ),
-        ("coco", "source, decisions, reasons, cuts, settings"),
+        ("coco", "source, cuts, settings"),
         (
             "yolo",
             "times, frame size, frames without faces, confidence, source, decisions, names of faces, reasons, cuts, "

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationWarning
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
-from redactkit.tables import as_detections
+from redactkit.tables import as_detections, sort_detections
 from redactkit.tracking import fill_gaps
 
 lossy = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
@@ -53,3 +56,61 @@ def test_boxes_that_are_filled_in_are_of_the_same_person():
     assert rows["frame"].tolist() == [0, 1, 2, 3, 4]
     assert set(rows["person"]) == {"Grace"}
     assert rows["occluded"].tolist() == [False, True, False, False, False]
+
+
+def _decided() -> Annotations:
+    """Two faces, one of which is agreed to be seen."""
+    first = _annotations()
+    rows = pd.concat([first.detections, first.detections.assign(face_id=2, person="", occluded=False)])
+    decisions = {1: {"redact": False, "reason": 'agreed, "yes" & <signed>', "label": "a guest"}}
+    return first.replace(detections=sort_detections(rows), decisions=decisions)
+
+
+@lossy
+@pytest.mark.parametrize("format", ["cvat", "coco"])
+def test_attributes_hold_decisions_persons_and_occlusion(format, tmp_path):
+    first = _decided()
+    again = read_annotations(first.to(format, tmp_path / "a.file"), frame_rate=25)
+    assert again.decisions.equals(first.decisions)
+    for name in ("occluded", "person"):
+        assert again.detections[name].tolist() == first.detections[name].tolist()
+
+
+def test_mot_holds_who_stays_visible(tmp_path):
+    first = _decided()
+    with pytest.warns(
+        AnnotationWarning, match="mot has no room for times, .*names of faces, occlusion, persons, reasons;"
+    ):
+        path = first.to("mot", tmp_path / "a.txt")
+    again = read_annotations(path, frame_size=(320, 240), frame_rate=25)
+    assert again.decisions["redact"].to_dict() == {1: False, 2: True}
+
+
+def test_places_in_the_world_of_other_mot_files_decide_nothing(tmp_path):
+    path = tmp_path / "theirs.txt"
+    path.write_text("1,1,10,20,30,40,0.9,0,0,0\n2,1,10,20,30,40,0.9,0,0,0\n")
+    assert read_annotations(path, frame_size=(320, 240), frame_rate=25).decisions["redact"].all()
+
+
+@lossy
+@pytest.mark.parametrize("format", ["cvat", "coco", "mot"])
+def test_face_is_redacted_if_one_box_does_not_say_otherwise(format, tmp_path):
+    path = _decided().to(format, tmp_path / "a.file")
+    text = path.read_text()
+    once = {
+        "cvat": ('<attribute name="redact">false</attribute>', ""),
+        "coco": ('"redact":false', '"redact":true'),
+        "mot": (",0,-1,-1\n", ",-1,-1,-1\n"),
+    }
+    path.write_text(text.replace(*once[format], 1))
+    assert path.read_text() != text
+    assert read_annotations(path, frame_size=(320, 240), frame_rate=25).decisions["redact"].all()
+
+
+def test_cvat_has_a_keyframe_where_occlusion_changes(tmp_path):
+    rows = as_detections({**ROWS, "frame": range(6), "x": 10.0, "occluded": [0, 0, 1, 1, 0, 0]})
+    first = _annotations().replace(detections=rows)
+    path = first.to("cvat", tmp_path / "a.xml")
+    assert [int(number) for number in re.findall(r'<box frame="(\d)"', path.read_text())] == [0, 2, 4, 5]
+    again = read_annotations(path, frame_rate=25).detections
+    assert again["occluded"].tolist() == rows["occluded"].tolist()

@@ -69,6 +69,8 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "names of faces": bool((decisions["label"] != "").any()),
         "labels": bool((labelled | told).any()),  # a format with labels holds the kinds of boxes without one too
         "kinds": bool((labelled & told).any()),
+        "occlusion": bool(detections["occluded"].any()),
+        "persons": bool((detections["person"] != "").any()),
         "reasons": bool((decisions["reason"] != "").any()),
         "people": bool((decisions["person_id"] != decisions.index).any()),
         "suggestions": len(annotations.pairs) > 0,

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 
 __all__ = ["COLUMNS", "FORMATS", "READ", "Form", "as_markdown"]
 
-COLUMNS = ["boxes", "face IDs", "labels", "confidence", "times", "frame size", "names of faces", "decisions"]
+COLUMNS = [
+    "boxes",
+    "face IDs",
+    "labels",
+    "confidence",
+    "times",
+    "frame size",
+    "names of faces",
+    "decisions",
+    "occlusion",
+    "persons",
+]
 _ALL = {
     "boxes", "face IDs", "labels", "kinds", "confidence", "times", "frame size", "names of faces", "decisions",
-    "reasons", "people", "suggestions", "source", "frames without faces", "discarded boxes", "cuts", "settings",
-    "SHA-256",
+    "reasons", "people", "occlusion", "persons", "suggestions", "source", "frames without faces", "discarded boxes",
+    "cuts", "settings", "SHA-256",
 }  # fmt: skip
 
 
@@ -40,6 +51,8 @@ class Form:
 
 _TRACKED = {"boxes", "face IDs"}
 _SIZED = _TRACKED | {"frame size"}
+_SAID = {"names of faces", "decisions", "reasons", "people", "occlusion", "persons"}
+"""What attributes of boxes hold."""
 
 FORMATS: dict[str, Form] = {
     "azure": Form("Azure Media Redactor and Face Detector JSON, redactkit's own", _ALL, _ALL),
@@ -48,14 +61,18 @@ FORMATS: dict[str, Form] = {
     "google": Form("Google Video Intelligence results", _TRACKED | {"labels", "confidence", "times"}),
     "cvat": Form(
         "CVAT XML 1.1, for video and for images",
-        _SIZED | {"labels", "people", "frames without faces"},
-        _SIZED | {"labels", "people", "frames without faces"},
+        _SIZED | _SAID | {"labels", "frames without faces"},
+        _SIZED | _SAID | {"labels", "frames without faces"},
     ),
-    "mot": Form("MOTChallenge text", _SIZED | {"labels", "confidence", "times"}, _TRACKED | {"confidence"}),
+    "mot": Form(
+        "MOTChallenge text",
+        _SIZED | {"labels", "confidence", "times", "decisions"},
+        _TRACKED | {"confidence", "decisions"},
+    ),
     "coco": Form(
         "COCO JSON, for images and for video",
-        _SIZED | {"labels", "kinds", "confidence", "times", "names of faces", "people", "frames without faces"},
-        _SIZED | {"labels", "kinds", "confidence", "times", "names of faces", "people", "frames without faces"},
+        _SIZED | _SAID | {"labels", "kinds", "confidence", "times", "frames without faces"},
+        _SIZED | _SAID | {"labels", "kinds", "confidence", "times", "frames without faces"},
     ),
     "yolo": Form(
         "YOLO labels with data.yaml, in a folder or a ZIP archive",
@@ -78,10 +95,8 @@ FORMATS: dict[str, Form] = {
     "visdrone": Form("VisDrone text", _TRACKED | {"labels", "confidence"}),
     "csv": Form(
         "tables (CSV)",
-        _TRACKED
-        | {"labels", "kinds", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
-        _TRACKED
-        | {"labels", "kinds", "confidence", "times", "names of faces", "decisions", "reasons", "people", "source"},
+        _TRACKED | _SAID | {"labels", "kinds", "confidence", "times", "source"},
+        _TRACKED | _SAID | {"labels", "kinds", "confidence", "times", "source"},
     ),
     "parquet": Form("tables (Parquet)", _ALL, _ALL),
 }
@@ -95,8 +110,8 @@ def as_markdown() -> str:
 
     Examples
     --------
-    >>> print(as_markdown().splitlines()[0])
-    | format | what it is | boxes | face IDs | labels | confidence | times | frame size | names of faces | decisions |
+    >>> print(as_markdown().splitlines()[0][:55])
+    | format | what it is | boxes | face IDs | labels | con
     """
     rows = [["format", "what it is", *COLUMNS], ["---"] * (len(COLUMNS) + 2)]
     rows += [[f"`{name}`", form.title, *(_cell(form, column) for column in COLUMNS)] for name, form in FORMATS.items()]

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 from msgspec import Raw, Struct
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.attributes import decision_of, is_no, person_of
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.sizes import fit_images
@@ -62,6 +64,13 @@ class _Attributes(Struct, gc=False):
     track_id: Any = None
     instance_id: Any = None
     person_id: Any = None
+    occluded: Any = None
+    redact: Any = None
+    face_label: Any = None
+    reason: Any = None
+    person: Any = None
+    person_name: Any = None
+    identity: Any = None
 
 
 class _Annotation(Struct, gc=False):
@@ -144,7 +153,7 @@ def read_coco(source: Source) -> Reading:
                 format="coco",
                 size=size,
                 frame_rate=None if part.video is None else source.rate_of(part.video.fps),
-                decisions=_decided(part),
+                decisions=_decisions(part),
                 remarks=[*part.remarks, *remarks, *_lost(part)],
             ),
             numbering=numbering,
@@ -260,7 +269,8 @@ def _add_boxes(found: ParsedBoxes, part: _Part, numbers: dict[Key, int]) -> list
         if item.bbox is None:
             raise AnnotationError(f"object missing required field `bbox` - at `{places[place]}`")
         frame = _frame_of(item, numbers, places, place)
-        found.add(frame, _face(item), item.bbox, place="", confidence=item.score, **_class(item, part))
+        said = _class(item, part) | _said(item)
+        found.add(frame, _face(item), item.bbox, place="", confidence=item.score, **said)
         sizes.append(of_image.get(item.image_id, (0, 0)) if item.image_id is not None else (0, 0))
     found.places = places
     return sizes
@@ -282,7 +292,8 @@ def _add_tracks(found: ParsedBoxes, part: _Part) -> None:
         for frame, box in enumerate(item.bboxes or []):
             if box is not None:
                 where = f"$.annotations[{place}].bboxes[{frame}]"
-                found.add(frame, face, box, place=where, confidence=item.score, **_class(item, part))
+                said = _class(item, part) | _said(item)
+                found.add(frame, face, box, place=where, confidence=item.score, **said)
 
 
 def _clock(part: _Part, numbers: dict[Key, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -293,21 +304,39 @@ def _clock(part: _Part, numbers: dict[Key, int]) -> tuple[NDArray[np.float64], N
     return np.array([numbers[image.id] for image in part.images], np.float64), np.array(times, np.float64)
 
 
-def _decided(part: _Part) -> dict[Key, dict[str, Any]]:
-    """Return the name that an analyst gave a face, and of which person it is; `write_coco` gives them.
+def _said(item: _Annotation) -> dict[str, Any]:
+    """Return what the attributes say of one box."""
+    told = item.attributes
+    if told is None:
+        return {}
+    occluded = told.occluded not in (None, "") and not is_no(told.occluded)
+    return {"occluded": occluded, "person": person_of(asdict(told))}
+
+
+def _decisions(part: _Part) -> dict[Key, dict[str, Any]]:
+    """Return what was decided about a face by the attributes of its boxes; files of ours once had its name apart.
 
     In files of others the attribute ``person_id`` may be anything, and who is joined by it shares decisions.
     """
-    decided: dict[Key, dict[str, Any]] = {}
+    told: dict[Key, list[dict[str, Any]]] = {}
+    if not any(_decides(item) for item in part.annotations):
+        return {}
     for item in part.annotations:
         face = _face(item)
-        if face is None:
-            continue
-        if item.label:
-            decided.setdefault(face, {}).setdefault("label", item.label)
-        if part.ours and item.attributes is not None and isinstance(item.attributes.person_id, int):
-            decided.setdefault(face, {}).setdefault("person_id", item.attributes.person_id)
-    return decided
+        if face is not None:
+            of_box = {} if item.attributes is None else asdict(item.attributes)
+            if not part.ours:
+                of_box.pop("person_id", None)
+            told.setdefault(face, []).append(of_box | ({"face_label": item.label} if item.label else {}))
+    return {face: decision_of(boxes) for face, boxes in told.items()}
+
+
+def _decides(item: _Annotation) -> bool:
+    told = item.attributes
+    if told is None:
+        return bool(item.label)
+    said = (told.redact, told.face_label, told.reason, told.person_id)
+    return bool(item.label) or said != (None, None, None, None)
 
 
 def _lost(part: _Part) -> list[Remark]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
+from redactkit.formats.attributes import READ, decision_of, person_of
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.keyframes import Knot, Track, as_box, lay_out
 from redactkit.formats.normalize import Reading, Remark
@@ -24,6 +27,7 @@ _SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", 
 # What CVAT calls the frames of a video, without an ending; the number is that of the video, whatever the task's step.
 _OF_VIDEO = re.compile(r"frame_\d{6,9}")
 _NAMED = "CVAT names images by the video's frames, from 0"
+_BEYOND = 2**53
 _STEP = re.compile(r"step\s*=\s*(\d{1,9})")
 
 
@@ -39,8 +43,9 @@ class _Collected:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     boxed: set[str] = field(default_factory=set)
+    decided: dict[Any, list[dict[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    outside: int = 0
     tags: int = 0
-    people: dict[int | str, dict[str, str]] = field(default_factory=dict)
 
 
 def read_cvat(source: Source) -> Reading:
@@ -52,7 +57,7 @@ def read_cvat(source: Source) -> Reading:
     """
     try:
         collected, remarks = _collect(source)
-        numbering = _numbering(collected)
+        numbering = _numbering(collected, source)
         if collected.images and not collected.tracks:
             several = _keep_one_video(collected, source)
             if several:
@@ -63,12 +68,16 @@ def read_cvat(source: Source) -> Reading:
             remarks = [*remarks, *several]
         stop = _stop(collected)
         lay_out(collected.found, collected.tracks, stop)
+        collected.tracks.clear()  # a large file's are as large as the boxes
         size, sized = _find_size(collected, source)
         return by_frame(
             collected.found,
             source,
             FileFacts(
-                format="cvat", size=size, decisions=collected.people, remarks=[*remarks, *sized, *_remarks(collected)]
+                format="cvat",
+                size=size,
+                decisions=_decisions(collected),
+                remarks=[*remarks, *sized, *_remarks(collected)],
             ),
             numbering=numbering,
             frame_count=stop + 1 - numbering.first,
@@ -76,6 +85,10 @@ def read_cvat(source: Source) -> Reading:
         )
     except AnnotationError as err:
         raise type(err)(f"{source.path}: {err}") from err
+
+
+def _decisions(collected: _Collected) -> dict[int | str, dict[str, Any]]:
+    return {face: decision_of(told) for face, told in collected.decided.items() if face is not None}
 
 
 def _collect(source: Source) -> tuple[_Collected, list[Remark]]:
@@ -144,16 +157,32 @@ def _task_names(task: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(task[name] for name in ("source", "name", "id") if task.get(name))
 
 
-def _numbering(collected: _Collected) -> Numbering:
-    """Return the rule for frame numbers: CVAT writes those of the video, whatever the task's first frame and step."""
+def _numbering(collected: _Collected, source: Source) -> Numbering:
+    """Return the rule for frame numbers: CVAT writes those of the video, whatever the task's first frame and step.
+
+    Some tools that write CVAT's format count from the task's first frame instead. Their numbers are put where CVAT
+    has them, unless the caller says what they count from.
+    """
     start, step = _meta_number(collected, "start_frame", 0), _step(collected)
-    spoken = [track.knots[0].frame for track in collected.tracks if track.knots] + list(collected.images)
+    spoken = [track.first for track in collected.tracks if len(track.frames)] + list(collected.images)
     part = f"; the task starts at frame {start}" + (f" and takes every {step}th" if step > 1 else "") if start else ""
-    if spoken and start > min(spoken):
+    if start and spoken and min(spoken) < start and source.first_frame is None:
+        _count_from_start(collected, start, step)
         doubt = f"pass first_frame=0 (--first-frame 0) if they count from the video's first{part}"
-        return Numbering(f"they count from the task's first frame, {start}", -start, doubt=doubt)
+        return Numbering(f"they counted from the task's first frame, {start}", doubt=doubt)
     told = sorted(collected.images) if collected.images and not collected.tracks else None
     return Numbering(f"CVAT counts frames of the video from 0{part}", told=told)
+
+
+def _count_from_start(collected: _Collected, start: int, step: int) -> None:
+    """Put frames that are numbered by the task at their numbers in the video."""
+    highest = max([*(int(track.frames.max(initial=0)) for track in collected.tracks), *collected.images])
+    if highest * step + start >= _BEYOND:
+        raise AnnotationError(f"frame {highest} of a task that takes every {step}th frame is beyond any video")
+    collected.found.at = [frame * step + start for frame in collected.found.at]
+    collected.tracks = [replace(track, frames=track.frames * step + start) for track in collected.tracks]
+    for name in ("images", "names"):
+        setattr(collected, name, {frame * step + start: what for frame, what in getattr(collected, name).items()})
 
 
 def _meta_number(collected: _Collected, name: str, otherwise: int) -> int:
@@ -161,7 +190,7 @@ def _meta_number(collected: _Collected, name: str, otherwise: int) -> int:
         value = int(collected.meta.get(name, otherwise))
     except ValueError:
         return otherwise
-    return value if abs(value) < 2**53 else otherwise
+    return value if abs(value) < _BEYOND else otherwise
 
 
 def _step(collected: _Collected) -> int:
@@ -175,22 +204,34 @@ def _take_track(collected: _Collected, element: Element) -> None:
     label = element.attributes.get("label", "")
     knots: dict[int, Knot] = {}
     doubled: list[Knot] = []
+    told: list[dict[str, str]] = []
     for shape in _shapes(collected, element):
         frame = _integer(shape, "frame", shape.attributes)
         known = knots.get(frame)
         if known is not None and not known.outside:
             doubled.append(known)
-        knots[frame] = Knot(frame, _box(shape), _is_outside(shape))
-    place = f"line {element.line}"
+        outside = _is_outside(shape)
+        given = shape.attributes
+        knots[frame] = Knot(frame, _box(shape), outside, given.get("occluded") == "1", given.get("keyframe") != "0")
+        if not outside:
+            told.append(_attributes(shape))
+    person = next(filter(None, map(person_of, told)), "")
+    if any(told):
+        collected.decided[face] += told
+    collected.outside += bool(knots) and not told
     ordered = [knots[frame] for frame in sorted(knots)]
-    person = next((item.text for item in element.walk() if item.attributes.get("name") == "person_id"), "")
-    if person.isdigit():  # of ours; another tool may call anything so
-        collected.people[face] = {"person_id": person}
-    collected.tracks.append(Track(face, label, ordered, place))
+    more = {"place": f"line {element.line}", "person": person}
+    collected.tracks.append(Track.of(face, label, ordered, **more))
     for knot in doubled:
         # CVAT keeps the last of two shapes in a frame. The other may be a face too, so it holds to the next as well.
         after = next(([replace(later, outside=True)] for later in ordered if later.frame > knot.frame), [])
-        collected.tracks.append(Track(face, label, [knot, *after], place))
+        collected.tracks.append(Track.of(face, label, [knot, *after], **more))
+
+
+def _attributes(shape: Element) -> dict[str, str]:
+    """Return the attributes that are read, by their names."""
+    told = {item.attributes.get("name", ""): item.text for item in shape.children if item.name == "attribute"}
+    return {name: text for name, text in told.items() if name in READ}
 
 
 def _is_outside(shape: Element) -> bool:
@@ -210,16 +251,25 @@ def _take_image(collected: _Collected, element: Element) -> None:
     collected.tags += sum(item.name == "tag" for item in element.children)
     for shape in _shapes(collected, element):
         name = next((item.text for item in shape.children if item.attributes.get("name") == "track_id"), None)
-        label = shape.attributes.get("label", "")
-        collected.found.add(frame, name, as_box(_box(shape)), place=f"line {shape.line}", label=label)
+        told = _attributes(shape)
+        collected.found.add(
+            frame,
+            name,
+            as_box(_box(shape)),
+            place=f"line {shape.line}",
+            label=shape.attributes.get("label", ""),
+            occluded=shape.attributes.get("occluded") == "1",
+            person=person_of(told),
+        )
         collected.sizes.append(size)
+        collected.decided[name].append(told)
 
 
 def _shapes(collected: _Collected, element: Element) -> list[Element]:
     shapes = [item for item in element.children if item.name in _SHAPES]
     collected.boxed |= {item.name for item in shapes if item.name != "box"}
     named = {item.attributes.get("name", "") for shape in shapes for item in shape.children if item.name == "attribute"}
-    collected.lost |= named - {"track_id", "person_id"}
+    collected.lost |= named - READ - {"track_id"}
     return shapes
 
 
@@ -231,7 +281,7 @@ def _integer(element: Element, name: str, attributes: Mapping[str, str]) -> int:
             f"expected a whole number as {name} of <{element.name}>, got {attributes.get(name, 'none')[:40]!r} "
             f"- at line {element.line}"
         ) from None
-    if not -(2**31) < value < 2**53:
+    if not -(2**31) < value < _BEYOND:
         raise AnnotationError(f"{name} {value} of <{element.name}> is beyond any video - at line {element.line}")
     return value
 
@@ -248,12 +298,21 @@ def _number(element: Element, name: str) -> float:
 
 def _box(shape: Element) -> tuple[float, float, float, float]:
     """Return left, top, right, bottom of the upright box around a shape."""
-    if shape.name == "box" and "rotation" not in shape.attributes:
-        left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
+    given = shape.attributes
+    if shape.name == "box" and "rotation" not in given:
+        try:  # nearly every shape of a large file
+            left, top, right, bottom = (
+                float(given["xtl"]),
+                float(given["ytl"]),
+                float(given["xbr"]),
+                float(given["ybr"]),
+            )
+        except (KeyError, ValueError):
+            left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
         if left <= right < math.inf and top <= bottom < math.inf and left + top > -math.inf:
             return left, top, right, bottom
     points = _points(shape)
-    angle = _number(shape, "rotation") if "rotation" in shape.attributes else 0.0
+    angle = _number(shape, "rotation") if "rotation" in given else 0.0
     if angle % 360:
         points = _turn(points, angle)
     xs, ys = [x for x, _ in points], [y for _, y in points]
@@ -316,7 +375,7 @@ def _stop(collected: _Collected) -> int:
     start, step = _meta_number(collected, "start_frame", 0), _step(collected)
     by_size = start + (_meta_number(collected, "size", 0) - 1) * step
     stated = _meta_number(collected, "stop_frame", by_size)
-    spoken = [track.knots[-1].frame - track.knots[-1].outside for track in collected.tracks if track.knots]
+    spoken = [track.last for track in collected.tracks]
     return max([stated, *spoken, *collected.found.at, *collected.images])
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -15,22 +16,17 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
+from redactkit.formats.attributes import attributes_of
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.labels import class_names
 from redactkit.formats.normalize import round_pixels
-from redactkit.identities import joined_faces
 from redactkit.runtime.files import write_text
 from redactkit.runtime.marks import XML_MARK
-from redactkit.tables import BOX, FACE
+from redactkit.tables import BOX, CARRIED, FACE
 
 __all__ = ["write_cvat"]
 
 _STRAIGHT = 1e-10
-_PERSON = (
-    "<attribute><name>person_id</name><mutable>False</mutable><input_type>text</input_type>"
-    "<default_value></default_value><values></values></attribute>"
-)
-"""Declares the attribute that says which tracks are one person, for CVAT takes only what its label declares."""
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Corners = NDArray[np.float64]
@@ -40,7 +36,8 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     """Write CVAT XML; every object is a track of the label that its first box has, of its kind where it has none.
 
     A box is a keyframe where it is one here, and where CVAT's straight line between two keyframes would not give it.
-    Where a face goes, its box stands once more, ``outside``.
+    Where a face goes, its box stands once more, ``outside``. Decisions and persons are attributes, which CVAT keeps
+    where its task has attributes of these names.
 
     References
     ----------
@@ -50,23 +47,32 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     count = annotations.video.frame_count
     if len(detections) and int(detections["frame"].iloc[-1]) >= count:
         raise AnnotationError(f"{path}: a box lies in a frame beyond the video's {count}")
-    person_of = joined_faces(annotations.decisions)
-    head = _head(annotations, detections, _PERSON if person_of else "")
-    lines = [*head, *_tracks(detections, count, person_of), "</annotations>", ""]
+    told = _told(annotations, detections)
+    lines = [*_head(annotations, detections, told), *_tracks(detections, count, told), "</annotations>", ""]
     write_text(path, "\n".join(lines), overwrite=overwrite)
     warn_of_losses(annotations, path, format="cvat")
-    changing = int((detections.groupby("face_id")["label"].nunique() > 1).sum())
-    if changing:
-        text = f"{path}: the labels of {changing} faces change, and a track of cvat has one: that of the first box"
-        warnings.warn(text, AnnotationWarning, stacklevel=3)
+    for name in CARRIED:
+        changing = int((detections.groupby("face_id")[name].nunique() > 1).sum())
+        if changing:
+            text = f"{path}: the {name}s of {changing} faces change, and a track of cvat has one: that of the first box"
+            warnings.warn(text, AnnotationWarning, stacklevel=3)
     return Path(path)
+
+
+def _told(annotations: Annotations, detections: pd.DataFrame) -> dict[int, dict[str, Any]]:
+    """Return the attributes of every face that has any."""
+    told = attributes_of(annotations.decisions)
+    persons = detections[detections["person"] != ""].drop_duplicates("face_id")
+    for face, person in zip(persons["face_id"].tolist(), persons["person"].tolist(), strict=True):
+        told[face] = told.get(face, {}) | {"person": person}
+    return told
 
 
 def _text(value: str) -> str:
     return escape(_ILLEGAL.sub(" ", value))
 
 
-def _head(annotations: Annotations, detections: pd.DataFrame, attributes: str) -> Iterator[str]:
+def _head(annotations: Annotations, detections: pd.DataFrame, told: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
     video = annotations.video
     name = _text(video.path.name if video.path is not None else "annotations")
     last = max(video.frame_count - 1, 0)
@@ -78,7 +84,8 @@ def _head(annotations: Annotations, detections: pd.DataFrame, attributes: str) -
     yield f"    <task><name>{name}</name><size>{video.frame_count}</size><mode>interpolation</mode><overlap>0</overlap>"
     yield f"      <start_frame>0</start_frame><stop_frame>{last}</stop_frame><frame_filter></frame_filter>"
     names = sorted({*class_names(detections), FACE})
-    ending = f"<attributes>{attributes}</attributes></label>"
+    used = dict.fromkeys(attribute for attributes in told.values() for attribute in attributes)
+    ending = f"<attributes>{''.join(map(_declaration, used))}</attributes></label>"
     labels = "".join(f"<label><name>{_text(label)}</name>{ending}" for label in names)
     yield f"      <labels>{labels}</labels>"
     if video.width > 0:
@@ -89,19 +96,34 @@ def _head(annotations: Annotations, detections: pd.DataFrame, attributes: str) -
     yield "  </meta>"
 
 
-def _tracks(detections: pd.DataFrame, count: int, person_of: dict[int, int]) -> Iterator[str]:
+def _declaration(attribute: str) -> str:
+    """Return how CVAT declares an attribute of a label: its kind of input, and what stands where nobody chose."""
+    kind, values = ("checkbox", "true") if attribute == "redact" else ("text", "")
+    return (
+        f"<attribute><name>{attribute}</name><mutable>False</mutable><input_type>{kind}</input_type>"
+        f"<default_value>{values}</default_value><values>{values}</values></attribute>"
+    )
+
+
+def _tracks(detections: pd.DataFrame, count: int, told: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
     for face, rows in detections.groupby("face_id", sort=True):
         label = quoteattr(_ILLEGAL.sub(" ", class_names(rows.iloc[:1])[0]))
         yield f'  <track id="{face}" label={label} source="{_source(rows)}">'
         frames = rows["frame"].to_numpy(np.int64)
         boxes, keyframes = rows[BOX].to_numpy(np.float64), rows["keyframe"].to_numpy()
         corners = round_pixels(np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]))
+        occluded = rows["occluded"].to_numpy(bool)
+        inner = "".join(map(_attribute, told.get(int(rows["face_id"].iloc[0]), {}).items()))
         ends = np.flatnonzero(np.diff(frames) > 1) + 1
-        person = person_of.get(int(str(face)))
-        inner = "" if person is None else f'<attribute name="person_id">{person}</attribute>'
         for first, stop in pairwise([0, *ends.tolist(), len(frames)]):
-            yield from _run(frames[first:stop], corners[first:stop], keyframes[first:stop], count, inner)
+            run = slice(first, stop)
+            yield from _run(frames[run], corners[run], occluded[run], keyframes[run], count=count, inner=inner)
         yield "  </track>"
+
+
+def _attribute(told: tuple[str, Any]) -> str:
+    name, value = told
+    return f'<attribute name="{name}">{_text(str(value).lower() if value is False else str(value))}</attribute>'
 
 
 def _source(rows: pd.DataFrame) -> str:
@@ -109,19 +131,26 @@ def _source(rows: pd.DataFrame) -> str:
 
 
 def _run(
-    frames: NDArray[np.int64], corners: Corners, keyframes: NDArray[np.bool_], count: int, inner: str
+    frames: NDArray[np.int64],
+    corners: Corners,
+    occluded: NDArray[np.bool_],
+    keyframes: NDArray[np.bool_],
+    *,
+    count: int,
+    inner: str,
 ) -> Iterator[str]:
     """Write the boxes of frames that follow one another, and the end of the run where the video goes on."""
-    for place in np.flatnonzero(_needed(frames, corners) | keyframes).tolist():
-        yield _box(int(frames[place]), corners[place], inner, outside=0)
+    changes = np.diff(occluded, prepend=occluded[:1])  # what a keyframe says of occlusion holds to the next one
+    for place in np.flatnonzero(_needed(frames, corners) | keyframes | changes).tolist():
+        yield _box(int(frames[place]), corners[place], occluded=occluded[place], inner=inner)
     if frames[-1] + 1 < count:
-        yield _box(int(frames[-1]) + 1, corners[-1], inner, outside=1)
+        yield _box(int(frames[-1]) + 1, corners[-1], occluded=occluded[-1], outside=True, inner=inner)
 
 
-def _box(frame: int, corners: Corners, inner: str, *, outside: int) -> str:
+def _box(frame: int, corners: Corners, *, occluded: bool, outside: bool = False, inner: str) -> str:
     left, top, right, bottom = (f"{value:.9f}".rstrip("0").rstrip(".") for value in corners.tolist())
     return (
-        f'    <box frame="{frame}" outside="{outside}" occluded="0" keyframe="1" '
+        f'    <box frame="{frame}" outside="{outside:d}" occluded="{occluded:d}" keyframe="1" '
         f'xtl="{left}" ytl="{top}" xbr="{right}" ybr="{bottom}" z_order="0">{inner}</box>'
     )
 

@@ -112,7 +112,7 @@ def _read_video(videos: Mapping[str, _Document], source: Source) -> Reading:
         for number, item in enumerate(document.annotations or [])
         for track in _tracks(item, number + 1, f"{name}, $.annotations[{number}]")
     ]
-    last = max((knot.frame - knot.outside for track in tracks for knot in track.knots), default=-1)
+    last = max((track.last for track in tracks), default=-1)
     found = ParsedBoxes()
     lay_out(found, tracks, max((slot.frame_count or 0) - 1, last))
     return by_frame(
@@ -149,7 +149,7 @@ def _tracks(item: _Annotation, number: int, place: str) -> list[Track]:
         if stop is not None and stop > knots[-1].frame:
             # The box stays where the last keyframe has it until the range ends.
             knots.append(Knot(stop, knots[-1].box, outside=True))
-        tracks.append(Track(face, item.name, knots, place))
+        tracks.append(Track.of(face, item.name, knots, place=place))
     return tracks
 
 

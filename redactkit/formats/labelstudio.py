@@ -119,7 +119,7 @@ def _read_video(tasks: list[_Task], results: list[list[_Result]], source: Source
     tracks = [
         _track(face, value, place, size) for place, (face, value) in enumerate(zip(_faces(items), values, strict=True))
     ]
-    last = max((knot.frame for track in tracks for knot in track.knots), default=0)
+    last = max((int(track.frames.max(initial=0)) for track in tracks), default=0)
     found = ParsedBoxes()
     lay_out(found, tracks, max(count, last))
     lasting = next((value.duration for value in values if value.duration and value.frames_count), None)
@@ -161,7 +161,7 @@ def _track(face: int, value: _Value, place: int, size: tuple[int, int]) -> Track
     ordered = [
         knot for knot in knots if not (knot.outside and any(k.frame == knot.frame and not k.outside for k in knots))
     ]
-    return Track(face, (value.labels or [""])[0], ordered, where)
+    return Track.of(face, (value.labels or [""])[0], ordered, place=where)
 
 
 def _read_images(tasks: list[_Task], results: list[list[_Result]], source: Source, remarks: list[Remark]) -> Reading:

@@ -18,6 +18,7 @@ from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPla
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.plain import EXACT
 from redactkit.formats.source import Source
+from redactkit.runtime.marks import MOT_MARK, MOT_VISIBLE
 
 __all__ = ["is_header", "parse_rows", "read_mot", "whole_numbers"]
 
@@ -76,7 +77,13 @@ def read_mot(source: Source) -> Reading:
         return by_frame(
             found,
             source,
-            FileFacts(format="mot", size=size, frame_rate=rate, remarks=remarks),
+            FileFacts(
+                format="mot",
+                size=size,
+                frame_rate=rate,
+                decisions=_decisions(table, whole[:, 1], source),
+                remarks=remarks,
+            ),
             numbering=numbering,
             frame_count=length,
             origin=numbering.first,
@@ -104,6 +111,17 @@ def _labels(table: NDArray[np.float64], source: Source) -> list[str]:
     names = [line.strip() for line in told.decode("utf-8", "replace").splitlines()]
     numbers = table[:, 7].tolist()
     return [names[int(number) - 1] if 1 <= number <= len(names) else "" for number in numbers]
+
+
+def _decisions(
+    table: NDArray[np.float64], faces: NDArray[np.int64], source: Source
+) -> dict[int | str, dict[str, bool]]:
+    """Return the faces that a file of ours leaves visible: all of their rows must say so."""
+    if table.shape[1] <= _TRUTH_COLUMNS or not source.text.rstrip().endswith(f",{MOT_MARK}".encode()):
+        return {}
+    visible = table[:, 7] == MOT_VISIBLE
+    kept = np.setdiff1d(faces[visible], faces[~visible])
+    return {int(face): {"redact": False} for face in kept}
 
 
 def parse_rows(text: bytes) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
+from redactkit.formats.attributes import FACE_LABEL, is_no
 from redactkit.formats.header import Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
@@ -25,16 +26,14 @@ from redactkit.formats.videos import choose_video
 from redactkit.runtime.kinds import as_kind
 from redactkit.tables import BOX, CARRIED, DECISIONS, DETECTIONS, OPTIONAL, SOURCES, as_detections
 
-__all__ = ["EXACT", "FACE_LABEL", "METADATA", "ParquetHeader", "import_pyarrow", "is_table", "read_csv", "read_parquet"]
+__all__ = ["EXACT", "METADATA", "ParquetHeader", "import_pyarrow", "is_table", "read_csv", "read_parquet"]
 
 EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
 """Options of pandas' CSV reader: that of pandas 2 gets the last digit of some numbers wrong otherwise."""
 
 METADATA = b"redactkit"
-FACE_LABEL = "face_label"
 _NANO = 10**9
-_NO = ["false", "0", "no", "f", "n"]
-_UNSET = {*_NO, "", "0.0", "nan", "none"}
+_UNSET = {"", "nan", "none"}
 _WHAT = {"frame": "whole number", "time": "number of seconds"}
 _FORMS = [
     BOX,
@@ -352,7 +351,7 @@ def _text(table: pd.DataFrame, name: str) -> list[str]:
 
 def _flags(table: pd.DataFrame, name: str) -> list[bool]:
     """Return a column of yes and no, also where it has degrees from 0; empty where there is no such column."""
-    return [word.strip().lower() not in _UNSET for word in _text(table, name)]
+    return [not (is_no(word) or word.strip().lower() in _UNSET) for word in _text(table, name)]
 
 
 def _kinds(table: pd.DataFrame) -> list[str]:
@@ -372,7 +371,7 @@ def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int |
         return {}
     rows = table[decided].assign(face=pd.Series(given, table.index, dtype="object"))
     if "redact" in rows:
-        rows["redact"] = ~rows["redact"].astype(str).str.strip().str.lower().isin(_NO)
+        rows["redact"] = ~rows["redact"].map(is_no).astype(bool)
     how = {name: "max" if name == "redact" else "first" for name in decided}
     by_face = rows.groupby("face", sort=False).agg(how)
     return {face: dict(zip(decided, values, strict=True)) for face, *values in by_face.itertuples(name=None)}

@@ -12,33 +12,37 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
+from redactkit.formats.attributes import FACE_LABEL, attributes_of
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.header import as_header, plain
 from redactkit.formats.labels import told_kinds
-from redactkit.formats.plain import FACE_LABEL, METADATA, ParquetHeader, import_pyarrow
-from redactkit.identities import joined_faces
+from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
 from redactkit.runtime.files import write_bytes, write_text, writing
-from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK
+from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK, MOT_VISIBLE
 from redactkit.tables import BOX, CARRIED, FACE, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
 
-_NO_WORLD = "-1,-1,-1\n"  # a place in the world, which nobody knows
+_NO_WORLD = "-1,-1"  # the rest of a place in the world, which nobody knows
 
 
 def write_mot(annotations: Annotations, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write MOTChallenge text: frames and pixels count from 1, confidence is -1 where there is none."""
+    """Write MOTChallenge text: frames and pixels count from 1, confidence is -1 where there is none.
+
+    Of the place in the world, which is -1 where nobody knows it, x is `MOT_VISIBLE` for a face that stays visible.
+    """
     detections = check_frames(annotations, path, format="mot")
     columns = [
         (detections["frame"] + 1).tolist(),
         detections["face_id"].tolist(),
         *((detections[name] + (name in "xy")).round(9).tolist() for name in BOX),
         detections["confidence"].fillna(-1).tolist(),
+        np.where(annotations.decisions["redact"].reindex(detections["face_id"]), -1, MOT_VISIBLE).tolist(),
     ]
     lines = [f"{','.join(map(_short, row))},{_NO_WORLD}" for row in zip(*columns, strict=True)]
     if lines:
-        lines[-1] = f"{lines[-1].removesuffix(_NO_WORLD)}{MOT_MARK}\n"
-    write_text(path, "".join(lines), overwrite=overwrite)
+        lines[-1] = f"{lines[-1].removesuffix(_NO_WORLD)}{MOT_MARK}"
+    write_text(path, "".join(f"{line}\n" for line in lines), overwrite=overwrite)
     warn_of_losses(annotations, path, format="mot")
     return Path(path)
 
@@ -59,7 +63,7 @@ def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = 
         "licenses": [],
         "videos": [{"id": 1, **_named(annotations), **_sized(annotations), **_rated(annotations)}],
         "images": _images(annotations),
-        "annotations": _coco_boxes(detections, _names(annotations), joined_faces(annotations.decisions)),
+        "annotations": _coco_boxes(detections, attributes_of(annotations.decisions)),
         "categories": _categories(detections),
     }
     write_bytes(path, msgspec.json.encode(document), overwrite=overwrite)
@@ -75,11 +79,6 @@ def _categories(detections: pd.DataFrame) -> list[dict[str, Any]]:
         for number, (label, kind) in enumerate(sorted(pairs), start=2)
     ]
     return [{"id": 1, "name": FACE, "label": "", "kind": "", "supercategory": "person"}, *named]
-
-
-def _names(annotations: Annotations) -> dict[int, str]:
-    labels = annotations.decisions["label"]
-    return dict(zip(labels.index.tolist(), labels.tolist(), strict=True))
 
 
 def _named(annotations: Annotations) -> dict[str, Any]:
@@ -107,18 +106,22 @@ def _images(annotations: Annotations) -> list[dict[str, Any]]:
     ]
 
 
-def _coco_boxes(detections: pd.DataFrame, names: dict[int, str], person_of: dict[int, int]) -> list[dict[str, Any]]:
+def _coco_boxes(detections: pd.DataFrame, decided: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
     columns = [detections["frame"].tolist(), detections["face_id"].tolist(), detections[BOX].to_numpy().tolist()]
     scores = [None if np.isnan(value) else value for value in detections["confidence"].tolist()]
     number_of = {(item["label"], item["kind"]): item["id"] for item in _categories(detections)}
     kinds = [number_of[pair] for pair in zip(detections["label"], told_kinds(detections), strict=True)]
+    said = [detections[name].tolist() for name in ("occluded", "person")]
     rows = []
-    for number, (frame, face, box, kind, score) in enumerate(zip(*columns, kinds, scores, strict=True), start=1):
+    for number, (frame, face, box, kind, score, occluded, person) in enumerate(
+        zip(*columns, kinds, scores, *said, strict=True), start=1
+    ):
         row = {"id": number, "image_id": frame + 1, "video_id": 1, "category_id": kind, "track_id": face, "bbox": box}
         row |= {"area": box[2] * box[3], "iscrowd": 0}
         row |= {"score": score} if score is not None else {}
-        row |= {"attributes": {"person_id": person_of[face]}} if face in person_of else {}
-        rows.append(row | ({"label": names[face]} if names.get(face) else {}))
+        said_of_box = {name: value for name, value in (("occluded", occluded), ("person", person)) if value}
+        attributes = said_of_box | decided.get(face, {})
+        rows.append(row | ({"attributes": attributes} if attributes else {}))
     return rows
 
 

@@ -14,7 +14,7 @@ _DEEPEST = 50
 _CHUNK = 1 << 20
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """An element with its attributes, text and children, and the line it starts at."""
 
@@ -63,12 +63,14 @@ class _Builder:
         if not self.open:
             return
         element = self.open.pop()
+        element.text = element.text.strip()
         if not self.open:
             self.done.append(element)
 
     def characters(self, text: str) -> None:
-        if self.open and not text.isspace():
-            self.open[-1].text += text.strip()
+        # Blanks between elements are most of what comes here; those inside a text may come by themselves.
+        if self.open and (self.open[-1].text or not text.isspace()):
+            self.open[-1].text += text
 
     def refuse(self, *_: object) -> None:
         line = self.parser.CurrentLineNumber

@@ -10,6 +10,7 @@ __all__ = [
     "ID_LIST_MARK",
     "MARK",
     "MOT_MARK",
+    "MOT_VISIBLE",
     "XML_MARK",
     "YAML_MARK",
     "is_csv_header",
@@ -25,8 +26,10 @@ ID_LIST_MARK = "ID list"
 YAML_MARK = f"# written by {MARK}"
 """The first line of ``data.yaml`` in our YOLO archives, where it stands first and not compressed."""
 XML_MARK = f"<!-- written by {MARK} -->"
-MOT_MARK = "-1,-1,-1.00"
+MOT_MARK = "-1,-1.00"
 """End of the last line of a MOT file; readers take it for -1. The format has no other place for a mark."""
+MOT_VISIBLE = 0
+"""The eighth number of a row of our MOT files whose face stays visible: that of others is no decision."""
 CSV_START = "frame,time,face_id,x,y,width,height,confidence,source,"
 """The first columns of our CSV files of every version; more of each box and its face's decision follow."""
 
