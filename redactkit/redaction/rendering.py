@@ -46,16 +46,16 @@ class Written:
     odd: tuple[str, ...] = ()
 
     @classmethod
-    def joined(cls, parts: Iterable[Written]) -> Written:
-        """Return what became of the frames of several parts."""
-        every = list(parts)
+    def joined(cls, several: Iterable[Written]) -> Written:
+        """Return what became of the frames of several workers, or chunks, together."""
+        every = list(several)
         painted: Counter[int] = Counter()
         frames: Counter[int] = Counter()
-        for part in every:
-            painted.update(part.painted)
-            frames.update(part.frames)
-        left_out = sorted({frame for part in every for frame in part.left_out})
-        odd = dict.fromkeys(text for part in every for text in part.odd)
+        for each in every:
+            painted.update(each.painted)
+            frames.update(each.frames)
+        left_out = sorted({frame for each in every for frame in each.left_out})
+        odd = dict.fromkeys(text for each in every for text in each.odd)
         return cls(dict(painted), dict(frames), tuple(left_out), tuple(odd))
 
 

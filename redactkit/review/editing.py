@@ -7,25 +7,34 @@ has no end on that side. What a merge, a split or a new face creates is redacted
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from redactkit import boxes
 from redactkit.errors import TableError
+from redactkit.review.rows import (
+    Box,
+    in_range,
+    known_faces,
+    manual_rows,
+    put_rows,
+    row_at,
+    rows_of,
+    shifts_of,
+    unite_rows,
+    with_boxes,
+)
 from redactkit.runtime.kinds import as_kind
 from redactkit.tables import (
     BOX,
-    CARRIED,
     FACE,
     FaceIds,
     as_decisions,
     as_detections,
     as_face_ids,
-    known_face_ids,
     replace_rows,
     sort_detections,
 )
@@ -48,9 +57,6 @@ __all__ = [
     "shift_boxes",
     "split_face",
 ]
-
-BoolArray = NDArray[np.bool_]
-Box = Sequence[float]
 
 
 class Faces(NamedTuple):
@@ -90,7 +96,7 @@ def set_box(detections: pd.DataFrame, *, face_id: int, frame: int, box: Box, tim
     TableError
         If the box is not four finite numbers with sides of 0 or more.
     """
-    return _put(detections, _manual_rows([frame], [time], face_id=face_id, box=box))
+    return put_rows(detections, manual_rows([frame], [time], face_id=face_id, box=box))
 
 
 def shift_boxes(
@@ -100,10 +106,10 @@ def shift_boxes(
 
     Sides never go below 0. Sources stay as they were.
     """
-    chosen = _rows_of(detections, face_id, start, stop)
-    moved = detections.loc[chosen, BOX].to_numpy() + np.asarray(_as_change(change))
+    chosen = rows_of(detections, face_id, start, stop)
+    moved = detections.loc[chosen, BOX].to_numpy() + np.asarray(shifts_of(change))
     moved[:, 2:] = np.maximum(moved[:, 2:], 0)
-    return _with_boxes(detections, chosen, moved)
+    return with_boxes(detections, chosen, moved)
 
 
 def expand_boxes(
@@ -124,11 +130,11 @@ def expand_boxes(
     """
     if not np.isfinite([share, pixels]).all():
         raise TableError(f"share and pixels must be finite numbers, got {share} and {pixels}")
-    chosen = _in_range(detections, start, stop)
+    chosen = in_range(detections, start, stop)
     if faces is not None:
-        chosen &= np.isin(detections["face_id"].to_numpy(), _known(detections, faces))
+        chosen &= np.isin(detections["face_id"].to_numpy(), known_faces(detections, faces))
     grown = boxes.expand(detections.loc[chosen, BOX].to_numpy(), share=share, pixels=pixels)
-    return _with_boxes(detections, chosen, grown)
+    return with_boxes(detections, chosen, grown)
 
 
 def copy_box(
@@ -145,15 +151,15 @@ def copy_box(
     """
     if count < 1:
         raise TableError(f"a box is copied to 1 or more frames, got {count}")
-    box = detections.loc[_row_at(detections, face_id, frame), BOX].to_numpy(np.float64)[0]
+    box = detections.loc[row_at(detections, face_id, frame), BOX].to_numpy(np.float64)[0]
     frames = np.arange(frame + 1, min(frame + 1 + count, len(times)))
-    copies = _manual_rows(frames, times[frames], face_id=face_id, box=box.tolist())
-    return _put(detections, copies.assign(keyframe=False))
+    copies = manual_rows(frames, times[frames], face_id=face_id, box=box.tolist())
+    return put_rows(detections, copies.assign(keyframe=False))
 
 
 def set_keyframe(detections: pd.DataFrame, *, face_id: int, frame: int, on: bool = True) -> pd.DataFrame:
     """Mark a face's box as a keyframe, set by a person (``manual``), or no longer so (``interpolated``)."""
-    row = _row_at(detections, face_id, frame)
+    row = row_at(detections, face_id, frame)
     table = detections.copy()
     table.loc[row, "source"] = "manual" if on else "interpolated"
     table.loc[row, "keyframe"] = on
@@ -179,7 +185,7 @@ def interpolate_boxes(
     TableError
         If the range has fewer than two keyframes.
     """
-    mine = _rows_of(detections, face_id, start, stop)
+    mine = rows_of(detections, face_id, start, stop)
     keys = detections[mine & detections["keyframe"].to_numpy()]
     if len(keys) < 2:
         raise TableError(f"face {face_id} has {len(keys)} keyframes there; set its box in two frames or more first")
@@ -187,7 +193,7 @@ def interpolate_boxes(
     frames = np.setdiff1d(np.arange(first, last + 1), keys["frame"].to_numpy())
     between = {name: np.interp(times[frames], keys["time"], keys[name]) for name in BOX}
     rows = {"frame": frames, "time": times[frames], "face_id": face_id, **between, "source": "interpolated"}
-    return _put(detections, as_detections(pd.DataFrame(rows)))
+    return put_rows(detections, as_detections(pd.DataFrame(rows)))
 
 
 def delete_boxes(
@@ -198,9 +204,9 @@ def delete_boxes(
     stop: int | None = None,
 ) -> pd.DataFrame:
     """Remove the boxes of some faces (all where left out) in a range of frames."""
-    gone = _in_range(detections, start, stop)
+    gone = in_range(detections, start, stop)
     if faces is not None:
-        gone &= np.isin(detections["face_id"].to_numpy(), _known(detections, faces))
+        gone &= np.isin(detections["face_id"].to_numpy(), known_faces(detections, faces))
     return detections[~gone].reset_index(drop=True)
 
 
@@ -230,8 +236,8 @@ def add_face(
     """
     new = next_face_id(detections, decisions) if face_id is None else face_id
     _refuse_taken(detections, new)
-    rows = _manual_rows([frame], [time], face_id=new, box=box)
-    table = _put(detections, as_detections(rows.assign(kind=as_kind(kind))))
+    rows = manual_rows([frame], [time], face_id=new, box=box)
+    table = put_rows(detections, as_detections(rows.assign(kind=as_kind(kind))))
     return Faces(table, _redacted(decisions, [new], label=""))
 
 
@@ -244,14 +250,14 @@ def set_kind(detections: pd.DataFrame, *, faces: FaceIds, kind: str) -> pd.DataF
     >>> set_kind(table, faces=2, kind="plate")["kind"].tolist()
     ['plate']
     """
-    mine = np.isin(detections["face_id"].to_numpy(), _known(detections, faces))
+    mine = np.isin(detections["face_id"].to_numpy(), known_faces(detections, faces))
     kinds = np.where(mine, as_kind(kind), detections["kind"].to_numpy(object))
     return detections.assign(kind=pd.Series(kinds, detections.index, dtype="object"))
 
 
 def delete_face(detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: int) -> Faces:
     """Remove every box of a face, and what was decided about it."""
-    _known(detections, [face_id])
+    known_faces(detections, [face_id])
     return Faces(delete_boxes(detections, faces=[face_id]), decisions.drop(index=face_id, errors="ignore"))
 
 
@@ -268,13 +274,13 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Fac
     TableError
         If fewer than two faces are given.
     """
-    ids = np.unique(_known(detections, faces))
+    ids = np.unique(known_faces(detections, faces))
     if len(ids) < 2:
         raise TableError(f"a merge needs two faces or more, got {ids.tolist()}")
     keep = int(ids[0])
     chosen = np.isin(detections["face_id"].to_numpy(), ids)
     kind = detections["kind"].iloc[int(np.argmax(detections["face_id"].to_numpy() == keep))]
-    merged = _united(as_detections(detections[chosen].assign(face_id=keep, kind=kind)))
+    merged = unite_rows(as_detections(detections[chosen].assign(face_id=keep, kind=kind)))
     table = replace_rows(detections, chosen, merged)
     label = next((text for text in decisions["label"].reindex(ids).fillna("") if text), "")
     return Faces(table, _redacted(decisions.drop(index=ids[1:].tolist(), errors="ignore"), [keep], label=label))
@@ -293,8 +299,8 @@ def split_face(
     TableError
         If the face has no box before ``frame``, or none from it on, or ``new_id`` is taken.
     """
-    later = _rows_of(detections, face_id, frame, None, may_be_empty=True)
-    earlier = _rows_of(detections, face_id, None, frame, may_be_empty=True)
+    later = rows_of(detections, face_id, frame, None, may_be_empty=True)
+    earlier = rows_of(detections, face_id, None, frame, may_be_empty=True)
     if not (later.any() and earlier.any()):
         raise TableError(f"face {face_id} cannot be split at frame {frame}: it needs boxes before and from that frame")
     new = next_face_id(detections, decisions) if new_id is None else new_id
@@ -318,7 +324,7 @@ def restore_face(
     discarded : DataFrame
         What is still set aside.
     """
-    mine = np.isin(discarded["face_id"].to_numpy(), _known(discarded, [face_id]))
+    mine = np.isin(discarded["face_id"].to_numpy(), known_faces(discarded, [face_id]))
     taken = bool((detections["face_id"] == face_id).any())
     new = next_face_id(detections, decisions, discarded) if taken else face_id
     table = sort_detections(pd.concat([detections, discarded[mine].assign(face_id=new)], ignore_index=True))
@@ -354,89 +360,6 @@ def _redacted(decisions: pd.DataFrame, faces: list[int], *, label: str) -> pd.Da
     return set_decision(decisions, faces=faces, redact=True, label=label, reason="")
 
 
-def _known(detections: pd.DataFrame, faces: FaceIds) -> NDArray[np.int64]:
-    return np.array(known_face_ids(faces, detections["face_id"].unique(), name="faces"), dtype=np.int64)
-
-
 def _refuse_taken(detections: pd.DataFrame, face_id: int) -> None:
     if (detections["face_id"] == face_id).any():
         raise TableError(f"a face with the ID {face_id} is there already; leave the ID out to get the next free one")
-
-
-def _in_range(detections: pd.DataFrame, start: int | None, stop: int | None) -> BoolArray:
-    frame = detections["frame"].to_numpy()
-    low = 0 if start is None else start
-    return np.asarray((frame >= low) & (True if stop is None else frame < stop))
-
-
-def _rows_of(
-    detections: pd.DataFrame, face_id: int, start: int | None, stop: int | None, *, may_be_empty: bool = False
-) -> BoolArray:
-    mine = (detections["face_id"] == face_id).to_numpy() & _in_range(detections, start, stop)
-    if not may_be_empty and not mine.any():
-        _known(detections, [face_id])
-        raise TableError(f"face {face_id} has no box in the frames {start} to {stop}")
-    return np.asarray(mine)
-
-
-def _row_at(detections: pd.DataFrame, face_id: int, frame: int) -> BoolArray:
-    return _rows_of(detections, face_id, frame, frame + 1)
-
-
-def _as_change(change: Box) -> list[float]:
-    values = [float(value) for value in change]
-    if len(values) != 4 or not np.isfinite(values).all():
-        raise TableError(f"a change is four finite numbers x, y, width, height; got {list(change)}")
-    return values
-
-
-def _as_box(box: Box) -> list[float]:
-    values = [float(value) for value in box]
-    if len(values) != 4 or not np.isfinite(values).all() or min(values[2:]) < 0:
-        raise TableError(f"a box is four finite numbers x, y, width, height with sides of 0 or more; got {list(box)}")
-    return values
-
-
-def _manual_rows(frames: ArrayLike, times: ArrayLike, *, face_id: int, box: Box) -> pd.DataFrame:
-    numbers = np.asarray(frames, np.int64)
-    if (numbers < 0).any():
-        raise TableError(f"a frame number is 0 or more, got {numbers.min()}")
-    rows = {"frame": numbers, "time": np.asarray(times, np.float64), "face_id": face_id}
-    return as_detections(pd.DataFrame(rows).assign(**dict(zip(BOX, _as_box(box), strict=True)), source="manual"))
-
-
-def _put(detections: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Insert rows, in place of those of the same face and frame."""
-    if rows.empty:
-        return detections
-    face_id = int(rows["face_id"].iloc[0])
-    mine = np.flatnonzero(detections["face_id"].to_numpy() == face_id)
-    if len(mine):  # a face's new boxes are of the kind, class and person that its others are
-        rows = as_detections(rows.assign(**{name: detections[name].iloc[mine[0]] for name in CARRIED}))
-    replaced = np.zeros(len(detections), bool)
-    replaced[mine[np.isin(detections["frame"].to_numpy()[mine], rows["frame"])]] = True
-    return replace_rows(detections, replaced, rows)
-
-
-def _with_boxes(detections: pd.DataFrame, chosen: BoolArray, new: NDArray[np.float64]) -> pd.DataFrame:
-    values = {name: detections[name].to_numpy(copy=True) for name in BOX}
-    for column, name in enumerate(BOX):
-        values[name][chosen] = new[:, column]
-    return detections.assign(**values)
-
-
-def _united(rows: pd.DataFrame) -> pd.DataFrame:
-    """Join the rows of each frame into one whose box holds them all."""
-    rows = rows.sort_values(["frame", "source"], kind="stable", ignore_index=True)
-    if rows.empty or not rows["frame"].duplicated().any():
-        return rows
-    first = np.flatnonzero(~rows["frame"].duplicated().to_numpy())
-    one = rows.iloc[first].reset_index(drop=True)
-    several = np.diff(first, append=len(rows)) > 1
-    box, corners = rows[BOX].to_numpy(), boxes.to_corners(rows[BOX].to_numpy())
-    low = np.fmin.reduceat(corners[:, :2], first)
-    high = np.fmax.reduceat(corners[:, 2:], first)
-    sides = np.where(low + (high - low) < high, np.nextafter(high - low, np.inf), high - low)
-    union = np.where(several[:, None], np.hstack([low, sides]), box[first])
-    best = np.fmax.reduceat(rows["confidence"].to_numpy(), first)
-    return one.assign(confidence=best, **{name: union[:, column] for column, name in enumerate(BOX)})
