@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redactkit.analysis.crops import CROP_PIXELS, search_crops
 from redactkit.analysis.gap_search import refine
 from redactkit.analysis.propagation import PropagationOptions
 from redactkit.analysis.rescoring import rescore_doubtful
 from redactkit.boxes import iou
+from redactkit.detectors.crops import CROP_PIXELS, search_crops
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, DETECTIONS, as_detections, empty_detections
 

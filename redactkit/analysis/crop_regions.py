@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.analysis.crops import Crop
 from redactkit.boxes import FloatArray, centers, expand, to_corners
+from redactkit.detectors.crops import Crop
 
 __all__ = ["inside_crops", "plan_crops"]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from redactkit.analysis.appearance import Appearance, describe
-from redactkit.analysis.crops import Crop
 from redactkit.analysis.letterbox import Image, Letterbox, merge
 from redactkit.analysis.search import Search
 from redactkit.boxes import FloatArray, suppress
 from redactkit.detectors import is_thread_safe, run_detector
+from redactkit.detectors.crops import Crop
 from redactkit.media import VideoInfo
 from redactkit.video import Frame
 

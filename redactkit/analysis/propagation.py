@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.analysis.crops import search_crops
 from redactkit.boxes import FloatArray, clip, intersections, iou, union_cover
 from redactkit.detectors import Detector
+from redactkit.detectors.crops import search_crops
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, frame_rows

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from redactkit.analysis.crops import search_crops
 from redactkit.boxes import FloatArray, iou
 from redactkit.detectors import Detector
+from redactkit.detectors.crops import search_crops
 from redactkit.errors import VideoError
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX

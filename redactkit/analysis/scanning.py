@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, Appearance
 from redactkit.analysis.crop_regions import inside_crops, plan_crops
-from redactkit.analysis.crops import Crop
 from redactkit.analysis.frame_detector import FrameDetector, ScannedFrame, scaled_image
 from redactkit.analysis.letterbox import Letterbox
 from redactkit.analysis.sampling import IntArray, interpolate_faces, match_halfway, match_predicted, sampled_frames
@@ -31,6 +30,7 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.shot_boundaries import THUMBNAIL_SIZE
 from redactkit.boxes import FloatArray, union_cover
+from redactkit.detectors.crops import Crop
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.streams import buffered
 from redactkit.video import Frame

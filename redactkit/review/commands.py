@@ -16,6 +16,7 @@ from redactkit.errors import OptionError
 from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
 from redactkit.review import editing
+from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
 from redactkit.runtime.kinds import as_kind
 from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids
@@ -58,12 +59,21 @@ class Commands(Session):
         """Frames that start a new shot."""
         return self._base.cuts
 
-    def set_box(self, box: Box, *, face_id: int | None = None, frame: int | None = None) -> None:
-        """Move, resize or add a face's box in one frame; see `redactkit.review.editing.set_box`."""
+    def set_box(
+        self, box: Box, *, face_id: int | None = None, frame: int | None = None, reach: str = "frame"
+    ) -> NDArray[np.int64]:
+        """Move, resize or add a face's box in one frame, and others with it; return the frames that changed.
+
+        See `redactkit.review.keyframes.adjust_box`.
+        """
         face, at = self._face(face_id), self._frame(frame)
         with self.lock:
-            table = editing.set_box(self.detections, face_id=face, frame=at, box=box, time=float(self.times[at]))
-            self.edit(f"box of face {face} in frame {at}", detections=table)
+            table = adjust_box(
+                self.detections, face_id=face, frame=at, box=box, time=float(self.times[at]), reach=reach
+            )
+            further = {"frame": "", "next keyframe": " and to the next keyframe", "track": " and in the whole track"}
+            self.edit(f"box of face {face} in frame {at}{further[reach]}", detections=table)
+            return self.edits[-1].frames if self.edits else np.zeros(0, np.int64)
 
     def shift_boxes(
         self, change: Box, *, face_id: int | None = None, start: int | None = None, stop: int | None = None

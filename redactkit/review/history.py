@@ -39,6 +39,11 @@ class Delta(NamedTuple):
         """The delta that undoes this one."""
         return Delta(self.added, self.removed)
 
+    @property
+    def frames(self) -> IntArray:
+        """The frames in which boxes are removed, added or changed, ascending."""
+        return np.union1d(self.removed["frame"], self.added["frame"]).astype(np.int64)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -67,6 +72,11 @@ class Change:
             user,
             _both(before.pairs, after.pairs),
         )
+
+    @property
+    def frames(self) -> IntArray:
+        """The frames whose boxes the edit changed, ascending."""
+        return np.zeros(0, np.int64) if self.detections is None else self.detections.frames
 
     @property
     def is_empty(self) -> bool:

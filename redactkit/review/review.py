@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations, annotations_name, show_annotations
 from redactkit.formats import check_same_video, id_list_name, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
+from redactkit.review.following import Following
 from redactkit.review.navigation import nearest, stops
 from redactkit.review.people import PeopleCommands
 from redactkit.runtime.files import check_output, fit_name, make_private, sweep_parts
@@ -34,7 +35,7 @@ class _Marked(traitlets.Tuple):
         return super().validate(obj, tuple(as_face_ids(value, name="marked")))
 
 
-class Review(PeopleCommands):
+class Review(Following, PeopleCommands):
     """An analyst's session over one video's annotations.
 
     Every edit is a method, can be undone, and is seen by all views at once. The tables are replaced whole,

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
-from redactkit.analysis.crops import search_crops
 from redactkit.analysis.letterbox import Letterbox, merge, plan_letterboxes
 from redactkit.analysis.rescoring import crop_confidences
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, run_detector
+from redactkit.detectors.crops import search_crops
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections
 from redactkit.tracking import fill_gaps, link

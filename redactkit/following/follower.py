@@ -1,0 +1,341 @@
+"""Follow one object from frame to frame, and say when it is hidden, has left the picture, or is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redactkit.boxes import FloatArray, clip, expand
+from redactkit.following.appearance import Likeness, Template, compare
+from redactkit.following.fitting import fit, flow, pick_points
+from redactkit.following.search import search
+from redactkit.following.views import GrayImage, Shape, box_of, project, shifted, view
+
+__all__ = ["Ending", "FollowOptions", "Follower", "Place"]
+
+BoolArray = NDArray[np.bool_]
+
+FLOW_LEVELS = 3
+"""Highest level of the pyramid for flow from the frame before."""
+
+MAX_CORRECTION = 0.15
+"""Largest shift of a corner by a template, in shares of the object's longer side, before it counts as another place."""
+
+VELOCITY_SHARE = 0.5
+"""Share of the last step in the velocity with which the next is predicted."""
+
+HIDDEN_SHARE = 0.6
+"""Share of the object's blocks below which a part of it is hidden."""
+
+HOLD_GROWTH = 0.05
+"""Share of a side by which the box of an object that is not seen grows on each side, for each frame."""
+
+MAX_HOLD_GROWTH = 0.2
+"""The same at most."""
+
+MIN_VIEW_SHARE = 0.005
+"""Share of the object inside the frame below which it has left."""
+
+
+class Ending(StrEnum):
+    """Why following ended."""
+
+    END = "followed to the end"
+    MET = "met the next known box"
+    LEFT = "left the picture"
+    HIDDEN = "hidden"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """When an object counts as found.
+
+    Parameters
+    ----------
+    min_seen_share : float
+        Share of the object's blocks that must be seen to go on. Raising it ends sooner where the object is hidden in
+        part or changes its looks.
+    min_correlation : float
+        Least normalised cross-correlation of those blocks with the object's template, -1 to 1. Raising it ends sooner.
+    min_found_share, min_found_correlation : float
+        The same where the object is found again. Raising them takes fewer other things for it.
+    max_hidden_seconds : float
+        How long a hidden object is searched for. Raising it bridges longer occlusions, and finds more that is not it.
+    hold_seconds : float
+        How long the box stays on an object that is not seen any more, in case a part of it still is.
+    """
+
+    min_seen_share: float = 0.3
+    min_correlation: float = 0.3
+    min_found_share: float = 0.5
+    min_found_correlation: float = 0.6
+    max_hidden_seconds: float = 1.5
+    hold_seconds: float = 0.12
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object is in one frame.
+
+    Parameters
+    ----------
+    box : ndarray of shape (4,)
+    confidence : float
+        0 to 1; how much of it is seen, and how like its template.
+    seen : bool
+        Whether it was found in this frame; its place is assumed otherwise.
+    occluded : bool
+        Whether a good part of it is hidden.
+    """
+
+    box: FloatArray
+    confidence: float
+    seen: bool = True
+    occluded: bool = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An object found in a frame."""
+
+    pose: FloatArray
+    picture: GrayImage
+    moving: BoolArray
+    first: Likeness
+    recent: Likeness
+    inside: BoolArray
+    anchored: bool
+
+    @property
+    def seen(self) -> BoolArray:
+        return self.first.seen | self.recent.seen
+
+    @property
+    def share(self) -> float:
+        return float(self.seen.sum() / max(int(self.inside.sum()), 1))
+
+    @property
+    def correlation(self) -> float:
+        return max(self.first.correlation, self.recent.correlation)
+
+    @property
+    def confidence(self) -> float:
+        return float(np.clip(0.5 * self.share + 0.5 * self.correlation, 0.01, 1.0))
+
+
+class Follower:
+    """One object on its way in one direction.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), uint8
+        The frame in which its box is known, gray.
+    box : ndarray of shape (4,)
+        x, y, width, height in pixels of that frame.
+    frame : int
+        Its number.
+    flat : bool
+        Follow perspective too: a plate, a screen, a paper.
+    frame_rate : float
+        Frames a second.
+    options : FollowOptions, optional
+
+    Attributes
+    ----------
+    places : dict
+        Place by frame number, without the first frame's.
+    ending : Ending or None
+        None while it goes on.
+    """
+
+    def __init__(
+        self,
+        image: GrayImage,
+        box: FloatArray,
+        *,
+        frame: int,
+        flat: bool = False,
+        frame_rate: float = 25.0,
+        options: FollowOptions | None = None,
+    ) -> None:
+        self.options = options or FollowOptions()
+        self.flat, self.frame = flat, frame
+        self.places: dict[int, Place] = {}
+        self.ending: Ending | None = None
+        self.shape = Shape.of(box)
+        self.pose = self.shape.pose(box)
+        self._velocity = np.zeros(2)
+        self._missed = 0
+        self._share = 1.0
+        self._max_missed = max(1, round(self.options.max_hidden_seconds * frame_rate))
+        self._hold = max(1, round(self.options.hold_seconds * frame_rate))
+        picture = view(image, self.pose, self.shape)
+        if picture is None:
+            self.ending = Ending.LEFT
+            return
+        self._picture = picture
+        self._first, self._recent = Template(picture, self.shape), Template(picture, self.shape)
+        self._points = pick_points(self.shape.inner(picture), self.shape)
+        self._trusted = np.ones(len(self._points), bool)
+        self._last_seen = (frame, self.pose)
+
+    @property
+    def box(self) -> FloatArray:
+        """Where the object is, or should be, in the frame reached."""
+        return box_of(self.pose, self.shape)
+
+    @property
+    def unfinished(self) -> Ending:
+        """How it stands with an object that is followed no further."""
+        return Ending.END if not self._missed else Ending.HIDDEN if self._share < HIDDEN_SHARE else Ending.LOST
+
+    def put(self, image: GrayImage, box: FloatArray, frame: int) -> None:
+        """Put the object where something else has found it in the frame reached."""
+        pose = self.shape.pose(box)
+        picture = view(image, pose, self.shape)
+        if picture is None:
+            return
+        inside = self._shown(pose, self.shape.block_centers, image)
+        first, recent = (compare(template, picture, inside) for template in (self._first, self._recent))
+        moving = np.ones(len(self._points), bool)
+        self._take(_Found(pose, picture, moving, first, recent, inside, anchored=False), frame)
+
+    def step(self, image: GrayImage, frame: int) -> None:
+        """Go on to the next frame, in either direction."""
+        predicted = shifted(*self._velocity) @ self.pose
+        found = None
+        if not self._missed:
+            found = self._tracked(image, predicted)
+        if found is None:
+            found = self._searched(image, predicted)
+        if found is None:
+            self._miss(image, predicted, frame)
+        else:
+            self._take(found, frame)
+        self.frame = frame
+
+    def _tracked(self, image: GrayImage, predicted: FloatArray) -> _Found | None:
+        """Track the object from the frame before by flow."""
+        now = view(image, predicted, self.shape)
+        if now is None:
+            return None
+        margin = self.shape.margin
+        moved, good = flow(self._picture, now, self._points + margin, levels=FLOW_LEVELS, check=True)
+        good &= self._shown(self.pose, self._points, image) & self._shown(predicted, moved - margin, image)
+        # Points on what hides a part of the object are left out, as long as enough others return.
+        for chosen in (good & self._trusted, good):
+            motion = fit(self._points, moved - margin, chosen, shape=self.shape, flat=self.flat)
+            if motion is not None:
+                break
+        if motion is None:
+            return None
+        found = self._settled(image, predicted @ motion.matrix, motion.agreed)
+        if found is None or not self._goes_on(found):
+            return None
+        return found
+
+    def _goes_on(self, found: _Found) -> bool:
+        return found.share >= self.options.min_seen_share and found.correlation >= self.options.min_correlation
+
+    def _searched(self, image: GrayImage, predicted: FloatArray) -> _Found | None:
+        """Search for the object around the place where it should be."""
+        for pose in search(image, predicted, self._recent, missed=self._missed):
+            found = self._settled(image, pose, None)
+            if (
+                found is not None
+                and found.share >= self.options.min_found_share
+                and found.correlation >= self.options.min_found_correlation
+            ):
+                return found
+        return None
+
+    def _settled(self, image: GrayImage, pose: FloatArray, moving: BoolArray | None) -> _Found | None:
+        """Lay the object on its template: the first, or the slowly changing one where it no longer looks like that."""
+        anchored = True
+        laid = self._laid(image, pose, self._first)
+        if laid is None:
+            anchored = False
+            laid = self._laid(image, pose, self._recent)
+        if laid is not None:
+            pose, agreed = laid
+            moving = agreed if moving is None else moving
+        elif moving is None:
+            return None
+        picture = view(image, pose, self.shape)
+        if picture is None:
+            return None
+        inside = self._shown(pose, self.shape.block_centers, image)
+        first, recent = (compare(template, picture, inside) for template in (self._first, self._recent))
+        return _Found(pose, picture, moving, first, recent, inside, anchored)
+
+    def _laid(self, image: GrayImage, pose: FloatArray, template: Template) -> tuple[FloatArray, BoolArray] | None:
+        now = view(image, pose, self.shape)
+        if now is None:
+            return None
+        margin = self.shape.margin
+        moved, good = flow(template.picture, now, self._points + margin, levels=1, check=True)
+        shown = self._shown(pose, self._points, image)
+        good &= shown & self._shown(pose, moved - margin, image)
+        motion = fit(self._points, moved - margin, good, shape=self.shape, flat=self.flat)
+        if motion is None or int(motion.agreed.sum()) < 0.4 * int(shown.sum()):
+            return None
+        shift = np.linalg.norm(project(motion.matrix, self.shape.corners) - self.shape.corners, axis=1)
+        if shift.max() > MAX_CORRECTION * max(self.shape.width, self.shape.height):
+            return None
+        return pose @ motion.matrix, motion.agreed
+
+    def _shown(self, pose: FloatArray, points: FloatArray, image: GrayImage) -> BoolArray:
+        """Return which points, in the object's own coordinates, lie inside the frame."""
+        height, width = image.shape
+        placed = project(pose, points)
+        return np.asarray(((placed >= 0) & (placed < (width, height))).all(axis=-1))
+
+    def _take(self, found: _Found, frame: int) -> None:
+        """Go on with the object where it was found."""
+        middle = np.array([[self.shape.width / 2, self.shape.height / 2]])
+        last, before = self._last_seen
+        if frame != last:
+            step = (project(found.pose, middle) - project(before, middle))[0] / abs(frame - last)
+            self._velocity = VELOCITY_SHARE * step + (1 - VELOCITY_SHARE) * self._velocity
+        box = box_of(found.pose, self.shape)
+        self._fill(frame, box)
+        self.pose, self._picture, self._share = found.pose, found.picture, found.share
+        self._missed, self._last_seen = 0, (frame, found.pose)
+        self.places[frame] = Place(box, found.confidence, occluded=found.share < HIDDEN_SHARE)
+        # A block belongs to the object where it moves with it, or still looks like it.
+        moving = np.zeros((self.shape.rows, self.shape.columns), bool)
+        block = (self._points[found.moving] // (self.shape.width / self.shape.columns)).astype(int)
+        moving[block[:, 1], block[:, 0]] = True
+        self._recent.update(found.picture, found.inside & (moving | found.seen))
+        own = moving | found.seen
+        at = (self._points // (self.shape.width / self.shape.columns)).astype(int)
+        self._trusted = own[at[:, 1], at[:, 0]]
+
+    def _fill(self, frame: int, box: FloatArray) -> None:
+        """Assume the boxes between the last one seen and this one: on a straight line."""
+        last, before = self._last_seen
+        start, step = box_of(before, self.shape), 1 if frame > last else -1
+        for between in range(last + step, frame, step):
+            share = (between - last) / (frame - last)
+            self.places[between] = Place(start + (box - start) * share, 0.1, seen=False)
+
+    def _miss(self, image: GrayImage, predicted: FloatArray, frame: int) -> None:
+        """Hold the box for a moment, then wait; end where it has left, or was not seen for long."""
+        self._missed += 1
+        self.pose = predicted
+        height, width = image.shape
+        box = box_of(predicted, self.shape)
+        part = clip(box[None], width=width, height=height)[0]
+        share = float(part[2:].prod() / max(float(box[2:].prod()), 1e-9))
+        if share < MIN_VIEW_SHARE:
+            self.ending = Ending.LEFT
+        elif self._missed > self._max_missed:
+            self.ending = self.unfinished
+        elif self._missed <= self._hold or (share < 0.5 and self.frame in self.places):
+            # The longer it is not seen, the less is known of its place: the box grows. One on its way out goes on.
+            grown = expand(box[None], share=min(HOLD_GROWTH * self._missed, MAX_HOLD_GROWTH))[0]
+            self.places[frame] = Place(grown, 0.05, seen=False)

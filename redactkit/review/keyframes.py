@@ -1,0 +1,120 @@
+"""Edits that know keyframes, as pure functions: what lies between them is followed, or changed with them.
+
+A keyframe is a box that a person set. Tables go in, new tables come out; nothing is changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from redactkit.errors import OptionError, TableError
+from redactkit.media import FrameRange
+from redactkit.review.editing import set_box
+from redactkit.tables import BOX, CARRIED, as_detections, replace_rows
+
+__all__ = ["REACHES", "adjust_box", "put_followed"]
+
+REACHES = ("frame", "next keyframe", "track")
+"""How far an edit of a box reaches."""
+
+MADE = ("tracked", "interpolated")
+"""Sources of boxes that were made from others, so that they are made anew with them."""
+
+
+def put_followed(
+    detections: pd.DataFrame, rows: pd.DataFrame, stretches: Iterable[tuple[int, FrameRange]]
+) -> pd.DataFrame:
+    """Put followed boxes into their stretches of the table.
+
+    What was followed or interpolated there before goes, also where nothing was found now: the object is lost there.
+    Boxes from elsewhere are replaced where it was found, and stay where it was not, so that no box that someone else
+    found gets lost. Keyframes stay.
+
+    Parameters
+    ----------
+    detections : DataFrame
+    rows : DataFrame
+        Boxes that were followed.
+    stretches : iterable of (int, FrameRange)
+        Objects and the frames in which they were followed.
+    """
+    face, frame = (detections[name].to_numpy() for name in ("face_id", "frame"))
+    made = detections["source"].isin(MADE).to_numpy()
+    keyframe = detections["keyframe"].to_numpy()
+    gone = np.zeros(len(detections), bool)
+    known = {}
+    for object_id, stretch in stretches:
+        mine = face == object_id
+        within = mine & (frame >= stretch.start) & (frame < stretch.stop) & ~keyframe
+        found = np.isin(frame, rows.loc[(rows["face_id"] == object_id).to_numpy(), "frame"])
+        gone |= within & (made | found)
+        if mine.any():
+            known[object_id] = {name: detections[name].iloc[int(np.argmax(mine))] for name in CARRIED}
+    rows = rows[rows["face_id"].isin(list(known)).to_numpy()]
+    taken = pd.MultiIndex.from_arrays([frame[~gone], face[~gone]])
+    rows = rows[~pd.MultiIndex.from_arrays([rows["frame"], rows["face_id"]]).isin(taken)]
+    if rows.empty and not gone.any():
+        return detections
+    carried = {name: rows["face_id"].map({key: of[name] for key, of in known.items()}) for name in CARRIED}
+    return replace_rows(detections, gone, as_detections(rows.assign(**carried)))
+
+
+def adjust_box(
+    detections: pd.DataFrame, *, face_id: int, frame: int, box: Sequence[float], time: float, reach: str = "frame"
+) -> pd.DataFrame:
+    """Set a box by hand, which makes it a keyframe, and change others alike.
+
+    The others move and grow as this one did: by the same shares of its sides. Keyframes before and after stay where the
+    edit reaches to the next one; the whole track changes with all its keyframes.
+
+    Parameters
+    ----------
+    detections : DataFrame
+    face_id, frame : int
+    box : sequence of 4 floats
+        x, y, width, height in pixels.
+    time : float
+        Of the frame, in seconds.
+    reach : {"frame", "next keyframe", "track"}
+
+    Raises
+    ------
+    OptionError
+        If the reach is unknown.
+    TableError
+        If the box means nothing, or the edit reaches beyond a frame in which there is no box yet.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [1, 2, 3], "face_id": 1, "x": [0, 10, 20], "y": 0, "width": 10, "height": 10})
+    >>> adjust_box(rows, face_id=1, frame=1, box=[5, 0, 20, 10], time=0.0, reach="track")["x"].tolist()
+    [5.0, 15.0, 25.0]
+    """
+    if reach not in REACHES:
+        raise OptionError(f"an edit reaches to {', '.join(REACHES)}; got {reach!r}")
+    table = set_box(detections, face_id=face_id, frame=frame, box=box, time=time)
+    if reach == "frame":
+        return table
+    mine = (detections["face_id"] == face_id).to_numpy()
+    frames, here = detections["frame"].to_numpy(), mine & (detections["frame"] == frame).to_numpy()
+    if not here.any():
+        raise TableError(f"face {face_id} has no box in frame {frame} that others could be changed with; set it alone")
+    chosen = mine & (frames != frame)
+    if reach == "next keyframe":
+        later = frames[mine & detections["keyframe"].to_numpy() & (frames > frame)]
+        chosen &= (frames > frame) & (frames < (later.min() if len(later) else np.inf))
+    old = detections.loc[here, BOX].to_numpy(np.float64)[0]
+    new = np.asarray(box, np.float64)
+    if (old[2:] <= 0).any():
+        raise TableError(f"the box of face {face_id} in frame {frame} has no size, so others cannot grow with it")
+    rows = detections[chosen]
+    others = rows[BOX].to_numpy(np.float64)
+    share = others[:, 2:] / old[2:]
+    others[:, :2] += (new[:2] - old[:2]) * share
+    others[:, 2:] *= new[2:] / old[2:]
+    changed = rows.assign(**{name: others[:, column] for column, name in enumerate(BOX)})
+    both = np.isin(table["face_id"].to_numpy(), [face_id]) & np.isin(table["frame"].to_numpy(), frames[chosen])
+    return replace_rows(table, both, changed)

@@ -1,0 +1,238 @@
+"""What was drawn is followed to where it goes, and where it is lost that is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from redactkit.boxes import iou
+from redactkit.errors import OptionError, PassCancelled
+from redactkit.following import Ending, Follower
+from redactkit.review import Review
+from redactkit.tables import BOX
+from tests.moving_board import SIDES, SIZE, draw, place, write
+
+
+def _follow(frames, box, *, start=0, step=1, **options):
+    follower = Follower(frames[start], np.asarray(box), frame=start, **options)
+    number = start + step
+    while 0 <= number < len(frames) and follower.ending is None:
+        follower.step(frames[number], number)
+        number += step
+    return follower
+
+
+def _worst(places, truth) -> float:
+    return min(float(iou(place.box[None], truth[frame][None])[0, 0]) for frame, place in places.items())
+
+
+def test_board_is_followed_forwards_and_backwards():
+    truth = [place(number) for number in range(30)]
+    frames = [draw(box) for box in truth]
+    for start, step in ((0, 1), (29, -1)):
+        follower = _follow(frames, truth[start], start=start, step=step)
+        assert len(follower.places) == 29
+        assert follower.unfinished is Ending.END
+        assert _worst(follower.places, truth) > 0.9
+
+
+def test_size_is_followed():
+    truth = [np.array([60 - number, 40 - number, 44 + 2 * number, 32 + 1.5 * number]) for number in range(25)]
+    follower = _follow([draw(box) for box in truth], truth[0])
+    assert _worst(follower.places, truth) > 0.9
+
+
+def test_board_that_leaves_has_left_and_is_covered_to_the_end():
+    truth = [place(number, speed=(6.0, 0.0), start=(60.0, 40.0)) for number in range(30)]
+    follower = _follow([draw(box) for box in truth], truth[0])
+    assert follower.ending is Ending.LEFT
+    shown = [number for number in range(1, 30) if truth[number][0] < SIZE[0] - 1]
+    assert set(shown) <= set(follower.places)
+
+
+def test_board_behind_a_pillar_is_found_again_and_covered_meanwhile():
+    truth = [place(number, start=(5.0, 40.0), speed=(4.0, 0.0)) for number in range(36)]
+    follower = _follow([draw(box, pillar=(75, 100)) for box in truth], truth[0])
+    assert sorted(follower.places) == list(range(1, 36))
+    assert follower.places[35].seen
+    assert _worst(follower.places, truth) > 0.5
+
+
+def test_board_that_vanishes_is_lost_and_not_guessed_on():
+    truth = [place(number) for number in range(80)]
+    empty = draw(np.array([500.0, 500.0, *SIDES]))
+    frames = [draw(box) if number < 20 else empty for number, box in enumerate(truth)]
+    follower = _follow(frames, truth[0])
+    assert follower.ending in (Ending.LOST, Ending.HIDDEN)
+    assert 19 <= max(follower.places) < 25
+    assert not any(follower.places[number].seen for number in range(20, max(follower.places) + 1))
+
+
+def test_plain_box_without_texture_is_lost_at_once():
+    frames = [np.full(SIZE[::-1], 90, np.uint8)] * 60
+    follower = _follow(frames, [60, 40, 40, 30])
+    assert follower.ending is Ending.LOST
+    assert not any(place.seen for place in follower.places.values())
+
+
+def test_box_outside_the_picture_has_left():
+    assert Follower(draw(place(0)), np.array([900.0, 10.0, 40.0, 30.0]), frame=0).ending is Ending.LEFT
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    frames = [draw(place(number)) for number in range(40)]
+    return write(tmp_path_factory.mktemp("board") / "board.mp4", frames)
+
+
+@pytest.fixture
+def review(clip):
+    session = Review.open(clip)
+    yield session
+    session.close()
+
+
+def _ious(review, face) -> dict[int, float]:
+    rows = review.detections[(review.detections["face_id"] == face).to_numpy()]
+    boxes = rows[BOX].to_numpy()
+    return {
+        frame: float(iou(box[None], place(frame)[None])[0, 0])
+        for frame, box in zip(rows["frame"].tolist(), boxes, strict=True)
+    }
+
+
+def test_review_follows_both_ways_as_one_edit(review):
+    face = review.add_face(place(20).tolist(), frame=20, kind="screen")
+    told = review.follow(face, 20)
+    assert told["ending"].tolist() == ["followed to the end"] * 2
+    overlaps = _ious(review, face)
+    assert sorted(overlaps) == list(range(40))
+    assert min(overlaps.values()) > 0.85
+    rows = review.detections
+    assert rows.loc[rows["keyframe"], "frame"].tolist() == [20]
+    assert set(rows.loc[~rows["keyframe"], "source"]) == {"tracked"}
+    assert set(rows["kind"]) == {"screen"}
+    assert review.edits[-1].frames.tolist() == [*range(20), *range(21, 40)]
+    review.undo()
+    assert review.detections["frame"].tolist() == [20]
+
+
+def test_direction_and_until_end_it(review):
+    face = review.add_face(place(20).tolist(), frame=20, kind="other")
+    review.follow(face, 20, direction="forward", until=30)
+    assert sorted(_ious(review, face)) == list(range(20, 31))
+    review.follow(face, 20, direction="backward", until=15)
+    assert sorted(_ious(review, face)) == list(range(15, 31))
+
+
+def test_following_ends_at_the_edges_of_the_shot_unless_told_otherwise(review):
+    review.load(review.annotations.replace(cuts=[10, 25]))
+    face = review.add_face(place(20).tolist(), frame=20, kind="other")
+    review.follow(face, 20)
+    assert sorted(_ious(review, face)) == list(range(10, 25))
+    review.follow(face, 20, within_shot=False)
+    assert sorted(_ious(review, face)) == list(range(40))
+
+
+def test_correction_follows_anew_to_the_next_keyframes_only(review):
+    face = review.add_face(place(5).tolist(), frame=5, kind="other")
+    review.set_box(place(35).tolist(), face_id=face, frame=35)
+    review.follow(face)
+    before = review.detections
+    corrected = place(20) + np.array([4, 4, 0, 0])
+    review.set_box(corrected.tolist(), face_id=face, frame=20)
+    review.set_box(place(12).tolist(), face_id=face, frame=12)
+    told = review.follow(face, 20)
+    assert told["ending"].tolist() == ["met the next known box"] * 4
+    assert set(review.edits[-1].frames) <= set(range(13, 35)) - {20}
+    kept = ~before["frame"].isin(range(12, 35)).to_numpy()
+    after = review.detections
+    assert (
+        after[~after["frame"].isin(range(12, 35)).to_numpy()]
+        .reset_index(drop=True)
+        .equals(before[kept].reset_index(drop=True))
+    )
+    assert np.abs(after.loc[after["frame"] == 20, BOX].to_numpy() - corrected).max() < 1e-9
+
+
+def test_several_objects_are_followed_in_one_pass(review):
+    first = review.add_face(place(10).tolist(), frame=10, kind="other")
+    part = place(25)
+    part[2:] *= 0.8
+    second = review.add_face(part.tolist(), frame=25, kind="other")
+    steps = []
+    told = review.follow([first, second], progress=lambda *step: steps.append(step))
+    assert set(told["face_id"]) == {first, second}
+    assert sorted(_ious(review, first)) == sorted(_ious(review, second)) == list(range(40))
+    assert steps[-1] == ("follow", 78, 78)
+
+
+def test_cancelled_following_changes_nothing(review):
+    face = review.add_face(place(20).tolist(), frame=20, kind="other")
+    before = review.detections
+
+    def cancel(stage, done, total):
+        if done > 5:
+            raise PassCancelled("enough")
+
+    with pytest.raises(PassCancelled):
+        review.follow(face, 20, progress=cancel)
+    assert review.detections is before
+
+
+def test_gaps_of_a_track_are_filled(review):
+    face = review.add_face(place(3).tolist(), frame=3, kind="other")
+    review.follow(face, 3)
+    review.delete_boxes(faces=face, start=12, stop=20)
+    told = review.fill_gaps(face)
+    assert told["ending"].tolist() == ["met the next known box"] * 2
+    overlaps = _ious(review, face)
+    assert sorted(overlaps) == list(range(40))
+    assert min(overlaps.values()) > 0.8
+
+
+def test_what_others_found_stays_where_following_is_lost(tmp_path):
+    empty = draw(np.array([500.0, 500.0, *SIDES]))
+    frames = [draw(place(number)) if number < 20 else empty for number in range(70)]
+    review = Review.open(write(tmp_path / "vanishing.mp4", frames))
+    face = review.add_face(place(5).tolist(), frame=5, kind="other")
+    review.copy_box(60, face_id=face, frame=5)
+    review.follow(face, 5)
+    review.close()
+    rows = review.detections
+    assert rows.loc[rows["frame"] == 40, "source"].tolist() == ["manual"]
+    assert rows.loc[rows["frame"] == 15, "source"].tolist() == ["tracked"]
+
+
+def test_following_needs_a_box_and_a_video(review):
+    face = review.add_face(place(20).tolist(), frame=20)
+    with pytest.raises(OptionError, match="no box in frame 3"):
+        review.follow(face, 3)
+    with pytest.raises(OptionError, match="direction must be one of"):
+        review.follow(face, 20, direction="sideways")
+    review.set_keyframe(False, face_id=face, frame=20)
+    with pytest.raises(OptionError, match="no box set by hand"):
+        review.follow(face)
+    with pytest.raises(OptionError, match="needs the video's frames"):
+        Review(review.annotations).follow(face, 20)
+
+
+@pytest.mark.parametrize(
+    ("reach", "changed"), [("frame", [12]), ("next keyframe", [12, 13, 14]), ("track", list(range(10, 18)))]
+)
+def test_edit_reaches_as_far_as_asked(review, reach, changed):
+    face = review.add_face([20, 20, 10, 10], frame=10)
+    review.copy_box(7, face_id=face, frame=10)
+    review.set_box([20, 20, 10, 10], face_id=face, frame=15)
+    frames = review.set_box([30, 20, 20, 10], face_id=face, frame=12, reach=reach)
+    assert frames.tolist() == changed
+    rows = review.detections.set_index("frame")
+    assert rows.loc[changed, "x"].tolist() == [30] * len(changed)
+    assert rows.loc[changed, "width"].tolist() == [20] * len(changed)
+    assert rows.index[rows["keyframe"]].tolist() == [10, 12, 15]
+
+
+def test_edit_refuses_another_reach(review):
+    face = review.add_face([20, 20, 10, 10], frame=10)
+    with pytest.raises(OptionError, match="an edit reaches to"):
+        review.set_box([30, 20, 20, 10], face_id=face, frame=10, reach="video")
