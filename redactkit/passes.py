@@ -131,7 +131,8 @@ def redact(
 
 def _checked(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike = True) -> RedactionReport:
     """Return the report of a redaction with the leak check of its output, which is also added to the saved report."""
-    found = verify(report.source, report.output, prepared.annotations, force=True, progress=progress)
+    given = prepared.annotations
+    found = verify(report.source, report.output, given, force=True, fidelity=report.fidelity, progress=progress)
     found.attach()
     return replace(report, check=found)
 

@@ -7,16 +7,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from redactkit.annotations import Annotations
 from redactkit.boxes import expand
 from redactkit.cli import main
+<<<<<<< HEAD
 from redactkit.passes import redact
 from redactkit.redaction import make_plan
+=======
+from redactkit.errors import MismatchError, OutputExistsError
+from redactkit.redaction import make_plan, redact
+>>>>>>> 36e2a62 (Findings are answered on the command line too, and files are compared once where a redaction has just done so)
 from redactkit.redaction.preview import Preview
-from redactkit.runtime.files import report_path
-from redactkit.verification import VerificationReport, verify
+from redactkit.runtime.files import check_path, report_path
+from redactkit.tables import empty_detections
+from redactkit.verification import VerificationReport, read_check, save_check, verify
 from redactkit.verification.pairs import pair_frames
 from redactkit.video import VideoReader, VideoWriter, WriterOptions, plane_views, probe
 from tests.sample_clips import cut_sample, sample_truth
@@ -178,3 +185,54 @@ def test_redact_and_verify_on_the_command_line(
     assert "bare box" in page.read_text() and "bare box" in table.read_text()
     report_path(output).unlink()
     assert main(["verify", str(clip), str(output), *shared]) == 3
+
+
+def test_findings_are_answered_on_the_command_line_and_never_asked_again(
+    clip: Path, truth: Annotations, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = truth.detections
+    gone = (rows["face_id"] == FACE) & rows["frame"].isin(range(8, 16))
+    made = truth.replace(detections=rows[~gone].reset_index(drop=True)).to("azure", tmp_path / "clip_annotations.json")
+    output = tmp_path / "out.mp4"
+    shared = ["--annotations", str(made), "--quiet"]
+    assert main(["settle", str(clip), "--hide", "1"]) == 1
+    assert "run verify first" in capsys.readouterr().err
+    assert main(["redact", str(clip), "-o", str(output), "--check", *shared]) == 3
+    assert f"redactkit settle {output}" in capsys.readouterr().out
+    assert main(["settle", str(output), "--hide", "1,2"]) == 1
+    assert "finding must be 1 to 1" in capsys.readouterr().err
+    assert main(["settle", str(output)]) == 1
+    assert main(["settle", str(output), "--hide", "1", "--leave", "1"]) == 1
+    assert "two answers" in capsys.readouterr().err
+    assert main(["settle", str(output), "--hide", "1"]) == 0
+    assert "0 findings are left" in capsys.readouterr().out
+    assert main(["settle", str(output), "--not-a-face", "1"]) == 1
+    assert "answered before (hide)" in capsys.readouterr().err
+    assert main(["redact", str(clip), "-o", str(output), "--check", "--overwrite", *shared]) == 0
+    assert main(["settle", str(output), "--leave", "1"]) == 1
+    capsys.readouterr()
+    assert main(["purge", str(tmp_path)]) == 0
+    assert str(check_path(output)) in capsys.readouterr().out.splitlines()
+
+
+def test_a_check_is_kept_for_the_file_that_was_checked(clip: Path, truth: Annotations, tmp_path: Path) -> None:
+    output = redact(clip, truth, output=tmp_path / "out.mp4", progress=False).output
+    report = checked(clip, output, truth.replace(detections=empty_detections()))
+    save_check(report)
+    kept = read_check(output).report
+    pd.testing.assert_frame_equal(kept.findings, report.findings)
+    assert (kept.verdict, kept.frames, kept.looks) == (report.verdict, report.frames, report.looks)
+    output.write_bytes(output.read_bytes() + b"more")
+    with pytest.raises(MismatchError, match="verify it again"):
+        read_check(output)
+    check_path(output).write_text("{}")
+    with pytest.raises(OutputExistsError):
+        save_check(report)
+
+
+def test_the_files_are_compared_once_where_the_redaction_has_compared_them(
+    clip: Path, truth: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redactkit.verification.verify.compare_files", lambda *_, **__: pytest.fail("compared again"))
+    report = redact(clip, truth, output=tmp_path / "out.mp4", check=True, progress=False)
+    assert report.check is not None and report.check.fidelity is report.fidelity

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from redactkit import __version__
-from redactkit.cli.checking import add_verify
+from redactkit.cli.checking import add_settle, add_verify, keep_check
 from redactkit.cli.ending import INTERRUPTED
 from redactkit.cli.jobs import add_batch, add_watch
 from redactkit.cli.options import (
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_redact,
         _add_combined,
         add_verify,
+        add_settle,
         _add_run,
         add_inspect,
         add_convert,
@@ -196,13 +197,13 @@ def _redact(options: argparse.Namespace) -> int:
         force=options.force,
         **blur_options(options),
     )
-    return _tell(report)
+    return _tell(report, options)
 
 
 _NOTES = 10  # a broken file has hundreds
 
 
-def _tell(report: Any) -> int:
+def _tell(report: Any, options: argparse.Namespace) -> int:
     print(report)
     for note in report.notes[:_NOTES]:
         print(f"  note: {note}")
@@ -211,6 +212,7 @@ def _tell(report: Any) -> int:
     print(f"  report: {report.path}")
     if report.check is not None:
         print(report.check)
+        keep_check(report.check, options)
     return DONE if report.ok else EXPOSED
 
 
@@ -228,7 +230,7 @@ def _combined(options: argparse.Namespace) -> int:
     from redactkit.passes import combined
 
     shared = detector_options(options) | blur_options(options)
-    return _each(options, lambda video: _tell(combined(video, output=_output_for(video, options), **shared)))
+    return _each(options, lambda video: _tell(combined(video, output=_output_for(video, options), **shared), options))
 
 
 def _output_for(video: str, options: argparse.Namespace) -> Path | None:
@@ -266,7 +268,7 @@ def _run(options: argparse.Namespace) -> int:
     if result is None:
         print(f"{options.video}: annotations and thumbnails are in {folder}")
         return DONE
-    return _tell(result)
+    return _tell(result, options)
 
 
 def _add_demo(commands: Any) -> None:
@@ -279,7 +281,7 @@ def _demo(options: argparse.Namespace) -> int:
     from redactkit.passes import demo
 
     report = demo(Path(options.output), progress=not options.quiet)
-    code = _tell(report)
+    code = _tell(report, options)
     print(f"  annotations, thumbnails and the video are in {Path(options.output).resolve()}")
     print("  open the notebooks with: redactkit lab")
     return code

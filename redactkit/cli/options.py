@@ -18,13 +18,16 @@ __all__ = [
     "add_choosing_boxes",
     "add_command",
     "add_detecting",
+    "add_detection_size",
     "add_detector",
+    "add_detector_name",
     "add_hiding",
     "add_model",
     "add_writing",
     "blur_options",
     "boxes_chosen",
     "detector_options",
+    "id_list",
 ]
 
 DONE, FAILED, USAGE, EXPOSED = range(4)
@@ -50,14 +53,24 @@ def add_writing(command: argparse.ArgumentParser) -> None:
 def add_detecting(command: argparse.ArgumentParser) -> None:
     """Add the options of the first pass."""
     add_detector(command)
+    add_detection_size(command)
+
+
+def add_detection_size(command: argparse.ArgumentParser) -> None:
+    """Add how large a picture is searched."""
     command.add_argument("--detection-size", type=int, metavar="PX", help="longer side of the picture searched")
 
 
 def add_detector(command: argparse.ArgumentParser) -> None:
     """Add which detector searches, from what file, and how doubtful a find may be."""
+    add_detector_name(command)
+    command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
+
+
+def add_detector_name(command: argparse.ArgumentParser) -> None:
+    """Add which detector searches, and its model file."""
     command.add_argument("--detector", default="centerface", help="centerface (default) or yunet")
     add_model(command)
-    command.add_argument("--sensitivity", default="normal", choices=["high", "normal", "low"])
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
@@ -92,15 +105,16 @@ def add_choosing(command: argparse.ArgumentParser) -> None:
     """Add the three ways of choosing faces."""
     choice = command.add_mutually_exclusive_group()
     choice.add_argument("--ids", metavar="FILE", help="ID list: the faces to redact, one a line")
-    choice.add_argument("--include", type=_id_list, metavar="1,4", help="redact only these faces")
-    choice.add_argument("--exclude", type=_id_list, metavar="3", help="redact every face but these")
+    choice.add_argument("--include", type=id_list, metavar="1,4", help="redact only these faces")
+    choice.add_argument("--exclude", type=id_list, metavar="3", help="redact every face but these")
 
 
-def _id_list(text: str) -> list[int]:
+def id_list(text: str) -> list[int]:
+    """Return numbers that stand between commas."""
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected face IDs like 1,4, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected whole numbers like 1,4, got {text!r}") from None
 
 
 def add_check(command: argparse.ArgumentParser) -> None:

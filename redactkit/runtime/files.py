@@ -30,6 +30,7 @@ __all__ = [
     "MAX_NAME_BYTES",
     "PART",
     "check_output",
+    "check_path",
     "check_video_output",
     "fit_name",
     "locked",
@@ -54,7 +55,7 @@ _ABANDONED_SECONDS = 24 * 3600
 """Age at which a part file of another machine is removed, since its lock cannot be seen from here."""
 
 _MAX_NAME_TRIES = 100
-_VIDEO, _REPORT = ".mp4", ".report"
+_VIDEO, _REPORT, _CHECK = ".mp4", ".report", ".check"
 _WINDOWS = os.name == "nt"
 _OPEN_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _OPEN_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_BINARY", 0)
@@ -138,9 +139,18 @@ def report_path(output: str | Path) -> Path:
     >>> report_path("foo_redacted.mp4").name, report_path("foo.x.mp4").name, report_path("foo.MP4").name
     ('foo_redacted.report.json', 'foo.x.report.json', 'foo.report.MP4.json')
     """
+    return _beside(output, _REPORT)
+
+
+def check_path(output: str | Path) -> Path:
+    """Return where the leak check of a video is kept: ``foo.check.json`` for ``foo.mp4``; as of `report_path`."""
+    return _beside(output, _CHECK)
+
+
+def _beside(output: str | Path, kind: str) -> Path:
     video = Path(output)
     suffix = "" if video.suffix == _VIDEO else video.suffix
-    return video.with_name(fit_name(video.stem, f"{_REPORT}{suffix}.json"))
+    return video.with_name(fit_name(video.stem, f"{kind}{suffix}.json"))
 
 
 def make_private(folder: str | Path) -> Path:

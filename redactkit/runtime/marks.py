@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 
 __all__ = [
+    "CHECK_MARK",
     "COCO_CONTRIBUTOR",
     "ID_LIST_MARK",
     "MARK",
@@ -23,6 +24,8 @@ MARK = "redactkit"
 COCO_CONTRIBUTOR = MARK
 ID_LIST_MARK = "ID list"
 """The value of the key ``redactkit`` in the file beside an ID list."""
+CHECK_MARK = "leak check"
+"""The value of the same key in the file in which a leak check is kept."""
 YAML_MARK = f"# written by {MARK}"
 """The first line of ``data.yaml`` in our YOLO archives, where it stands first and not compressed."""
 XML_MARK = f"<!-- written by {MARK} -->"

@@ -19,6 +19,7 @@ from msgspec import Raw, Struct
 from redactkit.errors import OptionError
 from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, PART, remove_part, report_path
 from redactkit.runtime.marks import (
+    CHECK_MARK,
     COCO_CONTRIBUTOR,
     ID_LIST_MARK,
     MARK,
@@ -87,8 +88,9 @@ class _Notebook(Struct):
 def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
     """Remove what redactkit wrote that shows or names faces, and unfinished work, in a folder and all below it.
 
-    Removed are thumbnails, contact sheets, annotations of every format, ID lists, autosaves, and intermediate files
-    of work that has ended. `files_left` lists what stays and may show faces too. Links are not followed.
+    Removed are thumbnails, contact sheets, annotations of every format, ID lists, leak checks, autosaves, and
+    intermediate files of work that has ended. `files_left` lists what stays and may show faces too. Links are not
+    followed.
 
     Parameters
     ----------
@@ -202,7 +204,7 @@ def _is_part(path: Path) -> bool:
 
 
 def _is_json(path: Path, head: bytes) -> bool:
-    """Recognize an autosave by its first line, annotations and the file beside an ID list by their mark."""
+    """Recognize an autosave by its first line, annotations, a leak check and an ID list's other file by their mark."""
     if _decodes(head.split(b"\n", 1)[0], _Autosave) is not None:
         return True
     data = _read(path, _MAX_READ_BYTES)
@@ -212,7 +214,7 @@ def _is_json(path: Path, head: bytes) -> bool:
     return (
         _decodes(data, _Azure) is not None
         or (coco is not None and coco.info.contributor == COCO_CONTRIBUTOR)
-        or (binding is not None and binding.redactkit == ID_LIST_MARK)
+        or (binding is not None and binding.redactkit in (ID_LIST_MARK, CHECK_MARK))
     )
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from redactkit.verification.actions import ACTIONS, Action
 from redactkit.verification.page import crops
 from redactkit.verification.queue import review_queue
+from redactkit.verification.record import SavedCheck, read_check, save_check
 from redactkit.verification.report import VerificationReport
 from redactkit.verification.verify import verify
 
-__all__ = ["ACTIONS", "Action", "VerificationReport", "crops", "review_queue", "verify"]
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "SavedCheck",
+    "VerificationReport",
+    "crops",
+    "read_check",
+    "review_queue",
+    "save_check",
+    "verify",
+]

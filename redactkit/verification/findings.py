@@ -13,7 +13,7 @@ from redactkit.annotations import Annotations
 from redactkit.tables import BOX, as_detections
 from redactkit.verification.unknown_faces import UnknownFace
 
-__all__ = ["FINDINGS", "bare_table", "face_table", "leak_table", "list_findings", "longest_run"]
+__all__ = ["FINDINGS", "bare_table", "face_table", "leak_rows", "leak_table", "list_findings", "longest_run"]
 
 JOIN = 0.5
 """Seconds between frames of one face that still make one finding."""
@@ -57,11 +57,12 @@ def leak_table(unknown_faces: Iterable[UnknownFace], annotations: Annotations) -
         what = "unknown face" if unknown.covered < 0.2 and nearest < 0 else "partly bare face"
         facts = {"face_id": number, "confidence": unknown.support, "covered": unknown.covered}
         parts.append(rows.assign(**facts, nearest=nearest, what=what, sure=unknown.sure)[list(_LEAKS)])
-    return (
-        pd.concat(parts, ignore_index=True).astype(_LEAKS)
-        if parts
-        else pd.DataFrame(columns=list(_LEAKS)).astype(_LEAKS)
-    )
+    return pd.concat(parts, ignore_index=True).astype(_LEAKS) if parts else leak_rows([])
+
+
+def leak_rows(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """Return such rows, one for each frame, as a table of the same columns."""
+    return pd.DataFrame(rows, columns=list(_LEAKS)).astype(_LEAKS)
 
 
 def _nearest(rows: pd.DataFrame, annotations: Annotations) -> int:

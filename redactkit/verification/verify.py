@@ -15,6 +15,7 @@ from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, release
 from redactkit.formats import check_same_video, choose_labels
+from redactkit.media import VideoInfo
 from redactkit.redaction import make_plan, select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
@@ -67,6 +68,7 @@ def verify(
     model: str | Path | None = None,
     detection_size: int | None = None,
     force: bool = False,
+    fidelity: pd.DataFrame | None = None,
     progress: ProgressLike = True,
 ) -> VerificationReport:
     """Look for faces that a redacted video leaves bare.
@@ -92,6 +94,8 @@ def verify(
         Longer side of the picture searched.
     force : bool
         Take annotations of another video all the same.
+    fidelity : DataFrame, optional
+        What `redactkit.redact` found of these two files a moment ago, so that they are not compared twice.
     progress : bool or callable
 
     Returns
@@ -134,15 +138,13 @@ def verify(
         seen = _compare(source, output, repainter, unknown_faces, laid, faces, progress=shown(progress))
     release(detect)
     bare = bare_table(seen.bare)
-    # What is hidden may be hidden wider than anybody says.
-    wide = make_plan(laid.detections, info, faces=faces, margin=max(WIDE, painting.margin))
     return VerificationReport(
         source=Path(video),
         redacted=Path(redacted),
         faces=face_table(laid.detections, bare, faces),
         bare=bare,
         leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info), laid),
-        fidelity=compare_files(info, redacted, hidden=lambda frame: wide.at(frame)[0], **sound_settings(redacted)),
+        fidelity=fidelity if fidelity is not None else _compare_files(info, redacted, laid, faces, painting),
         frames=seen.frames,
         looks=(_how(painting), *unknown_faces.names),
         settings={
@@ -151,6 +153,14 @@ def verify(
             **_as_settings(painting, recorded),
         },
     )
+
+
+def _compare_files(
+    info: VideoInfo, redacted: str | Path, annotations: Annotations, faces: list[int], painting: Painting
+) -> pd.DataFrame:
+    # What is hidden may be hidden wider than anybody says.
+    wide = make_plan(annotations.detections, info, faces=faces, margin=max(WIDE, painting.margin))
+    return compare_files(info, redacted, hidden=lambda frame: wide.at(frame)[0], **sound_settings(redacted))
 
 
 def _how(painting: Painting) -> str:
