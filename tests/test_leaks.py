@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +14,9 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.boxes import expand
 from redactkit.cli import main
-<<<<<<< HEAD
+from redactkit.errors import MismatchError, OutputExistsError
 from redactkit.passes import redact
 from redactkit.redaction import make_plan
-=======
-from redactkit.errors import MismatchError, OutputExistsError
-from redactkit.redaction import make_plan, redact
->>>>>>> 36e2a62 (Findings are answered on the command line too, and files are compared once where a redaction has just done so)
 from redactkit.redaction.preview import Preview
 from redactkit.runtime.files import check_path, report_path
 from redactkit.tables import empty_detections
@@ -233,6 +230,7 @@ def test_a_check_is_kept_for_the_file_that_was_checked(clip: Path, truth: Annota
 def test_the_files_are_compared_once_where_the_redaction_has_compared_them(
     clip: Path, truth: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("redactkit.verification.verify.compare_files", lambda *_, **__: pytest.fail("compared again"))
+    module = sys.modules["redactkit.verification.verify"]  # the package has a function of that name
+    monkeypatch.setattr(module, "compare_files", lambda *_, **__: pytest.fail("compared again"))
     report = redact(clip, truth, output=tmp_path / "out.mp4", check=True, progress=False)
     assert report.check is not None and report.check.fidelity is report.fidelity

@@ -12,7 +12,7 @@ from redactkit.annotations import Annotations
 from redactkit.review import Review
 from redactkit.verification import VerificationReport
 from redactkit.verification.findings import bare_table, face_table, leak_table
-from redactkit.verification.unknown_faces import UnknownFace
+from redactkit.verification.judging import UnknownFace
 from redactkit.widgets.findings import FindingsView
 
 

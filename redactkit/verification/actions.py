@@ -57,7 +57,7 @@ def settle(
         raise OptionError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
     if finding["what"] == "container":
         raise OptionError(f"this finding is about the file ({finding['note']}); redact the video again")
-    known = str(finding["what"]) not in ("unknown face", "partly bare face")
+    known = int(str(finding["leak"])) < 0
     act = _settle_known if known else _settle_unknown
     return act(tables, rows, action, int(str(finding["face_id"])))
 

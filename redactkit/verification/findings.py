@@ -11,12 +11,15 @@ import pandas as pd
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.tables import BOX, as_detections
-from redactkit.verification.unknown_faces import UnknownFace
+from redactkit.verification.judging import UnknownFace
 
-__all__ = ["FINDINGS", "bare_table", "face_table", "leak_rows", "leak_table", "list_findings", "longest_run"]
+__all__ = ["FINDINGS", "GAP", "bare_table", "face_table", "leak_rows", "leak_table", "list_findings", "longest_run"]
 
 JOIN = 0.5
 """Seconds between frames of one face that still make one finding."""
+
+GAP = "gap of a track"
+"""What a finding is called in which no face was seen where a track has no box for a moment."""
 
 UNKNOWN = -1
 """Stands for a face that has no number, and for a finding that is no leak of its own."""
@@ -55,6 +58,7 @@ def leak_table(unknown_faces: Iterable[UnknownFace], annotations: Annotations) -
         rows = as_detections(unknown.rows).sort_values("frame")
         nearest = unknown.near if unknown.near >= 0 else _nearest(rows, annotations)
         what = "unknown face" if unknown.covered < 0.2 and nearest < 0 else "partly bare face"
+        what = GAP if unknown.in_gap else what
         facts = {"face_id": number, "confidence": unknown.support, "covered": unknown.covered}
         parts.append(rows.assign(**facts, nearest=nearest, what=what, sure=unknown.sure)[list(_LEAKS)])
     return pd.concat(parts, ignore_index=True).astype(_LEAKS) if parts else leak_rows([])
@@ -120,6 +124,7 @@ def _leak_findings(leaks: pd.DataFrame) -> Iterator[dict[str, object]]:
         best = rows.iloc[len(rows) // 2]
         row = _row(rows, best, str(best["what"]), face=int(best["nearest"]), sure=float(best["confidence"]))
         note = f"{best['covered']:.0%} of it covered" if best["covered"] > 0 else ""
+        note = "there before and after, seen by no detector between" if best["what"] == GAP else note
         verdict = "exposed" if best["sure"] else "to be looked at"
         yield row | {"verdict": verdict, "note": note, "leak": int(best["face_id"])}
 

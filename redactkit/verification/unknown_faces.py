@@ -7,11 +7,9 @@ looked at closely in the output.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
@@ -21,16 +19,15 @@ from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, run_detector
 from redactkit.detectors.crops import search_crops
 from redactkit.media import VideoInfo
-from redactkit.tables import BOX, as_detections
-from redactkit.tracking import fill_gaps, link
+from redactkit.tables import BOX
 from redactkit.verification.pairs import Pair
+from redactkit.verification.track_gaps import NearPlace, plan_near
 
 __all__ = [
     "MIN_COVERED_SHARE",
     "Known",
-    "UnknownFace",
+    "Row",
     "UnknownFaceSearch",
-    "judge_unknown_faces",
     "plan_search_frames",
 ]
 
@@ -46,9 +43,6 @@ UPSCALE_FACTOR = 1.5
 MAX_UPSCALED_PIXELS = 960
 """Longer side up to which it is; larger ones are searched at half the detail, since the time goes with the square."""
 
-CLEAR_COVERED_SHARE, HALF_COVERED_SHARE = 0.75, 0.5
-"""Cover below which several frames leave no doubt that a face is partly bare, and below which one does."""
-
 MIN_VISIBLE_IOU = 0.3
 """Intersection over union from which a found face is one that was left visible on purpose."""
 
@@ -58,17 +52,8 @@ MIN_CONFIDENCE = 0.25
 MAX_UNTOUCHED_DIFFERENCE = 4.0
 """Median difference in grey levels that encoding explains."""
 
-SURE_SUPPORT, DOUBTFUL_SUPPORT = 0.6, 0.45
-"""Support from which an unknown face is sure, and from which it is to be looked at."""
-
-NEAR_DOUBTFUL_SUPPORT = 0.3
-"""Support from which a face next to its track's boxes is to be looked at; there `DOUBTFUL_SUPPORT` makes it sure."""
-
-END_FRAMES = 3
-"""Frames before a track's first box and after its last that are looked at closely."""
-
-MAX_GAP_SECONDS = 1.0
-"""Seconds without a box, in which a face that was there before and after is looked for."""
+MIN_NEAR_IOU = 0.4
+"""Intersection over union with where a track's face is expected from which a found face is that one."""
 
 MIN_END_CONFIDENCE = 0.3
 """Confidence from which a face in its track's gap or beyond its end is followed up: the analysis goes on to 0.1."""
@@ -122,14 +107,6 @@ def plan_search_frames(info: VideoInfo, cuts: NDArray[np.int64]) -> NDArray[np.b
     return chosen
 
 
-@dataclass(frozen=True, eq=False)
-class _Near:
-    """A place near a track where its face may be, though it has no box there."""
-
-    face: int
-    box: Boxes
-
-
 @dataclass
 class UnknownFaceSearch:
     """Searches one frame after the other and keeps what nobody accounts for.
@@ -153,6 +130,9 @@ class UnknownFaceSearch:
     faces: list[int]
     size: int | None = None
     rows: list[Row] = field(default_factory=list)
+    gaps: list[Row] = field(default_factory=list)
+    """Frames without a box in a short gap of a track, the source's pixels there."""
+
     looked: int = 0
 
     def __post_init__(self) -> None:
@@ -162,7 +142,7 @@ class UnknownFaceSearch:
         cheap = larger <= MAX_UPSCALED_PIXELS
         other = plan_letterboxes(self.info.width, self.info.height, size=larger)[0] if cheap else fine.halved()
         self._letterboxes = (fine, other, coarse)
-        self._near = _plan_near(self.annotations, self.faces, self.info)
+        self._near = plan_near(self.annotations, self.faces, self.info)
         self._mirror = False
 
     @property
@@ -210,11 +190,20 @@ class UnknownFaceSearch:
         found = search_crops(self.detector, pair.source, boxes[bare])
         for place, faces in zip(asked, found, strict=True):
             faces = faces[faces[:, 4] >= MIN_END_CONFIDENCE]
-            there = bx.iou(place.box[None], faces[:, :4])[0] > 0.4
+            there = bx.iou(np.array([place.box, place.last]), faces[:, :4]).max(axis=0, initial=0) > MIN_NEAR_IOU
             shares = self.known.covered(pair.index, faces[there, :4])
             for face, share in zip(faces[there], shares, strict=True):
                 if share < MIN_COVERED_SHARE:
                     self._keep(pair, face, share, near=place.face)
+            if place.short_gap:
+                self._keep_gap(pair, place)
+
+    def _keep_gap(self, pair: Pair, place: NearPlace) -> None:
+        """Remember a place that a track skips: a face that is there before and after does not vanish between."""
+        if self._is_untouched(pair, place.box):
+            share = float(self.known.covered(pair.index, place.box[None])[0])
+            row = {"frame": pair.index, "time": pair.source.time, "covered": share, "near": place.face}
+            self.gaps.append(row | dict(zip(BOX, place.box.tolist(), strict=True)))
 
     def _keep(self, pair: Pair, face: Boxes, share: float, *, near: int) -> None:
         source = crop_confidences(self.detector, pair.source, face[None, :4])[0]
@@ -239,102 +228,3 @@ class UnknownFaceSearch:
             x0, y0, x1, y1 = hidden - [left, top, left, top]
             open_[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = False
         return bool(open_.any() and np.median(abs(before - after)[open_]) <= MAX_UNTOUCHED_DIFFERENCE)
-
-
-def _plan_near(annotations: Annotations, faces: list[int], info: VideoInfo) -> dict[int, list[_Near]]:
-    """Return the places to look at closely, by frame: a track's gaps, before its first box and after its last."""
-    rows = annotations.detections
-    rows = rows[rows["face_id"].isin(faces)].sort_values(["face_id", "frame"])
-    edges = np.concatenate([[0], annotations.cuts, [info.frame_count]])
-    longest = max(1, round(MAX_GAP_SECONDS * float(info.frame_rate)))
-    near: dict[int, list[_Near]] = {}
-    for face, track in rows.groupby("face_id"):
-        frames, boxes = track["frame"].to_numpy(), track[BOX].to_numpy()
-        for frame, box in _beyond(frames, boxes, edges, longest):
-            near.setdefault(frame, []).append(_Near(int(str(face)), box))
-    return near
-
-
-def _beyond(
-    frames: NDArray[np.int64], boxes: Boxes, edges: NDArray[np.int64], longest: int
-) -> Iterator[tuple[int, Boxes]]:
-    shots = np.searchsorted(edges, frames, side="right")
-    for place in range(-1, len(frames)):
-        first = frames[place] if place >= 0 else -1
-        last = frames[place + 1] if place + 1 < len(frames) else -1
-        if first >= 0 and last >= 0 and last - first - 1 <= longest and shots[place] == shots[place + 1]:
-            shares = (np.arange(first + 1, last) - first) / (last - first)
-            yield from zip(range(first + 1, last), bx.interpolate(boxes[place], boxes[place + 1], shares), strict=True)
-            continue
-        if first >= 0:
-            stop = min(first + 1 + END_FRAMES, int(edges[shots[place]]))
-            yield from ((frame, boxes[place]) for frame in range(first + 1, stop))
-        if last >= 0:
-            start = max(last - END_FRAMES, int(edges[shots[place + 1] - 1]))
-            yield from ((frame, boxes[place + 1]) for frame in range(start, last))
-
-
-@dataclass(frozen=True)
-class UnknownFace:
-    """One appearance of a face that is not hidden: its rows, and how sure it is one."""
-
-    rows: pd.DataFrame
-    covered: float
-    support: float
-    near: int
-    sure: bool
-
-
-def judge_unknown_faces(rows: Iterable[Row], annotations: Annotations, info: VideoInfo) -> list[UnknownFace]:
-    """Link what was found to appearances and judge each as a whole.
-
-    A face is sure from a mean confidence of 0.6 in crops of the output; what the analysis has set aside as no face must
-    be surer. A place where crops of the output show much less of a face than crops of the source is hidden by
-    another tool.
-    """
-    table = pd.DataFrame(list(rows))
-    if not len(table):
-        return []
-    linked = link(
-        as_detections(table.assign(face_id=0, source="detected")),
-        frame_rate=float(info.frame_rate),
-        cuts=annotations.cuts,
-    )
-    keys = ["frame", *BOX]
-    linked = linked.merge(
-        table[[*keys, "covered", "source", "output", "near"]].rename(columns={"source": "seen"}), on=keys
-    )
-    judged = [_judge(track, annotations, info) for _, track in linked.groupby("face_id")]
-    return [unknown for unknown in judged if unknown is not None]
-
-
-def _judge(track: pd.DataFrame, annotations: Annotations, info: VideoInfo) -> UnknownFace | None:
-    support, seen = float(track["output"].mean()), float(track["seen"].mean())
-    covered = float(track["covered"].median())
-    near = int(track["near"].max())
-    if seen > 0 and support < 0.5 * seen:
-        return None
-    doubt, sure = (NEAR_DOUBTFUL_SUPPORT, DOUBTFUL_SUPPORT) if near >= 0 else (DOUBTFUL_SUPPORT, SURE_SUPPORT)
-    if near < 0 and _was_set_aside(track, annotations):
-        doubt, sure = SURE_SUPPORT, SURE_SUPPORT + 0.15
-    best = max(support, float(track["confidence"].mean())) if len(track) > 1 else support
-    if best < doubt:
-        return None
-    filled = fill_gaps(
-        as_detections(track), times=info.times, cuts=annotations.cuts, longest=round(2 * float(info.frame_rate))
-    )
-    # A box that covers most of a face in a single frame may be a matter of where the search drew it.
-    enough = covered < HALF_COVERED_SHARE or (covered < CLEAR_COVERED_SHARE and (len(track) > 1 or near >= 0))
-    return UnknownFace(filled, covered, support, near, bool(best >= sure and enough))
-
-
-def _was_set_aside(track: pd.DataFrame, annotations: Annotations) -> bool:
-    """Tell whether the analysis saw the same and held it for no face."""
-    rows = annotations.discarded
-    if not len(rows):
-        return False
-    for _, row in track.iterrows():
-        there = rows.loc[(rows["frame"] - row["frame"]).abs() <= 3, BOX].to_numpy()
-        if len(there) and bx.iou(row[BOX].to_numpy(np.float64)[None], there).max() >= MIN_VISIBLE_IOU:
-            return True
-    return False

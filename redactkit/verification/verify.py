@@ -24,11 +24,12 @@ from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
 from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
 from redactkit.verification.findings import bare_table, face_table, leak_table
+from redactkit.verification.judging import judge_unknown_faces
 from redactkit.verification.pairs import Pair, pair_frames
 from redactkit.verification.repaint import MIN_ODD_SHARE, BoxCheck, Painting, Repainter
 from redactkit.verification.report import VerificationReport
 from redactkit.verification.settings import RecordedRedaction, read_recorded, recognise
-from redactkit.verification.unknown_faces import Known, UnknownFaceSearch, judge_unknown_faces
+from redactkit.verification.unknown_faces import Known, UnknownFaceSearch
 from redactkit.video import VideoReader, compare_files, probe
 from redactkit.video.encoding import choose_encoding
 
@@ -143,7 +144,7 @@ def verify(
         redacted=Path(redacted),
         faces=face_table(laid.detections, bare, faces),
         bare=bare,
-        leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info), laid),
+        leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info, gaps=unknown_faces.gaps), laid),
         fidelity=fidelity if fidelity is not None else _compare_files(info, redacted, laid, faces, painting),
         frames=seen.frames,
         looks=(_how(painting), *unknown_faces.names),
