@@ -121,8 +121,9 @@ def as_detections(data: Any) -> pd.DataFrame:
     if rows and missing:
         raise TableError(f"a detections table needs the columns {NEEDED}, but {missing} are missing; add them")
     fill: dict[str, Any] = {"time": np.nan, "confidence": np.nan, "source": "imported", **OPTIONAL}
-    columns = {
-        name: frame[name].to_numpy() if name in frame else np.full(rows, fill.get(name, 0)) for name in DETECTIONS
+    columns: dict[str, Any] = {
+        name: frame[name].to_numpy() if name in frame else _repeated_value(fill.get(name, 0), rows)
+        for name in DETECTIONS
     }
     unknown = set(columns["source"]) - set(SOURCES)
     if unknown:
@@ -134,9 +135,15 @@ def as_detections(data: Any) -> pd.DataFrame:
     if (columns["kind"] == "").any():
         columns["kind"] = np.where(columns["kind"] == "", kinds_of_labels(columns["label"]), columns["kind"])
     try:
+        # Text stays Python's, or pandas would make a dtype of its own first.
+        columns |= {name: pd.Series(columns[name], dtype=object) for name in [*CARRIED, "source"]}
         return pd.DataFrame(columns).astype(DETECTIONS)
     except (TypeError, ValueError) as err:
         raise TableError(f"a detections column cannot take its dtype ({err}); expected {DETECTIONS}") from err
+
+
+def _repeated_value(value: Any, rows: int) -> NDArray[Any]:
+    return np.full(rows, value, object if isinstance(value, str) else None)
 
 
 def _filled(values: Any, otherwise: Any) -> NDArray[Any]:

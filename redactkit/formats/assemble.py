@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
@@ -317,7 +318,7 @@ def _finish(
             "face_id": ids,
             **{name: boxes[:, column] for column, name in enumerate(BOX)},
             "confidence": np.array([np.nan if value is None else value for value in found.confidence], np.float64),
-            **{name: np.array(values, kind) for name, values, kind in _more(found) if values},
+            **{name: pd.Series(values, dtype=kind) for name, values, kind in _more(found) if values},
         }
     )
     detections, doubles = separate_doubles(table)

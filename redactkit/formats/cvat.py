@@ -88,7 +88,7 @@ def read_cvat(source: Source) -> Reading:
 
 
 def _decisions(collected: _Collected) -> dict[int | str, dict[str, Any]]:
-    return {face: decision_of(told) for face, told in collected.decided.items() if face is not None}
+    return {face: decision_of(told) for face, told in collected.decided.items()}
 
 
 def _collect(source: Source) -> tuple[_Collected, list[Remark]]:
@@ -210,12 +210,11 @@ def _take_track(collected: _Collected, element: Element) -> None:
         known = knots.get(frame)
         if known is not None and not known.outside:
             doubled.append(known)
-        outside = _is_outside(shape)
-        given = shape.attributes
+        outside, given = _is_outside(shape), shape.attributes
         knots[frame] = Knot(frame, _box(shape), outside, given.get("occluded") == "1", given.get("keyframe") != "0")
         if not outside:
-            told.append(_attributes(shape))
-    person = next(filter(None, map(person_of, told)), "")
+            told.append(_attributes(collected, shape))
+    person = next(filter(None, map(person_of, filter(None, told))), "")
     if any(told):
         collected.decided[face] += told
     collected.outside += bool(knots) and not told
@@ -228,10 +227,17 @@ def _take_track(collected: _Collected, element: Element) -> None:
         collected.tracks.append(Track.of(face, label, [knot, *after], **more))
 
 
-def _attributes(shape: Element) -> dict[str, str]:
-    """Return the attributes that are read, by their names."""
-    told = {item.attributes.get("name", ""): item.text for item in shape.children if item.name == "attribute"}
-    return {name: text for name, text in told.items() if name in READ}
+def _attributes(collected: _Collected, shape: Element) -> dict[str, str]:
+    """Return the attributes that are read, by their names, and note the others."""
+    told = {}
+    for item in shape.children:
+        if item.name == "attribute":
+            name = item.attributes.get("name", "")
+            if name in READ:
+                told[name] = item.text
+            else:
+                collected.lost.add(name)
+    return told
 
 
 def _is_outside(shape: Element) -> bool:
@@ -251,7 +257,7 @@ def _take_image(collected: _Collected, element: Element) -> None:
     collected.tags += sum(item.name == "tag" for item in element.children)
     for shape in _shapes(collected, element):
         name = next((item.text for item in shape.children if item.attributes.get("name") == "track_id"), None)
-        told = _attributes(shape)
+        told = _attributes(collected, shape)
         collected.found.add(
             frame,
             name,
@@ -262,14 +268,13 @@ def _take_image(collected: _Collected, element: Element) -> None:
             person=person_of(told),
         )
         collected.sizes.append(size)
-        collected.decided[name].append(told)
+        if name is not None:
+            collected.decided[name].append(told)
 
 
 def _shapes(collected: _Collected, element: Element) -> list[Element]:
     shapes = [item for item in element.children if item.name in _SHAPES]
     collected.boxed |= {item.name for item in shapes if item.name != "box"}
-    named = {item.attributes.get("name", "") for shape in shapes for item in shape.children if item.name == "attribute"}
-    collected.lost |= named - READ - {"track_id"}
     return shapes
 
 
@@ -384,8 +389,9 @@ def _remarks(collected: _Collected) -> list[Remark]:
     if collected.boxed:
         text = f"shapes of kind {', '.join(sorted(collected.boxed))} became the boxes around them"
         remarks.append(Remark("other shapes", text))
-    if collected.lost:
-        text = f"the attributes {', '.join(sorted(collected.lost))[:200]} have no place in our tables and are left out"
+    lost = collected.lost - {"track_id"}
+    if lost:
+        text = f"the attributes {', '.join(sorted(lost))[:200]} have no place in our tables and are left out"
         remarks.append(Remark("lost fields", text))
     if collected.tags:
         text = f"{collected.tags} tags say that something is in an image but not where; they are left out"

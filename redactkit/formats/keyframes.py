@@ -126,7 +126,7 @@ def _lay_track(found: ParsedBoxes, track: Track, counts: NDArray[np.int64]) -> N
     corners = start + (track.corners[after] - start) * (step / span)[:, None]
     boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
     found.at.extend((track.frames[knot] + step).tolist())
-    found.boxes.extend(boxes.tolist())
+    found.boxes.extend(map(tuple, boxes.tolist()))
     found.faces.extend([track.face] * total)
     found.confidence.extend([None] * total)
     found.places.extend([track.place] * total)
