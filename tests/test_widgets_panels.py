@@ -262,14 +262,14 @@ def test_open_finds_what_the_first_pass_wrote(short_clip: Path, short_truth: Ann
     clip.write_bytes(short_clip.read_bytes())
     room = open_workbench(clip)
     assert room.review.detections.empty
-    assert room.tabs.children[room.tabs.selected_index] is room.analyze
+    assert room.step == "Find"
     room.close()
     folder = tmp_path / "film_analysis"
     folder.mkdir()
     formats.write_annotations(short_truth.replace(video=probe(clip)), folder / "film_annotations.json")
     room = open_workbench(clip, autosave=tmp_path / "film.jsonl")
     assert room.review.selected_ids == short_truth.selected_ids
-    assert room.tabs.selected_index == 0
+    assert room.step == "Who"
     room.review.decide([room.review.selected_ids[0]], redact=False)
     assert (tmp_path / "film.jsonl").exists()
     room.close()

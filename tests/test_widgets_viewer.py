@@ -1,9 +1,8 @@
-"""Tests of the frame viewer, by its traits and by handing it the events that a browser sends."""
+"""Tests of the frame viewer, by its traits and by handing it the messages that the page sends."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from redactkit.redaction import Preview, make_plan
 from redactkit.review import Review
 from redactkit.tables import as_detections, sort_detections
 from redactkit.widgets import FrameViewer
-from redactkit.widgets import view as view_module
-from redactkit.widgets.actions import ACTIONS, key_name
+from redactkit.widgets.actions import ACTIONS
+from redactkit.widgets.edits import correct_box, set_aside
+from redactkit.widgets.geometry import Region
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 40
-PAGE = (320, 180)
 
 
 def pictured(number: int) -> np.ndarray:
@@ -39,43 +38,58 @@ def review() -> Review:
     return Review(Annotations(video, sort_detections(as_detections(table))), frames=pictured)
 
 
+class Page:
+    """What the browser would get, and a way to say what it would send."""
+
+    def __init__(self, viewer: FrameViewer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.viewer, self.got = viewer, []
+        monkeypatch.setattr(viewer.stage, "send", lambda told, buffers=(): self.got.append((told, list(buffers))))
+
+    def send(self, **message: Any) -> None:
+        self.viewer.stage._receive(self.viewer.stage, message)
+        assert self.viewer.wait()
+
+    def act(self, name: str, **more: Any) -> None:
+        self.send(do="act", name=name, **{"frame": self.viewer.review.current_frame, **more})
+
+    def last(self, what: str) -> tuple[dict[str, Any], list[bytes]]:
+        assert self.viewer.wait()
+        return [one for one in self.got if one[0]["what"] == what][-1]
+
+    @property
+    def note(self) -> str:
+        return str(self.viewer.stage.note.get("text", ""))
+
+
 @pytest.fixture
 def viewer(review: Review) -> Iterator[FrameViewer]:
     made = FrameViewer(review)
-    assert made.wait()
     yield made
     made.close()
 
 
-def at(x: float, y: float, kind: str, **more: Any) -> dict[str, Any]:
-    """An event as ipyevents sends it, at a point of the frame, on a page where the picture is 320 across."""
-    place = {"relativeX": round(x / WIDTH * PAGE[0]), "relativeY": round(y / HEIGHT * PAGE[1])}
-    size = {"boundingRectWidth": PAGE[0], "boundingRectHeight": PAGE[1]}
-    return {"type": kind, "button": 0, "buttons": 1, **place, **size, **more}
-
-
-def key(name: str, **held: bool) -> dict[str, Any]:
-    return {"type": "keydown", "key": name, **held}
-
-
-def drag(viewer: FrameViewer, start: tuple[float, float], end: tuple[float, float], **more: Any) -> None:
-    viewer.pointer.handle(at(*start, "mousedown", **more))
-    viewer.pointer.handle(at((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, "mousemove"))
-    viewer.pointer.handle(at(*end, "mousemove"))
-    viewer.pointer.handle(at(*end, "mouseup", buttons=0))
+@pytest.fixture
+def page(viewer: FrameViewer, monkeypatch: pytest.MonkeyPatch) -> Page:
+    return Page(viewer, monkeypatch)
 
 
 def shown(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
-def test_viewer_of_no_video_and_no_face_shows_grey() -> None:
+def test_viewer_of_no_video_and_no_face_shows_grey(monkeypatch: pytest.MonkeyPatch) -> None:
     video = VideoInfo(None, 64, 48, Fraction(25), Fraction(1, 25), np.zeros(0, np.int64))
     viewer = FrameViewer(Review(Annotations(video, as_detections({}))))
-    assert viewer.wait()
-    assert shown(viewer.stage.picture.value).mean() == pytest.approx(96, abs=2)
+    page = Page(viewer, monkeypatch)
+    page.send(do="want", frames=[["original", 0]], width=64)
+    told, buffers = page.last("picture")
+    assert told["frame"] == 0
+    assert shown(buffers[0]).mean() == pytest.approx(96, abs=2)
+    page.send(do="boxes", frame=0)
+    assert page.last("boxes")[1] == [b""] * 4
     viewer.play()
     viewer.pause()
+    viewer.close()
     viewer.close()
 
 
@@ -84,263 +98,232 @@ def test_viewer_refuses_unknown_keyword_arguments(review: Review) -> None:
         FrameViewer(review, hight=300)
 
 
-def test_viewer_follows_code_and_code_sees_the_viewer(viewer: FrameViewer, review: Review) -> None:
-    review.current_frame = 20
-    assert viewer.wait()
-    assert viewer.shown_frame == viewer.slider.value == viewer.frame_box.value == 20
-    assert viewer.time_box.value == "00:00:00.800"
-    assert shown(viewer.stage.picture.value).mean() == pytest.approx(120, abs=3)
-    viewer.slider.value = 7
-    assert review.current_frame == 7
-    viewer.time_box.value = "0.4"
-    assert review.current_frame == 10
-    viewer.frame_box.value = 3
-    assert review.current_frame == 3
+def test_viewer_follows_code_and_code_sees_the_page(viewer: FrameViewer, review: Review) -> None:
+    review.current_frame, review.current_face = 20, 2
+    assert (viewer.stage.frame, viewer.stage.current) == (20, 2)
+    viewer.stage.frame, viewer.stage.current = 7, 1
+    assert (review.current_frame, review.current_face) == (7, 1)
+    viewer.stage.current = None
+    assert review.current_face is None
 
 
-def test_time_that_is_none_is_told_and_nothing_moves(viewer: FrameViewer, review: Review) -> None:
-    viewer.time_box.value = "<b>soon</b>"
+@pytest.mark.parametrize(("text", "frame"), [("0.4", 10), ("12", 12), ("00:00:00.800", 20), ("99", FRAMES - 1)])
+def test_place_typed_goes_to_a_time_or_a_frame(page: Page, review: Review, text: str, frame: int) -> None:
+    page.act("place", text=text)
+    assert review.current_frame == frame
+
+
+def test_time_that_is_none_is_told_and_nothing_moves(page: Page, review: Review) -> None:
+    page.act("place", text="<b>soon</b>")
     assert review.current_frame == 0
-    assert "&lt;b&gt;soon" in viewer.message.value
+    assert "<b>soon" in page.note
 
 
-def test_drag_moves_a_box_by_as_much_as_the_pointer(viewer: FrameViewer, review: Review) -> None:
-    before = viewer.stage.picture.value
-    drag(viewer, (130, 90), (230, 130))
-    assert review.box_of(1, frame=0) == pytest.approx([200, 90, 60, 80], abs=2.1)
-    assert review.current_face == 1
-    assert viewer.wait()
-    assert viewer.stage.picture.value == before
+def test_pictures_asked_for_come_in_that_order_and_the_newest_request_counts(page: Page) -> None:
+    page.send(do="want", frames=[["original", 5], ["original", 6]], width=320)
+    pictures = [one for one in page.got if one[0]["what"] == "picture"]
+    assert [told["frame"] for told, _ in pictures] == [5, 6]
+    assert shown(pictures[0][1][0]).shape == (180, 320, 3)
+    assert shown(pictures[0][1][0]).mean() == pytest.approx(30, abs=3)
+    page.send(do="detail", look="original", frame=6, region=[0, 0, 64, 36], width=64)
+    assert page.last("picture")[0]["region"] == Region(0, 0, 64, 36)
 
 
-def test_box_moves_on_the_page_before_the_table_changes(viewer: FrameViewer, review: Review) -> None:
-    viewer.pointer.handle(at(130, 90, "mousedown"))
-    viewer.pointer.handle(at(230, 90, "mousemove"))
-    assert 'x="200.00"' in viewer.stage.overlay.value
+def test_picture_on_its_way_is_not_sent_again_unless_it_changed(page: Page, review: Review) -> None:
+    for _ in range(2):
+        page.send(do="want", frames=[["original", 5]], width=320)
+    assert len([one for one in page.got if one[0]["what"] == "picture"]) == 1
+    page.send(do="want", frames=[["original", 5]], width=640)
+    assert len([one for one in page.got if one[0]["what"] == "picture"]) == 2
+
+
+def test_boxes_around_the_frame_are_sent_as_numbers(page: Page, review: Review) -> None:
+    review.set_keyframe(face_id=2, frame=9)
+    told, (frames, faces, places, marks) = page.last("boxes")
+    assert (told["start"], told["stop"]) == (0, FRAMES)
+    assert np.frombuffer(frames, np.int32).tolist() == [frame for frame in range(10) for _ in (1, 2)]
+    assert np.frombuffer(faces, np.int32).tolist() == [1, 2] * 10
+    assert np.frombuffer(places, np.float32).reshape(-1, 4)[1].tolist() == [200, 50, 60, 80]
+    assert np.frombuffer(marks, np.uint8).tolist() == [0] * 19 + [1]
+
+
+def test_rows_that_do_not_say_where_the_face_is_are_not_sent(viewer: FrameViewer, review: Review) -> None:
+    table = review.detections.copy()
+    table.loc[0, "x"] = np.nan
+    review.detections = table
+    assert viewer.rows(0, 1).faces.tolist() == [2]
+
+
+def test_drag_puts_the_box_and_its_neighbours_right_and_says_which(page: Page, review: Review) -> None:
+    page.send(do="edit", frame=4, face=1, box=[120, 60, 60, 80], edit=3)
+    assert [review.box_of(1, frame=frame) for frame in (0, 4, 9)] == [[120, 60, 60, 80]] * 3
+    assert page.note == "applied to frames 0 to 9"
+    assert page.last("boxes")[0]["edit"] == 3
+    assert review.history == ("box of face 1 in frames 0 to 9",)
+    page.act("only")
+    assert [review.box_of(1, frame=frame)[0] for frame in (3, 4, 5)] == [100, 120, 100]
+    assert review.history == ("box of face 1 in frame 4",)
+    page.act("only")
+    assert "no drag to take back" in page.note
+
+
+def test_drag_fades_out_towards_keyframes(review: Review) -> None:
+    review.set_keyframe(face_id=1, frame=0)
+    correct_box(review, face_id=1, frame=4, box=[140, 50, 60, 80])
+    assert [review.box_of(1, frame=frame)[0] for frame in range(6)] == pytest.approx([100, 110, 120, 130, 140, 140])
+    applied = correct_box(review, face_id=2, frame=9, box=[200, 50, 120, 160])
+    assert (applied.first, applied.last) == (0, 9)
+    assert review.box_of(2, frame=0) == pytest.approx([200, 50, 120, 160])
+    outside = correct_box(review, face_id=2, frame=20, box=[1, 1, 5, 5])
+    assert (outside.first, outside.last) == (20, 20)
+
+
+def test_impossible_box_is_told_and_changes_nothing(page: Page, review: Review) -> None:
+    page.send(do="edit", frame=4, face=1, box=[float("nan"), 0, 5, 5], edit=1)
     assert review.history == ()
+    assert page.note
+    assert page.last("boxes")[0]["edit"] == 1
 
 
-def test_handle_resizes_the_current_box(viewer: FrameViewer, review: Review) -> None:
-    review.current_face = 1
-    drag(viewer, (160, 130), (200, 150))
-    assert review.box_of(1, frame=0) == pytest.approx([100, 50, 100, 100], abs=2.1)
+def test_drawn_box_is_a_new_face_that_is_redacted(page: Page, review: Review) -> None:
+    page.send(do="edit", frame=4, face=0, box=[400, 200, 100, 100], edit=1)
+    assert review.box_of(3, frame=4) == [400, 200, 100, 100]
+    assert (review.selected_ids, review.current_face, page.viewer.stage.current) == ([1, 2, 3], 3, 3)
 
 
-def test_drag_on_empty_ground_draws_a_new_face_that_is_redacted(viewer: FrameViewer, review: Review) -> None:
-    drag(viewer, (500, 300), (400, 200))
-    assert review.box_of(3, frame=0) == pytest.approx([400, 200, 100, 100], abs=2.1)
-    assert review.selected_ids == [1, 2, 3]
-    assert review.current_face == 3
+def test_bar_hides_names_splits_sets_aside_and_deletes(page: Page, review: Review) -> None:
+    page.act("visible", face=1)
+    assert review.selected_ids == [2]
+    page.act("name", face=1, text=" Ana ")
+    assert review.decisions.loc[1, "label"] == "Ana"
+    page.act("split", face=1, frame=5)
+    assert review.tracks.loc[3, "first_frame"] == 5
+    page.act("delete", face=3, frame=9)
+    assert review.box_of(3, frame=9) is None
+    page.act("no-face", face=2)
+    assert review.tracks.index.tolist() == [1, 3]
+    assert set(review.discarded["face_id"]) == {2}
+    for _ in range(5):
+        page.act("undo")
+    assert review.selected_ids == [1, 2]
+    assert page.viewer.stage.history[0] == ""
+    page.act("redo")
+    assert page.viewer.stage.history[0] == "face 1 left visible"
 
 
-def test_click_picks_a_face_and_edits_nothing(viewer: FrameViewer, review: Review) -> None:
-    drag(viewer, (230, 90), (230, 90))
-    assert review.current_face == 2
-    drag(viewer, (500, 300), (501, 300))
-    assert review.history == ()
-
-
-def test_shift_click_marks_faces_and_m_merges_them(viewer: FrameViewer, review: Review) -> None:
-    for x in (130, 230):
-        viewer.pointer.handle(at(x, 90, "mousedown", shiftKey=True))
-    assert review.marked == (1, 2)
-    viewer.pointer.handle(key("m"))
+def test_marked_faces_are_merged_with_the_chosen_one(page: Page, review: Review) -> None:
+    page.act("merge", face=1)
+    assert "needs two" in page.note
+    page.act("mark", face=2)
+    assert page.viewer.stage.marked == [2]
+    page.act("merge", face=1)
     assert review.tracks.index.tolist() == [1]
     assert review.marked == ()
 
 
-@pytest.mark.parametrize("last", ["mouseleave", "late move"])
-def test_drag_ends_where_the_button_was_let_go_unseen(viewer: FrameViewer, review: Review, last: str) -> None:
-    viewer.pointer.handle(at(130, 90, "mousedown"))
-    viewer.pointer.handle(at(180, 90, "mousemove"))
-    event = at(600, 90, "mouseleave") if last == "mouseleave" else at(600, 90, "mousemove", buttons=0)
-    viewer.pointer.handle(event)
-    assert not viewer.pointer.dragging
-    assert review.box_of(1, frame=0) == pytest.approx([150, 50, 60, 80], abs=2.1)
-    viewer.pointer.handle(at(300, 90, "mousemove"))
-    assert len(review.history) == 1
-
-
-def test_other_mouse_buttons_do_nothing(viewer: FrameViewer, review: Review) -> None:
-    drag(viewer, (130, 90), (230, 130), button=2)
-    assert (review.history, review.current_face) == ((), None)
+def test_faces_set_aside_again_replace_those_before(review: Review) -> None:
+    set_aside(review, [1])
+    review.restore_face(1)
+    set_aside(review, [1])
+    set_aside(review, [2])
+    assert review.discarded.groupby("face_id").size().to_dict() == {1: 10, 2: 10}
 
 
 @pytest.mark.parametrize(
-    ("event", "frame"),
-    [
-        (key("f"), 6),
-        (key("d"), 4),
-        (key("v"), 15),
-        (key("c"), 0),
-        (key("Home"), 0),
-        (key("End"), FRAMES - 1),
-        (key("]"), 9),
-        (key(">", shiftKey=True), 10),
-        (key("."), 6),
-        (key(","), 4),
-    ],
+    ("name", "frame"), [("edge-on", 9), ("edge-back", 0), ("empty-on", 10), ("face-on", 6), ("face-back", 4)]
 )
-def test_keys_go_to_frames(viewer: FrameViewer, review: Review, event: dict[str, Any], frame: int) -> None:
+def test_keys_go_to_frames(page: Page, review: Review, name: str, frame: int) -> None:
     review.current_face, review.current_frame = 1, 5
-    viewer.pointer.handle(event)
+    page.act(name, face=1)
     assert review.current_frame == frame
 
 
-def test_keys_edit_the_current_box_and_are_undone(viewer: FrameViewer, review: Review) -> None:
-    start = review.detections
-    viewer.pointer.handle(key("2"))
-    assert review.current_face == 2
-    viewer.pointer.handle(key("Tab"))
-    assert review.current_face == 1
-    viewer.pointer.handle(key("ArrowRight"))
-    viewer.pointer.handle(key("ArrowDown", shiftKey=True))
-    assert review.box_of() == [101, 60, 60, 80]
-    viewer.pointer.handle(key("+", shiftKey=True))
-    assert review.box_of() == pytest.approx([99.5, 58, 63, 84])
-    viewer.pointer.handle(key("r"))
-    assert review.selected_ids == [2]
-    viewer.pointer.handle(key("Delete"))
-    assert review.box_of() is None
-    for _ in range(5):
-        viewer.pointer.handle(key("z", ctrlKey=True))
-    pd.testing.assert_frame_equal(review.detections, start)
-    viewer.pointer.handle(key("Z", ctrlKey=True, shiftKey=True))
-    assert review.history_position == 1
+def test_seeking_past_the_last_place_says_so(page: Page, review: Review) -> None:
+    page.act("face-on", face=1, frame=30)
+    assert page.note == "there is no such frame after this one"
 
 
-def test_key_that_cannot_act_says_why(viewer: FrameViewer) -> None:
-    viewer.guard(viewer.pointer.handle)(key("s"))
-    assert viewer.message.layout.display == ""
-    viewer.buttons["keyframe"].click()
-    assert "no face is current" in viewer.message.value
-    viewer.buttons["forward"].click()
-    assert viewer.message.layout.display == "none"
+def test_what_cannot_be_done_is_said(page: Page) -> None:
+    for name in ("split", "keyframe", "visible", "no-face", "delete"):
+        page.act(name, face=None)
+        assert "no face is chosen" in page.note or "no face is current" in page.note
+    page.act("split", face=77)
+    assert "no face is chosen" in page.note
+    page.act("new")
+    assert page.note == ""
 
 
-def test_every_action_has_a_button_that_does_the_same(viewer: FrameViewer, review: Review) -> None:
-    review.current_face, review.current_frame = 1, 5
-    viewer.buttons["split"].click()
-    assert review.current_face == 3
-    viewer.buttons["undo"].click()
-    assert review.tracks.index.tolist() == [1, 2]
-    assert set(viewer.buttons) == {action.name for action in ACTIONS}
-
-
-def test_every_key_is_named_by_a_button_in_the_page(viewer: FrameViewer) -> None:
-    shown = {part for line in viewer.children for part in getattr(line, "children", ())}
-    for action in ACTIONS:
-        assert viewer.buttons[action.name] in shown
-        for name in map(key_name, action.keys):
-            assert name in viewer.buttons[action.name].tooltip
-
-
-def test_arrows_move_the_box_by_key_and_by_button(viewer: FrameViewer, review: Review) -> None:
-    review.current_face = 1
-    viewer.pointer.handle(key("ArrowLeft"))
-    viewer.pointer.handle(key("ArrowDown", shiftKey=True))
-    assert review.box_of(1) == [99, 60, 60, 80]
-    for name in ("right", "up"):
-        viewer.buttons[name].click()
-    assert review.box_of(1) == [100, 59, 60, 80]
-
-
-def test_play_shows_frames_until_paused(viewer: FrameViewer, review: Review) -> None:
-    viewer.speed = 2.0
-    viewer.toggle_play()
-    assert viewer.buttons["play"].icon == "pause"
-    end = time.monotonic() + 10
-    while review.current_frame < 5 and time.monotonic() < end:
-        time.sleep(0.01)
-    viewer.pause()
-    assert review.current_frame >= 5
+def test_page_is_told_of_every_action_and_of_labels_as_data(viewer: FrameViewer, review: Review) -> None:
+    assert [one["name"] for one in viewer.stage.actions] == [action.name for action in ACTIONS]
+    review.decide([1], redact=False, label='<img src=x onerror="alert(1)">')
     assert viewer.wait()
-    assert viewer.shown_frame == review.current_frame
-    assert viewer.buttons["play"].icon == "play"
+    assert viewer.stage.faces["1"] == {"redact": False, "label": '<img src=x onerror="alert(1)">'}
 
 
-def test_playing_stops_when_a_box_is_taken(viewer: FrameViewer) -> None:
-    viewer.play()
-    viewer.pointer.handle(at(500, 300, "mousedown"))
-    assert not viewer.player.playing
-    viewer.pointer.handle(at(500, 300, "mouseup"))
-
-
-def test_zoom_shows_the_face_larger_and_maps_the_pointer(viewer: FrameViewer, review: Review) -> None:
-    review.current_face = 1
-    viewer.zoom = True
-    assert viewer.wait()
-    region = viewer.region
-    assert region.height == pytest.approx(240)
-    middle = {"relativeX": 97, "relativeY": 67}
-    viewer.pointer.handle(at(0, 0, "mousedown") | middle)
-    viewer.pointer.handle(at(0, 0, "mouseup") | middle | {"relativeX": 107})
-    assert review.box_of(1, frame=0)[0] == pytest.approx(100 + 10 / 320 * region.width, abs=0.1)
-
-
-def test_preview_without_a_video_says_so_and_shows_no_face(viewer: FrameViewer) -> None:
+def test_preview_and_both_are_looks_of_the_stage(viewer: FrameViewer) -> None:
     viewer.preview = True
-    assert viewer.wait()
-    assert "needs the video" in viewer.message.value
-    assert shown(viewer.stage.picture.value).shape[1] == 64
+    assert viewer.stage.look == "redacted"
+    viewer.both = True
+    assert (viewer.stage.look, viewer.preview) == ("both", False)
+    viewer.stage.look = "original"
+    assert (viewer.preview, viewer.both) == (False, False)
+    viewer.zoom = True
+    assert viewer.stage.zoom
 
 
-def test_label_is_text_in_the_page(viewer: FrameViewer, review: Review) -> None:
-    review.decide([1], label='<img src=x onerror="alert(1)">')
-    assert viewer.wait()
-    assert "<img" not in viewer.stage.overlay.value
-    assert "&lt;img" in viewer.stage.overlay.value
+def test_preview_without_a_video_says_so_and_shows_no_face(page: Page) -> None:
+    page.send(do="want", frames=[["redacted", 0]], width=320)
+    assert "needs the video" in page.note
+    assert not [one for one in page.got if one[0]["what"] == "picture"]
 
 
-def test_closed_viewer_holds_no_picture_and_follows_no_more(review: Review) -> None:
+def test_closed_viewer_is_told_to_blank_and_follows_no_more(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = FrameViewer(review)
-    assert viewer.wait()
-    picture = viewer.stage.picture
-    viewer.play()
+    page = Page(viewer, monkeypatch)
     viewer.close()
-    viewer.close()
-    assert picture.value == b""
-    assert not viewer.player.playing
+    assert page.got[-1][0] == {"what": "blank"}
     review.decide([1], redact=False)
     review.current_frame = 9
-    assert picture.value == b""
+    assert viewer.stage.frame == 0
 
 
-def test_without_ipyevents_the_buttons_work_and_the_page_says_what_is_off(
-    review: Review, monkeypatch: pytest.MonkeyPatch
+def test_saved_state_of_the_widget_holds_no_picture(viewer: FrameViewer) -> None:
+    state = viewer.stage.get_state()
+    assert not any(isinstance(value, bytes) and len(value) for name, value in state.items())
+
+
+def test_times_are_sent_only_where_the_rate_varies() -> None:
+    ticks = np.cumsum([0] + [1, 3] * 10)
+    for pts, sent in ((ticks, 21 * 8), (np.arange(21) + 5, 0)):
+        video = VideoInfo(None, 64, 48, Fraction(25), Fraction(1, 25), pts)
+        viewer = FrameViewer(Review(Annotations(video, as_detections({}))))
+        assert len(viewer.stage.times) == sent
+        assert viewer.stage.video["first"] == pytest.approx(pts[0] / 25)
+        viewer.close()
+
+
+def test_preview_is_what_redact_makes(
+    short_clip: Path, short_truth: Annotations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[[str], Any] = view_module.find_spec
-    monkeypatch.setattr(view_module, "find_spec", lambda name: None if name == "ipyevents" else real(name))
-    viewer = FrameViewer(review)
-    texts = [child.value for child in viewer.children if "rk-hint" in child._dom_classes]
-    assert "Mouse and keys on the picture are off" in texts[0]
-    viewer.buttons["forward10"].click()
-    assert review.current_frame == 10
-    viewer.buttons["new"].click()
-    assert review.box_of(3, frame=10) == [275, 135, 90, 90]
-    viewer.close()
-
-
-def test_preview_is_what_redact_makes(short_clip: Path, short_truth: Annotations) -> None:
     review = Review.open(short_clip, short_truth)
     viewer = FrameViewer(review, width=640)
-    review.current_frame = 20
-    viewer.both = True
-    assert viewer.wait()
-    bare, hidden = shown(viewer.stage.picture.value), shown(viewer.second.picture.value)
+    page = Page(viewer, monkeypatch)
+
+    def look_at(look: str) -> np.ndarray:
+        page.send(do="want", frames=[[look, 20]], width=640)
+        return shown(page.last("picture")[1][0]).astype(int)
+
+    bare, hidden = look_at("original"), look_at("redacted")
     plan = make_plan(review.detections, review.video, faces=review.selected_ids, margin=review.margin)
     expected = Preview(review.reader, plan, kind="Med").rgb(20)[..., ::-1]
-    assert np.abs(hidden.astype(int) - expected).mean() < 3
-    assert np.abs(bare.astype(int) - expected).mean() > 2 * np.abs(hidden.astype(int) - expected).mean()
+    assert np.abs(hidden - expected).mean() < 3
+    assert np.abs(bare - expected).mean() > 2 * np.abs(hidden - expected).mean()
+    review.current_frame = 20
     face = int(review.boxes_at()["face_id"].iloc[0])
     x, y, width, height = (int(value) for value in review.box_of(face))
     inside = (slice(max(y, 0), y + height), slice(max(x, 0), x + width))
     review.decide([face], redact=False)
-    assert viewer.wait()
-    now = shown(viewer.second.picture.value)
-    assert (
-        np.abs(now[inside].astype(int) - bare[inside]).mean()
-        < np.abs(hidden[inside].astype(int) - bare[inside]).mean() / 3
-    )
+    now = look_at("redacted")
+    assert np.abs(now[inside] - bare[inside]).mean() < np.abs(hidden[inside] - bare[inside]).mean() / 3
     viewer.close()
     review.close()

@@ -3,9 +3,11 @@
 `CompareViewer` alone is a view of two sets of annotations.
 
 Everything that the mouse can do is a method of the review. ``close()`` takes a view out of the page and
-blanks its pictures. For finding parts in the page, each has a class: ``rk-workbench``; ``rk-viewer`` with
-``rk-picture``, ``rk-overlay``, ``rk-slider``, ``rk-frame``, ``rk-time``, ``rk-preview``, and
-``rk-do-NAME`` for each button named in `redactkit.widgets.actions`; ``rk-faces`` with ``rk-grid``,
+blanks its pictures. The picture and what is drawn over it live in the
+browser (`redactkit.widgets.stage`); the kernel gets finished edits. For finding parts in the page, each has a class:
+``rk-workbench``; ``rk-viewer`` with ``rk-front`` (whose ``data-frame`` is the frame shown), ``rk-picture``,
+``rk-overlay``, ``rk-slider``, ``rk-time``, ``rk-note``, and ``rk-do-NAME`` for each button named in
+`redactkit.widgets.actions`; ``rk-faces`` with ``rk-grid``,
 ``rk-f3`` and ``rk-t3`` (cell and tick of face 3); ``rk-tracks`` with ``rk-table`` and ``rk-r3``;
 ``rk-timeline``; ``rk-editor`` with ``rk-x``; ``rk-ids``; ``rk-redact`` and ``rk-analyze`` with ``rk-run``,
 ``rk-cancel``, ``rk-output``; ``rk-jobs``; ``rk-compare`` with

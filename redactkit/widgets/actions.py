@@ -1,27 +1,23 @@
-"""Everything a key or a button of the frame viewer does, in one table: so no key is without its button."""
+"""Everything that a key or a button of a frame viewer does, in one table: the page's keys, its help, the deeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from redactkit.boxes import expand
 from redactkit.errors import OptionError
 from redactkit.review import Review
-from redactkit.widgets.geometry import Region
+from redactkit.widgets.edits import set_aside
 
 __all__ = [
     "ACTIONS",
+    "MOVES",
     "Action",
     "add_in_middle",
+    "as_plain",
     "delete_box",
-    "key_name",
-    "key_of",
     "mark",
     "merge_marked",
-    "next_face",
-    "nudge",
-    "resize",
     "toggle_keyframe",
     "toggle_redact",
 ]
@@ -37,22 +33,18 @@ class Reviewing(Protocol):
     def seek(self, kind: str, direction: int = 1) -> None:
         """Go to the next frame of a kind, as `Review.seek`."""
 
-    def step(self, frames: int) -> None:
-        """Go some frames on, or back."""
-
 
 class Action(NamedTuple):
     """One thing to do.
 
-    ``keys`` are names as `key_of` gives them; a button is in the class ``rk-do-NAME``; ``act`` takes the view.
+    ``keys`` are the browser's names, lower case, with ``ctrl+``, ``alt+`` and ``shift+`` before them in this order;
+    ``act`` takes the view, and is None where the page does it by itself.
     """
 
     name: str
-    icon: str
     tip: str
-    keys: tuple[str, ...]
-    act: Callable[[Any], Any]
-    group: str
+    keys: tuple[str, ...] = ()
+    act: Callable[[Any], Any] | None = None
 
 
 def toggle_redact(review: Review) -> None:
@@ -61,31 +53,11 @@ def toggle_redact(review: Review) -> None:
     review.decide([face], redact=face not in review.selected_ids)
 
 
-def next_face(review: Review, step: int = 1) -> None:
-    """Make the next face of this frame the current one."""
-    faces = review.boxes_at()["face_id"].tolist()
-    if faces:
-        here = faces.index(review.current_face) + step if review.current_face in faces else 0
-        review.current_face = faces[here % len(faces)]
-
-
-def add_in_middle(review: Review, region: Region) -> None:
-    """Add a new face with a box in the middle of what is shown."""
-    side = min(region.width, region.height) / 4
-    left, top = region.x + (region.width - side) / 2, region.y + (region.height - side) / 2
-    review.add_face([left, top, side, side])
-
-
-def resize(review: Review, share: float) -> None:
-    """Grow the current box by a share of its sides; shrink it where negative."""
-    box = _current_box(review)
-    review.set_box(expand([box], share=share / 2)[0].tolist())
-
-
-def nudge(review: Review, dx: float, dy: float) -> None:
-    """Move the current box by some pixels of the frame."""
-    box = _current_box(review)
-    review.set_box([box[0] + dx, box[1] + dy, *box[2:]])
+def add_in_middle(review: Review) -> None:
+    """Add a new face with a box in the middle of the frame."""
+    video = review.video
+    side = min(video.width, video.height) / 4
+    review.add_face([(video.width - side) / 2, (video.height - side) / 2, side, side])
 
 
 def toggle_keyframe(review: Review) -> None:
@@ -102,8 +74,11 @@ def delete_box(review: Review) -> None:
 
 
 def merge_marked(review: Review) -> None:
-    """Merge the marked faces."""
-    review.merge_faces(review.marked)
+    """Merge the marked faces, of which the current one is one."""
+    faces = set(review.marked) | ({review.current_face} if review.current_face is not None and review.marked else set())
+    if len(faces) < 2:
+        raise OptionError("a merge needs two faces: Shift+click on the others first")
+    review.merge_faces(sorted(faces))
     review.marked = ()
 
 
@@ -115,106 +90,78 @@ def mark(review: Review, face_id: int) -> None:
 
 def _current(review: Review) -> int:
     if review.current_face is None:
-        raise OptionError("no face is current: click a box first, or a thumbnail")
+        raise OptionError("no face is chosen: click a box first, or a card")
     return int(review.current_face)
 
 
-def _current_box(review: Review) -> list[float]:
-    box = review.box_of(_current(review))
-    if box is None:
-        raise OptionError(f"face {review.current_face} has no box in frame {review.current_frame}")
-    return box
+def _decide(redact: bool) -> Callable[[Reviewing], Any]:
+    return lambda view: view.review.decide([_current(view.review)], redact=redact)
 
 
-def _interpolate(viewer: Reviewing) -> None:
-    viewer.review.interpolate_boxes()
-
-
-def _nudge(dx: float, dy: float) -> Callable[[Reviewing], Any]:
-    return lambda viewer: nudge(viewer.review, dx, dy)
+def _no_face(view: Reviewing) -> None:
+    set_aside(view.review, [_current(view.review)])
 
 
 def _seek(kind: str, direction: int) -> Callable[[Reviewing], Any]:
-    return lambda viewer: viewer.seek(kind, direction)
+    return lambda view: view.seek(kind, direction)
 
 
-def _step(frames: int) -> Callable[[Reviewing], Any]:
-    return lambda viewer: viewer.step(frames)
-
+MOVES = (
+    Action("play", "play or pause", (" ",)),
+    Action("back", "1 frame back", ("arrowleft", "a")),
+    Action("forward", "1 frame on", ("arrowright", "d")),
+    Action("back10", "10 frames back", ("shift+arrowleft", "shift+a")),
+    Action("forward10", "10 frames on", ("shift+arrowright", "shift+d")),
+    Action("first", "first frame", ("home",)),
+    Action("last", "last frame", ("end",)),
+    Action("full", "fill the window, and back", ("w",)),
+    Action("help", "show the keys", ("shift+?", "?")),
+    Action("leave", "let go: of a drag, of this list, of the window, of the face", ("escape",)),
+)
+"""What every viewer's page does."""
 
 ACTIONS = (
-    Action("first", "fast-backward", "first frame", ("home",), lambda v: v.go_to(0), "move"),
-    Action("back10", "backward", "10 frames back", ("c",), _step(-10), "move"),
-    Action("back", "step-backward", "1 frame back", ("d",), _step(-1), "move"),
-    Action("play", "play", "play or pause", (" ",), lambda v: v.toggle_play(), "move"),
-    Action("forward", "step-forward", "1 frame on", ("f",), _step(1), "move"),
-    Action("forward10", "forward", "10 frames on", ("v",), _step(10), "move"),
-    Action("last", "fast-forward", "last frame", ("end",), lambda v: v.go_to(v.review.frame_count - 1), "move"),
-    Action("face-back", "user-minus", "last frame with this face", (",",), _seek("face", -1), "seek"),
-    Action("face-on", "user-plus", "next frame with this face", (".",), _seek("face", 1), "seek"),
-    Action("edge-back", "caret-left", "last start or end of a face", ("[",), _seek("edge", -1), "seek"),
-    Action("edge-on", "caret-right", "next start or end of a face", ("]",), _seek("edge", 1), "seek"),
-    Action("empty-back", "angle-double-left", "last frame without a box", ("shift+<",), _seek("empty", -1), "seek"),
-    Action("empty-on", "angle-double-right", "next frame without a box", ("shift+>",), _seek("empty", 1), "seek"),
-    Action("queue-back", "flag", "last frame to review", ("shift+q",), _seek("queue", -1), "seek"),
-    Action("queue-on", "flag-checkered", "next frame to review", ("q",), _seek("queue", 1), "seek"),
-    Action("redact", "eye-slash", "hide or show this face", ("r",), lambda v: toggle_redact(v.review), "face"),
-    Action("next-face", "users", "next face in this frame", ("tab",), lambda v: next_face(v.review), "face"),
-    Action(
-        "new",
-        "plus-square",
-        "new face: a box in the middle",
-        ("n",),
-        lambda v: add_in_middle(v.review, v.region),
-        "face",
-    ),
-    Action("keyframe", "key", "mark or clear the keyframe", ("k",), lambda v: toggle_keyframe(v.review), "face"),
-    Action("interpolate", "bezier-curve", "interpolate between keyframes", ("i",), _interpolate, "face"),
-    Action("grow", "expand", "grow this box by 5 %", ("+", "shift++", "="), lambda v: resize(v.review, 0.05), "face"),
-    Action("shrink", "compress", "shrink this box by 5 %", ("-",), lambda v: resize(v.review, -0.05), "face"),
-    Action("delete", "trash", "delete this box", ("delete", "backspace"), lambda v: delete_box(v.review), "face"),
-    Action("split", "cut", "split the face: from here on a new one", ("s",), lambda v: v.review.split_face(), "face"),
+    *MOVES,
+    Action("hide", "hide this face", ("enter", "h"), _decide(True)),
+    Action("visible", "leave this face visible", ("v",), _decide(False)),
+    Action("redact", "hide this face, or leave it visible", ("r",), lambda view: toggle_redact(view.review)),
+    Action("no-face", "it is no face: set it aside", ("n",), _no_face),
+    Action("rename", "name this face", ("e",)),
+    Action("split", "from this frame on, a face of its own", ("s",), lambda view: view.review.split_face()),
     Action(
         "merge",
-        "object-group",
-        "merge the marked faces (Shift+click marks)",
+        "merge the marked faces (Shift+click marks) with this one",
         ("m",),
-        lambda v: merge_marked(v.review),
-        "face",
+        lambda view: merge_marked(view.review),
     ),
-    Action("left", "arrow-left", "move this box 1 pixel to the left", ("arrowleft",), _nudge(-1, 0), "nudge"),
-    Action("right", "arrow-right", "move this box 1 pixel to the right", ("arrowright",), _nudge(1, 0), "nudge"),
-    Action("up", "arrow-up", "move this box 1 pixel up", ("arrowup",), _nudge(0, -1), "nudge"),
-    Action("down", "arrow-down", "move this box 1 pixel down", ("arrowdown",), _nudge(0, 1), "nudge"),
-    Action("zoom", "search-plus", "zoom to this face", ("z",), lambda v: v.toggle("zoom"), "look"),
-    Action("preview", "user-secret", "redacted preview", ("p",), lambda v: v.toggle("preview"), "look"),
-    Action("both", "columns", "original and redacted side by side", ("b",), lambda v: v.toggle("both"), "look"),
-    Action("undo", "undo", "undo", ("ctrl+z",), lambda v: v.review.undo(), "edit"),
-    Action("redo", "redo", "redo", ("ctrl+shift+z", "ctrl+y"), lambda v: v.review.redo(), "edit"),
-    Action("save", "save", "save annotations and ID list", ("ctrl+s",), lambda v: v.save(), "edit"),
+    Action("delete", "delete this box in this frame", ("delete", "backspace"), lambda view: delete_box(view.review)),
+    Action("nudge", "move the box by a pixel, with Shift by ten", ("alt+arrowleft", "alt+arrowright")),
+    Action("grow", "grow this box by 5 %", ("+", "shift++", "=")),
+    Action("shrink", "shrink this box by 5 %", ("-",)),
+    Action("new", "new face: a box in the middle", ("shift+n",), lambda view: add_in_middle(view.review)),
+    Action("keyframe", "mark or clear the keyframe", ("k",), lambda view: toggle_keyframe(view.review)),
+    Action("interpolate", "interpolate between keyframes", ("i",), lambda view: view.review.interpolate_boxes()),
+    Action("next-face", "next face in this frame (1 to 9 pick one)", ("t",)),
+    Action("last-face", "last face in this frame", ("shift+t",)),
+    Action("face-back", "last frame with this face", (",",), _seek("face", -1)),
+    Action("face-on", "next frame with this face", (".",), _seek("face", 1)),
+    Action("edge-back", "last start or end of a face", ("[",), _seek("edge", -1)),
+    Action("edge-on", "next start or end of a face", ("]",), _seek("edge", 1)),
+    Action("empty-back", "last frame without a box", ("shift+<",), _seek("empty", -1)),
+    Action("empty-on", "next frame without a box", ("shift+>",), _seek("empty", 1)),
+    Action("queue-back", "last place to check", ("shift+q",), _seek("queue", -1)),
+    Action("queue-on", "next place to check", ("q",), _seek("queue", 1)),
+    Action("zoom", "zoom to this face, and back", ("f",)),
+    Action("names", "all names, or only the chosen face's", ("l",)),
+    Action("preview", "the frame as it will be written", ("p",)),
+    Action("both", "original and redacted side by side", ("b",)),
+    Action("undo", "undo", ("z", "ctrl+z"), lambda view: view.review.undo()),
+    Action("redo", "redo", ("shift+z", "ctrl+y", "ctrl+shift+z"), lambda view: view.review.redo()),
+    Action("save", "save annotations and ID list", ("ctrl+s",), lambda view: view.save()),
 )
+"""What a frame viewer does besides."""
 
 
-def key_name(key: str) -> str:
-    """Return how a tooltip names a key.
-
-    Examples
-    --------
-    >>> key_name("ctrl+shift+z"), key_name(" "), key_name("arrowleft")
-    ('Ctrl+Shift+Z', 'Space', 'Left')
-    """
-    return "Space" if key == " " else key.replace("arrow", "").title()
-
-
-def key_of(event: Mapping[str, Any]) -> str:
-    """Return the name of a key event, lower case, with its modifiers in a fixed order.
-
-    Examples
-    --------
-    >>> key_of({"key": "Z", "ctrlKey": True, "shiftKey": True})
-    'ctrl+shift+z'
-    """
-    pressed = str(event.get("key", "")).lower()
-    control = event.get("ctrlKey") or event.get("metaKey")
-    held = [("ctrl", control), ("alt", event.get("altKey")), ("shift", event.get("shiftKey"))]
-    return "".join(f"{name}+" for name, down in held if down) + pressed
+def as_plain(actions: tuple[Action, ...]) -> list[dict[str, Any]]:
+    """Return what the page must know of actions."""
+    return [{"name": one.name, "tip": one.tip, "keys": list(one.keys)} for one in actions]

@@ -20,21 +20,22 @@ from redactkit.inspection.comparison import Comparison, compare
 from redactkit.media import VideoInfo
 from redactkit.review import Review
 from redactkit.review.navigation import nearest
-from redactkit.tables import BOX, empty_detections, frame_rows
+from redactkit.tables import BOX, empty_detections
 from redactkit.video import VideoReader
-from redactkit.widgets.actions import ACTIONS, Action, key_of
+from redactkit.widgets.actions import MOVES, Action
 from redactkit.widgets.framed import FramedView
 from redactkit.widgets.markup import escape, timecode
-from redactkit.widgets.overlay import Drawn, draw
-from redactkit.widgets.view import mouse_off, row
+from redactkit.widgets.stage import BoxRows
+from redactkit.widgets.view import button, row
 
-__all__ = ["CompareViewer", "boxes_between"]
+__all__ = ["KINDS", "CompareViewer", "boxes_between"]
 
 Source = Annotations | str | Path
 _ROWS = 200
 _ROW = re.compile(r"\brk-w(\d+)\b")
 _HEADS = ("frame", "time", "missed", "extra", "lowest IoU")
-_HINT = "Keys work while the pointer is on the picture; each button's tooltip names its key."
+KINDS = ("a", "b", "missed", "extra")
+"""What a box may be: of both sets, drawn once for each, or of one of them alone."""
 
 
 class CompareViewer(FramedView):
@@ -64,7 +65,7 @@ class CompareViewer(FramedView):
     comparison : Comparison
     review : Review
         Its ``current_frame`` is the frame shown, numbered as in the comparison; it holds no boxes.
-    speed, shown_frame, region
+    speed, shown_frame
         As in `FrameViewer`.
 
     Raises
@@ -82,11 +83,11 @@ class CompareViewer(FramedView):
     """
 
     actions = (
-        *(action for action in ACTIONS if action.group == "move"),
-        Action("differ-back", "caret-left", "last frame that differs", ("[",), lambda v: v.differ(-1), "seek"),
-        Action("differ-on", "caret-right", "next frame that differs", ("]",), lambda v: v.differ(1), "seek"),
-        Action("worse", "arrow-up", "one up in the table of worst frames", ("shift+q",), lambda v: v.worst(-1), "seek"),
-        Action("milder", "arrow-down", "one down in the table of worst frames", ("q",), lambda v: v.worst(1), "seek"),
+        *MOVES,
+        Action("differ-back", "last frame that differs", ("[",), lambda v: v.differ(-1)),
+        Action("differ-on", "next frame that differs", ("]",), lambda v: v.differ(1)),
+        Action("worse", "one up in the table of worst frames", ("shift+q",), lambda v: v.worst(-1)),
+        Action("milder", "one down in the table of worst frames", ("q",), lambda v: v.worst(1)),
     )
 
     def __init__(
@@ -106,10 +107,18 @@ class CompareViewer(FramedView):
         wrong = worst[(worst["missed"] > 0) | (worst["extra"] > 0)]
         self._worst = worst["frame"].to_numpy(np.int64)
         self._differing: NDArray[np.int64] = np.sort((wrong if len(wrong) else worst)["frame"].to_numpy(np.int64))
+        self._height = height
         super().__init__(_session(self.comparison, video), css="rk-compare", height=height, width=width)
+        self._build()
+        self.listen(self.table, self.on_click, events=["click"])
+        controls = self.worker(self._show_controls, interval=0.12)
+        self.watch(lambda _: controls.submit(), "current_frame")
+        self._show_controls()
+
+    def _state(self) -> dict[str, Any]:
+        return {"kinds": list(KINDS)}
 
     def _build(self) -> None:
-        super()._build()
         self.legend = ipywidgets.HTML(_legend(self.comparison, self.names))
         self.here, self._current = ipywidgets.HTML(), ipywidgets.HTML(layout={"display": "none"})
         self.table = ipywidgets.HTML(_table(self.comparison.worst_frames))
@@ -120,27 +129,18 @@ class CompareViewer(FramedView):
         scrolled = ipywidgets.Box([self.table], layout={"height": f"{self._height}px", "display": "block"})
         scrolled.add_class("rk-scroll")
         scrolled.layout.flex = "1 1 300px"
-        picture = ipywidgets.VBox([self.stage, self.slider], layout={"flex": f"0 1 {self.stage.layout.width}"})
-        off = mouse_off()
-        hint = ipywidgets.HTML(escape(f"Mouse and keys are off: {off}. The buttons do it all." if off else _HINT))
-        hint.add_class("rk-hint")
-        top = row(self.frame_box, self.count, self.time_box, self.speed_box, *self._group("move", "seek"), self.here)
+        shape = self.review.video.width / max(self.review.video.height, 1)
+        picture = ipywidgets.Box([self.stage], layout={"flex": f"2 1 {round(self._height * shape)}px"})
+        self.buttons = {action.name: self._button(action) for action in self.actions if action.act is not None}
         body = ipywidgets.HBox([picture, scrolled], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
-        self.show(self.legend, top, body, hint, self._current)
+        self.show(self.legend, row(*self.buttons.values(), self.here), body, self._current)
 
-    def _connect(self) -> None:
-        super()._connect()
-        self.listen(self.stage.picture, self.on_key, events=["keydown", "mousedown"])
-        self.listen(self.table, self.on_click, events=["click"])
-
-    def on_key(self, event: Mapping[str, Any]) -> None:
-        """Take a key pressed over the picture, as ipyevents gives it."""
-        if (event.get("type") or event.get("event")) != "keydown":
-            return
-        self.say()
-        for action in self.actions:
-            if key_of(event) in action.keys:
-                action.act(self)
+    def _button(self, action: Action) -> Any:
+        words = {"differ-back": "Last difference", "differ-on": "Next difference", "worse": "Worse", "milder": "Milder"}
+        tip = f"{action.tip} ({' or '.join(action.keys)})"
+        made = button("", tip, text=words[action.name], css=f"rk-do-{action.name}")
+        made.on_click(self.press(lambda: self.guard(lambda: action.act and action.act(self))()))
+        return made
 
     def on_click(self, event: Mapping[str, Any]) -> None:
         """Take a click on the table, as ipyevents gives it."""
@@ -168,16 +168,15 @@ class CompareViewer(FramedView):
         self._place = min(max(self._place + step, 0), len(self._worst) - 1)
         self.step(int(self._worst[self._place]) - self.review.current_frame)
 
-    def draw_boxes(self) -> None:
-        """Draw the boxes of both sets in the frame shown."""
-        boxes = boxes_between(self.comparison, max(self.shown_frame, 0))
-        self.stage.overlay.value = draw(boxes, self.region, across=self.across)
+    def rows(self, start: int, stop: int) -> BoxRows:
+        """Return the boxes of both sets in some frames, as a stage takes them."""
+        return boxes_between(self.comparison, start, stop)
 
     def _show_controls(self) -> None:
-        super()._show_controls()
         frame = self.review.current_frame
-        counts = pd.Series([one.kind for one in boxes_between(self.comparison, frame)]).value_counts()
-        told = f"matched {counts.get('b', 0)}, missed {counts.get('missed', 0)}, extra {counts.get('extra', 0)}"
+        counts = np.bincount(self.rows(frame, frame + 1).marks, minlength=len(KINDS))
+        matched, missed, extra = counts[KINDS.index("b")], counts[KINDS.index("missed")], counts[KINDS.index("extra")]
+        told = f"matched {matched}, missed {missed}, extra {extra}"
         known = frame in self.comparison.frames
         self.here.value = f'<span class="rk-faint">{told if known else "not in both"}</span>'
         self._current.value = self._mark % frame
@@ -189,24 +188,25 @@ class CompareViewer(FramedView):
             self.review.close()
 
 
-def boxes_between(comparison: Comparison, frame: int) -> list[Drawn]:
-    """Return what to draw for one frame of a comparison; kinds are ``a``, ``b``, ``missed``, ``extra``."""
-    missed, extra = (_rows_at(table, frame) for table in (comparison.missed, comparison.extra))
-    drawn = []
+def boxes_between(comparison: Comparison, start: int, stop: int) -> BoxRows:
+    """Return the boxes of both sets in frames ``start`` up to ``stop``; marks are places in `KINDS`."""
+    parts = []
     for rows, alone, kinds in (
-        (_rows_at(comparison.a, frame), missed, ("a", "missed")),
-        (_rows_at(comparison.b, frame), extra, ("b", "extra")),
+        (comparison.a, comparison.missed, ("a", "missed")),
+        (comparison.b, comparison.extra, ("b", "extra")),
     ):
-        only = set(alone["face_id"].tolist())
-        for face, *box in rows[["face_id", *BOX]].itertuples(index=False):
-            kind = kinds[face in only]
-            label = kind if face in only else ""
-            drawn.append(Drawn(int(face), (box[0], box[1], box[2], box[3]), label=label, kind=kind))
-    return drawn
+        here, only = _between(rows, start, stop), _between(alone, start, stop)
+        keys = pd.MultiIndex.from_arrays([here["frame"], here["face_id"]])
+        single = keys.isin(pd.MultiIndex.from_arrays([only["frame"], only["face_id"]]))
+        parts.append(here.assign(mark=np.where(single, KINDS.index(kinds[1]), KINDS.index(kinds[0]))))
+    table = pd.concat(parts, ignore_index=True).sort_values("frame", kind="stable")
+    columns = table["frame"].to_numpy(np.int32), table["face_id"].to_numpy(np.int32)
+    return BoxRows(*columns, table[BOX].to_numpy(np.float32), table["mark"].to_numpy(np.uint8))
 
 
-def _rows_at(table: pd.DataFrame, frame: int) -> pd.DataFrame:
-    return table.iloc[frame_rows(table["frame"].to_numpy(), frame)]
+def _between(table: pd.DataFrame, start: int, stop: int) -> pd.DataFrame:
+    first, last = np.searchsorted(table["frame"].to_numpy(), [start, stop])
+    return table.iloc[first:last]
 
 
 def _compared(a: Comparison | Source, b: Source | None) -> Comparison:

@@ -54,14 +54,19 @@ STYLE = """<style>
 .rk-message .widget-html-content { white-space: normal; color: var(--rk-text); padding: 2px 6px;
   border-left: 3px solid var(--rk-now); background: var(--rk-soft); height: auto; }
 .rk-hint .widget-html-content { color: var(--rk-faint); font-size: 11px; line-height: 14px; white-space: normal; }
-.rk-stage { display: grid; margin: 0; overflow: hidden; background: #000; }
-.rk-stage > * { grid-area: 1 / 1; margin: 0; width: 100%; }
-.rk-stage > img { cursor: crosshair; height: 100%; object-fit: fill; display: block; min-width: 0; }
-.rk-stage > .rk-overlay { pointer-events: none; height: 100%; overflow: hidden; position: relative; }
-.rk-stage > .rk-overlay .widget-html-content { position: absolute; inset: 0; height: 100%; width: 100%; }
-.rk-overlay svg { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
-.rk-overlay text { font-family: var(--jp-ui-font-family, sans-serif); font-weight: 600; paint-order: stroke;
-  stroke: rgba(0,0,0,.85); }
+.rk-view.rk-workbench { height: var(--rk-height, 640px); display: flex; flex-direction: column; gap: 4px; }
+.rk-room-head { flex: 0 0 auto; }
+.rk-room-body { flex: 1 1 0; min-height: 0; display: grid; gap: 8px;
+  grid-template-columns: minmax(0, 1fr) clamp(250px, 31%, 430px); }
+.rk-view .rk-room-main { display: flex; flex-direction: column; min-height: 0; min-width: 0; overflow: hidden; }
+.rk-room-main > .rk-viewer { flex: 1 1 0; min-height: 0; display: flex; flex-direction: column; overflow: hidden; }
+.rk-room-main > .rk-viewer > .rk-front-place { flex: 1 1 0; min-height: 0; margin: 0; }
+.rk-room-main > .rk-timeline { flex: 0 0 auto; }
+.rk-view .rk-side { overflow: hidden auto; min-height: 0; min-width: 0; display: block; }
+.rk-narrow .rk-room-body { grid-template-columns: minmax(0, 1fr);
+  grid-template-rows: minmax(300px, 3fr) minmax(0, 2fr); }
+.rk-lanes { display: grid; overflow: hidden; position: relative; }
+.rk-lanes > .rk-overlay { pointer-events: none; }
 .rk-hide { stroke: var(--rk-hide); } .rk-show { stroke: var(--rk-show); stroke-dasharray: 7 4; }
 .rk-now { stroke-width: 3; } .rk-marked { stroke: var(--rk-now); }
 .rk-a, .rk-missed { stroke: #228be6; } .rk-b, .rk-extra { stroke: #fd7e14; } .rk-b { stroke-dasharray: 5 5; }

@@ -10,7 +10,7 @@ import ipywidgets
 
 from redactkit.widgets.markup import escape
 
-__all__ = ["as_video"]
+__all__ = ["addresses_of", "as_video"]
 
 _MOST_BYTES = 48 << 20
 
@@ -32,6 +32,22 @@ def as_video(path: str | Path) -> Any:
     if address is None:
         return ipywidgets.HTML(f"The video is too large to play here: open <code>{escape(target)}</code>")
     return ipywidgets.HTML(f'<video class="rk-player" src="{escape(address)}" controls width="420"></video>')
+
+
+def addresses_of(path: str | Path) -> list[str]:
+    """Return where JupyterLab servers that can see a file serve it, relative to their base address.
+
+    A server shows only what lies below its root.
+    """
+    from jupyter_server.serverapp import list_running_servers
+
+    found = []
+    for server in list_running_servers():
+        root = Path(server["root_dir"]).resolve()
+        inside = Path(path).resolve()
+        if inside.is_relative_to(root):
+            found.append(f"files/{quote(inside.relative_to(root).as_posix())}")
+    return list(dict.fromkeys(found))
 
 
 def _address_of(path: Path) -> str | None:

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import ipywidgets
 import numpy as np
 import traitlets
 
-from redactkit.errors import RedactkitError
+from redactkit.errors import OptionError
 from redactkit.review import Review
-from redactkit.widgets.actions import ACTIONS
+from redactkit.tables import BOX
+from redactkit.widgets.actions import ACTIONS, mark
+from redactkit.widgets.edits import correct_box
 from redactkit.widgets.framed import FramedView
-from redactkit.widgets.geometry import Box, Region, region_around
-from redactkit.widgets.markup import escape
-from redactkit.widgets.overlay import Drawn, boxes_of, draw
-from redactkit.widgets.pictures import jpeg, original, redacted
-from redactkit.widgets.pointer import Pointer
-from redactkit.widgets.stage import Stage
-from redactkit.widgets.view import mouse_off, row
+from redactkit.widgets.geometry import Region
+from redactkit.widgets.pictures import jpeg, redacted
+from redactkit.widgets.stage import BoxRows
 
 __all__ = ["FrameViewer"]
-
-_HINT = (
-    "Keys work while the pointer is on the picture (all of them, also Tab and Ctrl+S), and each has a button, whose "
-    "tooltip names it. Shift with an arrow moves the box by 10 pixels; 1 to 9 pick a face of the frame."
-)
 
 
 class FrameViewer(FramedView):
     """The current frame of a review with its boxes.
 
-    A drag moves a box, a handle resizes it, a drag on empty ground draws a new face; Shift+click marks
-    faces for a merge. Each button's tooltip names its key.
+    A drag moves a box, a handle resizes it, a drag on empty ground draws a new face; Shift+click marks faces for a
+    merge. Keys work once the picture was clicked; the question mark shows them.
 
     Parameters
     ----------
     review : Review
     height : int
-        Most pixels that the picture is high on the page.
+        Most pixels that the picture is high on the page; 0 for all there is.
     width : int
         Most pixels across of the pictures sent to the page.
 
@@ -48,10 +41,8 @@ class FrameViewer(FramedView):
         Zoomed to the current face; redacted as it will be; original and redacted side by side.
     speed : float
         Of playing, 0.25 to 4.
-    shown_frame : int
-        The frame whose picture the page was sent last.
-    region : Region
-        The part of the frame shown.
+    stage : Stage
+        The front end; ``shown_frame`` is the frame that it shows.
     """
 
     zoom = traitlets.Bool(False)
@@ -59,48 +50,55 @@ class FrameViewer(FramedView):
     both = traitlets.Bool(False)
     actions = ACTIONS
 
-    def __init__(self, review: Review, *, height: int = 320, width: int = 960) -> None:
-        self.pointer = Pointer(self)
+    def __init__(self, review: Review, *, height: int = 480, width: int = 1280) -> None:
+        self._last_box: tuple[int, int, list[float], int] | None = None
         super().__init__(review, css="rk-viewer", height=height, width=width)
+        self._state_worker = self.worker(self._show_state, interval=0.05)
+        self.watch(self._on_tables, "revision")
+        self.watch(lambda _: self._state_worker.submit(), "marked")
+        self.watch(lambda change: setattr(self.stage, "current", change["new"]), "current_face")
+        self.watch(lambda _: self.stage.forget_pictures("redacted"), "blur", "margin")
+        self.stage.observe(self._pick, "current")
+        self.stage.observe(self._on_look, "look")
+        self.observe(self._set_look, ["preview", "both"])
+        traitlets.link((self, "zoom"), (self.stage, "zoom"))
+        self.show(self.stage)
 
-    def _build(self) -> None:
-        super()._build()
-        self.second = Stage(css="rk-second")
-        self.second.layout.display = "none"
-        self.pictures = ipywidgets.HBox([self.stage, self.second], layout={"justify_content": "center"})
-        self._fit(self.stage, self.second)
-        self.preview_box = ipywidgets.Checkbox(description="Blur", indent=False, layout={"width": "auto"})
-        self.preview_box.add_class("rk-preview")
-        top = row(
-            self.frame_box, self.count, self.time_box, self.speed_box, self.preview_box, *self._group("look", "edit")
-        )
-        off = mouse_off()
-        hint = ipywidgets.HTML(
-            escape(f"Mouse and keys on the picture are off: {off}. The buttons do it all." if off else _HINT)
-        )
-        hint.add_class("rk-hint")
-        self.show(
-            top, self.pictures, self.slider, row(*self._group("move", "seek")), row(*self._group("face", "nudge")), hint
+    def _state(self) -> dict[str, Any]:
+        review = self.review
+        return {"editable": True, "current": review.current_face, "marked": list(review.marked), **self._told()}
+
+    def _told(self) -> dict[str, Any]:
+        """Return what the page must know of the faces and of the history."""
+        review = self.review
+        with review.lock:
+            decisions, done, names = review.decisions, review.history_position, review.history
+        rows = zip(decisions.index.tolist(), decisions["redact"], decisions["label"], strict=True)
+        faces = {str(face): {"redact": bool(redact), "label": str(label)} for face, redact, label in rows}
+        undo, redo = names[done - 1] if done else "", names[done] if done < len(names) else ""
+        return {"faces": faces, "history": [undo, redo]}
+
+    def rows(self, start: int, stop: int) -> BoxRows:
+        """Return the boxes of some frames, as a stage takes them; rows without a place are left out."""
+        table = self.review.detections
+        first, last = np.searchsorted(table["frame"].to_numpy(), [start, stop])
+        part = table.iloc[first:last]
+        part = part[part[BOX].notna().all(axis=1).to_numpy()]
+        return BoxRows(
+            part["frame"].to_numpy(np.int32),
+            part["face_id"].to_numpy(np.int32),
+            part[BOX].to_numpy(np.float32),
+            part["keyframe"].to_numpy().astype(np.uint8),
         )
 
-    def _connect(self) -> None:
-        super()._connect()
-        self.watch(self._on_tables, "revision", "current_face", "marked")
-        self.watch(self._on_look, "blur", "margin")
-        self.observe(self._on_look, ["zoom", "preview", "both"])
-        traitlets.link((self, "preview"), (self.preview_box, "value"))
-        self.listen(self.stage.picture, self.pointer.handle, events=[*Pointer.EVENTS, "keydown"])
-        self.listen(self.stage.picture, self.pointer.handle, events=["mousemove"], wait=16)
-
-    def _wanted_region(self) -> Region:
-        video, box = self.review.video, self.review.box_of() if self.zoom else None
-        if box is None or not np.isfinite(box).all():
-            return Region(0, 0, video.width, video.height)
-        return region_around((box[0], box[1], box[2], box[3]), width=video.width, height=video.height)
+    def picture(self, look: str, frame: int, region: Region | None, *, width: int) -> bytes:
+        """Return a frame as JPEG, as it is or as `redactkit.redact` would make it."""
+        if look == "redacted":
+            return jpeg(redacted(self.review, frame, self._region(region), width=width))
+        return super().picture(look, frame, region, width=width)
 
     def seek(self, kind: str, direction: int = 1) -> None:
-        """Stop playing and go to the next frame of a kind, as `Review.seek`; say so where there is none."""
-        self.player.stop()
+        """Go to the next frame of a kind, as `Review.seek`; say so where there is none."""
         frame = self.review.seek(kind, direction=direction)
         if frame is not None and kind == "queue":
             queue = self.review.to_review()
@@ -111,63 +109,74 @@ class FrameViewer(FramedView):
         elif frame is None:
             self.say("there is no such frame " + ("after this one" if direction > 0 else "before this one"))
 
-    def toggle(self, name: str) -> None:
-        """Switch ``zoom``, ``preview`` or ``both`` on or off."""
-        setattr(self, name, not getattr(self, name))
-
     def save(self) -> None:
         """Write annotations and ID list, and say where."""
         self.say(f"saved {self.review.save()}")
 
-    def draw_boxes(self, *, face_id: int | None = None, draft: Box | None = None) -> None:
-        """Draw the boxes of the frame shown, one of them (or a new one) where a drag has it."""
-        review, at = self.review, max(self.shown_frame, 0)
-        with review.lock:
-            rows, decisions = review.boxes_at(at), review.decisions
-        boxes = boxes_of(rows, decisions, current=review.current_face, marked=review.marked)
-        if draft is not None:
-            boxes = [one._replace(box=draft) if one.face_id == face_id else one for one in boxes]
-            if face_id is None:
-                boxes.append(Drawn(0, draft, label="new face", current=True))
-        self.stage.overlay.value = draw(boxes, self.region, across=self.across, plain=self.preview and draft is None)
+    def _do(self, message: Mapping[str, Any]) -> None:
+        review, name = self.review, message.get("name")
+        if message.get("do") == "edit":
+            self._take_box(int(message["frame"]), int(message["face"]), [float(side) for side in message["box"]])
+        elif name == "mark":
+            mark(review, int(message["face"]))
+        elif name == "name":
+            review.decide([self._face(message)], label=str(message.get("text", "")).strip())
+        elif name == "only":
+            self.apply_to_one_frame()
+        else:
+            if message.get("face") is not None and name != "place":
+                review.current_face = self._face(message)
+            super()._do(message)
 
-    def render(self) -> None:
-        """Show the current frame now, in the caller's thread."""
-        with self._drawing:
-            if not self.pointer.dragging:
-                self.region = self._wanted_region()
-            frame, region = self.review.current_frame, self.region
-            try:
-                hidden = (
-                    jpeg(redacted(self.review, frame, region, width=self._width)) if self.preview or self.both else b""
-                )
-                bare = jpeg(original(self.review, frame, region, width=self._width)) if self.both or not hidden else b""
-            except RedactkitError as err:
-                hidden, bare = b"", self._no_picture(err)
-            self.shown_frame = frame
-            self.stage.picture.value = bare or hidden
-            if self.both:
-                self.second.picture.value = hidden
-            self.draw_boxes()
+    def _face(self, message: Mapping[str, Any]) -> int:
+        face = message.get("face")
+        if face is None or int(face) not in self.review.decisions.index:
+            raise OptionError("no face is chosen: click a box first, or a card")
+        return int(face)
+
+    def _take_box(self, frame: int, face: int, box: list[float]) -> None:
+        """Apply a finished drag: of a new face, or of a face's box and its neighbours."""
+        self._last_box = None
+        self.go_to(frame)
+        if face == 0:
+            self.review.add_face(box, frame=frame)
+            self.stage.current = self.review.current_face
+            return
+        applied = correct_box(self.review, face_id=face, frame=frame, box=box)
+        if applied.first == applied.last:
+            self.say(f"applied to frame {frame}")
+            return
+        self._last_box = (face, frame, box, self.review.history_position)
+        self.say(f"applied to frames {applied.first} to {applied.last}", offers=[["only", "Only this frame"]])
+
+    def apply_to_one_frame(self) -> None:
+        """Take the last drag back and make it in its own frame alone."""
+        last, self._last_box = self._last_box, None
+        if last is None or last[3] != self.review.history_position:
+            raise OptionError("there is no drag to take back: only the last edit can be limited to its frame")
+        face, frame, box, _ = last
+        self.review.undo()
+        self.review.set_box(box, face_id=face, frame=frame)
+        self.say(f"applied to frame {frame} only")
+
+    def _pick(self, change: Any) -> None:
+        if change["new"] is None or change["new"] in self.review.decisions.index:
+            self.review.current_face = change["new"]
+
+    def _on_look(self, change: Any) -> None:
+        self.preview, self.both = change["new"] == "redacted", change["new"] == "both"
+
+    def _set_look(self, change: Any) -> None:
+        if change["new"]:
+            self.stage.look = "both" if change["name"] == "both" else "redacted"
+        elif not (self.preview or self.both):
+            self.stage.look = "original"
 
     def _on_tables(self, _: Any) -> None:
-        self._control_worker.submit()
-        if self.preview or self.both or self.zoom:
-            self._render_worker.submit()
-        else:
-            self.draw_boxes()
+        self.stage.show_boxes()
+        self._state_worker.submit()
 
-    def _on_look(self, _: Any) -> None:
-        self._fit(self.stage, self.second, percent=50 if self.both else 100)
-        self.second.layout.display = "" if self.both else "none"
-        for name in ("zoom", "preview", "both"):
-            change = self.buttons[name].add_class if getattr(self, name) else self.buttons[name].remove_class
-            change("rk-on")
-        self._render_worker.submit()
-
-    def _show_controls(self) -> None:
-        super()._show_controls()
-        review = self.review
-        self.buttons["undo"].disabled = not review.history_position
-        self.buttons["redo"].disabled = review.history_position == len(review.history)
-        self.buttons["merge"].disabled = len(review.marked) < 2
+    def _show_state(self) -> None:
+        self.stage.marked = list(self.review.marked)
+        for name, value in self._told().items():
+            setattr(self.stage, name, value)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import traitlets
 
 from redactkit.analysis import find_annotations
 from redactkit.annotations import Annotations
@@ -29,62 +31,117 @@ _OPEN: weakref.WeakKeyDictionary[Review, weakref.ref[Workbench]] = weakref.WeakK
 """The workbench of each review, so that a cell run again takes the old one out of the page."""
 
 
-class Workbench(View):
-    """The analyst's room: frame, faces, tracks, boxes, ID list and both passes, over one review.
+STEPS = ("Find", "Who", "Check", "Export")
 
+
+class Workbench(View):
+    """The analyst's room: a large picture, and beside it the four steps of a redaction, over one review.
+
+    *Find* the faces, decide *who* is hidden, *check* what is doubtful, *export* and see whether a face is left bare.
     A second workbench on the same review closes the first, so that a cell can be run again.
 
     Parameters
     ----------
     review : Review
-    height : int
-        Most pixels that the picture is high.
 
     Attributes
     ----------
-    viewer, faces, tracks, editor, ids, redact, analyze, timeline : View
+    step : str
+        "Find", "Who", "Check" or "Export".
+    viewer, timeline : View
+        The picture and the time under it.
+    faces, tracks, editor, ids, redact, analyze : View
+        What the steps show; each is made when first asked for.
     """
 
-    def __init__(self, review: Review, *, height: int = 330) -> None:
+    step = traitlets.Enum(STEPS, "Find")
+
+    def __init__(self, review: Review) -> None:
         before = _OPEN[review]() if review in _OPEN else None
         if before is not None:
             before.close()
         super().__init__(review, css="rk-workbench")
         _OPEN[review] = weakref.ref(self)
         self.runner = Runner()
-        self._build(height)
+        self._parts: dict[str, Any] = {}
+        self._build()
         self.watch(self._show_header, "revision", "current_face")
         self._show_header()
 
-    def _build(self, height: int) -> None:
+    def _build(self) -> None:
         review = self.review
-        self.viewer = FrameViewer(review, height=height)
-        self.timeline = Timeline(review, height=72)
-        self.faces = FaceGrid(review, height=f"{height + 14}px")
-        self.tracks = TrackTable(review, height=f"{height + 14}px", timeline=False)
-        self.editor, self.ids = BoxEditor(review), IdList(review)
-        self.redact = RedactPanel(review, runner=self.runner, examples=False)
-        self.analyze = AnalyzePanel(review, runner=self.runner)
-        self.tabs = ipywidgets.Tab(
-            [self.faces, self.tracks, self.editor, self.ids, self.redact, self.analyze],
-            titles=["Faces", "Tracks", "Boxes", "IDs", "Redact", "Analyze"],
-            layout={"flex": "1 1 440px", "min_width": "400px"},
-        )
-        self.tabs.add_class("rk-tabs")
-        for view in self.tabs.children:
-            view.layout.height, view.layout.overflow = f"{height + 104}px", "hidden auto"
-        self.tabs.observe(self._on_tab, "selected_index")
-        if review.detections.empty:
-            self.tabs.selected_index = 5
-        self.viewer.layout.flex = "1.3 1 480px"
+        self.viewer, self.timeline = FrameViewer(review, height=0), Timeline(review, height=72)
+        self.steps = ipywidgets.ToggleButtons(options=STEPS)
+        self.steps.add_class("rk-steps")
+        traitlets.link((self, "step"), (self.steps, "value"))
+        self.side = ipywidgets.Box()
+        self.side.add_class("rk-side")
+        self._who = Choice({"Grid": "faces", "Table": "tracks", "Box in numbers": "editor", "ID list": "ids"}, self)
+        self.observe(lambda _: self._show_step(), "step")
+        self.step = "Find" if review.detections.empty else "Who"
+        self._show_step()
         self.header = ipywidgets.HTML()
         self.header.add_class("rk-header")
-        body = ipywidgets.HBox([self.viewer, self.tabs], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
-        self.show(row(self.header), body, self.timeline)
+        main, body = ipywidgets.VBox([self.viewer, self.timeline]), ipywidgets.Box()
+        main.add_class("rk-room-main")
+        body.add_class("rk-room-body")
+        body.children = (main, self.side)
+        self.show(row(self.header, self.steps, css="rk-room-head"), body)
 
-    def _on_tab(self, change: Any) -> None:
-        if self.tabs.children[change["new"] or 0] is self.redact and self.review.reader is not None:
+    def _show_step(self) -> None:
+        """Show the panel of the step; one that was made stays in the page, out of sight."""
+        parts = {"Find": "analyze", "Check": "tracks", "Export": "redact"}
+        panel = self._who if self.step == "Who" else self.part(parts[self.step])
+        if panel not in self.side.children:
+            self.side.children = (*self.side.children, panel)
+        for one in self.side.children:
+            one.layout.display = "" if one is panel else "none"
+        if self.step == "Export" and self.review.reader is not None:
             self.redact.show_kinds()
+
+    def part(self, name: str) -> Any:
+        """Return one of the views by its name; it is made when first asked for."""
+        if name not in self._parts:
+            makers: dict[str, Callable[[], View]] = {
+                "faces": lambda: FaceGrid(self.review, height="auto"),
+                "tracks": lambda: TrackTable(self.review, height="auto", timeline=False),
+                "editor": lambda: BoxEditor(self.review),
+                "ids": lambda: IdList(self.review),
+                "redact": lambda: RedactPanel(self.review, runner=self.runner, examples=False),
+                "analyze": lambda: AnalyzePanel(self.review, runner=self.runner),
+            }
+            self._parts[name] = makers[name]()
+        return self._parts[name]
+
+    @property
+    def faces(self) -> FaceGrid:
+        """The grid of thumbnails."""
+        return self.part("faces")  # type: ignore[no-any-return]
+
+    @property
+    def tracks(self) -> TrackTable:
+        """The table of tracks."""
+        return self.part("tracks")  # type: ignore[no-any-return]
+
+    @property
+    def editor(self) -> BoxEditor:
+        """The current box in numbers."""
+        return self.part("editor")  # type: ignore[no-any-return]
+
+    @property
+    def ids(self) -> IdList:
+        """The ID list."""
+        return self.part("ids")  # type: ignore[no-any-return]
+
+    @property
+    def redact(self) -> RedactPanel:
+        """The second pass."""
+        return self.part("redact")  # type: ignore[no-any-return]
+
+    @property
+    def analyze(self) -> AnalyzePanel:
+        """The first pass."""
+        return self.part("analyze")  # type: ignore[no-any-return]
 
     def _show_header(self, _: Any = None) -> None:
         review, info = self.review, self.review.video
@@ -99,7 +156,25 @@ class Workbench(View):
         """Stop a running pass, close every view and blank the pictures; the review stays open."""
         if not self._closed:
             self.runner.cancel_all()
+            for view in self._parts.values():
+                view.close()
         super().close()
+
+
+class Choice(ipywidgets.VBox):  # type: ignore[misc]
+    """One of several views of a workbench at a time, by a list above it."""
+
+    def __init__(self, views: Mapping[str, str], room: Workbench) -> None:
+        self._views, self._room = views, room
+        self.list = ipywidgets.Dropdown(options=list(views), description="Show as")
+        self.list.add_class("rk-show-as")
+        super().__init__()
+        self.list.observe(lambda _: self.refresh(), "value")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the view chosen."""
+        self.children = (self.list, self._room.part(self._views[self.list.value]))
 
 
 def open(

@@ -21,18 +21,18 @@ def test_row_of_the_table_leads_to_boxes_in_two_colours(open_notebook, subshells
     lab.run_all()
     assert lab.find("rk-legend").get_by_text("<i>ours, 1919 boxes").is_visible()
     lab.page.locator(".rk-compare td.rk-w60").first.click()
-    lab.kernel.wait_until("viewer.shown_frame == 60 and viewer.wait()")
-    missed, extra = (lab.page.locator(f".rk-compare .rk-overlay .rk-{kind}") for kind in ("missed", "extra"))
+    lab.page.wait_for_selector('.rk-compare .rk-front[data-frame="60"]')
+    missed, extra = (lab.page.locator(f".rk-compare .rk-overlay .rk-box.rk-{kind}") for kind in ("missed", "extra"))
     missed.wait_for()
     colours = [one.evaluate("box => getComputedStyle(box).stroke") for one in (missed, extra)]
     dashes = [one.evaluate("box => getComputedStyle(box).strokeDasharray") for one in (missed, extra)]
     assert len(set(colours)) == len(set(dashes)) == 2
-    shown, picture = extra.bounding_box(), lab.page.locator(".rk-compare .rk-picture").bounding_box()
+    shown, picture = extra.bounding_box(), lab.page.locator(".rk-compare .rk-main .rk-picture").bounding_box()
     assert shown["x"] - picture["x"] == pytest.approx(20 / 1280 * picture["width"], abs=3)
     lab.page.locator(".rk-compare .rk-do-differ-back").click()
     lab.kernel.wait_until("viewer.review.current_frame == 40")
-    lab.page.locator(".rk-compare .rk-picture").hover()
-    lab.page.keyboard.press("f")
+    lab.page.locator(".rk-compare .rk-front").focus()
+    lab.page.keyboard.press("ArrowRight")
     lab.kernel.wait_until("viewer.review.current_frame == 41")
     lab.kernel.run("viewer.close()")
     lab.find("rk-compare").wait_for(state="detached")

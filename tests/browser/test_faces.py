@@ -23,13 +23,13 @@ def test_thumbnail_click_arrives_at_the_first_frame(room, subshells):
 
 
 def test_untick_changes_the_id_list_and_undo_restores_it(room):
-    room.open_tab("IDs")
+    room.open_step("Who", "ID list")
     text = room.find(".rk-id-text")
     assert "4" in text.inner_text() + text.locator("textarea").input_value()
-    room.open_tab("Faces")
+    room.open_step("Who", "Grid")
     room.find(".rk-faces .rk-t4").click()
     room.kernel.wait_until("review.selected_ids == [1, 2, 3, 5, 6]")
-    room.open_tab("IDs")
+    room.open_step("Who", "ID list")
     room.page.wait_for_function("list => !list.value.includes('4')", arg=text.locator("textarea").element_handle())
     room.press("undo")
     room.kernel.wait_until("review.selected_ids == [1, 2, 3, 4, 5, 6]")
@@ -39,7 +39,7 @@ def test_unticked_face_stays_visible_in_the_redacted_file(room):
     room.find(".rk-faces .rk-t1").click()
     room.kernel.wait_until("1 not in review.selected_ids")
     room.kernel.run("review.delete_boxes(start=8)")
-    room.open_tab("Redact")
+    room.open_step("Export")
     room.find(".rk-redact .rk-check input").uncheck()
     room.find(".rk-redact .rk-output input").fill("unticked.mp4")
     room.find(".rk-redact .rk-output input").press("Enter")
@@ -55,18 +55,18 @@ def test_unticked_face_stays_visible_in_the_redacted_file(room):
 def test_label_with_a_script_is_shown_as_text(room):
     room.kernel.run(f"review.decide([1, 3], label={SCRIPT!r}); review.current_face = 1")
     room.find(".rk-faces .rk-f1").get_by_text("<script>").wait_for()
-    for tab in ("Tracks", "Boxes", "IDs"):
-        room.open_tab(tab)
+    for view in ("Table", "Box in numbers", "ID list"):
+        room.open_step("Who", view)
         room.page.wait_for_timeout(200)
-    room.open_tab("Tracks")
-    assert room.find(".rk-table").get_by_text("<script>").first.is_visible()
-    assert room.find(".rk-main svg").get_by_text("<script>").first.is_visible()
+    room.open_step("Who", "Table")
+    room.find(".rk-table").get_by_text("<script>").first.wait_for()
+    room.find(".rk-main svg.rk-overlay").get_by_text("<script>").first.wait_for()
     assert room.page.evaluate("window.broken === undefined")
 
 
 def test_label_typed_in_the_page_is_text_everywhere(room):
     room.kernel.run("review.current_face = 1")
-    room.open_tab("Tracks")
+    room.open_step("Who", "Table")
     field = room.find(".rk-tracks .rk-label input")
     field.fill(SCRIPT)
     field.press("Enter")
@@ -76,7 +76,7 @@ def test_label_typed_in_the_page_is_text_everywhere(room):
 
 
 def test_track_row_click_goes_to_the_face(room):
-    room.open_tab("Tracks")
+    room.open_step("Who", "Table")
     room.find(".rk-tracks tr.rk-r6, .rk-tracks .rk-r6 >> nth=0").click()
     room.kernel.wait_until("review.current_face == 6 and review.current_frame == 275")
 

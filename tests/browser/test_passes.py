@@ -22,7 +22,7 @@ def test_two_passes_notebook_runs_in_the_page_and_leaves_a_redacted_file(open_no
 @pytest.mark.parametrize("tab", ["Redact", "Analyze"])
 def test_cancelled_pass_leaves_no_file(room, subshells, tab):
     folder = room.lab.path.parent
-    room.open_tab(tab)
+    room.open_step("Export" if tab == "Redact" else "Find")
     panel = room.find(f".rk-{tab.lower()}")
     panel.locator(".rk-output input").first.fill("cancelled.mp4" if tab == "Redact" else "cancelled")
     panel.locator(".rk-output input").first.press("Enter")
@@ -34,7 +34,7 @@ def test_cancelled_pass_leaves_no_file(room, subshells, tab):
 
 
 def test_cancel_works_while_a_cell_runs(room):
-    room.open_tab("Redact")
+    room.open_step("Export")
     panel = room.find(".rk-redact")
     panel.locator(".rk-output input").fill("busy.mp4")
     panel.locator(".rk-output input").press("Enter")

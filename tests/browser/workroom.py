@@ -28,44 +28,39 @@ class Workroom:
         self.picture = self.find(".rk-main .rk-picture")
         self.wait_for_frame(0)
 
-    def find(self, selector: str) -> Locator:
+    def find(self, selector: str, **how: Any) -> Locator:
         """Return parts of the workbench."""
-        return self.page.locator(f".rk-workbench {selector}")
+        return self.page.locator(f".rk-workbench {selector}", **how)
 
     def press(self, name: str) -> None:
-        """Press a button of the viewer by the name of what it does."""
+        """Press a button under the picture, or beside a box, by the name of what it does."""
         self.find(f".rk-viewer .rk-do-{name}").click()
 
-    def open_tab(self, title: str) -> None:
-        """Bring a tab to the front."""
-        self.find(".rk-tabs").get_by_role("tab", name=title).click()
+    def open_step(self, step: str, show: str = "") -> None:
+        """Go to a step, and to one of the views that it offers."""
+        self.find(".rk-steps").get_by_role("button", name=step).click()
+        if show:
+            self.find(".rk-show-as select").select_option(show)
+
+    def focus(self) -> None:
+        """Give the picture the keys, as a person with Tab would."""
+        self.find(".rk-front").focus()
 
     def wait_for_frame(self, frame: int) -> None:
         """Wait until the picture of a frame is in the page."""
-        self.kernel.wait_until(f"room.viewer.shown_frame == {frame} and room.viewer.wait()")
-        self.page.wait_for_function(
-            "image => image.complete && image.naturalWidth > 0", arg=self.picture.element_handle()
-        )
+        self.page.wait_for_selector(f'.rk-workbench .rk-front[data-frame="{frame}"]')
 
     def pixels(self, box: tuple[float, float, float, float] | None = None) -> list[float]:
-        """Return the mean and the spread of the picture's light, all over or in a box of the frame.
-
-        A picture that is replaced while the browser decodes it is asked for again.
-        """
+        """Return the mean and the spread of the picture's light, all over or in a box of the frame."""
         x, y, width, height = box or (0, 0, WIDTH, HEIGHT)
         area = [x / WIDTH, y / HEIGHT, width / WIDTH, height / HEIGHT]
         return list(
             self.picture.evaluate(
-                """async (image, [x, y, w, h]) => {
-                for (let asked = 0; ; asked += 1) {
-                    try { await image.decode(); break; } catch (error) { if (asked == 20) throw error; }
-                    await new Promise(done => setTimeout(done, 50));
-                }
-                const [W, H] = [image.naturalWidth, image.naturalHeight];
-                const canvas = new OffscreenCanvas(Math.max(1, Math.round(w * W)), Math.max(1, Math.round(h * H)));
-                const pen = canvas.getContext('2d');
-                pen.drawImage(image, Math.round(-x * W), Math.round(-y * H));
-                const data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+                """(picture, [x, y, w, h]) => {
+                const [W, H] = [picture.width, picture.height];
+                const [across, down] = [Math.max(1, Math.round(w * W)), Math.max(1, Math.round(h * H))];
+                const data = picture.getContext('2d').getImageData(
+                    Math.round(x * W), Math.round(y * H), across, down).data;
                 let sum = 0, steps = 0, count = 0;
                 for (let i = 4; i < data.length; i += 4) {
                     sum += data[i]; steps += Math.abs(data[i] - data[i - 4]); count += 1;

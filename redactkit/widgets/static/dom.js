@@ -1,0 +1,17 @@
+// Small helpers for elements of the page.
+
+function paint(canvas, bitmap) {
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+  }
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+}
+
+function make(tag, css, attributes = {}, text = "") {
+  const made = document.createElement(tag);
+  made.className = css;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text) made.textContent = text;
+  return made;
+}
