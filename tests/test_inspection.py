@@ -264,3 +264,33 @@ def test_conversion_keeps_findings(tmp_path):
     again = inspect(path, frame_size=(640, 360))
     assert again.findings[["kind", "frame"]].to_numpy().tolist() == [["jump", 50]]
     assert read_annotations(path).detections[BOX].equals(rows[BOX])
+
+
+EMPTY = {
+    "their.json": '{"images": [{"id": 1, "file_name": "frame_000000.png", "width": 320, "height": 240}], '
+    '"annotations": [], "categories": [{"id": 1, "name": "face"}]}',
+    "their.xml": "<annotations><meta><task><size>10</size></task></meta>"
+    '<track id="0" label="face"><box frame="0" outside="1" xtl="1" ytl="2" xbr="30" ybr="40"/></track></annotations>',
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "note"), [("their.json", "no box is in the file"), ("their.xml", "1 tracks are marked as outside")]
+)
+def test_file_without_a_box_says_so_and_makes_up_no_rate(tmp_path, name, note):
+    path = tmp_path / name
+    path.write_text(EMPTY[name])
+    report = inspect(path)
+    assert "frame rate unknown" in str(report)
+    assert any(note in text for text in report.notes)
+    assert report.summary["frame_rate"] is report.summary["end"] is None
+    assert inspect(path, frame_rate=25).summary["frame_rate"] == 25
+
+
+def test_file_without_a_box_has_the_rate_of_the_video_beside_it(tmp_path):
+    path = tmp_path / "their.xml"
+    path.write_text(EMPTY["their.xml"])
+    video = VideoInfo(None, 320, 240, Fraction(25), Fraction(1, 25), np.arange(10), digest="")
+    report = inspect(path, video=video)
+    assert report.summary["frame_rate"] == 25
+    assert not any("frame rate" in note for note in report.notes)

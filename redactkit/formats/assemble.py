@@ -177,6 +177,8 @@ def by_frame(
         found.at, numbering or Numbering(), source, frame_count=frame_count, timed=timed or by_rate
     )
     told += numbered.remarks
+    if not found.at and not any(remark.kind == "no boxes" for remark in told):
+        told.append(Remark("no boxes", "no box is in the file", quiet=True))
     count, frames = numbered.count, numbered.frames
     if clock is not None and timed:
         numbers, seconds = _check_clock(((clock[0] - numbered.first) * numbered.step, clock[1]))
@@ -188,9 +190,9 @@ def by_frame(
     else:
         info = _numbered(count, size, Fraction(1))
         times = np.full(len(frames), np.nan)
-        if source.video is None and len(frames):
+        if source.video is None or not len(frames):
             text = "the file has no frame rate, so times are NaN; pass frame_rate (--frame-rate) or video (--video)"
-            told.append(Remark("no frame rate", text))
+            told.append(Remark("no frame rate", text, quiet=not len(frames)))
     settings = {"frames_told": numbered.told} if numbered.told else {}
     reading = _finish(found, boxes, info, frames, times, replace(facts, remarks=told))
     return replace(reading, annotations=reading.annotations.replace(settings=settings)) if settings else reading

@@ -393,6 +393,9 @@ def _remarks(collected: _Collected) -> list[Remark]:
     if lost:
         text = f"the attributes {', '.join(sorted(lost))[:200]} have no place in our tables and are left out"
         remarks.append(Remark("lost fields", text))
+    if collected.outside:
+        text = f"{collected.outside} tracks are marked as outside in each of their frames, so they are nowhere seen"
+        remarks.append(Remark("no boxes", text))
     if collected.tags:
         text = f"{collected.tags} tags say that something is in an image but not where; they are left out"
         remarks.append(Remark("no boxes", text))

@@ -68,8 +68,9 @@ def check_same_video(
         faults = [*_doubt_length(info, given), *_doubt_times(info, given), *_doubt_squeezed(info, given)]
         faults += doubt_places(given.detections, info)
     if faults and not force:
+        bare = "have no box, and " if given.detections.empty else ""
         raise MismatchError(
-            f"the annotations were not made from {info.path}: {'; '.join(faults)}; "
+            f"the annotations {bare}were not made from {info.path}: {'; '.join(faults)}; "
             "name the right video, analyze this one, or pass force=True (--force)"
         )
     _tell_name(info, other)

@@ -28,6 +28,7 @@ _NOTES = {
     "frame numbers", "frames stepped over", "times", "no face boxes", "shares for pixels", "pixels for shares",
     "milliseconds", "labels", "archive",
 }  # fmt: skip
+_NO_RATE = "no frame rate"
 _SHOWN = 20
 
 
@@ -48,6 +49,8 @@ class Inspection:
         Frames without a box between two boxes of a face; see `find_gaps`.
     notes : list of str
         What was lost or repaired in reading.
+    timed : bool
+        Whether the file, or a video beside it, says when its frames are.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Inspection:
     findings: pd.DataFrame
     gaps: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    timed: bool = True
 
     @property
     def faces(self) -> pd.DataFrame:
@@ -67,7 +71,7 @@ class Inspection:
         """The file in numbers; None for what it does not say."""
         annotations, video = self.annotations, self.annotations.video
         times = annotations.detections["time"] if annotations.has_times else pd.Series(dtype="float64")
-        known = annotations.has_times and video.frame_count > 0
+        known = self.timed and annotations.has_times and video.frame_count > 0
         return {
             "file": self.name,
             "format": self.format,
@@ -159,13 +163,17 @@ def inspect(
     reading = load(
         source, ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step)
     )
-    return _inspect(_with_times(reading.annotations, info), str(source), reading.format, reading.remarks)
+    remarks = reading.remarks
+    untimed = any(remark.kind == _NO_RATE for remark in remarks)
+    if info is not None and untimed:
+        remarks = [remark for remark in remarks if remark.kind != _NO_RATE]
+    return _inspect(_with_times(reading.annotations, info, untimed=untimed), str(source), reading.format, remarks)
 
 
-def _with_times(annotations: Annotations, video: VideoInfo | None) -> Annotations:
+def _with_times(annotations: Annotations, video: VideoInfo | None, *, untimed: bool) -> Annotations:
     """Return annotations that only number frames with the times of a video's, where it has as many."""
     frames = annotations.detections["frame"]
-    if video is None or annotations.has_times or (len(frames) and frames.max() >= video.frame_count):
+    if video is None or (annotations.has_times and not untimed) or (len(frames) and frames.max() >= video.frame_count):
         return annotations
     return align(annotations, video)
 
@@ -183,7 +191,8 @@ def _inspect(annotations: Annotations, name: str, format: str, remarks: Sequence
     findings = pd.concat(tables, ignore_index=True) if tables else as_findings()
     notes = [remark.text for remark in remarks if remark.kind in _NOTES]
     findings = findings.sort_values(["time", "frame", "face_id"], kind="stable", ignore_index=True)
-    return Inspection(name, format, annotations, findings, find_gaps(annotations), notes)
+    timed = not any(remark.kind == _NO_RATE for remark in remarks)
+    return Inspection(name, format, annotations, findings, find_gaps(annotations), notes, timed)
 
 
 def _number(value: float) -> float | None:
