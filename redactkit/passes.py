@@ -180,7 +180,7 @@ def combined(
     check_report(target, overwrite=overwrite)
     progress = shown(progress)
     how = {"detector": detector, "model": model, "sensitivity": sensitivity}
-    annotations = analyze(video, detection_size=detection_size, progress=progress, **how)  # type: ignore[arg-type]
+    annotations = analyze(video, detection_size=detection_size, same_person=False, progress=progress, **how)  # type: ignore[arg-type]
     trim_heap()  # what the detector took
     options = RedactionOptions.named({"allow_nothing": annotations.detections.empty, **blurring})
     prepared = prepare(video, annotations, options, info=annotations.video)

@@ -9,6 +9,7 @@ from typing import Any
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.chunked import configure_search
 from redactkit.analysis.detection import Scan, scan
+from redactkit.analysis.same_person import choose_embedder, find_pairs
 from redactkit.analysis.thorough_search import search_isolated
 from redactkit.analysis.thumbnails import save_thumbnails
 from redactkit.analysis.track_building import find_tracks
@@ -17,6 +18,9 @@ from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OutputExistsError
 from redactkit.formats import find_id_lists, write_annotations
 from redactkit.formats.ids import set_aside
+from redactkit.people.embedder import Embedder
+from redactkit.people.storage import keep_vectors
+from redactkit.people.vectors import FaceVectors
 from redactkit.runtime.cores import count_frames, opencv_in_one_thread
 from redactkit.runtime.files import check_output, fit_name, locked, make_private, sweep_parts
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
@@ -77,6 +81,8 @@ def analyze(
     sensitivity: str = "normal",
     padding: float = 0.0,
     chunk_frames: int = CHUNK_FRAMES,
+    same_person: bool = True,
+    embedder: str | Path | Embedder | None = None,
     overwrite: bool = False,
     progress: ProgressLike = True,
 ) -> Annotations:
@@ -106,6 +112,12 @@ def analyze(
         Seconds by which every track is extended before its first and after its last box. Raising it covers more.
     chunk_frames : int
         Frames of a chunk, after which the work done is kept. The outcome does not depend on it.
+    same_person : bool
+        Suggest which tracks may be one person, in ``pairs``; nothing is joined. With the extra ``people``, or an
+        ``embedder``, faces are compared, and their vectors are kept in ``output`` as ``foo_embeddings.npz``, readable
+        to its owner alone: they are personal data. Without, only colours of head and clothes are compared.
+    embedder : str, path or Embedder, optional
+        What compares faces, see `redactkit.people.load_embedder`; the extra's where it is installed.
     overwrite : bool
         Replace annotations that are there.
     progress : bool or callable
@@ -122,7 +134,7 @@ def analyze(
     OptionError
         For an unknown detector or sensitivity, or a model for a detector that is not given by name.
     DetectorError
-        If the detector's model is missing or altered.
+        If the detector's model is missing or altered, or the embedder's.
     OutputExistsError
         If annotations are there and ``overwrite`` is false.
 
@@ -135,6 +147,7 @@ def analyze(
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
+    compare = choose_embedder(embedder) if same_person else None
     info = probe(source)
     cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
     with VideoReader(source, info=info, cache=cache) as reader:
@@ -145,6 +158,11 @@ def analyze(
         found = search_isolated(reader, scan(reader, search, keep=keep, chunk_frames=chunk_frames, progress=progress))
         release(search.detector)
         annotations = _annotate(reader, found, padding=padding, progress=progress)
+        vectors = FaceVectors()
+        if same_person:
+            detector = search.detector
+            pairs, vectors = find_pairs(reader, annotations, embedder=compare, detector=detector, progress=progress)
+            annotations = annotations.replace(pairs=pairs)
         if folder is None or keep is None:
             return annotations
         sweep_parts(folder)
@@ -152,6 +170,7 @@ def analyze(
         with locked(keep):
             _check_still_free(source, folder, overwrite=overwrite)
             saved = _save(reader, annotations, folder, overwrite=overwrite, stopped=stopped)
+            keep_vectors(vectors, folder, source.stem)
             drop_checkpoint(keep)
     return saved
 

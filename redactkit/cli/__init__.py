@@ -122,6 +122,8 @@ def _add_analyze(commands: Any) -> None:
     command.add_argument("video", nargs="+")
     command.add_argument("-o", "--output", metavar="DIR", help="default: STEM_analysis beside the video")
     add_detecting(command)
+    command.add_argument("--no-same-person", action="store_true", help="do not suggest which tracks are one person")
+    command.add_argument("--embedder", metavar="FILE", help="ONNX network that compares faces (default: extra people)")
     add_writing(command)
 
 
@@ -131,7 +133,8 @@ def _analyze(options: argparse.Namespace) -> int:
 
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
-        annotations = analyze(video, output=folder, **detector_options(options))
+        people = {"same_person": not options.no_same_person, "embedder": options.embedder}
+        annotations = analyze(video, output=folder, **people, **detector_options(options))
         damage = annotations.settings.get("decode_errors", ())
         broken = len(damage) > MAX_DAMAGED_FRAMES
         if broken:
@@ -140,6 +143,9 @@ def _analyze(options: argparse.Namespace) -> int:
             f"{video}: {len(annotations.tracks)} faces, {len(annotations.detections)} boxes "
             f"in {annotations.video.frame_count} frames"
         )
+        pairs = len(annotations.pairs)
+        if pairs:
+            print(f"  {pairs} pairs of tracks may be one person, {annotations.pairs['sure'].sum()} of them surely")
         print(f"  annotations and thumbnails are in {folder}")
         return EXPOSED if broken else DONE
 

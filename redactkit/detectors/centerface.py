@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.boxes import FloatArray
+from redactkit.boxes import FloatArray, suppress
 from redactkit.detectors.network_detector import NetworkDetector
-from redactkit.detectors.openvino import Outputs
+from redactkit.detectors.openvino import Image, Outputs
 from redactkit.errors import DetectorError
 
 __all__ = ["CenterFace", "decode"]
@@ -18,8 +19,8 @@ __all__ = ["CenterFace", "decode"]
 HEATMAP_STRIDE_PIXELS = 4
 """Pixels of the network's input to a cell of its maps."""
 
-HEATMAP, SCALE, OFFSET = "537", "538", "539"
-"""Names of the three outputs in the ONNX file."""
+HEATMAP, SCALE, OFFSET, LANDMARKS = "537", "538", "539", "540"
+"""Names of the outputs in the ONNX file."""
 
 
 class CenterFace(NetworkDetector):
@@ -40,6 +41,31 @@ class CenterFace(NetworkDetector):
 
     name = "centerface"
     default_threshold = 0.2
+
+    def find_landmarks(self, images: Sequence[Image]) -> list[FloatArray]:
+        """Find the faces of each image with their landmarks.
+
+        Parameters
+        ----------
+        images : sequence of uint8 ndarray of shape (H, W, 3)
+            RGB.
+
+        Returns
+        -------
+        list of ndarray of shape (N, 15)
+            x, y, width, height, confidence, then x and y of the eye on the image's left, the other eye, the nose, and
+            the corners of the mouth.
+        """
+        return self._network.run(images, self._with_landmarks)
+
+    def _with_landmarks(self, outputs: Outputs, size: tuple[int, int]) -> FloatArray:
+        found = self._decode(outputs, size)
+        cells = np.nonzero(outputs[HEATMAP][0][0] > self.threshold)
+        # The network gives landmarks as shares of the box, y before x.
+        shares = outputs[LANDMARKS][0][(slice(None), *cells)].astype(np.float64).reshape(5, 2, -1)[:, ::-1]
+        points = found[:, :2].T[None] + shares * found[:, 2:4].T[None]
+        whole = np.hstack([found, points.reshape(10, -1).T])
+        return whole[suppress(found[:, :4], found[:, 4], overlap=self.overlap)]
 
     def _read_weights(self, model: str | Path | None) -> bytes:
         return bundled_weights() if model is None else _read(Path(model))

@@ -80,8 +80,9 @@ class JobOptions:
     annotations : path, optional
         For mode redact: the folder in which they are, or one file; by default looked for in ``output``,
         beside the video, and in ``foo_analysis``. An ID list beside them says which faces to hide.
-    detector, model, detection_size, sensitivity, padding
-        As of `redactkit.analyze`; a model is a file that every worker sees.
+    detector, model, detection_size, sensitivity, padding, same_person
+        As of `redactkit.analyze`; a model is a file that every worker sees. Mode combined compares no faces, as nobody
+        reviews them.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     chunk_frames : int
@@ -106,6 +107,7 @@ class JobOptions:
     detection_size: int | None = None
     sensitivity: str = "normal"
     padding: float = 0.0
+    same_person: bool = True
     threads: int | None = None
     chunk_frames: int = CHUNK_FRAMES
     overwrite: bool = False
@@ -139,7 +141,10 @@ class JobOptions:
     @property
     def analysis(self) -> dict[str, Any]:
         """What the search is told."""
-        return {name: getattr(self, name) for name in ("detector", "detection_size", "sensitivity", "padding")}
+        return {
+            name: getattr(self, name)
+            for name in ("detector", "detection_size", "sensitivity", "padding", "same_person")
+        }
 
 
 def make_specs(

@@ -227,6 +227,7 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
         source,
         output=spec.folder,
         padding=spec.analysis["padding"],
+        same_person=spec.analysis.get("same_person", True) and not spec.redacts,
         chunk_frames=spec.chunk_frames,
         overwrite=True,
         progress=follow_progress(spec.work, task),

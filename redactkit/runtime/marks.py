@@ -8,6 +8,7 @@ from collections.abc import Iterator
 __all__ = [
     "CHECK_MARK",
     "COCO_CONTRIBUTOR",
+    "EMBEDDINGS_MARK",
     "ID_LIST_MARK",
     "MARK",
     "MOT_MARK",
@@ -28,6 +29,8 @@ CHECK_MARK = "leak check"
 """The value of the same key in the file in which a leak check is kept."""
 YAML_MARK = f"# written by {MARK}"
 """The first line of ``data.yaml`` in our YOLO archives, where it stands first and not compressed."""
+EMBEDDINGS_MARK = f"{MARK}_embeddings"
+"""The name of the first array in a file of vectors of faces."""
 XML_MARK = f"<!-- written by {MARK} -->"
 MOT_MARK = "-1,-1.00"
 """End of the last line of a MOT file; readers take it for -1. The format has no other place for a mark."""

@@ -21,6 +21,7 @@ from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, PART, remove_part, 
 from redactkit.runtime.marks import (
     CHECK_MARK,
     COCO_CONTRIBUTOR,
+    EMBEDDINGS_MARK,
     ID_LIST_MARK,
     MARK,
     MOT_MARK,
@@ -88,9 +89,9 @@ class _Notebook(Struct):
 def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
     """Remove what redactkit wrote that shows or names faces, and unfinished work, in a folder and all below it.
 
-    Removed are thumbnails, contact sheets, annotations of every format, ID lists, leak checks, autosaves, and
-    intermediate files of work that has ended. `files_left` lists what stays and may show faces too. Links are not
-    followed.
+    Removed are thumbnails, contact sheets, annotations of every format, vectors of faces, ID lists, leak checks,
+    autosaves, and intermediate files of work that has ended. `files_left` lists what stays and may show faces too.
+    Links are not followed.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def _has_mark(path: Path, head: bytes) -> bool:
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
         return is_marked_jpeg(head) or is_marked_png(head)
     if head.startswith(b"PK\x03\x04"):
-        return YAML_MARK.encode() in head
+        return YAML_MARK.encode() in head or f"{EMBEDDINGS_MARK}.npy".encode() in head[:100]
     if head.startswith(b"PAR1"):
         return _is_parquet(path)
     if head.startswith(b"{"):

@@ -141,7 +141,11 @@ def _annotations(
         return read_annotations(find_annotations(source, folder, default_folder(source), source.parent), video=source)
     except AnnotationError:
         then = told.get("analysis", {})
-        options = {"sensitivity": then.get("sensitivity", "normal"), "padding": then.get("roll", 0.0)}
+        options = {
+            "sensitivity": then.get("sensitivity", "normal"),
+            "padding": then.get("roll", 0.0),
+            "same_person": False,
+        }
         size = max(then["detection_size"]) if then.get("detection_size") else None
         detector = then.get("detector", "centerface")
         return analyze(source, detector=detector, model=model, detection_size=size, progress=progress, **options)

@@ -1,0 +1,112 @@
+"""Which tracks of a video may be one person: portraits and colours of each, and the pairs that are alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, describe
+from redactkit.annotations import Annotations
+from redactkit.detectors import Detector
+from redactkit.errors import VideoError
+from redactkit.identities import as_pairs
+from redactkit.people.embedder import Embedder, has_default, load_embedder
+from redactkit.people.pairing import colour_pairs, face_pairs
+from redactkit.people.portraits import LandmarkFinder, boxes_of, pick_candidates
+from redactkit.people.vectors import FaceVectors, PortraitTaker, mean_colours
+from redactkit.runtime.kinds import FACE
+from redactkit.runtime.progress import ProgressLike, track
+from redactkit.video import VideoReader
+
+__all__ = ["choose_embedder", "find_pairs"]
+
+
+def choose_embedder(embedder: str | Path | Embedder | None) -> Embedder | None:
+    """Return the embedder to use: the one given, else the default one where its weights are installed, else None.
+
+    Raises
+    ------
+    DetectorError
+        If the one named cannot be loaded.
+    """
+    if embedder is None:
+        return _Later() if has_default() else None
+    return load_embedder(embedder) if isinstance(embedder, str | Path) else embedder
+
+
+class _Later:
+    """The default embedder, loaded when a first portrait asks for it: many videos have none."""
+
+    def __init__(self) -> None:
+        self._embedder: Embedder | None = None
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._loaded(), name)
+
+    def __call__(
+        self, crops: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], /
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        return self._loaded()(crops)
+
+    def _loaded(self) -> Embedder:
+        if self._embedder is None:
+            self._embedder = load_embedder()
+        return self._embedder
+
+
+def find_pairs(
+    reader: VideoReader,
+    annotations: Annotations,
+    *,
+    embedder: Embedder | None,
+    detector: Detector,
+    progress: ProgressLike = False,
+) -> tuple[pd.DataFrame, FaceVectors]:
+    """Find pairs of tracks that may be one person.
+
+    Parameters
+    ----------
+    reader : VideoReader
+    annotations : Annotations
+        Of its video.
+    embedder : Embedder or None
+        Without one, only colours of heads and clothes suggest pairs, within a shot and its neighbours.
+    detector : Detector
+        That of the analysis; where it finds landmarks, no other is loaded for them.
+    progress : bool or callable
+        See `redactkit.runtime.progress.track`.
+
+    Returns
+    -------
+    pairs : DataFrame
+        Columns of `redactkit.identities.PAIRS`.
+    vectors : FaceVectors
+    """
+    detections, cuts = annotations.detections, annotations.cuts
+    faces = detections[detections["kind"] == FACE]
+    candidates = pick_candidates(faces)
+    taker = None if embedder is None else PortraitTaker(embedder, finder=LandmarkFinder(detector))
+    looks = [np.zeros((0, DESCRIPTOR_LENGTH), np.uint8)]
+    owners: list[int] = []
+    with track(progress, "people", total=len(candidates)) as update:
+        for frame, rows in candidates.groupby("frame", sort=True):
+            try:
+                picture = reader.frame_at(int(str(frame))).rgb()
+            except VideoError:
+                continue
+            if taker is not None:
+                taker.see(picture, rows)
+            looks.append(describe(picture, boxes_of(rows)))
+            owners += rows["face_id"].tolist()
+            update(len(rows))
+    vectors = FaceVectors() if taker is None else taker.finish()
+    ids, mean = mean_colours(owners, np.concatenate(looks))
+    pairs = [
+        face_pairs(vectors, faces, cuts=cuts),
+        colour_pairs(ids, mean, faces, cuts=cuts, besides=np.unique(vectors.face_id)),
+    ]
+    return as_pairs(pd.concat(pairs, ignore_index=True)), vectors

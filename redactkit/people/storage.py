@@ -1,0 +1,77 @@
+"""The vectors of faces in a private file beside the annotations, ``foo_embeddings.npz``.
+
+They are personal data: the file is readable by its owner alone, `redactkit.runtime.purge` removes it, and no report,
+annotation file or message holds a number of it.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redactkit.errors import AnnotationError
+from redactkit.people.embedder import Alignment
+from redactkit.people.vectors import FaceVectors
+from redactkit.runtime.files import fit_name, writing
+from redactkit.runtime.marks import EMBEDDINGS_MARK
+
+__all__ = ["embeddings_name", "keep_vectors", "load_vectors", "save_vectors"]
+
+
+def embeddings_name(stem: str) -> str:
+    """Return the name of the file with the vectors of a video's faces.
+
+    Examples
+    --------
+    >>> embeddings_name("foo")
+    'foo_embeddings.npz'
+    """
+    return fit_name(stem, "_embeddings.npz")
+
+
+def save_vectors(vectors: FaceVectors, path: Path) -> Path:
+    """Write vectors, in place of those that are there."""
+    alignment = vectors.alignment
+    told = {"name": vectors.name, "digest": vectors.digest, "likely": alignment.likely, "sure": alignment.sure}
+    arrays: dict[str, Any] = {EMBEDDINGS_MARK: np.array(json.dumps(told))}  # first, where purge looks for it
+    arrays |= {name: getattr(vectors, name) for name in ("face_id", "frame", "box", "quality")}
+    with writing(path, overwrite=True) as file:
+        np.savez(file, **arrays, vector=vectors.vector.astype(np.float32))
+    return path
+
+
+def keep_vectors(vectors: FaceVectors, folder: Path, stem: str) -> None:
+    """Write the vectors of a video's faces to a folder; where there are none, remove those of an earlier analysis."""
+    path = folder / embeddings_name(stem)
+    if len(vectors):
+        save_vectors(vectors, path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def load_vectors(path: Path) -> FaceVectors:
+    """Read vectors that `save_vectors` wrote.
+
+    Raises
+    ------
+    AnnotationError
+        If the file is none, or damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            told = json.loads(str(data[EMBEDDINGS_MARK]))
+            alignment = Alignment(likely=float(told["likely"]), sure=float(told["sure"]))
+            columns = [np.asarray(data[name]) for name in ("face_id", "frame", "box", "quality", "vector")]
+            vectors = FaceVectors(str(told["name"]), str(told["digest"]), alignment, *columns)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as err:
+        raise AnnotationError(
+            f"{path} should hold vectors of faces and cannot be read: {err}; analyze the video anew, or remove the file"
+        ) from err
+    count = len(vectors.face_id)
+    if any(len(column) != count for column in columns) or vectors.box.shape != (count, 4) or vectors.vector.ndim != 2:
+        raise AnnotationError(f"{path}: its columns have different lengths; analyze the video anew, or remove the file")
+    return vectors
