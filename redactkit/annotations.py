@@ -211,9 +211,15 @@ class Annotations:
         aligned: Annotations = redactkit.formats.align(self, video)
         return aligned
 
-    def to(self, format: str, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write to a file of another format; see `redactkit.formats.write_annotations`."""
-        written: Path = redactkit.write_annotations(self, path, format=format, overwrite=overwrite)
+    def query(self, condition: str) -> Annotations:
+        """Return a copy with only those boxes for which a condition holds; see `redactkit.formats.query`."""
+        chosen: Annotations = redactkit.formats.query(self, condition)
+        return chosen
+
+    def to(self, format: str, path: str | Path, *, query: str | None = None, overwrite: bool = False) -> Path:
+        """Write to a file of another format, all boxes or those of a `query`; see `redactkit.write_annotations`."""
+        given = self if query is None else self.query(query)
+        written: Path = redactkit.write_annotations(given, path, format=format, overwrite=overwrite)
         return written
 
     def to_supervision(self, *, frame: int | None = None) -> Any:

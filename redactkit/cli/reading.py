@@ -68,6 +68,9 @@ def add_convert(commands: Any) -> None:
     command.add_argument("output")
     command.add_argument("--to", required=True, choices=FORMATS)
     _add_reading(command)
+    command.add_argument(
+        "--query", metavar="CONDITION", help="only boxes that fit, such as \"label == 'face' and duration > 2\""
+    )
     command.add_argument("--overwrite", action="store_true")
 
 
@@ -80,9 +83,11 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from redactkit.formats import write_annotations
+    from redactkit.formats import query, write_annotations
 
     annotations = _read(options)
+    if options.query is not None:
+        annotations = query(annotations, options.query)
     write_annotations(annotations, options.output, format=options.to, overwrite=options.overwrite)
     print(f"{options.output}: {len(annotations.detections)} boxes of {len(annotations.tracks)} faces")
     return DONE

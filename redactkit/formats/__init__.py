@@ -7,6 +7,7 @@ from redactkit.formats.alignment import align
 from redactkit.formats.ids import faces_of_list, find_id_lists, id_list_name, read_ids, write_ids
 from redactkit.formats.labels import choose_labels
 from redactkit.formats.preset import Preset, read_preset
+from redactkit.formats.querying import query
 from redactkit.formats.reading import READABLE, ReadOptions, load, probed, read_annotations
 from redactkit.formats.same_video import check_same_video
 from redactkit.formats.supervision import from_supervision, to_supervision
@@ -26,6 +27,7 @@ __all__ = [
     "id_list_name",
     "load",
     "probed",
+    "query",
     "read_annotations",
     "read_ids",
     "read_preset",
