@@ -20,7 +20,8 @@ import numpy as np
 
 from benchmarks.people import Face, Image, load_faces, other_scene, split_by_time
 from redactkit.boxes import FloatArray, expand
-from redactkit.effects import KINDS, BlurKind, Effect, PixelLayout, get_kind
+from redactkit.effects import KINDS, SHAPES, BlurKind, Effect, Look, PixelLayout, get_kind
+from redactkit.effects.look import ELLIPSE_SHARE
 
 Hide = Callable[[Face], Image]
 
@@ -73,7 +74,7 @@ def show(face: Face) -> Image:
     return face.picture
 
 
-def hide_with(kind: BlurKind, face: Face, *, seed: int = 0, margin: float = 0.15) -> Image:
+def hide_with(kind: BlurKind, face: Face, *, seed: int = 0, margin: float = 0.15, shape: str = "rectangle") -> Image:
     """Return the picture with the face hidden as `redactkit.redact` does, before encoding."""
     picture = face.picture[: face.picture.shape[0] // 2 * 2, : face.picture.shape[1] // 2 * 2]
     height, width = picture.shape[:2]
@@ -81,8 +82,9 @@ def hide_with(kind: BlurKind, face: Face, *, seed: int = 0, margin: float = 0.15
     luma = coded[:height]
     chroma = coded[height:].reshape(2, height // 2, width // 2)
     number = sum(map(ord, face.person)) + face.time
-    boxes = expand(face.box[None], share=margin)
-    Effect(kind, PixelLayout(), seed=seed).apply([luma, *chroma], boxes, faces=[number], frame=0)
+    boxes = expand(face.box[None], share=max(margin, ELLIPSE_SHARE) if shape == "ellipse" else margin)
+    looks = [Look(kind.name, shape=shape)]
+    Effect(kind, PixelLayout(), seed=seed).apply([luma, *chroma], boxes, faces=[number], frame=0, looks=looks)
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YUV2RGB_I420))
 
 
@@ -115,18 +117,18 @@ def chance_limit(shares: FloatArray, *, draws: int = 2000) -> float:
     return float(np.quantile([shares[rows, chance.permutation(rows)].mean() for _ in range(draws)], 0.975))
 
 
-def attack(blur: BlurKind | None, data: Data, *, draws: int) -> list[str]:
+def attack(blur: BlurKind | None, data: Data, *, draws: int, shape: str) -> list[str]:
     """Return a blur's name and each attacker's top-1 rate with its limit, over ``draws`` of the noise, if any."""
     noisy = blur is not None and blur.noise > 0
-    runs = [shares_of_attacks(blur, data, seed=seed) for seed in range(draws if noisy else 1)]
+    runs = [shares_of_attacks(blur, data, seed=seed, shape=shape) for seed in range(draws if noisy else 1)]
     tried = np.mean(runs, axis=0)
     rates = [f"{np.trace(shares) / len(shares):.0%} ({chance_limit(shares):.0%})" for shares in tried]
     return [blur.name if blur else "none", *rates]
 
 
-def shares_of_attacks(blur: BlurKind | None, data: Data, *, seed: int) -> list[FloatArray]:
+def shares_of_attacks(blur: BlurKind | None, data: Data, *, seed: int, shape: str) -> list[FloatArray]:
     """Return every attacker's `score` on one blur kind; ``None`` hides nothing."""
-    hide: Hide = show if blur is None else partial(hide_with, blur, seed=seed)
+    hide: Hide = show if blur is None else partial(hide_with, blur, seed=seed, shape=shape)
     embed = partial(data.matcher, hide=hide, aligned=blur is None or blur.cosmetic)
     probes, elsewhere = data.probes, data.elsewhere
     seen = embed(probes)
@@ -165,6 +167,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=6, help="pictures per person, gallery and probes each")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder with media/ and eval/")
     parser.add_argument("--draws", type=int, default=3, help="draws of the noise to average over")
+    parser.add_argument("--shape", default="rectangle", choices=SHAPES)
     parser.add_argument("--no-noise", action="store_true", help="as for an attacker who knows the original's hash")
     options = parser.parse_args()
     labels = options.shared / "eval/stage_four_shots.json"
@@ -175,7 +178,7 @@ def main() -> None:
     kinds = [get_kind(name) for name in options.kinds]
     for kind in [None, *kinds]:
         bare = replace(kind, noise=0.0) if kind and options.no_noise else kind
-        print(*attack(bare, data, draws=options.draws), sep=" | ", flush=True)
+        print(*attack(bare, data, draws=options.draws, shape=options.shape), sep=" | ", flush=True)
 
 
 if __name__ == "__main__":

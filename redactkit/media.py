@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from redactkit.runtime.html import show, show_facts
 from redactkit.runtime.timecode import timecode
 
-__all__ = ["AudioInfo", "ColorTags", "FrameRange", "VideoInfo", "file_sha256"]
+__all__ = ["AudioInfo", "ColorTags", "FrameRange", "VideoInfo", "file_sha256", "frames_in_ranges"]
 
 
 class FrameRange(NamedTuple):
@@ -191,6 +192,38 @@ def _facts(video: VideoInfo) -> dict[str, object]:
         "audio": sound,
         "keyframes": len(video.keyframes) or "",
     }
+
+
+def frames_in_ranges(video: VideoInfo, ranges: Iterable[Iterable[float]], *, whole: bool = False) -> NDArray[np.bool_]:
+    """Return which frames are shown in time ranges, shape (F,).
+
+    Parameters
+    ----------
+    video : VideoInfo
+    ranges : iterable of (float, float)
+        Start and end in seconds, as in ``times``.
+    whole : bool
+        Only frames that are shown in a range for their whole time; by default every frame that a range touches.
+
+    Examples
+    --------
+    >>> rate = Fraction(10)
+    >>> video = VideoInfo(None, 64, 48, rate, 1 / rate, np.arange(5))
+    >>> frames_in_ranges(video, [(0.15, 0.3)]).tolist()
+    [False, True, True, False, False]
+    >>> frames_in_ranges(video, [(0.15, 0.3)], whole=True).tolist()
+    [False, False, True, False, False]
+    """
+    shown = np.zeros(video.frame_count, bool)
+    starts = video.times
+    ends = np.append(starts[1:], starts[-1:] + float(1 / video.frame_rate))
+    least = 1e-6  # a time that was rounded in a text is still that of its frame
+    for first, last in ranges:
+        if whole:
+            shown |= (starts >= first - least) & (ends <= last + least)
+        else:
+            shown |= (ends > first + least) & (starts < last - least)
+    return shown
 
 
 def file_sha256(path: str | Path) -> str:

@@ -52,6 +52,11 @@ def redact(
     audio: Literal["keep", "drop"] = "keep",
     mute: Iterable[Iterable[float]] = (),
     smart_copy: bool = True,
+    shape: str = "rectangle",
+    head: bool = False,
+    start: float | None = None,
+    end: float | None = None,
+    ranges: Iterable[Iterable[float]] = (),
     force: bool = False,
     allow_nothing: bool = False,
     overwrite: bool = False,
@@ -74,6 +79,7 @@ def redact(
     labels : str or iterable of str, optional
         Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`.
     blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, force, allow_nothing
+    shape, head, start, end, ranges
         How faces are hidden and the output is written, see `redactkit.redaction.RedactionOptions`.
     overwrite : bool
         Replace an output that is there.
@@ -94,8 +100,8 @@ def redact(
         out of range, an output whose name does not end in ``.mp4``, or where every face is left visible and
         ``allow_nothing`` is false.
     AnnotationError
-        If the annotations have no face, or no box inside the frame, and ``allow_nothing`` is false, or an ID
-        list is of other annotations.
+        If the annotations have no face, a time range holds no box to hide, or no box lies inside the frame, and
+        ``allow_nothing`` is false, or an ID list is of other annotations.
     MismatchError
         If the annotations are of another video and ``force`` is false.
     OutputExistsError
@@ -121,6 +127,11 @@ def redact(
         audio=audio,
         mute=mute,
         smart_copy=smart_copy,
+        shape=shape,
+        head=head,
+        start=start,
+        end=end,
+        ranges=ranges,
         force=force,
         allow_nothing=allow_nothing,
     )

@@ -24,7 +24,7 @@ from redactkit.runtime.face_ids import FaceIds, as_face_ids, known_face_ids
 from redactkit.runtime.kinds import FACE, kinds_of_labels
 
 __all__ = [
-    "BOX", "CARRIED", "DECISIONS", "DETECTIONS", "FACE", "NEEDED", "OPTIONAL", "SOURCES", "TRACKS", "FaceIds",
+    "BOX", "CARRIED", "DECISIONS", "DETECTIONS", "FACE", "NEEDED", "OPTIONAL", "SOURCES", "TEXTS", "TRACKS", "FaceIds",
     "as_decisions", "as_detections", "as_face_ids", "check_detections", "empty_decisions", "empty_detections",
     "frame_rows", "known_face_ids", "replace_rows", "row_keys", "selected_ids", "sort_detections",
     "summarize_tracks",
@@ -65,7 +65,17 @@ Of a box with no kind, the label says one, and else it is a face."""
 CARRIED = ["kind", "label", "person"]
 """Columns that belong to the face: a box that is filled in takes them from the face's other boxes."""
 
-DECISIONS: dict[str, Any] = {"redact": "bool", "label": "object", "reason": "object", "person_id": "int64"}
+DECISIONS: dict[str, Any] = {
+    "redact": "bool",
+    "label": "object",
+    "reason": "object",
+    "person_id": "int64",
+    "visible_at": "object",
+    "look": "object",
+}
+
+TEXTS = ["label", "reason", "visible_at", "look"]
+"""Columns of decisions that are text, "" where nothing was said."""
 
 TRACKS: dict[str, Any] = {
     "kind": "object",
@@ -86,6 +96,8 @@ TRACKS: dict[str, Any] = {
     "label": "object",
     "reason": "object",
     "person_id": "int64",
+    "visible_at": "object",
+    "look": "object",
 }
 
 
@@ -251,7 +263,7 @@ def _refuse(bad: Any, detections: pd.DataFrame, fault: str) -> None:
 
 
 def empty_decisions() -> pd.DataFrame:
-    """Return a decisions table with no rows: index ``face_id``; columns redact, label, reason, person_id."""
+    """Return a decisions table with no rows: index ``face_id``; columns of `DECISIONS`."""
     return as_decisions({})
 
 
@@ -263,6 +275,9 @@ def as_decisions(data: Any, *, faces: FaceIds = ()) -> pd.DataFrame:
     data : DataFrame indexed by face_id, or mapping of face_id to a mapping
         Columns ``redact`` (default True), ``label`` and ``reason`` (default ""), and ``person_id``: faces of one value
         are one person, who is called by the lowest face ID (default: each face is a person of its own).
+        ``visible_at`` are the time ranges in which an object that is redacted is left visible all the same, as text
+        (`redactkit.runtime.visible`), and ``look`` says how it is hidden where that is not as the rest
+        (`redactkit.effects.look`); default "".
     faces : int or iterable of int
         Faces that must have a row.
     """
@@ -272,7 +287,7 @@ def as_decisions(data: Any, *, faces: FaceIds = ()) -> pd.DataFrame:
         sorted({*as_face_ids(faces, name="faces"), *(int(face) for face in given.index)}), dtype="int64", name="face_id"
     )
     given = given.reindex(index)
-    text = {name: given[name].astype("object").where(given[name].notna(), "") for name in ("label", "reason")}
+    text = {name: given[name].astype("object").where(given[name].notna(), "") for name in TEXTS}
     redact = given["redact"].astype("object").where(given["redact"].notna(), True)
     person = _lowest_face(given["person_id"])
     return pd.DataFrame({"redact": redact.astype(bool), **text, "person_id": person}, index=index).astype(DECISIONS)

@@ -238,8 +238,7 @@ def test_means_along_a_side_are_those_of_its_parts_and_of_no_pixel_that_is_hidde
         [[60.0, 40.0, 30.0, 30.0], [90.0, 30.0, 60.0, 30.0]],
         [1, 2],
         layout=PixelLayout(0, 0),
-        height=120,
-        width=160,
+        size=(120, 160),
         frame=0,
     )
     hidden = np.array([each.edges(0, 0) for each in (region, other)])

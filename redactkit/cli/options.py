@@ -83,6 +83,9 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     command.add_argument("--blur", type=_blur, default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
     command.add_argument("--margin", type=float, default=0.15, help="share added on each side (default 0.15)")
     command.add_argument("--strength", type=float, default=1.0, help="above 1 hides more (default 1)")
+    command.add_argument("--shape", default="rectangle", choices=["rectangle", "ellipse"])
+    command.add_argument("--head", action="store_true", help="grow the boxes of faces to hair, ears and chin")
+    add_ranges(command)
     command.add_argument("--codec", help="encoder, by default libx264 (8 bit) or libx265 (deeper)")
     command.add_argument("--crf", type=float, help="constant rate factor of the encoder")
     command.add_argument("--preset", help="speed preset of the encoder")
@@ -99,6 +102,31 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-smart-copy", action="store_true", help="encode every frame, also where nothing is hidden"
     )
+
+
+def add_ranges(command: argparse.ArgumentParser) -> None:
+    """Add the options for a stretch of time."""
+    command.add_argument("--from", dest="start", type=_time, metavar="TIME", help="hide only from 00:00:05.0 or 5 on")
+    command.add_argument("--to", dest="end", type=_time, metavar="TIME", help="hide only up to this time")
+    command.add_argument(
+        "--range",
+        dest="ranges",
+        type=_range,
+        action="append",
+        default=[],
+        metavar="START-END",
+        help="hide only there; may be repeated",
+    )
+
+
+def _time(text: str) -> float:
+    from redactkit.errors import OptionError
+    from redactkit.runtime.timecode import parse_timecode
+
+    try:
+        return parse_timecode(text)
+    except OptionError as err:
+        raise argparse.ArgumentTypeError(str(err)) from None
 
 
 def add_choosing(command: argparse.ArgumentParser) -> None:
@@ -174,7 +202,8 @@ def detector_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def blur_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.redact` takes."""
-    names = ("blur", "margin", "strength", "codec", "crf", "preset", "audio", "mute", "overwrite")
+    names = ["blur", "margin", "strength", "shape", "head", "start", "end", "ranges"]
+    names += ["codec", "crf", "preset", "audio", "mute", "overwrite"]
     chosen = {name: getattr(options, name) for name in names}
     if options.allow_nothing:
         chosen["allow_nothing"] = True

@@ -3,9 +3,10 @@
 from redactkit.effects.effect import HOLD_FRAMES, Effect
 from redactkit.effects.kinds import KINDS, BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout
+from redactkit.effects.look import SHAPES, Look
 from redactkit.effects.swatches import swatches
 
-__all__ = ["HOLD_FRAMES", "KINDS", "BlurKind", "Effect", "PixelLayout", "get_kind", "swatches"]
+__all__ = ["HOLD_FRAMES", "KINDS", "SHAPES", "BlurKind", "Effect", "Look", "PixelLayout", "get_kind", "swatches"]
 
 
 def __dir__() -> list[str]:

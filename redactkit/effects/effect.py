@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,8 +19,9 @@ from redactkit.effects.grids import (
     sample_cells,
     soften,
 )
-from redactkit.effects.kinds import BlurKind, get_kind
+from redactkit.effects.kinds import KINDS, BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
+from redactkit.effects.look import Look
 from redactkit.effects.outline import draw_outline
 from redactkit.effects.regions import Region, find_regions
 from redactkit.effects.surroundings import MEMBRANE_NODES, Strip, blend_into, find_rims, membranes, side_means
@@ -36,6 +38,8 @@ _CELL_LOOKS = ("blocks", "smooth")
 
 class Effect:
     """Hide boxes in the planes of pictures, in place, and touch no pixel outside them.
+
+    ``kind`` and ``strength`` hold for every box that has no `Look` of its own.
 
     The cells of a face are sampled once per window of ``hold`` frames and held: the painting follows the box,
     but its values do not change, so averaging frames reveals nothing new. Windows are aligned on frame numbers.
@@ -84,6 +88,7 @@ class Effect:
         if hold < 1:
             raise OptionError(f"hold must be 1 frame or more, got {hold}")
         self.kind = kind if isinstance(kind, BlurKind) else get_kind(kind)
+        self._usual = Look(self.kind.name if self.kind.name in KINDS else "Med", strength)
         self.layout = layout
         self.strength = strength
         self.hold = 1 if self.kind.cosmetic else hold
@@ -102,7 +107,14 @@ class Effect:
         return frame - frame % self.hold
 
     def apply(
-        self, planes: Sequence[Plane], boxes: ArrayLike, *, faces: ArrayLike, frame: int, paint: bool = True
+        self,
+        planes: Sequence[Plane],
+        boxes: ArrayLike,
+        *,
+        faces: ArrayLike,
+        frame: int,
+        paint: bool = True,
+        looks: Sequence[Look] | None = None,
     ) -> list[int]:
         """Hide ``boxes`` in ``planes``, in place, and return the face of each box that was painted.
 
@@ -120,6 +132,8 @@ class Effect:
             Frame number from 0.
         paint : bool
             False only samples the cells that later frames of the window need.
+        looks : sequence of Look, optional
+            How each box is painted, where that is not the same for all.
 
         Returns
         -------
@@ -135,7 +149,8 @@ class Effect:
         """
         self.layout.check(planes)
         height, width = planes[0].shape
-        regions = find_regions(boxes, faces, layout=self.layout, height=height, width=width, frame=frame)
+        size, given = (height, width), [self._usual] * len(np.atleast_1d(faces)) if looks is None else looks
+        regions = find_regions(boxes, faces, layout=self.layout, size=size, frame=frame, looks=given)
         self._start_frame(frame)
         values = self._paint_values(planes[:3], regions)
         painted = []
@@ -153,36 +168,40 @@ class Effect:
 
     def _paint_values(self, planes: Sequence[Plane], regions: Sequence[Region]) -> list[list[Cells]]:
         """Return the values to paint over each region in each plane; all are taken before anything is painted."""
-        look = self.kind.look
-        if not regions or look not in (*_CELL_LOOKS, "membrane"):
-            return [[] for _ in regions]
+        looks = [self._kind_of(region).look for region in regions]
+        pairs = list(zip(looks, regions, strict=True))
+        unsampled = [look in _CELL_LOOKS and region.key not in self._held for look, region in pairs]
         # 1. Membranes: new faces need one for their chroma; smooth kinds need one for every region, to blend into.
-        unsampled = [region for region in regions if region.key not in self._held]
-        wanted = unsampled if look == "blocks" else regions
-        membrane_nodes = (
-            self._membranes(planes, wanted, regions)
-            if wanted
-            else np.zeros((0, 0, MEMBRANE_NODES, MEMBRANE_NODES), np.float32)
-        )
-        if look == "membrane":
-            return [[*each] for each in refine_nodes(membrane_nodes, planes[0].dtype)]
+        wanted = [
+            region
+            for region, look, new in zip(regions, looks, unsampled, strict=True)
+            if look in ("smooth", "membrane") or new
+        ]
+        nodes = dict(zip([region.key for region in wanted], self._membranes(planes, wanted, regions), strict=True))
         # 2. Sample cells of faces that have none in this window.
-        for region, nodes in zip(wanted, membrane_nodes, strict=True):
-            if region.key not in self._held:
-                self._held[region.key] = self._cells(planes, region, nodes)
-        held = [self._held[region.key] for region in regions]
+        for region, new in zip(regions, unsampled, strict=True):
+            if new:
+                self._held[region.key] = self._cells(planes, region, nodes[region.key])
+        return [self._values(region, look, nodes.get(region.key), planes[0].dtype) for look, region in pairs]
+
+    def _values(self, region: Region, look: str, nodes: Cells | None, dtype: np.dtype[Any]) -> list[Cells]:
+        """Return what is painted over one region in each plane."""
         if look == "blocks":
-            return held
+            return self._held[region.key]
+        if nodes is None or look not in ("smooth", "membrane"):
+            return []
+        if look == "membrane":
+            return [*refine_nodes(nodes, dtype)]
         # 3. Smooth kinds: interpolate the cells at the nodes, and blend them into the membrane at the border.
-        inside = np.empty_like(membrane_nodes)
-        for place, region, each in zip(inside, regions, held, strict=True):
-            for number, cells in enumerate(each):
-                place[number] = cells_at_nodes(cells, region, nodes=MEMBRANE_NODES)
-        return [[*each] for each in refine_nodes(blend_into(membrane_nodes, inside), planes[0].dtype)]
+        inside = np.stack([cells_at_nodes(cells, region, nodes=MEMBRANE_NODES) for cells in self._held[region.key]])
+        return [*refine_nodes(blend_into(nodes, inside.astype(nodes.dtype)), dtype)]
+
+    def _kind_of(self, region: Region) -> BlurKind:
+        return self.kind if region.look.kind == self._usual.kind else KINDS[region.look.kind]
 
     def _cells(self, planes: Sequence[Plane], region: Region, membrane_nodes: Cells) -> list[Cells]:
         """Sample the cells of every plane; a kind without chroma cells takes the mean chroma of the membrane."""
-        if self.kind.chroma_cells:
+        if self._kind_of(region).chroma_cells:
             return [self._sample(plane, number, region) for number, plane in enumerate(planes)]
         return [self._sample(planes[0], 0, region), *(nodes.mean(keepdims=True) for nodes in membrane_nodes[1:])]
 
@@ -191,6 +210,8 @@ class Effect:
 
         The result has shape (regions, planes, MEMBRANE_NODES, MEMBRANE_NODES).
         """
+        if not regions:
+            return np.zeros((0, len(planes), MEMBRANE_NODES, MEMBRANE_NODES), np.float32)
         strips: list[list[Strip]] = []
         for number in range(min(2, len(planes))):
             height, width = planes[number].shape
@@ -208,42 +229,49 @@ class Effect:
         )
 
     def _sample(self, plane: Plane, number: int, region: Region) -> Cells:
-        shape = self._grid_shape(region.box, number)
+        shape = self._grid_shape(region.box, number, region)
         cells = sample_cells(plane, region, shape=shape, shift=self.layout.shift(number))
-        return self._quantize(self._disturb(cells, number, region))
+        return self._quantize(self._disturb(cells, number, region), region)
 
-    def _grid_shape(self, box: Box, number: int) -> tuple[int, int]:
-        return grid_shape(box, (self.kind.chroma_cells if number else self.kind.cells) / self.strength)
+    def _grid_shape(self, box: Box, number: int, region: Region) -> tuple[int, int]:
+        kind = self._kind_of(region)
+        return grid_shape(box, (kind.chroma_cells if number else kind.cells) / region.look.strength)
 
     def _disturb(self, cells: Cells, number: int, region: Region) -> Cells:
         """Add noise, and shuffle the cells if the kind says so; both are the same for a face in every frame."""
-        if not self.kind.noise:
+        kind = self._kind_of(region)
+        if not kind.noise:
             return cells
         chance = np.random.default_rng([abs(self.seed), abs(region.face), number])
-        if self.kind.shuffled:
+        if kind.shuffled:
             cells = chance.permutation(cells.ravel()).reshape(cells.shape)
-        reach = self.kind.noise * (1 << self.layout.bit_depth)
+        reach = kind.noise * (1 << self.layout.bit_depth)
         tone = chance.uniform(-reach, reach)
         return np.asarray(cells + tone + chance.uniform(-reach, reach, cells.shape), dtype=np.float32)
 
-    def _quantize(self, cells: Cells) -> Cells:
-        top = (1 << self.layout.bit_depth) - 1
-        if self.kind.levels:
-            step = (1 << self.layout.bit_depth) / self.kind.levels
+    def _quantize(self, cells: Cells, region: Region) -> Cells:
+        levels, top = self._kind_of(region).levels, (1 << self.layout.bit_depth) - 1
+        if levels:
+            step = (1 << self.layout.bit_depth) / levels
             cells = np.rint(cells / step) * step
         return np.clip(cells, 0, top).astype(np.float32)
 
     def _paint(self, planes: Sequence[Plane], region: Region, values: list[Cells]) -> None:
-        if self.kind.look == "outline":
+        look = self._kind_of(region).look
+        if look == "outline":
             draw_outline(planes, region, self.layout)
             return
         for number, plane in enumerate(planes):
             shift = self.layout.shift(number)
-            if self.kind.look == "linear":
-                soften(plane, region, shape=self._grid_shape(region.visible, number), shift=shift)
-            elif self.kind.look == "flat":
-                plane[region.slices(*shift)] = self.layout.neutral if number else self.layout.black
-            elif self.kind.look == "blocks":
+            patch, mask = plane[region.slices(*shift)], region.mask(*shift)
+            before = None if mask is None else patch.copy()
+            if look == "linear":
+                soften(plane, region, shape=self._grid_shape(region.visible, number, region), shift=shift)
+            elif look == "flat":
+                patch[...] = self.layout.neutral if number else self.layout.black
+            elif look == "blocks":
                 paint_blocks(plane, region, values[number], shift=shift)
             else:
                 paint_fine(plane, region, values[number], shift=shift)
+            if before is not None and mask is not None:
+                np.copyto(patch, before, where=~mask)

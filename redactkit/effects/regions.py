@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit.boxes import FloatArray, as_boxes
 from redactkit.effects.layout import PixelLayout
+from redactkit.effects.look import Look, ellipse_mask
 from redactkit.errors import TableError
 
 __all__ = ["Region", "find_regions"]
+
+_USUAL = Look()
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Region:
 
     ``key`` is the face and a count, so that two boxes of one face in one frame stay apart. ``box``
     is the box as given; ``left, top, right, bottom`` are the luma pixels that it covers inside the
-    frame, rounded outward to whole chroma samples.
+    frame, rounded outward to whole chroma samples. ``look`` says how it is painted.
     """
 
     key: tuple[int, int]
@@ -29,6 +33,7 @@ class Region:
     top: int
     right: int
     bottom: int
+    look: Look = _USUAL
 
     @property
     def visible(self) -> tuple[float, float, float, float]:
@@ -49,6 +54,13 @@ class Region:
         """Return rows and columns as (first, stop, first, stop), in a plane that is subsampled by ``2 ** shift``."""
         return self.top >> shift_y, -(-self.bottom >> shift_y), self.left >> shift_x, -(-self.right >> shift_x)
 
+    def mask(self, shift_x: int, shift_y: int) -> NDArray[np.bool_] | None:
+        """Return which samples of a plane the region's shape holds, None for all: those of the region's `slices`."""
+        if self.look.shape == "rectangle":
+            return None
+        rows, columns = self.slices(shift_x, shift_y)
+        return ellipse_mask(self.box, rows, columns, step=(1 << shift_x, 1 << shift_y))
+
     def slices(self, shift_x: int, shift_y: int) -> tuple[slice, slice]:
         """Return rows and columns in a plane that is subsampled by ``2 ** shift``."""
         top, bottom, left, right = self.edges(shift_x, shift_y)
@@ -56,9 +68,17 @@ class Region:
 
 
 def find_regions(
-    boxes: ArrayLike, faces: ArrayLike, *, layout: PixelLayout, height: int, width: int, frame: int
+    boxes: ArrayLike,
+    faces: ArrayLike,
+    *,
+    layout: PixelLayout,
+    size: tuple[int, int],
+    frame: int,
+    looks: Sequence[Look] | None = None,
 ) -> list[Region]:
     """Return the region of every box that covers at least one pixel of the frame, smallest first.
+
+    ``size`` is the frame's height and width; ``looks`` has one for each box.
 
     Smallest first is the painting order. Where boxes overlap, the largest with its coarse cells ends on top, so a
     small box with fine cells never shows a part of a large face.
@@ -73,11 +93,13 @@ def find_regions(
         raise TableError(f"faces must have shape ({len(array)},) like the boxes, got {numbers.shape} at frame {frame}")
     if not np.isfinite(array).all() or (array[:, 2:] < 0).any():
         raise TableError(f"boxes must be finite with sides of 0 or more, got {array.tolist()} at frame {frame}")
-    edges = _whole_pixels(array, layout=layout, height=height, width=width)
+    edges = _whole_pixels(array, layout=layout, height=size[0], width=size[1])
+    looks = [_USUAL] * len(array) if looks is None else looks
+    given = zip(numbers, _occurrence(numbers), array.tolist(), edges.tolist(), looks, strict=True)
     found = [
-        Region((int(face), int(count)), (box[0], box[1], box[2], box[3]), *edge)
-        for face, count, box, edge in zip(numbers, _occurrence(numbers), array.tolist(), edges.tolist(), strict=True)
-        if edge[2] > edge[0] and edge[3] > edge[1]
+        Region((int(face), count), (x, y, wide, high), left, top, right, bottom, look)
+        for face, count, (x, y, wide, high), (left, top, right, bottom), look in given
+        if right > left and bottom > top
     ]
     return sorted(found, key=lambda region: (region.area, region.key))
 

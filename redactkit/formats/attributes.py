@@ -6,11 +6,15 @@ A format that has no field for them takes attributes by free names; these are th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 
+from redactkit.effects.look import parse_look
+from redactkit.errors import OptionError
 from redactkit.identities import joined_faces
+from redactkit.runtime.visible import parse_visible
 
 __all__ = ["FACE_LABEL", "READ", "attributes_of", "decision_of", "is_no", "person_of"]
 
@@ -20,8 +24,9 @@ FACE_LABEL = "face_label"
 _NO = {"false", "0", "0.0", "no", "f", "n"}
 _PERSON_ID = "person_id"
 _TEXT = {FACE_LABEL: "label", "reason": "reason"}
+_OURS = {"visible_at": parse_visible, "look": parse_look}
 _PERSON = ("person", "person_name", "identity")
-READ = {"redact", _PERSON_ID, *_TEXT, *_PERSON}
+READ = {"redact", _PERSON_ID, *_TEXT, *_OURS, *_PERSON}
 """The names that are read."""
 
 
@@ -58,6 +63,11 @@ def decision_of(boxes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         text = next((str(one[name]) for one in told if one.get(name) not in (None, "")), "")
         if text:
             decided[column] = text
+    for name, parse in _OURS.items():
+        # In a file of another tool the name may mean anything.
+        with suppress(OptionError):
+            text = next((str(one[name]) for one in told if one.get(name) and parse(str(one[name]))), "")
+            decided |= {name: text} if text else {}
     number = next((str(one[_PERSON_ID]) for one in told if str(one.get(_PERSON_ID)).isdecimal()), "")
     return decided | ({_PERSON_ID: int(number)} if number and len(number) < 19 else {})
 
@@ -66,8 +76,9 @@ def attributes_of(decisions: pd.DataFrame) -> dict[int, dict[str, Any]]:
     """Return the attributes of each face about which something was decided, as `decision_of` reads them."""
     found: dict[int, dict[str, Any]] = {}
     people = joined_faces(decisions)
-    for face, redact, label, reason in decisions[["redact", "label", "reason"]].itertuples(name=None):
-        told = {FACE_LABEL: label, "reason": reason}
+    columns = ["redact", "label", "reason", *_OURS]
+    for face, redact, label, reason, visible, look in decisions[columns].itertuples(name=None):
+        told = {FACE_LABEL: label, "reason": reason, "visible_at": visible, "look": look}
         given = ({} if redact else {"redact": False}) | {name: text for name, text in told.items() if text}
         given |= {_PERSON_ID: people[int(face)]} if int(face) in people else {}
         if given:

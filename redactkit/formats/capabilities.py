@@ -72,6 +72,8 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "occlusion": bool(detections["occluded"].any()),
         "persons": bool((detections["person"] != "").any()),
         "reasons": bool((decisions["reason"] != "").any()),
+        "time ranges": bool((decisions["visible_at"] != "").any()),
+        "looks": bool((decisions["look"] != "").any()),
         "people": bool((decisions["person_id"] != decisions.index).any()),
         "suggestions": len(annotations.pairs) > 0,
         "discarded boxes": len(annotations.discarded) > 0,

@@ -23,8 +23,8 @@ COLUMNS = [
 ]
 _ALL = {
     "boxes", "face IDs", "labels", "kinds", "confidence", "times", "frame size", "names of faces", "decisions",
-    "reasons", "people", "occlusion", "persons", "suggestions", "source", "frames without faces", "discarded boxes",
-    "cuts", "settings", "SHA-256",
+    "reasons", "time ranges", "looks", "people", "occlusion", "persons", "suggestions", "source",
+    "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ class Form:
 
 _TRACKED = {"boxes", "face IDs"}
 _SIZED = _TRACKED | {"frame size"}
-_SAID = {"names of faces", "decisions", "reasons", "people", "occlusion", "persons"}
+_SAID = {"names of faces", "decisions", "reasons", "time ranges", "looks", "people", "occlusion", "persons"}
 """What attributes of boxes hold."""
 
 FORMATS: dict[str, Form] = {

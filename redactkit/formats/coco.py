@@ -68,6 +68,8 @@ class _Attributes(Struct, gc=False):
     redact: Any = None
     face_label: Any = None
     reason: Any = None
+    visible_at: Any = None
+    look: Any = None
     person: Any = None
     person_name: Any = None
     identity: Any = None
@@ -335,8 +337,8 @@ def _decides(item: _Annotation) -> bool:
     told = item.attributes
     if told is None:
         return bool(item.label)
-    said = (told.redact, told.face_label, told.reason, told.person_id)
-    return bool(item.label) or said != (None, None, None, None)
+    said = (told.redact, told.face_label, told.reason, told.person_id, told.visible_at, told.look)
+    return bool(item.label) or any(value is not None for value in said)
 
 
 def _lost(part: _Part) -> list[Remark]:

@@ -75,6 +75,8 @@ class Decision(Struct, omit_defaults=True):
     label: str = ""
     reason: str = ""
     person_id: Whole | None = None
+    visible_at: str = ""
+    look: str = ""
 
 
 class Pair(Struct, omit_defaults=True):
@@ -128,8 +130,8 @@ def as_header(annotations: Annotations) -> Header:
         schema=SCHEMA,
         video=as_video(annotations.video),
         decisions=[
-            Decision(face, bool(redact), str(label), str(reason), None if person == face else person)
-            for face, redact, label, reason, person in rows
+            Decision(face, bool(redact), str(label), str(reason), None if person == face else person, *more)
+            for face, redact, label, reason, person, *more in rows
         ],
         discarded=_as_columns(annotations.discarded),
         pairs=[Pair(a, b, None if np.isnan(how) else how, *rest) for a, b, how, *rest in pairs],

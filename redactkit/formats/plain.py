@@ -362,11 +362,13 @@ def _kinds(table: pd.DataFrame) -> list[str]:
 
 def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:
     """Return what the columns redact, face_label and reason say; a face is redacted if one of its rows says so."""
-    # Only our own tables say by ``person_id`` which tracks are one; in others it may be anything.
+    # Only our own tables say by ``person_id`` which tracks are one; in others it, and the like, may be anything.
     foreign = FACE_LABEL not in table
     if not _names_faces(table):
         table = table.drop(columns="label", errors="ignore").rename(columns={FACE_LABEL: "label"})
-    decided = [name for name in DECISIONS if name in table and (name != "person_id" or not foreign)]
+    decided = [
+        name for name in DECISIONS if name in table and not (foreign and name in ("person_id", "visible_at", "look"))
+    ]
     if not decided:
         return {}
     rows = table[decided].assign(face=pd.Series(given, table.index, dtype="object"))

@@ -19,7 +19,7 @@ from redactkit.formats.labels import told_kinds
 from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
 from redactkit.runtime.files import write_bytes, write_text, writing
 from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK, MOT_VISIBLE
-from redactkit.tables import BOX, CARRIED, FACE, sort_detections
+from redactkit.tables import BOX, CARRIED, FACE, TEXTS, sort_detections
 
 __all__ = ["write_coco", "write_csv", "write_mot", "write_parquet"]
 
@@ -134,7 +134,7 @@ def write_csv(annotations: Annotations, path: str | Path, *, overwrite: bool = F
     decided = annotations.decisions.rename(columns={"label": FACE_LABEL}).reindex(rows["face_id"])
     table = rows.assign(**{str(name): decided[name].to_numpy() for name in decided})
     # Readers leave out blanks after a comma, unless text is in quotes.
-    written = (*CARRIED, FACE_LABEL, "reason")
+    written = (*CARRIED, FACE_LABEL, *TEXTS[1:])
     blanks = any(text[:1].isspace() for name in written for text in map(str, table[name].unique()))
     quoted: dict[str, Any] = {"quoting": csv.QUOTE_NONNUMERIC} if blanks else {}
     with writing(path, overwrite=overwrite) as file:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from redactkit import effects
 from redactkit.annotations import Annotations
 from redactkit.errors import OptionError, VideoError
 from redactkit.formats import check_same_video
@@ -39,7 +40,9 @@ def prepare_chunks(prepared: Preparation, folder: str | Path) -> Path:
     home = make_private(folder)
     write_video_header(prepared.info, home / "video.json")
     with writing(home / "plan.npz", overwrite=True) as file:
-        np.savez(file, frames=prepared.plan.frames, faces=prepared.plan.faces, boxes=prepared.plan.boxes)
+        np.savez(file, **{name: getattr(prepared.plan, name) for name in ("frames", "faces", "boxes", "look_of")})
+    looks = [asdict(look) for look in prepared.plan.looks]
+    write_text(home / "looks.json", json.dumps({"looks": looks}), overwrite=True)
     writer = VideoWriter(home / "whole.mp4", prepared.info, prepared.options.writer, smart_copy=prepared.redacted)
     set_id = writer.copying[1].set_id if writer.copied.any() else None
     write_text(home / "runs.json", json.dumps({"set_id": set_id, "encoded": writer.wanted}), overwrite=True)
@@ -135,7 +138,8 @@ def join_chunks(
 
 def _read_plan(folder: Path, frame_count: int) -> Plan:
     with (folder / "plan.npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
-        return Plan(frame_count, data["frames"], data["faces"], data["boxes"])
+        looks = tuple(effects.Look(**look) for look in _read_json(folder, "looks.json")["looks"])
+        return Plan(frame_count, data["frames"], data["faces"], data["boxes"], looks, data["look_of"])
 
 
 def _read_written(chunk: Path) -> Written:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from redactkit import effects
 from redactkit.errors import OptionError
+from redactkit.runtime.timecode import check_ranges, timecode
 from redactkit.video.options import WriterOptions
 
 __all__ = ["RedactionOptions"]
@@ -37,6 +38,15 @@ class RedactionOptions:
     smart_copy : bool
         Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
         doubt that this is right; the rest is encoded. The report says which frames were copied.
+    shape : {"rectangle", "ellipse"}
+        What is painted. An ellipse holds the whole box of the object, its corners too.
+    head : bool
+        Grow the boxes of faces to hair, ears and chin, see `redactkit.redaction.heads`.
+    start, end : float, optional
+        Hide only from one second to another; short for one of ``ranges``.
+    ranges : iterable of (float, float)
+        Hide only in these time ranges, in seconds as in the column ``time``; everything else stays bare, as in the
+        source. By default the whole video.
     labels : str or iterable of str, optional
         Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`; by default all.
     force : bool
@@ -67,16 +77,36 @@ class RedactionOptions:
     audio: Literal["keep", "drop"] = "keep"
     mute: Iterable[Iterable[float]] = ()
     smart_copy: bool = True
+    shape: str = "rectangle"
+    head: bool = False
+    start: float | None = None
+    end: float | None = None
+    ranges: Any = ()
     labels: str | Iterable[str] | None = None
     force: bool = False
     allow_nothing: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blur", effects.get_kind(self.blur).name)
+        object.__setattr__(self, "shape", effects.Look(shape=self.shape).shape)
+        self._join_ranges()
         if self.labels is not None:
             labels = (self.labels,) if isinstance(self.labels, str) else tuple(self.labels)
             object.__setattr__(self, "labels", labels)
         WriterOptions(audio=self.audio)  # refuses sound that is neither kept nor dropped
+
+    def _join_ranges(self) -> None:
+        """Make ``start`` and ``end`` one of the ranges; None stands for the video's end, until that is known."""
+        if isinstance(self.ranges, str):
+            raise OptionError(f"ranges are pairs of seconds such as [(5, 7.5)], got the text {self.ranges[:40]!r}")
+        ranges = [tuple(span) for span in self.ranges]
+        if self.start is not None or self.end is not None:
+            ranges.append((self.start or 0.0, self.end))
+        wrong = next((span for span in ranges if len(span) != 2), None)
+        if wrong is not None:
+            raise OptionError(f"a time range is a pair of seconds such as (5, 7.5), got {wrong!r:.60}")
+        for name, value in (("ranges", tuple(ranges)), ("start", None), ("end", None)):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RedactionOptions:
@@ -116,13 +146,31 @@ class RedactionOptions:
         """The time ranges without sound, in seconds."""
         return tuple((float(start), float(stop)) for start, stop in self.mute)
 
-    def with_mute(self, ranges: Iterable[Iterable[float]]) -> RedactionOptions:
-        """Return the options with time ranges that were checked against the video."""
-        return replace(self, mute=tuple((float(start), float(stop)) for start, stop in ranges))
+    def checked(self, *, end: float) -> RedactionOptions:
+        """Return the options with their time ranges held against the end of the video, in seconds.
+
+        Raises
+        ------
+        OptionError
+            If one is no range, or lies outside the video.
+        """
+        ranges = [(start, end if stop is None else stop) for start, stop in self.ranges]
+        return replace(self, mute=check_ranges(self.muted, end=end), ranges=check_ranges(ranges, end=end))
+
+    @property
+    def told_ranges(self) -> str:
+        """The time ranges in words; "" where the whole video is redacted."""
+        return ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in self.ranges)
+
+    @property
+    def look(self) -> effects.Look:
+        """How boxes are painted that have no look of their own."""
+        return effects.Look(self.blur, self.strength, self.shape)
 
     def as_settings(self) -> dict[str, Any]:
         """Return the options as plain values for a JSON file."""
         return asdict(self) | {
             "mute": [list(span) for span in self.mute],
+            "ranges": [list(span) for span in self.ranges],
             "labels": None if self.labels is None else list(self.labels),
         }

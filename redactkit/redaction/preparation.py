@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redactkit import effects
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats import check_same_video, choose_labels
 from redactkit.formats.labels import require_face_label
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction.options import RedactionOptions
-from redactkit.redaction.plan import IdsLike, Plan, make_plan, require_hidden, select_faces
+from redactkit.redaction.plan import IdsLike, Plan, hidden_frames, lay_out, require_hidden, select_faces
 from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
-from redactkit.runtime.timecode import check_ranges
 from redactkit.tables import FaceIds
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
@@ -42,7 +42,8 @@ class Preparation:
     @property
     def settings(self) -> dict[str, Any]:
         """The options and the faces that are hidden, as the report has them."""
-        return self.options.as_settings() | {"faces": self.faces, "cosmetic": self.options.cosmetic}
+        cosmetic = self.options.cosmetic or any(effects.KINDS[look.kind].cosmetic for look in self.plan.looks[1:])
+        return self.options.as_settings() | {"faces": self.faces, "cosmetic": cosmetic}
 
     @property
     def redacted(self) -> NDArray[np.bool_] | None:
@@ -54,7 +55,7 @@ class Preparation:
     @cached_property
     def facts(self) -> tuple[pd.DataFrame, dict[str, Any]]:
         """What the report says that needs no output: the faces, and who makes it from what with what."""
-        faces = count_faces(self.annotations, self.plan, faces=self.faces)
+        faces = count_faces(self.annotations, self.plan, faces=self.faces, options=self.options)
         return faces, make_record(self.info.sha256, self.annotations)
 
 
@@ -80,7 +81,7 @@ def prepare(
     """
     options = options or RedactionOptions()
     info = info or probe(video)
-    silent = check_ranges(options.mute, end=end_of(info))
+    options = options.checked(end=end_of(info))
     laid = check_same_video(info, annotations, force=options.force)
     if options.labels is not None:
         laid = choose_labels(laid, options.labels)
@@ -90,10 +91,10 @@ def prepare(
         reasons = "; ".join(map(str, laid.settings["incomplete"]))
         raise AnnotationError(f"the annotations are not whole: {reasons}; or pass force=True (--force)")
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
-    plan = make_plan(laid.detections, info, faces=faces, margin=options.margin)
+    plan = lay_out(laid, info, faces=faces, options=options)
     if not options.allow_nothing:
-        require_hidden(laid, plan, faces=faces)
-    return Preparation(info, laid, plan, options.with_mute(silent), faces)
+        require_hidden(laid, plan, faces=faces, options=options)
+    return Preparation(info, laid, plan, options, faces)
 
 
 def report_of(
@@ -135,15 +136,26 @@ def report_of(
 
 def _warnings(prepared: Preparation) -> list[str]:
     settings, rows = prepared.settings, prepared.annotations.detections
-    told = []
+    told = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
     if settings["cosmetic"]:
-        told.append(f"{settings['blur']} is cosmetic: it does not keep a network from telling who somebody is")
+        kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
+        named = " and ".join(kind for kind in kinds if effects.KINDS[kind].cosmetic)
+        told.append(f"{named} is cosmetic: it does not keep a network from telling who somebody is")
     sizeless = (rows["width"] <= 0) | (rows["height"] <= 0)
     empty = rows[sizeless & rows["face_id"].isin(settings["faces"])]
     if len(empty):
         faces = ", ".join(map(str, sorted(empty["face_id"].unique())[:20]))
         told.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
     return [*told, *_uncovered_ends(rows, prepared.info.frame_count)]
+
+
+def _bare_on_purpose(prepared: Preparation) -> str:
+    """Say what lies outside the time ranges, which nobody should take for redacted."""
+    outside = ~hidden_frames(prepared.info, prepared.options)
+    rows = prepared.annotations.detections
+    bare = rows[outside[rows["frame"].to_numpy(np.int64)] & rows["face_id"].isin(prepared.faces).to_numpy()]
+    told = f"only {prepared.options.told_ranges} is redacted, and the {int(outside.sum())} other frames are left bare"
+    return f"{told}: {len(bare)} boxes of {bare['face_id'].nunique()} chosen objects in them are not hidden"
 
 
 def _uncovered_ends(rows: pd.DataFrame, frame_count: int) -> list[str]:

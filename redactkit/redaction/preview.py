@@ -54,4 +54,5 @@ class Preview:
     def _hide(self, effect: effects.Effect, frame: Frame, *, paint: bool = True) -> None:
         boxes, faces = self._plan.at(frame.index)
         if len(boxes):
-            effect.apply(plane_views(frame.picture), boxes, faces=faces, frame=frame.index, paint=paint)
+            looks = self._plan.looks_at(frame.index)
+            effect.apply(plane_views(frame.picture), boxes, faces=faces, frame=frame.index, paint=paint, looks=looks)

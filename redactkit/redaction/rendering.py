@@ -172,7 +172,8 @@ class _Worker:
             kind, strength, seed = self.look
             if self.effect is None:
                 self.effect = effects.Effect(kind, pixel_layout(picture), strength=strength, seed=seed)
-            done = self.effect.apply(plane_views(picture), boxes, faces=faces, frame=frame.index, paint=paint)
+            looks, number = self.plan.looks_at(frame.index), frame.index
+            done = self.effect.apply(plane_views(picture), boxes, faces=faces, frame=number, paint=paint, looks=looks)
         return picture, done
 
     def _ranges(self) -> Iterator[FrameRange]:

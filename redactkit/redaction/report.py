@@ -24,11 +24,12 @@ import redactkit
 from redactkit.annotations import Annotations
 from redactkit.formats.labels import told_kinds
 from redactkit.media import file_sha256
-from redactkit.redaction.plan import Plan
+from redactkit.redaction.options import RedactionOptions
+from redactkit.redaction.plan import Plan, hidden_rows
 from redactkit.redaction.rendering import Written
 from redactkit.runtime.files import check_output, report_path, write_text
 from redactkit.runtime.kinds import FACE
-from redactkit.runtime.timecode import check_ranges
+from redactkit.runtime.timecode import check_ranges, timecode
 from redactkit.tables import OPTIONAL
 
 __all__ = [
@@ -79,7 +80,7 @@ class RedactionReport:
     faces : DataFrame
         Index ``face_id``; ``kind``, ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that
         reach into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
-        ``last_time`` (s).
+        ``last_time`` (s); ``blur``, the kind; ``left_bare`` boxes that time ranges leave bare on purpose.
     fidelity : DataFrame
         One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
     notes : tuple of str
@@ -117,16 +118,17 @@ class RedactionReport:
         With outlines these are all, unless ``allow_nothing`` says that this is what is wanted.
         """
         faces = self.faces
-        bare = (faces["painted"] != faces["boxes"]) | (faces["painted"] == 0)
+        # Who has no box because of time ranges is left bare on purpose.
+        bare = (faces["painted"] != faces["boxes"]) | ((faces["painted"] == 0) & (faces["left_bare"] == 0))
         if not self.settings.get("allow_nothing"):
-            bare |= self.settings.get("blur") == OUTLINE_KIND
+            bare |= faces["blur"] == OUTLINE_KIND
         return [int(face) for face in faces.index[faces["redact"] & bare]]
 
     @property
     def nothing_hidden(self) -> bool:
         """Whether no pixel of the output is hidden: there was no face, all are left visible, or outlines were drawn."""
-        hidden = self.faces["redact"] & (self.faces["painted"] > 0)
-        return not hidden.any() or self.settings.get("blur") == OUTLINE_KIND
+        hidden = self.faces["redact"] & (self.faces["painted"] > 0) & (self.faces["blur"] != OUTLINE_KIND)
+        return not hidden.any()
 
     @property
     def _keeps_source(self) -> bool:
@@ -163,7 +165,7 @@ class RedactionReport:
 
     def __str__(self) -> str:
         whole = "fidelity holds" if self._keeps_source else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
-        told = f"{self.output}: "
+        told = f"{self.output}: {self._ranges_words()}"
         if self.damaged:
             told += f"DAMAGED SOURCE, {len(self.record['damage'])} packets or frames of it did not decode whole; "
         if self.nothing_hidden:
@@ -172,10 +174,16 @@ class RedactionReport:
         counts = f"{len(hidden)} of {len(self.faces)} {self._noun} hidden, {int(hidden['painted'].sum())} boxes"
         return f"{told}{self._bare_words()}{counts}, blur {self.settings.get('blur')}, {whole}"
 
+    def _ranges_words(self) -> str:
+        """Return what the whole report holds for, where that is not the whole video."""
+        ranges = self.settings.get("ranges") or ()
+        told = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
+        return f"ONLY FROM {told}, all else is left bare; " if told else ""
+
     def _why_nothing(self) -> str:
         if self.faces.empty:
             return "NO FACE WAS FOUND AND NOTHING IS HIDDEN, watch it before you give it away"
-        if self.settings.get("blur") == OUTLINE_KIND:
+        if (self.faces["redact"] & (self.faces["painted"] > 0)).any():
             drawn = f"{int(self.faces['redact'].sum())} {self._noun.upper()}"
             return f"ONLY OUTLINES OF {drawn} ARE DRAWN, EVERYBODY CAN BE SEEN"
         return f"NOTHING IS HIDDEN, all {len(self.faces)} {self._noun} can be seen"
@@ -216,12 +224,19 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int]) -> pd.DataFrame:
-    """Return for every face whether it is to be hidden, and between which times."""
+def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int], options: RedactionOptions) -> pd.DataFrame:
+    """Return for every face whether and how it is to be hidden, between which times, and what ranges leave bare."""
     hidden = pd.DataFrame({"face_id": plan.faces, "time": annotations.video.times[plan.frames]})
     spans = hidden.groupby("face_id")["time"].agg(first_time="min", last_time="max")
     decided = annotations.tracks[["kind", "redact", "label", "reason"]].copy()
     decided["redact"] = decided.index.isin(faces)
+    rows = annotations.detections[annotations.detections["face_id"].isin(faces)]
+    bare = rows.loc[~hidden_rows(rows, annotations.decisions, annotations.video, options), "face_id"].value_counts()
+    kinds = {
+        int(face): plan.looks[place].kind for face, place in zip(plan.faces, plan.look_of, strict=True) if plan.looks
+    }
+    decided["blur"] = [kinds.get(face, options.blur) for face in decided.index.tolist()]
+    decided["left_bare"] = bare.reindex(decided.index, fill_value=0).astype("int64")
     return decided.join(spans)
 
 
@@ -241,7 +256,7 @@ def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFra
     counts = {"boxes": wanted, "painted": written.painted, "frames": written.frames}
     columns = {name: [of.get(face, 0) for face in faces.index.tolist()] for name, of in counts.items()}
     table = faces.assign(**{name: np.array(column, np.int64) for name, column in columns.items()})
-    return table[["kind", "redact", "label", "reason", *counts, "first_time", "last_time"]]
+    return table[["kind", "redact", "label", "reason", *counts, "first_time", "last_time", "blur", "left_bare"]]
 
 
 def software_versions() -> dict[str, str]:
@@ -275,7 +290,9 @@ def annotations_digest(annotations: Annotations) -> str:
     unsaid = [name for name in OPTIONAL if not told[name].astype(bool).any()]
     # Which boxes are keyframes says how they came about, not what is hidden.
     detections = detections.drop(columns=unsaid).drop(columns="keyframe", errors="ignore")
-    decisions = annotations.decisions.drop(columns="person_id").reset_index()  # nor does who is one person
+    # Nor does who is one person; time ranges and looks do, where there are any.
+    unsaid = [name for name in ("visible_at", "look") if not (annotations.decisions[name] != "").any()]
+    decisions = annotations.decisions.drop(columns=["person_id", *unsaid]).reset_index()
     digest = hashlib.sha256()
     for table in (detections, decisions):
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())

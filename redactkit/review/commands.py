@@ -5,7 +5,7 @@ A face or frame left out is the current one. A range of frames is ``start`` up t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,8 +194,13 @@ class Commands(Session):
         redact: bool | None = None,
         label: str | None = None,
         reason: str | None = None,
+        visible: Iterable[Iterable[Any]] | None = None,
+        look: Mapping[str, Any] | None = None,
     ) -> None:
         """Decide about faces; what is None stays as it was.
+
+        ``visible`` are time ranges in which a face that is redacted may be seen, and ``look`` says how it is hidden:
+        see `redactkit.review.editing.set_decision`.
 
         Raises
         ------
@@ -203,10 +208,13 @@ class Commands(Session):
             If an ID is no whole number, or no face has it.
         """
         ids = known_face_ids(faces, self.decisions.index, name="faces")
-        said = {True: "redacted", False: "left visible", None: "labelled" if label is not None else "given a reason"}
+        given: dict[str, Any] = {"redact": redact, "label": label, "reason": reason, "visible": visible, "look": look}
+        what = {"redact": "redacted" if redact else "left visible", "label": "labelled", "reason": "given a reason"}
+        what |= {"visible": "given visible ranges", "look": "given a look"}
+        said = next((what[name] for name in ("redact", "visible", "look", "label") if given[name] is not None), "")
         with self.lock:
-            table = editing.set_decision(self.decisions, faces=ids, redact=redact, label=label, reason=reason)
-            self.edit(f"{_named(ids)} {said[redact]}", decisions=table)
+            table = editing.set_decision(self.decisions, faces=ids, **given)
+            self.edit(f"{_named(ids)} {said or what['reason']}", decisions=table)
 
     def _free_id(self) -> int:
         return editing.next_face_id(self.detections, self.decisions, self.discarded)

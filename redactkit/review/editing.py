@@ -7,13 +7,15 @@ has no end on that side. What a merge, a split or a new face creates is redacted
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes
+from redactkit.effects.look import format_look
 from redactkit.errors import TableError
 from redactkit.review.rows import (
     Box,
@@ -28,6 +30,7 @@ from redactkit.review.rows import (
     with_boxes,
 )
 from redactkit.runtime.kinds import as_kind
+from redactkit.runtime.visible import format_visible
 from redactkit.tables import (
     BOX,
     FACE,
@@ -338,18 +341,29 @@ def set_decision(
     redact: bool | None = None,
     label: str | None = None,
     reason: str | None = None,
+    visible: Iterable[Iterable[Any]] | None = None,
+    look: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Decide about faces; what is None stays as it was.
+
+    Parameters
+    ----------
+    visible : iterable of (float, float) or (float, float, str), optional
+        Seconds from start to end in which a face that is redacted is left visible all the same, and why.
+    look : mapping, optional
+        How it is hidden where that is not as the rest: ``blur``, ``margin``, ``strength``, ``shape``, ``head``.
 
     Examples
     --------
     >>> from redactkit.tables import empty_decisions
     >>> set_decision(empty_decisions(), faces=[4], redact=False, reason="consented").loc[4].to_dict()
-    {'redact': False, 'label': '', 'reason': 'consented', 'person_id': 4}
+    {'redact': False, 'label': '', 'reason': 'consented', 'person_id': 4, 'visible_at': '', 'look': ''}
     """
     ids = as_face_ids(faces, name="faces")
     table = as_decisions(decisions, faces=ids)
-    given = {"redact": redact, "label": label, "reason": reason}
+    given: dict[str, Any] = {"redact": redact, "label": label, "reason": reason}
+    given["visible_at"] = None if visible is None else format_visible(visible)
+    given["look"] = None if look is None else format_look(look)
     for name, value in given.items():
         if value is not None:
             table.loc[ids, name] = value
@@ -357,7 +371,7 @@ def set_decision(
 
 
 def _redacted(decisions: pd.DataFrame, faces: list[int], *, label: str) -> pd.DataFrame:
-    return set_decision(decisions, faces=faces, redact=True, label=label, reason="")
+    return set_decision(decisions, faces=faces, redact=True, label=label, reason="", visible=(), look={})
 
 
 def _refuse_taken(detections: pd.DataFrame, face_id: int) -> None:

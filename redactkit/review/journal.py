@@ -22,7 +22,7 @@ from redactkit.errors import AnnotationError, TableError
 from redactkit.identities import PAIRS, as_pairs
 from redactkit.review.history import Change, Delta, History, State
 from redactkit.runtime.files import open_to_append, sweep_parts, write_text
-from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, as_decisions, as_detections
+from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions, as_detections
 
 __all__ = ["Journal", "fingerprint"]
 
@@ -62,7 +62,8 @@ def fingerprint(state: State) -> str:
             digest.update(np.ascontiguousarray(column.to_numpy()).tobytes())
     # People and pairs count where there are any, so that autosaves from before there were still fit.
     persons = state.decisions["person_id"]
-    digest.update(state.decisions.drop(columns="person_id").to_csv().encode())
+    unsaid = [name for name in ("visible_at", "look") if not (state.decisions[name] != "").any()]
+    digest.update(state.decisions.drop(columns=["person_id", *unsaid]).to_csv().encode())
     digest.update(persons[persons != persons.index].to_csv(header=False).encode())
     digest.update(state.pairs[["face_id", "other_id", "answer"]].to_csv(header=False).encode())
     return digest.hexdigest()
@@ -211,7 +212,7 @@ def _as_decisions(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
     table = pd.DataFrame(columns).set_index("face_id")
     if not set(map(type, table["redact"])) <= {bool}:
         raise TableError("redact must be true or false")
-    return as_decisions(table.astype({"label": "str", "reason": "str"}))
+    return as_decisions(table.astype({name: "str" for name in TEXTS if name in table}))
 
 
 def _decode_rows(rows: _Rows | None, table: pd.DataFrame) -> Delta | None:

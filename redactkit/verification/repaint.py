@@ -159,7 +159,8 @@ class Repainter:
         layout = pixel_layout(source)
         before = plane_views(source)[:3]
         height, width = before[0].shape
-        regions = find_regions(boxes, faces, layout=layout, height=height, width=width, frame=pair.index)
+        looks = self._plan.looks_at(pair.index)
+        regions = find_regions(boxes, faces, layout=layout, size=(height, width), frame=pair.index, looks=looks)
         after = self._like(pair.output, source, layout)
         painted = self._painted(source, layout, boxes, faces, pair.index)
         if pair.index % NOISE_STEP_FRAMES == 0 or not self.noise:
@@ -183,7 +184,7 @@ class Repainter:
         if self._effect is None:
             seed = noise_seed(self._info)
             self._effect = effects.Effect(painting.kind, layout, strength=painting.strength, seed=seed)
-        self._effect.apply(planes, boxes, faces=faces, frame=frame)
+        self._effect.apply(planes, boxes, faces=faces, frame=frame, looks=self._plan.looks_at(frame))
         return planes[:3]
 
     def _estimate_noise(self, before: Plane, after: Plane, regions: Sequence[Region], layout: PixelLayout) -> None:
@@ -212,7 +213,8 @@ class Repainter:
         painted: Sequence[Plane] | None,
         layout: PixelLayout,
     ) -> BoxCheck:
-        if painted is None:
+        # What an object's own look paints without hiding who it is, is bare though it is as painted.
+        if painted is None or effects.KINDS[region.look.kind].cosmetic:
             return BoxCheck(region.face, 0.0, 0.0, 0.0, self._detail(region, before, after, layout))
         noise_factor = float(np.clip(self.noise / USUAL_NOISE, 1.0, MAX_NOISE_FACTOR))
         odd, bare, near = _tiles(region, before, after, painted, layout, noise_factor=noise_factor)

@@ -16,6 +16,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import OptionError
 from redactkit.media import file_sha256
 from redactkit.runtime.files import report_path, write_text
+from redactkit.runtime.timecode import timecode
 from redactkit.verification.actions import Action, settle
 from redactkit.verification.findings import list_findings, longest_run
 from redactkit.verification.page import findings_html, page_html
@@ -142,6 +143,10 @@ class VerificationReport:
     def headline(self) -> list[str]:
         """The verdict in a line or two."""
         lines = [f"{self.redacted}: {self.verdict}, {self.frames} frames looked at ({', '.join(self.looks)})"]
+        ranges = self.settings.get("ranges") or ()
+        if ranges:
+            told = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
+            lines.insert(0, f"CHECKED FROM {told} ONLY: outside of that everything is left bare, as was asked")
         if self.verdict == "unproven":
             lines.append("  no face was to be hidden, so that nothing found proves nothing")
         return lines
@@ -186,6 +191,7 @@ class VerificationReport:
         longest = self.longest_exposure
         return {
             "verdict": self.verdict,
+            **({"ranges": self.settings["ranges"]} if self.settings.get("ranges") else {}),
             "frames": self.frames,
             "looks": list(self.looks),
             "bare_boxes": len(self.bare),

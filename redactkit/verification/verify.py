@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, release
 from redactkit.formats import check_same_video, choose_labels
-from redactkit.media import VideoInfo
-from redactkit.redaction import make_plan, select_faces
+from redactkit.redaction import select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
 from redactkit.runtime.cores import opencv_in_one_thread
@@ -24,12 +23,13 @@ from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
 from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
 from redactkit.verification.findings import bare_table, face_table, leak_table
+from redactkit.verification.hiding import Hiding
 from redactkit.verification.judging import judge_unknown_faces
 from redactkit.verification.pairs import Pair, pair_frames
 from redactkit.verification.repaint import MIN_ODD_SHARE, BoxCheck, Painting, Repainter
 from redactkit.verification.report import VerificationReport
 from redactkit.verification.settings import RecordedRedaction, read_recorded, recognise
-from redactkit.verification.unknown_faces import Known, UnknownFaceSearch
+from redactkit.verification.unknown_faces import UnknownFaceSearch
 from redactkit.video import VideoReader, compare_files, probe
 from redactkit.video.encoding import choose_encoding
 
@@ -37,9 +37,6 @@ __all__ = ["verify"]
 
 WHOLE = 0.5
 """Share of a box's tiles that show the source from which it counts as bare and not partly bare."""
-
-WIDE = 0.5
-"""Margin of what the fidelity check leaves out."""
 
 INSIDE, AS_SURELY = 0.5, 0.7
 """Support of a face inside a hidden box, and its share of the source's, from which it counts as seen there."""
@@ -131,37 +128,35 @@ def verify(
     readers = (VideoReader(path, info=each, threads=1) for path, each in ((video, info), (redacted, after)))
     with next(readers) as source, next(readers) as output:
         painting = recorded.painting(laid) or recognise(source, output, laid, faces=faces, encoding=encoding)
-        plan = make_plan(laid.detections, info, faces=faces, margin=painting.margin)
-        repainter = Repainter(info, after, plan, painting, encoding)
-        unknown_faces = UnknownFaceSearch(info, detect, _known(laid, faces, painting), laid, faces, size=detection_size)
+        hiding = Hiding.of(laid, faces, painting, recorded)
+        repainter = Repainter(info, after, hiding.plan, painting, encoding)
+        unknown_faces = UnknownFaceSearch(info, detect, hiding.known, laid, faces, size=detection_size)
         source.rest()
         output.rest()
-        seen = _compare(source, output, repainter, unknown_faces, laid, faces, progress=shown(progress))
+        seen = _compare(source, output, repainter, unknown_faces, hiding, progress=shown(progress))
     release(detect)
     bare = bare_table(seen.bare)
     return VerificationReport(
         source=Path(video),
         redacted=Path(redacted),
-        faces=face_table(laid.detections, bare, faces),
+        faces=face_table(hiding.rows, bare, faces),
         bare=bare,
         leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info, gaps=unknown_faces.gaps), laid),
-        fidelity=fidelity if fidelity is not None else _compare_files(info, redacted, laid, faces, painting),
+        fidelity=fidelity if fidelity is not None else _compare_files(hiding, redacted),
         frames=seen.frames,
         looks=(_how(painting), *unknown_faces.names),
         settings={
             "detector": getattr(detect, "name", str(detector)),
             "faces": faces,
             **_as_settings(painting, recorded),
+            **hiding.settings,
         },
     )
 
 
-def _compare_files(
-    info: VideoInfo, redacted: str | Path, annotations: Annotations, faces: list[int], painting: Painting
-) -> pd.DataFrame:
-    # What is hidden may be hidden wider than anybody says.
-    wide = make_plan(annotations.detections, info, faces=faces, margin=max(WIDE, painting.margin))
-    return compare_files(info, redacted, hidden=lambda frame: wide.at(frame)[0], **sound_settings(redacted))
+def _compare_files(hiding: Hiding, redacted: str | Path) -> pd.DataFrame:
+    wide = hiding.wide
+    return compare_files(hiding.info, redacted, hidden=lambda frame: wide.at(frame)[0], **sound_settings(redacted))
 
 
 def _how(painting: Painting) -> str:
@@ -177,32 +172,16 @@ def _as_settings(painting: Painting, recorded: RecordedRedaction) -> dict[str, o
     }
 
 
-def _known(annotations: Annotations, faces: list[int], painting: Painting) -> Known:
-    rows = annotations.detections
-    chosen = rows["face_id"].isin(faces)
-    hidden = {frame: bx.expand(boxes, share=painting.margin) for frame, boxes in _by_frame(rows[chosen])}
-    aside = annotations.discarded
-    return Known(hidden, dict(_by_frame(rows[~chosen])), dict(_by_frame(aside[aside["source"] == "manual"])))
-
-
-def _by_frame(rows: pd.DataFrame) -> Iterator[tuple[int, bx.FloatArray]]:
-    ordered = rows.sort_values("frame", kind="stable")
-    frames, starts = np.unique(ordered["frame"].to_numpy(), return_index=True)
-    yield from zip(frames.tolist(), np.split(ordered[BOX].to_numpy(np.float64), starts[1:]), strict=False)
-
-
 def _compare(
     source: VideoReader,
     output: VideoReader,
     repainter: Repainter,
     unknown_faces: UnknownFaceSearch,
-    annotations: Annotations,
-    faces: list[int],
+    hiding: Hiding,
     *,
     progress: ProgressLike,
 ) -> _Seen:
-    rows = annotations.detections
-    rows = rows[rows["face_id"].isin(faces)]
+    rows = hiding.rows
     keys = zip(rows["frame"].tolist(), rows["face_id"].tolist(), strict=True)
     places = dict(zip(keys, rows[BOX].to_numpy(np.float64), strict=True))
     seen = _Seen()
@@ -222,8 +201,10 @@ def _compare(
                             "what": what,
                         }
                     )
-            unknown_faces.search(pair)
-            seen.frames += 1
+            # Outside the time ranges of a redaction everything is bare on purpose.
+            if hiding.searched[pair.index]:
+                unknown_faces.search(pair)
+                seen.frames += 1
             update(1)
     return seen
 

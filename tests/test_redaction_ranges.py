@@ -1,0 +1,124 @@
+"""When: time ranges of a redaction and of decisions; what is outside of them is bare on purpose, and said so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from redactkit.annotations import Annotations
+from redactkit.errors import AnnotationError, OptionError
+from redactkit.formats import read_annotations
+from redactkit.passes import redact
+from redactkit.redaction import RedactionOptions
+from redactkit.redaction.plan import lay_out
+from redactkit.review import Review
+from redactkit.runtime.visible import as_visible, parse_visible
+from redactkit.verification import verify
+from redactkit.video import VideoReader
+
+RATE = 25
+
+
+def plan_of(annotations: Annotations, **options):
+    checked = RedactionOptions(**options).checked(end=60)
+    return lay_out(annotations, annotations.video, faces=annotations.selected_ids, options=checked)
+
+
+def gray(path, frame):
+    with VideoReader(path) as reader:
+        return reader.frame_at(frame).gray().astype(int)
+
+
+def test_no_range_is_the_whole_video(short_truth):
+    assert np.array_equal(plan_of(short_truth).frames, short_truth.detections["frame"])
+
+
+def test_frames_that_a_range_touches_are_hidden(short_truth):
+    plan = plan_of(short_truth, start=0.5, end=1.0)
+    assert (plan.frames.min(), plan.frames.max()) == (12, 24)
+    both = plan_of(short_truth, ranges=[(0, 0.2), (2, 60)])
+    assert set(both.frames) == {*range(5), *range(50, 60)}
+
+
+def test_visible_range_of_a_decision_leaves_whole_frames_only(short_truth):
+    face = int(short_truth.detections["face_id"].iloc[0])
+    review = Review(short_truth)
+    review.decide([face], visible=[(0.5, 1.0, "consent")])
+    plan = plan_of(review.annotations)
+    hidden = set(plan.frames[plan.faces == face])
+    own = set(short_truth.detections.loc[short_truth.detections["face_id"] == face, "frame"])
+    assert own - hidden == {frame for frame in own if 13 <= frame <= 24}
+    review.undo()
+    assert len(plan_of(review.annotations).frames) == len(short_truth.detections)
+
+
+def test_merge_and_split_forget_visible_ranges(short_truth):
+    review = Review(short_truth)
+    first, second = review.tracks.index[:2].tolist()
+    review.decide([first], visible=[(0, 1)])
+    review.split_face(face_id=first, frame=30)
+    assert (review.decisions["visible_at"] == "").all()
+    review.decide([first], visible=[(0, 1)])
+    review.merge_faces([first, second])
+    assert (review.decisions["visible_at"] == "").all()
+
+
+@pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
+@pytest.mark.parametrize("format", ["azure", "csv", "coco", "cvat", "parquet"])
+def test_visible_ranges_and_looks_come_back(short_truth, tmp_path, format):
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    review = Review(short_truth)
+    face = int(review.tracks.index[0])
+    review.decide([face], visible=[(0.25, 0.75, "on stage"), (1, 1.5)], look={"blur": "black", "shape": "ellipse"})
+    again = read_annotations(review.annotations.to(format, tmp_path / "a"), video=short_truth.video)
+    assert again.decisions.loc[face, "visible_at"] == "0.25-0.75 on stage; 1-1.5"
+    assert again.decisions.loc[face, "look"] == "blur=Black shape=ellipse"
+    assert (again.decisions.drop(index=face)[["visible_at", "look"]] == "").to_numpy().all()
+
+
+def test_autosave_brings_ranges_and_looks_back(short_truth, tmp_path):
+    review = Review(short_truth, autosave=tmp_path / "autosave")
+    face = int(review.tracks.index[0])
+    review.decide([face], visible=[(0, 1)], look={"head": True})
+    again = Review(short_truth, autosave=tmp_path / "autosave")
+    assert again.decisions.loc[face, ["visible_at", "look"]].tolist() == ["0-1", "head=yes"]
+
+
+@pytest.mark.parametrize("given", [[(2, 1)], [(0, 2), (1, 3)], [(1, 2, "a", "b")], "5 to 8", [(-1, 2)]])
+def test_visible_ranges_that_are_none_are_refused(given):
+    with pytest.raises(OptionError):
+        as_visible(given)
+
+
+def test_visible_ranges_read_clock_times():
+    assert parse_visible("0:01:00-0:01:02.5 press photo")[0] == (60, 62.5, "press photo")
+
+
+def test_range_redaction_hides_there_copies_the_rest_and_says_so(short_clip, short_truth, tmp_path):
+    report = redact(short_clip, short_truth, output=tmp_path / "out.mp4", start=1.0, end=1.4, progress=False)
+    assert report.ok, report
+    assert "ONLY FROM 00:00:01.000 to 00:00:01.400, all else is left bare" in str(report)
+    assert "are left bare" in report.notes[0]
+    assert report.settings["ranges"] == [[1.0, 1.4]]
+    assert report.faces["left_bare"].sum() == (~short_truth.detections["frame"].between(25, 34)).sum()
+    for frame, same in [(3, True), (30, False), (55, True)]:
+        apart = np.abs(gray(short_clip, frame) - gray(report.output, frame)).max()
+        assert (apart < 40) == same, frame
+    check = verify(short_clip, report.output, short_truth, progress=False)
+    assert (check.verdict, check.frames) == ("clean", 10)
+    assert str(check).startswith("CHECKED FROM 00:00:01.000 to 00:00:01.400 ONLY")
+    assert check.summary()["ranges"] == [[1.0, 1.4]]
+
+
+def test_range_without_a_hidden_box_hides_nothing_and_is_refused(short_clip, short_truth, tmp_path):
+    late = short_truth.replace(detections=short_truth.detections[short_truth.detections["frame"] >= 40])
+    with pytest.raises(AnnotationError, match=r"nothing would be hidden from 00:00:00.000 to 00:00:01.000"):
+        redact(short_clip, late, output=tmp_path / "a.mp4", ranges=[(0, 1), (1.5, 2)], progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ranges", [[(3, 2)], [(50, 60)], [(1, 2, 3)], "5-7"])
+def test_wrong_ranges_are_refused_before_work(short_clip, short_truth, tmp_path, ranges):
+    with pytest.raises(OptionError):
+        redact(short_clip, short_truth, output=tmp_path / "a.mp4", ranges=ranges, progress=False)
