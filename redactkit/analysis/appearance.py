@@ -6,14 +6,12 @@ product of two descriptors is their Bhattacharyya coefficient.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray
 
-__all__ = ["DESCRIPTOR_LENGTH", "Appearance", "describe", "to_lab"]
+__all__ = ["DESCRIPTOR_LENGTH", "Appearance", "describe"]
 
 Image = NDArray[np.uint8]
 Appearance = NDArray[np.uint8]
@@ -33,10 +31,6 @@ CHROMA_RANGE = (96, 64)
 HEAD_REGION = (-0.1, -0.25, 1.2, 1.25)
 CHEST_REGION = (-0.25, 1.2, 1.5, 0.8)
 """Left, top, width and height of the two regions, in widths and heights of the face's box, from its corner."""
-
-RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
-RGB_TO_SCALED_XYZ = (RGB_TO_XYZ / RGB_TO_XYZ.sum(axis=1, keepdims=True)).astype(np.float32)
-"""From linear sRGB to CIE XYZ, white being 1."""
 
 MIN_REGION_PIXELS = 4
 """Side in pixels, of the part inside the image, below which a region is left out."""
@@ -63,13 +57,15 @@ def describe(image: Image, boxes: FloatArray) -> Appearance:
     Comaniciu, Ramesh, Meer: Real-Time Tracking of Non-Rigid Objects using Mean Shift, CVPR 2000 (the Bhattacharyya
     coefficient of colour histograms).
     """
+    import cv2  # costs a tenth of a second to import
+
     patches = [_patch(image, box, region) for box in boxes for region in (HEAD_REGION, CHEST_REGION)]
     shown = np.array([patch is not None for patch in patches], bool)
     counts = np.zeros((len(patches), DESCRIPTOR_LENGTH // 2))
     if shown.any():
         # All patches are stacked, so that each step runs once over all faces.
         strip = np.vstack([patch for patch in patches if patch is not None])
-        counts[shown] = _histograms(to_lab(strip))
+        counts[shown] = _histograms(np.asarray(cv2.cvtColor(strip, cv2.COLOR_RGB2Lab)))
     whole = counts.reshape(len(boxes), DESCRIPTOR_LENGTH)
     return np.asarray(np.rint(255 * np.sqrt(whole / np.maximum(whole.sum(axis=1, keepdims=True), 1))), np.uint8)
 
@@ -86,22 +82,6 @@ def _patch(image: Image, box: FloatArray, region: tuple[float, float, float, flo
     if min(part.shape[:2]) < MIN_REGION_PIXELS:
         return None
     return np.asarray(cv2.resize(part, (PATCH_PIXELS, PATCH_PIXELS), interpolation=cv2.INTER_AREA))
-
-
-def to_lab(rgb: Image) -> Image:
-    """Convert sRGB to CIE L*a*b* in 8 bits, as OpenCV does, whose tables for it take a tenth of a second to build."""
-    # 0.008856 and the line below it are the CIE's, for values near black.
-    xyz = _linear_table()[rgb] @ RGB_TO_SCALED_XYZ.T
-    x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)
-    lab = np.stack([2.55 * (116 * y - 16), 500 * (x - y) + 128, 200 * (y - z) + 128], axis=-1)
-    return np.asarray(np.rint(lab).clip(0, 255), np.uint8)
-
-
-@lru_cache(maxsize=1)
-def _linear_table() -> NDArray[np.float32]:
-    """Return the linear light of each 8-bit value of sRGB (IEC 61966-2-1)."""
-    value = np.arange(256) / 255
-    return np.where(value > 0.04045, ((value + 0.055) / 1.055) ** 2.4, value / 12.92).astype(np.float32)
 
 
 def _histograms(lab: Image) -> NDArray[np.int64]:
