@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.tables import as_detections
+from redactkit.tables import BOX, as_detections
 
 RATE = 25
 KEYFRAMES = 50
@@ -21,7 +21,7 @@ _FACE = 200
 _SAMPLE = Path(__file__).parents[1] / "sample_media"
 
 
-def _heads() -> list[NDArray[np.float32]]:
+def draw_heads() -> list[NDArray[np.float32]]:
     """Return six people's heads as premultiplied RGBA, `_FACE` pixels of face height."""
     sys.path.insert(0, str(_SAMPLE))
     try:
@@ -33,7 +33,7 @@ def _heads() -> list[NDArray[np.float32]]:
     return [make_sprite(look)[0][max(0, y - reach) : y + reach, x - reach : x + reach] for look in LOOKS.values()]
 
 
-def _ground(width: int, height: int) -> NDArray[np.uint8]:
+def draw_ground(width: int, height: int) -> NDArray[np.uint8]:
     """Return a background twice as wide as the frame, with structure at many scales, like a street."""
     chance = np.random.default_rng(7)
     picture = np.zeros((height, 2 * width, 3), np.float32)
@@ -77,7 +77,7 @@ def make_clip(
 
 
 def _write(path: Path, truth: pd.DataFrame, *, width: int, height: int, frames: int, keyframes: int) -> None:
-    ground, heads = _ground(width, height), _heads()
+    ground, heads = draw_ground(width, height), draw_heads()
     by_frame = dict(list(truth.groupby("frame")))
     part = path.with_suffix(".part.mp4")
     with av.open(str(part), "w") as output:
@@ -88,8 +88,9 @@ def _write(path: Path, truth: pd.DataFrame, *, width: int, height: int, frames: 
             left = round((frame / RATE * width / 20) % width)
             picture = ground[:, left : left + width].copy()
             if frame in by_frame:
-                for row in by_frame[frame].itertuples():
-                    _paste(picture, heads[(row.face_id - 1) % len(heads)], row)
+                here = by_frame[frame]
+                for face, box in zip(here["face_id"], here[BOX].to_numpy(), strict=True):
+                    paste(picture, heads[(face - 1) % len(heads)], box)
             image = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
             image.pts, image.time_base = frame, Fraction(1, RATE)
             output.mux(stream.encode(image))
@@ -97,14 +98,18 @@ def _write(path: Path, truth: pd.DataFrame, *, width: int, height: int, frames: 
     part.rename(path)
 
 
-def _paste(picture: NDArray[np.uint8], head: NDArray[np.float32], row: object) -> None:
-    """Blend a head over the picture so that its face fills the box."""
-    side = round(row.height * head.shape[0] / _FACE)  # type: ignore[attr-defined]
+def paste(
+    picture: NDArray[np.uint8], head: NDArray[np.float32], box: NDArray[np.float64], *, whole: bool = False
+) -> None:
+    """Blend a head over the picture so that its face, or ``whole`` of it, fills a box x, y, width, height."""
+    x, y, wide, high = box
+    side = round(high if whole else high * head.shape[0] / _FACE)
     small = cv2.resize(head, (side, side), interpolation=cv2.INTER_AREA)
-    left = round(row.x + row.width / 2 - side / 2)  # type: ignore[attr-defined]
-    top = round(row.y + row.height / 2 - side / 2)  # type: ignore[attr-defined]
+    left, top = round(x + wide / 2 - side / 2), round(y + high / 2 - side / 2)
     height, width = picture.shape[:2]
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
+    if x0 >= x1 or y0 >= y1:
+        return
     part = small[y0 - top : y1 - top, x0 - left : x1 - left]
     under = picture[y0:y1, x0:x1]
     picture[y0:y1, x0:x1] = (part[..., :3] * 255 + under * (1 - part[..., 3:])).clip(0, 255)

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from benchmarks.clips import _ground, _heads
+from benchmarks.clips import draw_ground, draw_heads
 from redactkit import analyze, redact, verify
 from redactkit.annotations import Annotations
 from redactkit.boxes import expand
@@ -73,7 +73,7 @@ class Leak:
 def make_scene(folder: Path, side: int) -> Scene:
     """Write a clip in which one face of ``side`` pixels crosses a street, and return it."""
     width, height = (2 * round(max(least, times * side) / 2) for least, times in ((320, 2.2), (180, 1.7)))
-    head, ground = _heads()[1], _ground(width, height)
+    head, ground = draw_heads()[1], draw_ground(width, height)
     scale = side / 200
     sprite = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     path, rows = folder / f"face_{side}.mp4", []

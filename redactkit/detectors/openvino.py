@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,9 @@ CORES_PER_REQUEST = 2
 
 SMALL_IMAGE_PIXELS = 256 * 1024
 """Pixels up to which an image gets one core, if all images are so small: faster, and takes little memory."""
+
+_BFLOAT16_LIMITS = ("ALL", "DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "AVX2_VNNI_2")
+"""How the values of ``ONEDNN_MAX_CPU_ISA`` that leave bfloat16 usable begin."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,10 @@ def _configuration(threads: int | None, precision: str | None) -> dict[str, Any]
     config: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = threads
+    # OpenVINO asks the processor for bfloat16, and oneDNN, which runs the layers, may have been told to do without.
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    if precision is None and limit and not limit.startswith(_BFLOAT16_LIMITS):
+        precision = "f32"
     if precision is not None:
         config["INFERENCE_PRECISION_HINT"] = precision
     return config

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
-from redactkit.video.decoding import FAULTS, Clock, DecodeLog, decode_packets
+from redactkit.video.decoding import FAULTS, Clock, DecodeLog, decode_packets, tell_decoded
 from redactkit.video.frames import Frame
 from redactkit.video.opening import av_errors, open_container, video_stream
 from redactkit.video.probe import frame_step
@@ -169,7 +169,10 @@ class Cursor:
     def _decode(self) -> av.VideoFrame | None:
         with av_errors(self._file, "decode it"):
             try:
-                return next(self._frames, None)
+                picture = next(self._frames, None)
+                if picture is not None:
+                    tell_decoded()
+                return picture
             except FAULTS:
                 if self._threads == 1:
                     raise

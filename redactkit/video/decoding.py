@@ -6,8 +6,9 @@ flagged (``AVFrame.decode_error_flags``, ``AV_FRAME_FLAG_CORRUPT``).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +17,53 @@ from av.codec.context import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-__all__ = ["FAULTS", "Clock", "DecodeLog", "decode_packets"]
+__all__ = ["FAULTS", "Clock", "DecodeLog", "DecodedFrames", "count_decoded", "decode_packets", "tell_decoded"]
 
 FAULTS = (av.error.FFmpegError, ValueError)
 """What decoding raises for a packet that cannot be decoded."""
 
 _MAX_FAULTS = 1000
 """Different faults that are kept in words; more are dropped."""
+
+
+@dataclass
+class DecodedFrames:
+    """How many frames decoders have given."""
+
+    count: int = 0
+
+
+_counters: list[DecodedFrames] = []
+_counting = threading.Lock()
+
+
+@contextmanager
+def count_decoded() -> Iterator[DecodedFrames]:
+    """Count the frames that the readers of this process decode meanwhile, each as often as it is decoded.
+
+    Examples
+    --------
+    >>> with count_decoded() as decoded:
+    ...     pass
+    >>> decoded.count
+    0
+    """
+    counter = DecodedFrames()
+    with _counting:
+        _counters.append(counter)
+    try:
+        yield counter
+    finally:
+        with _counting:
+            # By identity: counters of one number are equal.
+            _counters[:] = [each for each in _counters if each is not counter]
+
+
+def tell_decoded() -> None:
+    """Tell those who count that a decoder has given a frame."""
+    with _counting:
+        for counter in _counters:
+            counter.count += 1
 
 
 @dataclass

@@ -16,6 +16,7 @@ from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.cores import count_cores
 from redactkit.video.cursor import Cursor
 from redactkit.video.decoding import DecodeLog
+from redactkit.video.frame_store import FrameStore
 from redactkit.video.frames import Frame
 from redactkit.video.opening import checked_file
 from redactkit.video.probe import probe
@@ -73,6 +74,7 @@ class VideoReader:
         self._lock = threading.RLock()
         self._cache = _FrameCache(self.info, cache)
         self._cursor: Cursor | None = None
+        self._store, self._owns_store = FrameStore(), True
         self._sought, self._behind = -1, _FRAMES_KEPT_BEHIND
         self._lost: set[int] = set()
         self._closed = False
@@ -138,11 +140,30 @@ class VideoReader:
         if not 0 <= index < self.info.frame_count:
             raise OptionError(f"frame must be 0 to {self.info.frame_count - 1}, got {index} ({self._file})")
         with self._lock:
-            return self._cache.get(index) or self._fetch(self._open_cursor(), int(index))
+            found = self._cache.get(index)
+            if found is None and (found := self._store.get(index)) is not None:
+                self._cache.put(found)
+            return found or self._fetch(self._open_cursor(), int(index))
+
+    def keep(self, frame: Frame) -> None:
+        """Keep a frame that was decoded in a temporary file, for `frame_at` of this reader and of `another`.
+
+        See `redactkit.video.frame_store`.
+        """
+        self._store.put(frame)
+
+    def drop_kept(self, *, before: int) -> None:
+        """Drop the frames kept before one."""
+        self._store.forget(before)
 
     def another(self, *, threads: int, share: int) -> VideoReader:
-        """Return another reader of the same file with a decoder of its own; its cache is 1/``share`` as large."""
-        return VideoReader(self._file, info=self.info, threads=threads, cache=self._cache.most // share)
+        """Return another reader of the same file with a decoder of its own, for the time that this one is open.
+
+        Its cache is 1/``share`` as large; what was kept is common to both.
+        """
+        other = VideoReader(self._file, info=self.info, threads=threads, cache=self._cache.most // share)
+        other._store, other._owns_store = self._store, False
+        return other
 
     def rest(self) -> None:
         """Free the decoder and the cached frames; both are made again when a frame is asked for."""
@@ -195,6 +216,8 @@ class VideoReader:
         with self._lock:
             self._closed = True
             self.rest()
+            if self._owns_store:
+                self._store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,124 @@
+"""Frames kept in a temporary file come back as they were."""
+
+from __future__ import annotations
+
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from redactkit.video import Frame, VideoReader
+from redactkit.video import frame_store as module
+from redactkit.video.decoding import count_decoded
+from redactkit.video.frame_store import FrameStore
+from redactkit.video.planes import plane_views
+
+FRAMES = 20
+
+
+def made(index: int, form: str = "yuv420p", width: int = 46, height: int = 30) -> Frame:
+    rng = np.random.default_rng(index)
+    picture = av.VideoFrame(width, height, form)
+    for view in plane_views(picture) if form != "rgb24" else ():
+        view[:] = rng.integers(0, 255, view.shape)
+    picture.colorspace, picture.color_range = 1, 2
+    return Frame(index=index, pts=10 * index, time=index / 25, picture=picture, keyframe=index == 0, rotation=90)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"g": "999", "crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(FRAMES):
+            frame = made(number, width=64, height=48).picture
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("form", ["yuv420p", "yuv444p", "yuv422p10le", "gray"])
+def test_a_frame_comes_back_as_it_was(form: str) -> None:
+    store = FrameStore()
+    frames = [made(number, form) for number in (3, 1, 8)]
+    for frame in frames:
+        store.put(frame)
+    for frame in frames:
+        found = store.get(frame.index)
+        assert found is not None
+        assert (found.index, found.pts, found.time, found.rotation) == (frame.index, frame.pts, frame.time, 90)
+        assert (found.picture.colorspace, found.picture.color_range) == (1, 2)
+        assert all(
+            np.array_equal(a, b) for a, b in zip(plane_views(found.picture), plane_views(frame.picture), strict=True)
+        )
+    assert store.get(2) is None
+    store.close()
+    assert store.get(3) is None
+
+
+def test_packed_pictures_are_not_kept() -> None:
+    store = FrameStore()
+    store.put(made(0, "rgb24"))
+    assert store.get(0) is None
+
+
+def test_the_oldest_make_place_and_what_was_forgotten_too() -> None:
+    store = FrameStore(most=5 * 46 * 30 * 3 // 2)
+    for number in range(7):
+        store.put(made(number))
+    assert [number for number in range(7) if store.get(number)] == [2, 3, 4, 5, 6]
+    store.forget(5)
+    for number in range(7, 10):
+        store.put(made(number))
+    kept = {number: store.get(number) for number in range(10)}
+    assert [number for number, frame in kept.items() if frame] == [5, 6, 7, 8, 9]
+    for number in range(5, 10):
+        found = kept[number]
+        assert found is not None
+        assert np.array_equal(plane_views(found.picture)[0], plane_views(made(number).picture)[0])
+    store.close()
+
+
+def test_without_room_frames_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**options: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    store = FrameStore()
+    store.put(made(0))
+    assert store.get(0) is None
+    small = FrameStore(most=100)
+    small.put(made(0))
+    assert small.get(0) is None
+
+
+def test_the_file_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    store = FrameStore()
+    store.put(made(0))
+    assert store.get(0) is not None
+    assert list(tmp_path.iterdir()) == []
+    store.close()
+
+
+def test_kept_frames_are_not_decoded_again(clip: Path) -> None:
+    with VideoReader(clip, cache=1) as reader:
+        with count_decoded() as decoded:
+            for frame in reader.frames():
+                reader.keep(frame)
+        assert decoded.count == FRAMES
+        with count_decoded() as decoded, reader.another(threads=1, share=1) as other:
+            for number in (19, 3, 0, 12):
+                assert np.array_equal(reader.frame_at(number).luma(), other.frame_at(number).luma())
+            assert decoded.count == 0
+            reader.drop_kept(before=12)
+            shown = other.frame_at(19).luma()
+            assert decoded.count == 0
+            other.frame_at(3)
+            assert decoded.count > 0
+        assert np.array_equal(reader.frame_at(19).luma(), shown)
