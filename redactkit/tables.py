@@ -366,7 +366,12 @@ def _longest_gaps(frame: Any, first: Any, rows: int) -> Any:
 def _best_frames(rows: pd.DataFrame, first: Any) -> Any:
     if rows.empty:
         return np.zeros(0, np.int64)
-    seen = ~rows["source"].isin(["tracked", "interpolated"])
-    score = rows["width"] * rows["height"] * rows["confidence"].fillna(0.5) ** 2 * np.where(seen, 1.0, 1e-3)
-    order = np.lexsort((rows["frame"], -score, rows["face_id"]))
+    order = np.lexsort((rows["frame"], -best_scores(rows), rows["face_id"]))
     return rows["frame"].to_numpy()[order][first]
+
+
+def best_scores(rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return for each box how well its frame would show the face: see ``best_frame`` of `summarize_tracks`."""
+    seen = ~rows["source"].isin(["tracked", "interpolated"])
+    area, confidence = rows["width"] * rows["height"], rows["confidence"].fillna(0.5)
+    return np.asarray(area * confidence**2 * np.where(seen, 1.0, 1e-3), np.float64)

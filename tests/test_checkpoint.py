@@ -40,28 +40,19 @@ class Brightest:
         return np.array([[x * 4, y * 4, 24, 24, 0.5 + image.mean() / 1000]], float)
 
 
-class Threaded(Brightest):
-    """The same for several threads, which waits until as many as are expected have been in it at once."""
+class Failing(Brightest):
+    """The same for several threads, until it has seen so many pictures."""
 
     is_thread_safe = True
 
-    def __init__(self, expected=1, last=10**9):
+    def __init__(self, last=10**9):
         super().__init__()
-        self.inside, self.most, self.expected, self.last = 0, 0, expected, last
-        self.changed = threading.Condition()
+        self.last = last
 
     def __call__(self, images):
-        with self.changed:
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-            self.changed.notify_all()
-            self.changed.wait_for(lambda: self.most >= self.expected, timeout=30)
-            if self.seen > self.last:
-                raise DetectorError("no more")
-        found = super().__call__(images)
-        with self.changed:
-            self.inside -= 1
-        return found
+        if self.seen > self.last:
+            raise DetectorError("no more")
+        return super().__call__(images)
 
 
 @pytest.fixture(scope="module")
@@ -253,21 +244,6 @@ def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path,
     assert steps[-1] == ("analyze", 120, 120)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_detect_in_sections_at_once_gives_the_table_of_one_go(clip, monkeypatch, workers):
-    with VideoReader(clip) as reader:
-        monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
-        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 1)
-        whole = detect(reader, detector=Threaded(), progress=False)
-        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: workers)
-        together = Threaded(workers)
-        steps = []
-        equal(detect(reader, detector=together, progress=lambda *step: steps.append(step)), whole)
-    assert together.most == workers, "the sections were not searched at once"
-    assert steps[-1] == ("analyze", 120, 120)
-    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
-
-
 @pytest.mark.parametrize("part", [40, 50])
 def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
     """Which frames are searched lightly depends on their neighbours in a batch."""
@@ -289,32 +265,12 @@ def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
     assert parts == whole
 
 
-def test_detect_in_turn_where_a_section_does_not_decode_by_itself(clip, monkeypatch):
-    monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
-    with VideoReader(clip) as reader:
-        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 1)
-        whole = detect(reader, detector=Threaded(), progress=False)
-        monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 2)
-        here = VideoReader.frames_here
-
-        def lossy(self, start, stop):
-            return (frame for frame in here(self, start, stop) if frame.index != 70)
-
-        monkeypatch.setattr(VideoReader, "frames_here", lossy)
-        steps = []
-        equal(detect(reader, detector=Threaded(), progress=lambda *step: steps.append(step)), whole)
-    assert steps[-1] == ("analyze", 120, 120)
-    assert min(done for _, done, _ in steps) == 0
-
-
-def test_detect_in_sections_at_once_can_be_cancelled_and_fails_with_the_detector(clip, monkeypatch):
-    monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
-    monkeypatch.setattr("redactkit.runtime.cores.count_cores", lambda: 2)
+def test_detect_can_be_cancelled_and_fails_with_the_detector(clip):
     with VideoReader(clip) as reader:
         with pytest.raises(PassCancelled):
-            detect(reader, detector=Threaded(), progress=stop_after(30))
+            detect(reader, detector=Failing(), progress=stop_after(30))
         with pytest.raises(DetectorError, match="no more"):
-            detect(reader, detector=Threaded(last=20), progress=False)
+            detect(reader, detector=Failing(last=20), progress=False)
     assert not [thread for thread in threading.enumerate() if thread.name == "redactkit-buffered"]
 
 

@@ -24,7 +24,7 @@ def made(index: int, form: str = "yuv420p", width: int = 46, height: int = 30) -
     picture = av.VideoFrame(width, height, form)
     for view in plane_views(picture) if form != "rgb24" else ():
         view[:] = rng.integers(0, 255, view.shape)
-    picture.colorspace, picture.color_range = 1, 2
+    picture.colorspace, picture.color_range, picture.color_primaries, picture.color_trc = 1, 2, 9, 14
     return Frame(index=index, pts=10 * index, time=index / 25, picture=picture, keyframe=index == 0, rotation=90)
 
 
@@ -52,7 +52,8 @@ def test_a_frame_comes_back_as_it_was(form: str) -> None:
         found = store.get(frame.index)
         assert found is not None
         assert (found.index, found.pts, found.time, found.rotation) == (frame.index, frame.pts, frame.time, 90)
-        assert (found.picture.colorspace, found.picture.color_range) == (1, 2)
+        shown = found.picture
+        assert (shown.colorspace, shown.color_range, shown.color_primaries, shown.color_trc) == (1, 2, 9, 14)
         assert all(
             np.array_equal(a, b) for a, b in zip(plane_views(found.picture), plane_views(frame.picture), strict=True)
         )
@@ -108,13 +109,17 @@ def test_the_file_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_kept_frames_are_not_decoded_again(clip: Path) -> None:
     with VideoReader(clip, cache=1) as reader:
+        scaled = []
         with count_decoded() as decoded:
             for frame in reader.frames():
                 reader.keep(frame)
+                scaled.append(frame.rgb(width=32, height=32))
         assert decoded.count == FRAMES
         with count_decoded() as decoded, reader.another(threads=1, share=1) as other:
             for number in (19, 3, 0, 12):
-                assert np.array_equal(reader.frame_at(number).luma(), other.frame_at(number).luma())
+                kept, again = reader.frame_at(number), other.frame_at(number)
+                assert np.array_equal(kept.luma(), again.luma())
+                assert np.array_equal(kept.rgb(width=32, height=32), scaled[number])
             assert decoded.count == 0
             reader.drop_kept(before=12)
             shown = other.frame_at(19).luma()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from redactkit.analysis.letterbox import plan_letterboxes
-from redactkit.analysis.rotation import find_rotations
+from redactkit.analysis.rotation import RotationSamples, find_rotations
 from redactkit.analysis.search import SENSITIVITIES, plan_search, resolve_detector
 from redactkit.detectors import load_detector
 from redactkit.errors import OptionError
@@ -29,7 +29,9 @@ class Still:
         self.info = info(width=image.shape[1], height=image.shape[0])
 
     def ranges(self, ranges):
-        return (self for _ in ranges)
+        for number, _ in ranges:
+            self.index = number
+            yield self
 
     def rgb(self, *, width, height):
         import cv2
@@ -47,13 +49,17 @@ def portrait():
 
 
 def test_find_turns_of_no_faces_are_none():
-    assert find_rotations(Still(np.zeros((64, 64, 3), np.uint8)), blind, plan_letterboxes(64, 64)[0]) == ()
+    still = Still(np.zeros((64, 64, 3), np.uint8))
+    assert find_rotations(still, RotationSamples(still.info, blind, plan_letterboxes(64, 64)[0])) == ()
 
 
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
 def test_find_turns_brings_a_face_upright(portrait, turned):
     still = Still(np.ascontiguousarray(np.rot90(portrait, turned // 90)))
-    found = find_rotations(still, load_detector(threshold=0.1), plan_letterboxes(*still.image.shape[1::-1])[0])
+    found = find_rotations(
+        still,
+        RotationSamples(still.info, load_detector(threshold=0.1), plan_letterboxes(*still.image.shape[1::-1])[0]),
+    )
     assert found in ({0: [()], 90: [(90,), ()], 180: [(180,)], 270: [(270,)]}[turned])
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
-from redactkit.analysis.chunked import configure_search
+from redactkit.analysis.chunked import compiling
 from redactkit.analysis.detection import Scan, scan
+from redactkit.analysis.rotation import RotationSamples, find_rotations
 from redactkit.analysis.same_person import choose_embedder, find_pairs
-from redactkit.analysis.thorough_search import search_isolated
-from redactkit.analysis.thumbnails import save_thumbnails
+from redactkit.analysis.scan_result import ScanResult
+from redactkit.analysis.search import Search, plan_search
+from redactkit.analysis.shot_tracking import ShotTracker
+from redactkit.analysis.thumbnails import KeptCrops, save_thumbnails
 from redactkit.analysis.track_building import find_tracks
 from redactkit.annotations import Annotations, annotations_name, find_thumbnails
 from redactkit.detectors import Detector, release
@@ -26,7 +29,7 @@ from redactkit.runtime.files import check_output, fit_name, locked, make_private
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.tables import as_decisions
-from redactkit.video import VideoReader, probe
+from redactkit.video import Frame, VideoReader, probe
 from redactkit.video.chunks import CHUNK_FRAMES
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
@@ -36,6 +39,9 @@ FRAME_CACHE_LIMITS = (24, 96)
 
 FRAME_CACHE_PIXELS = 24 * 1920 * 1080
 """Pixels of the decoded frames kept for propagation. Raising it decodes fewer frames twice, and takes memory."""
+
+MAX_SAMPLED_SHARE = 0.1
+"""Share of the frames up to which they are decoded to tell the rotation of the footage before it is scanned."""
 
 
 def default_folder(video: str | Path) -> Path:
@@ -151,13 +157,13 @@ def analyze(
     info = probe(source)
     cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
     with VideoReader(source, info=info, cache=cache) as reader:
-        search = configure_search(reader, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
-        trim_heap()  # compiling the network took memory that is free now
+        search = plan_search(reader.info, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
-        found = search_isolated(reader, scan(reader, search, keep=keep, chunk_frames=chunk_frames, progress=progress))
+        found, tracker = _scan(reader, search, keep=keep, chunk_frames=chunk_frames, progress=progress)
+        found = tracker.search_isolated(found)
         release(search.detector)
-        annotations = _annotate(reader, found, padding=padding, progress=progress)
+        annotations = _annotate(reader, found, tracker, padding=padding, progress=progress)
         vectors = FaceVectors()
         if same_person:
             detector = search.detector
@@ -169,14 +175,54 @@ def analyze(
         # Two analyses may write to one folder at once: the second waits, and then finds all files of the first.
         with locked(keep):
             _check_still_free(source, folder, overwrite=overwrite)
-            saved = _save(reader, annotations, folder, overwrite=overwrite, stopped=stopped)
+            saved = _save(reader, annotations, tracker.crops, folder, overwrite=overwrite, stopped=stopped)
             keep_vectors(vectors, folder, source.stem)
             drop_checkpoint(keep)
     return saved
 
 
-def _annotate(reader: VideoReader, found: Scan, *, padding: float, progress: ProgressLike) -> Annotations:
-    kept, discarded = find_tracks(reader, found, padding=padding, progress=progress)
+def _scan(
+    reader: VideoReader, search: Search, *, keep: Path | None, chunk_frames: int, progress: ProgressLike
+) -> tuple[Scan, ShotTracker]:
+    """Scan the video in the rotation of its footage, and track the shots that are over meanwhile.
+
+    Where the frames from which the rotation is told are dear to get at, since there are few keyframes, they are taken
+    from the scan: footage is upright as a rule. Where it is not, it is scanned again.
+    """
+    samples = RotationSamples(reader.info, search.detector, search.letterboxes[0])
+    numbers = set(samples.numbers)
+    later = samples.decoded > MAX_SAMPLED_SHARE * reader.info.frame_count
+    with compiling(search):
+        turned = search if later else search.with_rotations(find_rotations(reader, samples))
+    trim_heap()  # compiling the network took memory that is free now
+    tracker = ShotTracker(reader, turned)
+
+    def watch(batch: list[Frame], found: ScanResult) -> None:
+        for frame in batch if later else ():
+            if frame.index in numbers:
+                samples.add(frame)
+        tracker.watch(batch, found)
+
+    scanned = scan(reader, turned, keep=keep, chunk_frames=chunk_frames, progress=progress, watch=watch)
+    rotations = find_rotations(reader, samples) if later else ()
+    if not rotations:
+        return scanned, tracker
+    tracker = ShotTracker(reader, search.with_rotations(rotations))
+    again = scan(
+        reader,
+        search.with_rotations(rotations),
+        keep=keep,
+        chunk_frames=chunk_frames,
+        progress=progress,
+        watch=tracker.watch,
+    )
+    return again, tracker
+
+
+def _annotate(
+    reader: VideoReader, found: Scan, tracker: ShotTracker, *, padding: float, progress: ProgressLike
+) -> Annotations:
+    kept, discarded = find_tracks(reader, found, padding=padding, progress=progress, tracker=tracker)
     settings: dict[str, Any] = {**found.settings, "roll": padding}
     if found.errors:
         settings["decode_errors"] = list(found.errors)
@@ -209,7 +255,7 @@ def _check_still_free(source: Path, folder: Path, *, overwrite: bool) -> None:
 
 
 def _save(
-    reader: VideoReader, annotations: Annotations, folder: Path, *, overwrite: bool, stopped: bool
+    reader: VideoReader, annotations: Annotations, crops: KeptCrops, folder: Path, *, overwrite: bool, stopped: bool
 ) -> Annotations:
     """Write the thumbnails, then the annotations.
 
@@ -221,7 +267,14 @@ def _save(
         # A face ID may now be another face, so its old thumbnail would mislead.
         for old in find_thumbnails(folder, stem).values():
             old.unlink()
-    save_thumbnails(reader, annotations.detections, annotations.tracks, folder=folder, overwrite=overwrite or stopped)
+    save_thumbnails(
+        reader,
+        annotations.detections,
+        annotations.tracks,
+        folder=folder,
+        overwrite=overwrite or stopped,
+        kept=crops,
+    )
     for path in find_id_lists(folder, stem):
         set_aside(path)
     saved = annotations.replace(thumbnails=folder)

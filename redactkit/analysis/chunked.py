@@ -6,13 +6,15 @@ The checkpoint folder holds what all chunks need and what each has found. `redac
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from redactkit.analysis.checkpoint import Checkpoint
-from redactkit.analysis.parallel_search import scan_separate_chunk
-from redactkit.analysis.rotation import find_rotations
+from redactkit.analysis.chunk_search import scan_separate_chunk
+from redactkit.analysis.rotation import RotationSamples, find_rotations
 from redactkit.analysis.search import Search, load_searcher, plan_search
 from redactkit.detectors import Detector, prepare
 from redactkit.errors import VideoError
@@ -24,7 +26,7 @@ from redactkit.runtime.memory import limit_arenas
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.video import VideoReader
 
-__all__ = ["analyze_chunk", "prepare_analysis", "configure_search", "shared_detector"]
+__all__ = ["analyze_chunk", "compiling", "prepare_analysis", "configure_search", "shared_detector"]
 
 _HEADER_FILE, _ROTATIONS_FILE = "video.json", "turns.json"
 
@@ -45,11 +47,18 @@ def configure_search(
 ) -> Search:
     """Choose the search for a video, with the rotation of its footage; errors as of `redactkit.analyze`."""
     search = plan_search(reader.info, detector=detector, model=model, size=size, sensitivity=sensitivity)
+    with compiling(search):
+        samples = RotationSamples(reader.info, search.detector, search.letterboxes[0])
+        return search.with_rotations(find_rotations(reader, samples))
+
+
+@contextmanager
+def compiling(search: Search) -> Iterator[None]:
+    """Compile the network for the largest input in another thread meanwhile, as while sample frames are decoded."""
     letterbox = search.letterboxes[0]
-    # The network for this size is compiled in another thread while sample frames are decoded and searched.
     with ThreadPoolExecutor(1) as other:
         other.submit(prepare, search.detector, width=letterbox.width, height=letterbox.height)
-        return search.with_rotations(find_rotations(reader, search.detector, letterbox))
+        yield
 
 
 def prepare_analysis(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from redactkit.analysis.appearance import Appearance
 from redactkit.analysis.checkpoint import Checkpoint, ChunkResult
+from redactkit.analysis.chunk_search import Watch, scan_chunk, scan_separate_chunk
 from redactkit.analysis.letterbox import choose_detection_size
 from redactkit.analysis.mixed_frames import brief_ranges, mixed_ranges
-from redactkit.analysis.parallel_search import scan_chunk, scan_separate_chunk
 from redactkit.analysis.search import Search, plan_search
 from redactkit.detectors import Detector
 from redactkit.media import FrameRange, VideoInfo
@@ -27,6 +27,7 @@ __all__ = [
     "Scan",
     "choose_detection_size",
     "detect",
+    "join_chunks",
     "scan",
 ]
 
@@ -121,6 +122,7 @@ def scan(
     keep: Path | None = None,
     chunk_frames: int = CHUNK_FRAMES,
     progress: ProgressLike = True,
+    watch: Watch | None = None,
 ) -> Scan:
     """Search every frame of a video; parameters and errors as of `detect`.
 
@@ -128,18 +130,26 @@ def scan(
     ----------
     chunk_frames : int
         Frames of a chunk. The outcome does not depend on it.
+    watch : callable, optional
+        See `redactkit.analysis.chunk_search.Watch`.
     """
     info = reader.info
     ranges = split_frames(info, longest=chunk_frames)
     with track(progress, "analyze", total=info.frame_count) as update:
-        chunks = _scan_chunks(reader, search, ranges, Checkpoint.of(keep, info, search.settings), update)
+        checkpoint = Checkpoint.of(keep, info, search.settings)
+        chunks = _scan_chunks(reader, search, ranges, checkpoint, update, watch)
         # Where a chunk does not decode by itself, the video is searched in one go.
-        chunks = chunks or [scan_chunk(reader, search, FrameRange(0, info.frame_count), update=update)]
-    return _joined(chunks, info, search)
+        chunks = chunks or [scan_chunk(reader, search, FrameRange(0, info.frame_count), update=update, watch=watch)]
+    return join_chunks(chunks, info, search)
 
 
 def _scan_chunks(
-    reader: VideoReader, search: Search, ranges: list[FrameRange], checkpoint: Checkpoint, update: Update
+    reader: VideoReader,
+    search: Search,
+    ranges: list[FrameRange],
+    checkpoint: Checkpoint,
+    update: Update,
+    watch: Watch | None,
 ) -> list[ChunkResult] | None:
     """Load or scan each chunk; return None for a single one, or if one does not decode by itself."""
     chunks: list[ChunkResult] = []
@@ -149,7 +159,7 @@ def _scan_chunks(
         chunk = checkpoint.load(frames)
         if chunk is not None:
             update(chunk.searched)
-        elif (chunk := scan_separate_chunk(reader, search, frames, update)) is not None:
+        elif (chunk := scan_separate_chunk(reader, search, frames, update, watch=watch)) is not None:
             checkpoint.save(chunk)
         else:
             # Progress goes back to zero, since the caller starts over without chunks.
@@ -159,7 +169,7 @@ def _scan_chunks(
     return chunks
 
 
-def _joined(chunks: list[ChunkResult], info: VideoInfo, search: Search) -> Scan:
+def join_chunks(chunks: list[ChunkResult], info: VideoInfo, search: Search) -> Scan:
     """Put the results of all chunks into one table, numbering the boxes of each frame from 1."""
     frame = np.concatenate([chunk.frame for chunk in chunks])
     faces = np.vstack([chunk.faces for chunk in chunks])

@@ -108,6 +108,10 @@ class MixFinder:
         found = [first + index for index in last if _is_mixed(self._recent, index)]
         return np.array(self._mixed + found, np.int64)
 
+    def judged(self) -> IntArray:
+        """Return the mixed frames among those that have all their neighbours, ascending."""
+        return np.array(self._mixed, np.int64)
+
     def jumps(self) -> IntArray:
         """Return the jumps so far, shot boundaries or not, ascending."""
         return np.array(self._jumps, np.int64)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,9 @@ from redactkit.detectors import Detector, run_detector
 from redactkit.errors import VideoError
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.streams import buffered
-from redactkit.video import VideoReader
+from redactkit.video import Frame, VideoReader
 
-__all__ = ["ROTATIONS", "find_rotations"]
+__all__ = ["ROTATIONS", "RotationSamples", "find_rotations"]
 
 ROTATIONS = (90, 180, 270)
 """Degrees clockwise that are tried besides upright."""
@@ -47,15 +46,14 @@ SAME_FACE_IOU = 0.3
 """IoU above which a box in the rotated frame and one upright are of one face."""
 
 
-def find_rotations(reader: VideoReader, detector: Detector, letterbox: Letterbox) -> tuple[int, ...]:
+def find_rotations(reader: VideoReader, samples: RotationSamples) -> tuple[int, ...]:
     """Return the rotation in which the detector finds faces that it does not find upright.
 
     Parameters
     ----------
     reader : VideoReader
-    detector : Detector
-    letterbox : Letterbox
-        The upright one; frames are sampled at its shape.
+    samples : RotationSamples
+        Those that it lacks are decoded.
 
     Returns
     -------
@@ -64,27 +62,73 @@ def find_rotations(reader: VideoReader, detector: Detector, letterbox: Letterbox
         the sampled frames and in two at least, it shows a face that upright is not found, or with clearly less
         confidence. Of several rotations the one with the largest total gain counts.
     """
-    gains: list[list[float]] = []
-    with closing(buffered(_sampled(reader, letterbox))) as images:
-        while batch := list(islice(images, BATCH_FRAMES)):
-            gains += _gains(detector, batch)
-    if not gains:
-        return ()
-    # One row for each frame, one column for each rotation.
-    table = np.array(gains)
-    enough = (table > 0).sum(axis=0) >= max(2, MIN_FRAME_SHARE * len(table))
-    best = int(np.where(enough, table.sum(axis=0), 0).argmax())
-    return (ROTATIONS[best],) if enough[best] else ()
-
-
-def _sampled(reader: VideoReader, letterbox: Letterbox) -> Iterator[Image]:
-    scale = min(1.0, SAMPLE_PIXELS / max(letterbox.width, letterbox.height))
-    width, height = round(letterbox.width * scale), round(letterbox.height * scale)
-    numbers = _sample_frames(reader.info).tolist()
+    samples.search()
+    missing = [FrameRange(number, number + 1) for number in samples.numbers if number not in samples.taken]
     # Sampling stops at the first frame that does not decode; the scan reports it later.
-    with suppress(VideoError):
-        for frame in reader.ranges(FrameRange(number, number + 1) for number in numbers):
-            yield frame.rgb(width=width, height=height)
+    with suppress(VideoError), closing(buffered(map(samples.prepared, reader.ranges(missing)))) as prepared:
+        for number, image in prepared:
+            samples.add_image(number, image)
+    return samples.rotations()
+
+
+class RotationSamples:
+    """Frames of a video from which the rotation of its footage is told; see `find_rotations`.
+
+    Attributes
+    ----------
+    numbers : list of int
+        The frames, ascending.
+    taken : dict of int to list of float
+        For each sample searched so far, by how much more confident its faces are in each rotation than upright.
+    """
+
+    def __init__(self, info: VideoInfo, detector: Detector, letterbox: Letterbox) -> None:
+        scale = min(1.0, SAMPLE_PIXELS / max(letterbox.width, letterbox.height))
+        self._size = round(letterbox.width * scale), round(letterbox.height * scale)
+        self._detector, self._keyframes = detector, info.keyframes
+        self._waiting: list[tuple[int, Image]] = []
+        self.taken: dict[int, list[float]] = {}
+        self.numbers = _sample_frames(info).tolist()
+
+    @property
+    def decoded(self) -> int:
+        """How many frames must be decoded to get at the samples alone."""
+        before = np.concatenate([[-1], self.numbers[:-1]]).astype(np.int64)
+        keyframe = np.searchsorted(self._keyframes, self.numbers, side="right") - 1
+        known = self._keyframes[np.maximum(keyframe, 0)] if len(self._keyframes) else np.zeros(len(before), np.int64)
+        return int((np.array(self.numbers, np.int64) + 1 - np.maximum(before + 1, known)).sum())
+
+    def prepared(self, frame: Frame) -> tuple[int, Image]:
+        """Return the number of a frame and its picture at the size at which it is searched."""
+        return frame.index, frame.rgb(width=self._size[0], height=self._size[1])
+
+    def add(self, frame: Frame) -> None:
+        """Take one of the samples."""
+        self.add_image(*self.prepared(frame))
+
+    def add_image(self, number: int, image: Image) -> None:
+        """Take a sample that was prepared."""
+        self._waiting.append((number, image))
+        if len(self._waiting) == BATCH_FRAMES:
+            self.search()
+
+    def search(self) -> None:
+        """Search the samples that wait for a batch."""
+        if self._waiting:
+            numbers, images = zip(*self._waiting, strict=True)
+            self.taken |= dict(zip(numbers, _gains(self._detector, images), strict=True))
+            self._waiting = []
+
+    def rotations(self) -> tuple[int, ...]:
+        """Return what `find_rotations` does, from the samples taken."""
+        self.search()
+        if not self.taken:
+            return ()
+        # One row for each frame, one column for each rotation.
+        table = np.array([self.taken[number] for number in sorted(self.taken)])
+        enough = (table > 0).sum(axis=0) >= max(2, MIN_FRAME_SHARE * len(table))
+        best = int(np.where(enough, table.sum(axis=0), 0).argmax())
+        return (ROTATIONS[best],) if enough[best] else ()
 
 
 def _sample_frames(info: VideoInfo) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from redactkit.analysis.appearance import Appearance
 from redactkit.analysis.mixed_frames import MixFinder
 from redactkit.analysis.shot_boundaries import ShotBoundaryFinder
 from redactkit.boxes import FloatArray
+from redactkit.media import FrameRange
 
 __all__ = ["ScanResult"]
 
@@ -55,5 +57,18 @@ class ScanResult:
         """Frames that differ strongly from the one before, shot boundaries or not."""
         return self._frames(self.mix_finder.jumps())
 
+    def settled(self, frames: FrameRange) -> dict[str, NDArray[np.int64]]:
+        """Return the ``cuts``, ``mixed`` and ``jumps`` among frames of which later ones will not change them.
+
+        Another thread may be adding frames meanwhile.
+        """
+        first, stop = (bisect_left(self.numbers, frame) for frame in frames)
+        marks = {
+            "cuts": self.boundary_finder.cuts(since=first),
+            "mixed": self.mix_finder.judged(),
+            "jumps": self.mix_finder.jumps(),
+        }
+        return {name: self._frames(each[(each >= first) & (each < stop)]) for name, each in marks.items()}
+
     def _frames(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.asarray(np.array(self.numbers, np.int64)[positions])
+        return np.array([self.numbers[position] for position in positions], np.int64)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +50,6 @@ BATCH_MEMORY_BYTES = 24 << 20
 MAX_SHARED_COVER = 0.5
 """Share of a box covered by boxes of known faces from which it is a part of those, cut off by the crop."""
 
-Item = TypeVar("Item")
-
 
 @dataclass(frozen=True)
 class _Gap:
@@ -69,16 +66,11 @@ class _Gap:
 
 
 def search_frames(
-    frames: Iterator[Frame],
-    info: VideoInfo,
-    search: Search,
-    found: ScanResult,
-    *,
-    wanted: FrameRange,
-    edges: IntArray,
-    overlap: bool,
-) -> Iterator[list[int]]:
+    frames: Iterator[Frame], info: VideoInfo, search: Search, found: ScanResult, *, wanted: FrameRange, edges: IntArray
+) -> Iterator[list[Frame]]:
     """Search frames in order and add the faces and shot boundaries to ``found``.
+
+    Decoding and the surely needed searches run ahead in threads of their own.
 
     Parameters
     ----------
@@ -92,31 +84,24 @@ def search_frames(
         The frames to search.
     edges : ndarray of int
         Frames at which sampling starts anew.
-    overlap : bool
-        Whether decoding and the surely needed searches run ahead in threads of their own. It is quicker, and holds
-        more frames.
 
     Yields
     ------
-    list of int
+    list of Frame
         Frames that are done.
     """
     detect = FrameDetector(info, search)
     scanner = _Scanner(info, search, found, detect)
-    run = buffered if overlap else _in_turn
-    scanned = _scanned_frames(run(frames, ahead=BUFFERED_BATCHES), info, search, found, wanted=wanted, edges=edges)
-    batches = _full_detail_batches(run(scanned, ahead=BUFFERED_BATCHES), detect)
-    sampled = _sampled_batches(run(batches, ahead=0), scanner)
-    with closing(run(sampled, ahead=0)) as ready:
+    decoded = buffered(frames, ahead=BUFFERED_BATCHES)
+    scanned = _scanned_frames(decoded, info, search, found, wanted=wanted, edges=edges)
+    batches = _full_detail_batches(buffered(scanned, ahead=BUFFERED_BATCHES), detect)
+    sampled = _sampled_batches(buffered(batches, ahead=0), scanner)
+    with closing(buffered(sampled, ahead=0)) as ready:
         for batch, gaps in ready:
             scanner.close(gaps, batch)
-            yield [item.frame.index for item in batch]
+            done = [item.frame for item in batch]
             batch.clear()  # or its frames would be held until the next batch is whole
-
-
-def _in_turn(items: Iterable[Item], *, ahead: int) -> Generator[Item, None, None]:
-    """Iterate over ``items`` as `buffered` does, but with nothing ahead."""
-    yield from items
+            yield done
 
 
 def _scanned_frames(

@@ -118,9 +118,11 @@ class ShotBoundaryFinder:
         self._changes.append(change)
         self._correlations.append(correlation)
 
-    def cuts(self) -> NDArray[np.int64]:
-        """Return the frames so far that start a new shot, ascending, without frame 0."""
-        changes, correlations = np.array(self._changes), np.array(self._correlations)
+    def cuts(self, *, since: int = 0) -> NDArray[np.int64]:
+        """Return the frames so far, from one on, that start a new shot, ascending, without frame 0."""
+        # Another thread may be adding a frame, so that there is a change of it and no correlation yet.
+        window = slice(max(since - NEIGHBOUR_FRAMES, 0), len(self._correlations))
+        changes, correlations = np.array(self._changes[window]), np.array(self._correlations[window])
         usual = _usual_changes(changes)
         unlike = (correlations < self.min_correlation) & (changes >= MIN_UNUSUAL_RATIO * usual)
         # Two shots of one set can correlate well; there an abrupt change decides.
@@ -129,7 +131,8 @@ class ShotBoundaryFinder:
             & (changes >= ABRUPT_CHANGE_FACTOR * self.min_change)
             & (changes >= ABRUPT_UNUSUAL_RATIO * usual)
         )
-        return np.flatnonzero((changes >= self.min_change) & (unlike | abrupt)).astype(np.int64)
+        found = window.start + np.flatnonzero((changes >= self.min_change) & (unlike | abrupt)).astype(np.int64)
+        return found[found >= since]
 
 
 def shifted_correlation(earlier: Image, later: Image) -> float:

@@ -6,13 +6,13 @@ No neighbouring frame can confirm or predict a face there, so each frame must sh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redactkit.analysis.appearance import describe
+from redactkit.analysis.appearance import Appearance, describe
 from redactkit.analysis.detection import Scan
 from redactkit.analysis.letterbox import NETWORK_STRIDE_PIXELS, merge
 from redactkit.analysis.mixed_frames import show_two_shots
@@ -22,7 +22,7 @@ from redactkit.errors import VideoError
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
 
-__all__ = ["isolated_frames", "search_isolated"]
+__all__ = ["Remembered", "isolated_frames", "search_isolated"]
 
 Image = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
@@ -98,7 +98,18 @@ def _frames_to_search(ranges: IntArray) -> list[int]:
     return sorted(numbers)
 
 
-def search_isolated(reader: VideoReader, scan: Scan) -> Scan:
+@dataclass
+class Remembered:
+    """What `search_isolated` has done of a video before, so that it need not be done again.
+
+    A frame's outcome is under its number and the faces known in it.
+    """
+
+    faces: dict[tuple[int, bytes], tuple[FloatArray, Appearance]] = field(default_factory=dict)
+    dissolves: dict[tuple[int, int], bool] = field(default_factory=dict)
+
+
+def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered | None = None) -> Scan:
     """Search mixed frames, brief shots and both ends of a scanned video again; return the scan with the faces found.
 
     A face that comes in just before the last frame, or leaves just after the first, is half outside and has no more
@@ -109,8 +120,11 @@ def search_isolated(reader: VideoReader, scan: Scan) -> Scan:
     reader : VideoReader
     scan : Scan
         Of the whole video, so that the outcome does not depend on how it was divided into chunks.
+    remembered : Remembered, optional
+        Looked into first, and added to.
     """
-    scan = replace(scan, cuts=np.union1d(scan.cuts, _dissolve_boundaries(reader, scan)))
+    remembered = remembered or Remembered()
+    scan = replace(scan, cuts=np.union1d(scan.cuts, _dissolve_boundaries(reader, scan, remembered)))
     numbers = sorted({*_frames_to_search(np.concatenate([scan.mixed, scan.brief])), *scan.ends.tolist()})
     if not numbers:
         return scan
@@ -118,25 +132,41 @@ def search_isolated(reader: VideoReader, scan: Scan) -> Scan:
     kept = np.ones(len(rows), bool)
     added: list[pd.DataFrame] = []
     described = []
-    for number, image in _images(reader, scan, numbers):
+    for number in numbers:
         here = np.flatnonzero((rows["frame"] == number).to_numpy())
         known = rows.iloc[here][[*BOX, "confidence"]].to_numpy(np.float64)
-        scale = np.array([reader.info.width / image.shape[1], reader.info.height / image.shape[0]] * 2)
-        found = [each.faces(image, scan) * np.append(scale, 1) for each in _variants(scan.search.rotations)]
-        faces = merge([known, *found], floor=scan.search.thresholds.floor)
+        key = number, known.tobytes()
+        if key not in remembered.faces:
+            for _, image in _images(reader, scan, [number]):
+                remembered.faces[key] = _searched_again(
+                    image, known, scan, size=(reader.info.width, reader.info.height)
+                )
+        if key not in remembered.faces:  # the frame does not decode
+            continue
         # A known box that survives the suppression keeps its row; the others are replaced by what suppressed them.
+        faces, appearance = remembered.faces[key]
         old = (known[:, None] == faces[None]).all(axis=2)
         kept[here] = old.any(axis=1)
-        new = faces[~old.any(axis=0)]
-        added.append(_rows(new, number, reader.info.times[number], rank=len(known)))
-        described.append(describe(image, new[:, :4] / scale))
+        new = ~old.any(axis=0)
+        added.append(_rows(faces[new], number, reader.info.times[number], rank=len(known)))
+        described.append(appearance[new])
     table = pd.concat([rows[kept], *added], ignore_index=True)
     order = np.argsort(table["frame"].to_numpy(), kind="stable")
     appearance = np.concatenate([appearances[kept], *described])[order]
     return replace(scan, detections=table.iloc[order].reset_index(drop=True), appearance=appearance)
 
 
-def _dissolve_boundaries(reader: VideoReader, scan: Scan) -> IntArray:
+def _searched_again(
+    image: Image, known: FloatArray, scan: Scan, *, size: tuple[int, int]
+) -> tuple[FloatArray, Appearance]:
+    """Return the faces of a frame, those known included, and their appearance."""
+    scale = np.array([size[0] / image.shape[1], size[1] / image.shape[0]] * 2)
+    found = [each.faces(image, scan) * np.append(scale, 1) for each in _variants(scan.search.rotations)]
+    faces = merge([known, *found], floor=scan.search.thresholds.floor)
+    return faces, describe(image, faces[:, :4] / scale)
+
+
+def _dissolve_boundaries(reader: VideoReader, scan: Scan, remembered: Remembered) -> IntArray:
     """Return the middle frame of each dissolve as a shot boundary: no frame of it changes abruptly enough to be one."""
     found = []
     for first, last in scan.mixed.tolist():
@@ -144,8 +174,10 @@ def _dissolve_boundaries(reader: VideoReader, scan: Scan) -> IntArray:
         if first < 1 or last + 1 >= reader.info.frame_count or np.isin(np.arange(first, last + 2), scan.cuts).any():
             continue
         # The frames just outside decide: a dissolve lies between two shots, a blend by frame rate conversion in one.
-        images = [image for _, image in _images(reader, scan, outside)]
-        if len(images) == len(outside) and show_two_shots(*images):
+        if (first, last) not in remembered.dissolves:
+            images = [image for _, image in _images(reader, scan, outside)]
+            remembered.dissolves[first, last] = len(images) == len(outside) and show_two_shots(*images)
+        if remembered.dissolves[first, last]:
             found.append((first + last + 1) // 2)
     return np.array(found, np.int64)
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit import boxes as bx
+from redactkit.errors import VideoError
 from redactkit.formats import thumbnail_name
 from redactkit.runtime.files import write_bytes
 from redactkit.runtime.marks import mark_jpeg
-from redactkit.tables import BOX
-from redactkit.video import VideoReader, as_jpeg
+from redactkit.tables import BOX, best_scores
+from redactkit.video import Frame, VideoReader, as_jpeg
 
-__all__ = ["crop_face", "save_thumbnails"]
+__all__ = ["KeptCrops", "crop_face", "save_thumbnails"]
 
 _MAX_SIDE_PIXELS = 320
 """Longest side of a thumbnail."""
@@ -24,36 +27,135 @@ _MAX_SIDE_PIXELS = 320
 _MARGIN_SHARE = 0.25
 """Margin shown on each side of the face, in shares of its box."""
 
+_KEPT_MARGIN_SHARE = 0.6
+"""The same of what is kept of a frame: boxes still grow a little when they are smoothed."""
+
+_KEPT_PER_FACE = 4
+"""Boxes of a face around which its frames are kept. Raising it finds the best frame more often, and takes memory."""
+
+NEARLY = 0.5
+"""Score of a kept box, in shares of the best one's, from which it is good enough for a thumbnail."""
+
 
 def crop_face(picture: NDArray[np.uint8], box: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Return the part of ``picture``, shape (H, W, 3), that shows the face in ``box`` with a margin."""
-    height, width = picture.shape[:2]
-    grown = bx.clip(bx.expand(box[None], share=_MARGIN_SHARE), width=width, height=height)
-    left, top, right, bottom = np.rint(bx.to_corners(grown)[0]).astype(int)
+    left, top, right, bottom = _corners(box, picture.shape[1], picture.shape[0])
+    return picture[top:bottom, left:right]
+
+
+def _corners(
+    box: NDArray[np.float64], width: int, height: int, *, margin: float = _MARGIN_SHARE
+) -> tuple[int, int, int, int]:
+    """Return the edges of what is shown of a face, in pixels of the frame; never empty."""
+    grown = bx.clip(bx.expand(box[None], share=margin), width=width, height=height)
+    left, top, right, bottom = (int(edge) for edge in np.rint(bx.to_corners(grown)[0]))
     left, top = min(left, width - 1), min(top, height - 1)
-    return picture[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return left, top, max(right, left + 1), max(bottom, top + 1)
+
+
+class KeptCrops:
+    """Parts of frames that show faces at their best, kept while these frames need not be decoded for it."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, list[_Part]] = {}
+
+    def add(self, reader: VideoReader, detections: pd.DataFrame) -> None:
+        """Keep the parts around a few of the best boxes of every face."""
+        for frame, rows in _best_rows(detections).groupby("frame"):
+            try:
+                shown = reader.frame_at(int(str(frame)))
+            except VideoError:
+                continue
+            self._parts.setdefault(shown.index, []).extend(
+                _Part.around(shown, box) for box in rows[BOX].to_numpy(np.float64)
+            )
+
+    def best_frame(self, rows: pd.DataFrame) -> int | None:
+        """Return the frame of the best box of a face that lies in a kept part, None if that is not nearly the best."""
+        score = best_scores(rows)
+        kept = np.array(
+            [
+                any(part.shows(box) for part in self._parts.get(int(frame), ()))
+                for frame, box in zip(rows["frame"], rows[BOX].to_numpy(), strict=True)
+            ],
+            bool,
+        )
+        best = np.where(kept, score, -1.0)
+        return int(rows["frame"].to_numpy()[best.argmax()]) if best.max(initial=-1) >= NEARLY * score.max() else None
+
+    def crop(self, frame: int, box: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return what `crop_face` cuts out of a frame, for a box in a kept part."""
+        return next(part for part in self._parts[frame] if part.shows(box)).crop(box)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A rectangle of a frame of ``size``, and where in it its left top corner lies."""
+
+    pixels: NDArray[np.uint8]
+    left: int
+    top: int
+    size: tuple[int, int]
+
+    @classmethod
+    def around(cls, frame: Frame, box: NDArray[np.float64]) -> Self:
+        width, height = frame.size
+        left, top, right, bottom = _corners(box, width, height, margin=_KEPT_MARGIN_SHARE)
+        return cls(frame.rgb_part(left, top, right, bottom), left, top, (width, height))
+
+    def shows(self, box: NDArray[np.float64]) -> bool:
+        left, top, right, bottom = _corners(box, *self.size)
+        height, width = self.pixels.shape[:2]
+        return left >= self.left and top >= self.top and right <= self.left + width and bottom <= self.top + height
+
+    def crop(self, box: NDArray[np.float64]) -> NDArray[np.uint8]:
+        left, top, right, bottom = _corners(box, *self.size)
+        return self.pixels[top - self.top : bottom - self.top, left - self.left : right - self.left]
+
+
+def _best_rows(detections: pd.DataFrame) -> pd.DataFrame:
+    """Return the best box of each face in each part of its time: smoothing may change which is the best of all."""
+    frame = detections.groupby("face_id")["frame"]
+    first, last = frame.transform("min"), frame.transform("max")
+    part = (_KEPT_PER_FACE * (detections["frame"] - first)) // (last - first + 1)
+    order = np.lexsort((detections["frame"], -best_scores(detections)))
+    ordered = detections.assign(part=part).iloc[order]
+    return ordered.drop_duplicates(["face_id", "part"])
 
 
 def save_thumbnails(
-    reader: VideoReader, detections: pd.DataFrame, tracks: pd.DataFrame, *, folder: Path, overwrite: bool = False
+    reader: VideoReader,
+    detections: pd.DataFrame,
+    tracks: pd.DataFrame,
+    *,
+    folder: Path,
+    overwrite: bool = False,
+    kept: KeptCrops | None = None,
 ) -> list[Path]:
-    """Save the best crop of every face in ``folder`` and return the files."""
+    """Save a good crop of every face in ``folder`` and return the files.
+
+    It is of the best frame, or of one nearly as good that was ``kept``.
+    """
     stem = reader.info.path.stem if reader.info.path else "video"
     paths = []
-    for face, picture in _best_crops(reader, detections, tracks):
+    for face, picture in _best_crops(reader, detections, tracks, kept or KeptCrops()):
         target = folder / thumbnail_name(stem, face)
         paths.append(write_bytes(target, mark_jpeg(as_jpeg(_shrunk(picture))), overwrite=overwrite))
     return paths
 
 
 def _best_crops(
-    reader: VideoReader, detections: pd.DataFrame, tracks: pd.DataFrame
+    reader: VideoReader, detections: pd.DataFrame, tracks: pd.DataFrame, kept: KeptCrops
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield faces in the order of their best frames, so that the video is decoded forwards."""
-    rows = detections.set_index(["frame", "face_id"])[BOX]
-    for face, frame in tracks["best_frame"].sort_values(kind="stable").items():
-        number, picture = int(str(face)), reader.frame_at(int(frame)).rgb()
-        yield number, crop_face(picture, rows.loc[[(int(frame), number)]].to_numpy(np.float64)[0])
+    by_face = dict(list(detections.groupby("face_id")))
+    for face, best in tracks["best_frame"].sort_values(kind="stable").items():
+        number = int(str(face))
+        rows = by_face[number]
+        near = kept.best_frame(rows)
+        frame = int(best) if near is None else near
+        box = rows.loc[rows["frame"] == frame, BOX].to_numpy(np.float64)[0]
+        yield number, crop_face(reader.frame_at(frame).rgb(), box) if near is None else kept.crop(frame, box)
 
 
 def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

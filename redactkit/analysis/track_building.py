@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from redactkit.analysis.detection import Scan
-from redactkit.analysis.gap_search import refine
-from redactkit.analysis.propagation import PropagationOptions
-from redactkit.analysis.rescoring import rescore_doubtful
+from redactkit.analysis.shot_tracking import ShotTracker
 from redactkit.analysis.thorough_search import isolated_frames
 from redactkit.boxes import expand
 from redactkit.runtime.progress import ProgressLike
@@ -17,9 +15,7 @@ from redactkit.tracking import (
     extend,
     extend_over_mixed,
     fill_gaps,
-    filter_weak,
     hold_occluded,
-    link,
     merge_doubles,
     merge_extensions,
     renumber,
@@ -46,7 +42,12 @@ UNCONFIRMED_MARGIN_SHARE = 0.15
 
 
 def find_tracks(
-    reader: VideoReader, scan: Scan, *, padding: float = 0.0, progress: ProgressLike = False
+    reader: VideoReader,
+    scan: Scan,
+    *,
+    padding: float = 0.0,
+    progress: ProgressLike = False,
+    tracker: ShotTracker | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build whole tracks from single detections.
 
@@ -59,6 +60,8 @@ def find_tracks(
         Seconds by which every track is extended before its first and after its last box. Raising it covers more.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
+    tracker : ShotTracker, optional
+        One that has watched the scan, and so has tracked most shots already.
 
     Returns
     -------
@@ -67,23 +70,8 @@ def find_tracks(
     """
     info, cuts = reader.info, scan.cuts
     rate = float(info.frame_rate)
-    detector, thresholds = scan.search.detector, scan.search.thresholds
-    # Link boxes to tracks, and set aside what is hardly a face: weak tracks at once, doubtful ones after rescoring.
-    linked = link(scan.detections, frame_rate=rate, cuts=cuts, appearance=scan.appearance)
-    brief = _brief_faces(linked, scan)
-    kept, weak = _split_weak(linked, besides=brief)
-    support = rescore_doubtful(reader, kept, detector=detector, sure=thresholds.sure, progress=progress)
-    confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief])
-    discarded = pd.concat([weak, kept[~confirmed]], ignore_index=True)
-    # Propagate the others into their gaps and beyond both ends.
-    propagated = refine(
-        reader,
-        kept[confirmed],
-        detector=detector,
-        cuts=cuts,
-        options=PropagationOptions(min_confidence=thresholds.propagation),
-        progress=progress,
-    )
+    tracker = tracker or ShotTracker(reader, scan.search)
+    propagated, discarded = tracker.track(scan, progress=progress)
     # Merge tracks that are now seen to lie on one face, then interpolate the short gaps that remain.
     single = merge_doubles(propagated, least=max(round(MIN_DOUBLE_SECONDS * rate), 1))
     filled = fill_gaps(single, times=info.times, cuts=cuts, longest=round(MAX_FILLED_SECONDS * rate))
@@ -109,20 +97,6 @@ def _enlarge_unconfirmed(rows: pd.DataFrame, scan: Scan) -> pd.DataFrame:
     brief = ~rows["face_id"].isin(confirmed).to_numpy()
     boxes[brief] = expand(boxes[brief], share=UNCONFIRMED_MARGIN_SHARE)
     return rows.assign(**{name: boxes[:, column] for column, name in enumerate(BOX)})
-
-
-def _brief_faces(linked: pd.DataFrame, scan: Scan) -> list[int]:
-    """Return the faces of isolated frames only that one confident box keeps: their tracks cannot last longer."""
-    lasting = linked.loc[~linked["frame"].isin(isolated_frames(scan)), "face_id"]
-    brief = linked[~linked["face_id"].isin(lasting) & (linked["confidence"] >= scan.search.thresholds.mismatch)]
-    return [int(face) for face in brief["face_id"].unique()]
-
-
-def _split_weak(linked: pd.DataFrame, *, besides: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Set weak tracks aside; a box interpolated between two searched frames counts as detected."""
-    kept, _ = filter_weak(linked.assign(source=linked["source"].where(linked["source"] != "interpolated", "detected")))
-    strong = linked["face_id"].isin([*kept["face_id"], *besides])
-    return linked[strong].reset_index(drop=True), linked[~strong].reset_index(drop=True)
 
 
 def _numbered_after(kept: pd.DataFrame, discarded: pd.DataFrame) -> pd.DataFrame:

@@ -11,11 +11,13 @@ import shutil
 import tempfile
 import threading
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
 import av
+import av.filter
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,10 @@ MAX_FREE_SHARE = 0.25
 """Largest share of the free disk space that the file takes."""
 
 
+_COLOR = ("colorspace", "color_range", "color_primaries", "color_trc")
+"""What tells the colours of a picture; scaling depends on all of it."""
+
+
 @dataclass(frozen=True)
 class _Slot:
     """Where in the file a frame lies, and all of it but the samples."""
@@ -42,24 +48,48 @@ class _Slot:
 
     @classmethod
     def of(cls, frame: Frame, number: int, size: int) -> Self:
-        picture = {name: getattr(frame.picture, name) for name in ("width", "height", "colorspace", "color_range")}
         names = [field.name for field in fields(Frame) if field.name not in ("index", "picture")]
         return cls(
             number,
             size,
-            {**picture, "format": frame.picture.format.name},
+            {name: getattr(frame.picture, name) for name in _COLOR},
             {name: getattr(frame, name) for name in names},
         )
 
-    def frame(self, index: int, packed: NDArray[np.uint8]) -> Frame:
-        """Return the frame with the samples that were read."""
-        picture = av.VideoFrame(self.picture["width"], self.picture["height"], self.picture["format"])
-        picture.colorspace, picture.color_range = self.picture["colorspace"], self.picture["color_range"]
+    def frame(self, index: int, packed: NDArray[np.uint8], picture: av.VideoFrame) -> Frame:
+        """Return the frame with the samples that were read, in a picture that nobody else has."""
+        for name in _COLOR:
+            setattr(picture, name, self.picture[name])
         start = 0
         for view in plane_views(picture):
             view[:] = packed[start : start + view.nbytes].view(view.dtype).reshape(view.shape)
             start += view.nbytes
         return Frame(index=index, picture=picture, **self.fields)
+
+
+class _Copies:
+    """Makes copies of a picture, to be overwritten.
+
+    A new picture lacks where its chroma samples lie, on which scaling depends, and PyAV cannot set it.
+    """
+
+    def __init__(self, picture: av.VideoFrame) -> None:
+        self._graph = av.filter.Graph()
+        time_base = picture.time_base or Fraction(1, 25)
+        source = self._graph.add_buffer(
+            width=picture.width, height=picture.height, format=picture.format, time_base=time_base
+        )
+        copy, sink = self._graph.add("copy"), self._graph.add("buffersink")
+        source.link_to(copy)
+        copy.link_to(sink)
+        self._graph.configure()
+        self._picture = picture  # the decoder may still refer to it
+        self._picture = self.another()
+
+    def another(self) -> av.VideoFrame:
+        """Return one more copy."""
+        self._graph.push(self._picture)
+        return cast(av.VideoFrame, self._graph.pull())
 
 
 def _packed_size(picture: av.VideoFrame) -> int:
@@ -89,6 +119,7 @@ class FrameStore:
         self._slots: dict[int, _Slot] = {}
         self._free: list[int] = []
         self._size = 0
+        self._copies: _Copies | None = None
         self._lock = threading.Lock()
         self._shut = False
 
@@ -116,7 +147,7 @@ class FrameStore:
                 whole = cast(FileIO, self._file).readinto(packed.data) == slot.size
             except OSError:
                 whole = False
-        return slot.frame(index, packed) if whole else None
+            return slot.frame(index, packed, self._copies.another()) if whole and self._copies else None
 
     def forget(self, before: int) -> None:
         """Drop the frames before one."""
@@ -144,6 +175,7 @@ class FrameStore:
             self._free.append(self._slots.pop(min(self._slots)).number)
         if not self._free:
             return
+        self._copies = self._copies or _Copies(frame.picture)
         number = self._free.pop()
         self._file.seek(number * size)
         for view in plane_views(frame.picture):
@@ -152,7 +184,7 @@ class FrameStore:
 
     def _drop(self) -> None:
         self._shut = True
-        self._slots, self._free = {}, []
+        self._slots, self._free, self._copies = {}, [], None
         if self._file is not None:
             self._file.close()
             self._file = None

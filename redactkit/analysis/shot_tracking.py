@@ -1,0 +1,219 @@
+"""Track the faces of each shot: link, filter, rescore and propagate, as soon as the scan has passed the shot.
+
+No track spans a shot boundary, so shots are independent. A shot that the scan has just passed still has its frames in
+the reader's temporary file (see `redactkit.video.frame_store`), so nothing is decoded again. What was found is kept
+under all that it depends on: were anything different once the whole video has been scanned, the shot would be tracked
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit.analysis.appearance import Appearance
+from redactkit.analysis.chunk_search import assemble
+from redactkit.analysis.detection import Scan, join_chunks
+from redactkit.analysis.gap_search import refine
+from redactkit.analysis.propagation import PropagationOptions
+from redactkit.analysis.rescoring import rescore_doubtful
+from redactkit.analysis.scan_result import ScanResult
+from redactkit.analysis.search import Search
+from redactkit.analysis.thorough_search import Remembered, isolated_frames, search_isolated
+from redactkit.analysis.thumbnails import KeptCrops
+from redactkit.media import FrameRange
+from redactkit.runtime.progress import ProgressLike, track
+from redactkit.tables import BOX
+from redactkit.tracking import filter_weak, link
+from redactkit.video import Frame, VideoReader
+
+__all__ = ["ShotTracker"]
+
+SETTLED_FRAMES = 24
+"""Frames after which a shot boundary and what is mixed around it are certain. Raising it tracks shots later."""
+
+_MARKS = ("cuts", "mixed", "jumps")
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """The faces found in one shot, their appearance, and its isolated frames."""
+
+    frames: FrameRange
+    rows: pd.DataFrame
+    appearance: Appearance
+    isolated: NDArray[np.int64]
+
+    @property
+    def key(self) -> bytes:
+        """A digest of all that its tracks depend on."""
+        digest = hashlib.sha256(repr(self.frames).encode())
+        for column in ("frame", *BOX, "confidence"):
+            digest.update(self.rows[column].to_numpy().tobytes())
+        digest.update((self.rows["source"] == "detected").to_numpy().tobytes())
+        digest.update(self.appearance.tobytes())
+        digest.update(self.isolated.tobytes())
+        return digest.digest()
+
+
+Tracks = tuple[pd.DataFrame, pd.DataFrame]
+"""The tracks of a shot, propagated, and those discarded. Both together number faces from 1."""
+
+
+class ShotTracker:
+    """Tracks the faces of shot after shot.
+
+    Parameters
+    ----------
+    reader : VideoReader
+    search : Search
+
+    Attributes
+    ----------
+    crops : KeptCrops
+        Pictures of the faces found, for their thumbnails.
+    """
+
+    def __init__(self, reader: VideoReader, search: Search) -> None:
+        self._reader, self._search = reader, search
+        self._done: dict[bytes, Tracks] = {}
+        self._remembered = Remembered()
+        self._pending = ScanResult()
+        self._marks: dict[str, list[int]] = {name: [] for name in _MARKS}
+        # The first frame of the shot that has not been tracked, None where the scan began inside it; the frame up to
+        # which marks are settled; the next frame that the scan will come to.
+        self._start: int | None = 0
+        self._settled = self._next = 0
+        self.crops = KeptCrops()
+
+    def watch(self, batch: list[Frame], found: ScanResult) -> None:
+        """Take a batch of frames that has been searched, and track the shots that are over."""
+        new = [frame for frame in batch if frame.index >= self._next]
+        if not new:
+            return
+        if new[0].index > self._next:
+            # Frames between were searched in an earlier run. The shot that the scan is in begins before it.
+            self._start, self._settled, self._pending = None, new[0].index, ScanResult()
+            self._marks = {name: [] for name in _MARKS}
+        for frame in new:
+            self._reader.keep(frame)
+            for name in ("faces", "searched", "appearance"):
+                known = getattr(found, name)
+                if frame.index in known:
+                    getattr(self._pending, name)[frame.index] = known[frame.index]
+        self._next = new[-1].index + 1
+        self._settle(found)
+        cuts = [cut for cut in self._marks["cuts"] if self._start is None or cut > self._start]
+        if cuts:
+            self._track_until(cuts[-1])
+
+    def _settle(self, found: ScanResult) -> None:
+        settled = self._next - SETTLED_FRAMES
+        if settled > self._settled:
+            for name, frames in found.settled(FrameRange(self._settled, settled)).items():
+                self._marks[name] += frames.tolist()
+            self._settled = settled
+
+    def _track_until(self, cut: int) -> None:
+        """Track the shots before a cut, and forget what is only needed for them."""
+        if self._start is not None:
+            frames = FrameRange(self._start, cut)
+            self.track(self.search_isolated(self._scan(frames)), within=frames)
+        for known in (self._pending.faces, self._pending.searched, self._pending.appearance):
+            for number in [number for number in known if number < cut]:
+                del known[number]
+        self._marks = {name: [frame for frame in frames if frame >= cut] for name, frames in self._marks.items()}
+        self._start = cut
+        self._reader.drop_kept(before=cut)
+
+    def _scan(self, frames: FrameRange) -> Scan:
+        """Return what was found in some frames as a scan of these alone."""
+        marks = {name: np.array(each, np.int64) for name, each in self._marks.items()}
+        inside = {name: each[(each >= frames.start) & (each < frames.stop)] for name, each in marks.items()}
+        chunk = assemble(self._pending, frames, marks=inside)
+        scan = join_chunks([replace(chunk, jumps=marks["jumps"])], self._reader.info, self._search)
+        ranges = {name: getattr(scan, name) for name in ("mixed", "brief")}
+        kept = {name: each[(each[:, 0] < frames.stop) & (each[:, 1] >= frames.start)] for name, each in ranges.items()}
+        ends = scan.ends[(scan.ends >= frames.start) & (scan.ends < frames.stop)]
+        return replace(scan, **kept, ends=ends)
+
+    def search_isolated(self, scan: Scan) -> Scan:
+        """Return what `redactkit.analysis.thorough_search.search_isolated` does; nothing is searched twice."""
+        return search_isolated(self._reader, scan, remembered=self._remembered)
+
+    def track(self, scan: Scan, *, within: FrameRange | None = None, progress: ProgressLike = False) -> Tracks:
+        """Track the faces of all shots of a scan, or of those within some frames.
+
+        Returns
+        -------
+        propagated, discarded : DataFrame
+            All rows of the tracks that were kept, with those found by propagation; the tracks that are hardly faces.
+            Faces have IDs of their own in both together.
+        """
+        kept: list[pd.DataFrame] = []
+        discarded: list[pd.DataFrame] = []
+        faces = 0
+        shots = list(_shots(scan, within or FrameRange(0, self._reader.info.frame_count)))
+        with track(progress, "track", total=len(shots)) as update:
+            for shot in shots:
+                key = shot.key
+                if key not in self._done:
+                    self._done[key] = self._tracked(shot)
+                    self.crops.add(self._reader, self._done[key][0])
+                for tables, table in zip((kept, discarded), self._done[key], strict=True):
+                    tables.append(table.assign(face_id=table["face_id"] + faces))
+                faces = max([faces, *(int(each[-1]["face_id"].max()) for each in (kept, discarded) if len(each[-1]))])
+                update(1)
+        none = scan.detections.iloc[:0]
+        return pd.concat([none, *kept], ignore_index=True), pd.concat([none, *discarded], ignore_index=True)
+
+    def _tracked(self, shot: _Shot) -> Tracks:
+        """Link the boxes of a shot, set aside what is hardly a face, and propagate the others."""
+        info, thresholds = self._reader.info, self._search.thresholds
+        detector = self._search.detector
+        linked = link(shot.rows, frame_rate=float(info.frame_rate), appearance=shot.appearance)
+        # Weak tracks are set aside at once, doubtful ones after rescoring.
+        brief = _brief_faces(linked, shot.isolated, least=thresholds.mismatch)
+        kept, weak = _split_weak(linked, besides=brief)
+        support = rescore_doubtful(self._reader, kept, detector=detector, sure=thresholds.sure)
+        confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief])
+        # Propagate the others into their gaps and beyond both ends.
+        propagated = refine(
+            self._reader,
+            kept[confirmed],
+            detector=detector,
+            cuts=shot.frames,
+            options=PropagationOptions(min_confidence=thresholds.propagation),
+        )
+        return propagated, pd.concat([weak, kept[~confirmed]], ignore_index=True)
+
+
+def _shots(scan: Scan, frames: FrameRange) -> Iterator[_Shot]:
+    cuts = np.unique(scan.cuts)
+    edges = np.concatenate([[frames.start], cuts[(cuts > frames.start) & (cuts < frames.stop)], [frames.stop]])
+    isolated = isolated_frames(scan)
+    number = scan.detections["frame"].to_numpy()
+    bounds = np.searchsorted(number, edges)
+    for k in np.flatnonzero(np.diff(bounds)).tolist():
+        rows, shot = slice(bounds[k], bounds[k + 1]), FrameRange(int(edges[k]), int(edges[k + 1]))
+        inside = isolated[(isolated >= shot.start) & (isolated < shot.stop)]
+        yield _Shot(shot, scan.detections.iloc[rows].reset_index(drop=True), scan.appearance[rows], inside)
+
+
+def _brief_faces(linked: pd.DataFrame, isolated: NDArray[np.int64], *, least: float) -> list[int]:
+    """Return the faces of isolated frames only that one confident box keeps: their tracks cannot last longer."""
+    lasting = linked.loc[~linked["frame"].isin(isolated), "face_id"]
+    brief = linked[~linked["face_id"].isin(lasting) & (linked["confidence"] >= least)]
+    return [int(face) for face in brief["face_id"].unique()]
+
+
+def _split_weak(linked: pd.DataFrame, *, besides: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set weak tracks aside; a box interpolated between two searched frames counts as detected."""
+    kept, _ = filter_weak(linked.assign(source=linked["source"].where(linked["source"] != "interpolated", "detected")))
+    strong = linked["face_id"].isin([*kept["face_id"], *besides])
+    return linked[strong].reset_index(drop=True), linked[~strong].reset_index(drop=True)

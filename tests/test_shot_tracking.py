@@ -1,0 +1,120 @@
+"""Shots are tracked while the scan goes on, as they would be afterwards, and little is decoded twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from redactkit.analysis import analyze
+from redactkit.analysis.detection import scan
+from redactkit.analysis.search import Search, plan_search
+from redactkit.analysis.shot_tracking import ShotTracker
+from redactkit.analysis.track_building import find_tracks
+from redactkit.errors import PassCancelled
+from redactkit.video import VideoReader, frame_store
+from redactkit.video.decoding import count_decoded
+
+SHOT = 40
+FRAMES = 4 * SHOT
+
+
+class Brightest:
+    """A detector that takes the brightest spot for a face, never with much confidence, so that tracks are doubtful."""
+
+    name, digest, is_thread_safe = "brightest", "1", True
+
+    def __call__(self, images: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+        return [self._box(image) for image in images]
+
+    def _box(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        y, x = np.unravel_index(image[::4, ::4, 0].argmax(), image[::4, ::4, 0].shape)
+        confidence = 0.48 if image.sum() % 3 else 0.4
+        return np.array([[x * 4, y * 4, 24, 24, confidence]], float)
+
+
+def make_shots(path: Path, *, keyframes: int) -> Path:
+    """Write shots of a bright square that walks over a still picture."""
+    import cv2
+
+    options = {"g": str(keyframes), "keyint_min": str(keyframes), "preset": "ultrafast", "bf": "2"}
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={**options, "sc_threshold": "0"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(FRAMES):
+            shot, at = divmod(number, SHOT)
+            noise = np.random.default_rng(shot).integers(0, 160, (8, 10, 3), np.uint8)
+            picture = cv2.resize(noise, (160, 120), interpolation=cv2.INTER_CUBIC) // 2
+            picture[30 + 5 * shot : 50 + 5 * shot, 10 + 2 * at : 30 + 2 * at] = 240
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four shots, one keyframe in all."""
+    return make_shots(tmp_path_factory.mktemp("clips") / "clip.mp4", keyframes=9999)
+
+
+@pytest.fixture
+def search(clip: Path) -> Search:
+    with VideoReader(clip) as reader:
+        return plan_search(reader.info, detector=Brightest())
+
+
+def test_shots_tracked_meanwhile_are_as_tracked_afterwards(clip: Path, search: Search) -> None:
+    with VideoReader(clip) as reader:
+        tracker = ShotTracker(reader, search)
+        found = tracker.search_isolated(scan(reader, search, progress=False, watch=tracker.watch))
+        known = len(tracker._done)
+        meanwhile = find_tracks(reader, found, tracker=tracker)
+        assert known >= len(tracker._done) - 1 >= 2, "only the last shot was left to track"
+    with VideoReader(clip) as reader:
+        found = ShotTracker(reader, search).search_isolated(scan(reader, search, progress=False))
+        afterwards = find_tracks(reader, found)
+    assert len(meanwhile[0]) > 100
+    for one, other in zip(meanwhile, afterwards, strict=True):
+        assert one.equals(other)
+
+
+def test_an_analysis_decodes_each_frame_about_once(clip: Path, tmp_path: Path) -> None:
+    with count_decoded() as decoded:
+        whole = analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
+    assert decoded.count <= 1.1 * FRAMES
+    assert len(list(tmp_path.glob("*_thumb*.jpg"))) == whole.detections["face_id"].nunique() > 2
+
+
+def test_without_room_for_frames_the_outcome_is_the_same(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = analyze(clip, detector=Brightest(), progress=False)
+    monkeypatch.setattr(frame_store, "MAX_FREE_SHARE", 0.0)
+    with count_decoded() as decoded:
+        without = analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
+    assert decoded.count > FRAMES
+    assert whole.detections.equals(without.detections)
+    assert whole.discarded.equals(without.discarded)
+
+
+def test_an_analysis_that_goes_on_has_the_outcome_of_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_shots(tmp_path / "clip.mp4", keyframes=10)
+    whole = analyze(clip, detector=Brightest(), progress=False)
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done >= FRAMES // 2:
+            raise PassCancelled("enough")
+
+    with pytest.raises(PassCancelled):
+        analyze(clip, output=tmp_path / "out", detector=Brightest(), chunk_frames=40, progress=stop)
+    assert list((tmp_path / "out").rglob("*.npz"))
+    resumed = analyze(clip, output=tmp_path / "out", detector=Brightest(), chunk_frames=40, progress=False)
+    assert whole.detections.equals(resumed.detections)
+    assert whole.discarded.equals(resumed.discarded)
