@@ -21,6 +21,7 @@ _HOMES = {
     "Jobs": "redactkit.jobs",
     "Annotations": "redactkit.annotations",
     "Review": "redactkit.review",
+    "People": "redactkit.people",
     "RedactkitError": "redactkit.errors",
     "VideoInfo": "redactkit.media",
     "probe": "redactkit.video",

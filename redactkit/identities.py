@@ -28,8 +28,10 @@ __all__ = [
     "frames_seen",
     "join_people",
     "joined_faces",
+    "joined_pairs",
     "open_pairs",
     "part_people",
+    "parted_pairs",
     "rename_face",
     "seen_together",
     "summarize_people",
@@ -172,6 +174,20 @@ def part_people(decisions: pd.DataFrame, faces: FaceIds) -> pd.DataFrame:
     person = decisions["person_id"].astype("object")
     person.loc[ids] = np.nan
     return as_decisions(decisions.assign(person_id=person))
+
+
+def joined_pairs(pairs: pd.DataFrame, decisions: pd.DataFrame, face_id: int) -> pd.DataFrame:
+    """Return the pairs as they are once tracks are joined: every pair within the person of a face is answered by it."""
+    mine = decisions.index[decisions["person_id"] == decisions["person_id"][face_id]]
+    within = pairs["face_id"].isin(mine) & pairs["other_id"].isin(mine)
+    return pairs.assign(answer=pairs["answer"].mask(within, "same"))
+
+
+def parted_pairs(pairs: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs as they are once tracks are parted: those that no longer are the same are different."""
+    person, other = (decisions["person_id"].reindex(pairs[name]).to_numpy() for name in ("face_id", "other_id"))
+    parted = (pairs["answer"] == "same") & (person != other)
+    return pairs.assign(answer=pairs["answer"].mask(parted, "different"))
 
 
 def joined_faces(decisions: pd.DataFrame) -> dict[int, int]:

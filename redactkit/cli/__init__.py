@@ -36,6 +36,7 @@ from redactkit.cli.options import (
     blur_options,
     detector_options,
 )
+from redactkit.cli.people import add_people
 from redactkit.cli.reading import add_convert, add_inspect, annotations_for
 from redactkit.cli.upkeep import add_purge, add_reproduce
 from redactkit.errors import AnnotationWarning
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         add_batch,
         add_watch,
         add_reproduce,
+        add_people,
         add_purge,
         _add_demo,
         _add_lab,

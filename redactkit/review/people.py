@@ -74,10 +74,7 @@ class PeopleCommands(Commands):
             identities.check_one_person(self.decisions, ids, detections=self.detections, cuts=self.cuts)
             decided = identities.join_people(self.decisions, ids)
             person = int(decided["person_id"][ids[0]])
-            mine = decided.index[decided["person_id"] == person]
-            # Every pair within the person is answered by it.
-            within = self.pairs["face_id"].isin(mine) & self.pairs["other_id"].isin(mine)
-            pairs = self.pairs.assign(answer=self.pairs["answer"].mask(within, "same"))
+            pairs = identities.joined_pairs(self.pairs, decided, ids[0])
             self.edit(f"faces {', '.join(map(str, ids[:6]))} are one person", decisions=decided, pairs=pairs)
         return person
 
@@ -92,10 +89,7 @@ class PeopleCommands(Commands):
         ids = as_face_ids(faces, name="faces")
         with self.lock:
             decided = identities.part_people(self.decisions, ids)
-            apart = decided["person_id"].reindex(self.pairs["face_id"]).to_numpy()
-            other = decided["person_id"].reindex(self.pairs["other_id"]).to_numpy()
-            was_same = (self.pairs["answer"] == "same") & (apart != other)
-            pairs = self.pairs.assign(answer=self.pairs["answer"].mask(was_same, "different"))
+            pairs = identities.parted_pairs(self.pairs, decided)
             self.edit(f"faces {', '.join(map(str, ids[:6]))} taken out of their person", decisions=decided, pairs=pairs)
 
     def decide_people(

@@ -13,6 +13,7 @@ __all__ = [
     "MARK",
     "MOT_MARK",
     "MOT_VISIBLE",
+    "PEOPLE_MARK",
     "XML_MARK",
     "YAML_MARK",
     "is_csv_header",
@@ -31,6 +32,8 @@ YAML_MARK = f"# written by {MARK}"
 """The first line of ``data.yaml`` in our YOLO archives, where it stands first and not compressed."""
 EMBEDDINGS_MARK = f"{MARK}_embeddings"
 """The name of the first array in a file of vectors of faces."""
+PEOPLE_MARK = "people"
+"""The value of the key ``redactkit`` in the file of answers about people of several clips."""
 XML_MARK = f"<!-- written by {MARK} -->"
 MOT_MARK = "-1,-1.00"
 """End of the last line of a MOT file; readers take it for -1. The format has no other place for a mark."""

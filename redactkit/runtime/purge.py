@@ -25,6 +25,7 @@ from redactkit.runtime.marks import (
     ID_LIST_MARK,
     MARK,
     MOT_MARK,
+    PEOPLE_MARK,
     XML_MARK,
     YAML_MARK,
     is_csv_header,
@@ -72,9 +73,8 @@ class _Info(Struct):
     contributor: str
 
 
-class _Binding(Struct):
+class _Named(Struct):
     redactkit: str
-    faces: Raw
 
 
 class _Cell(Struct):
@@ -211,11 +211,11 @@ def _is_json(path: Path, head: bytes) -> bool:
     data = _read(path, _MAX_READ_BYTES)
     if MARK.encode() not in data:
         return False
-    coco, binding = _decodes(data, _Coco), _decodes(data, _Binding)
+    coco, binding = _decodes(data, _Coco), _decodes(data, _Named)
     return (
         _decodes(data, _Azure) is not None
         or (coco is not None and coco.info.contributor == COCO_CONTRIBUTOR)
-        or (binding is not None and binding.redactkit in (ID_LIST_MARK, CHECK_MARK))
+        or (binding is not None and binding.redactkit in (ID_LIST_MARK, CHECK_MARK, PEOPLE_MARK))
     )
 
 
