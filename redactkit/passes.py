@@ -57,6 +57,7 @@ def redact(
     start: float | None = None,
     end: float | None = None,
     ranges: Iterable[Iterable[float]] = (),
+    regions: Iterable[Any] = (),
     force: bool = False,
     allow_nothing: bool = False,
     overwrite: bool = False,
@@ -79,7 +80,7 @@ def redact(
     labels : str or iterable of str, optional
         Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`.
     blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, force, allow_nothing
-    shape, head, start, end, ranges
+    shape, head, start, end, ranges, regions
         How faces are hidden and the output is written, see `redactkit.redaction.RedactionOptions`.
     overwrite : bool
         Replace an output that is there.
@@ -132,6 +133,7 @@ def redact(
         start=start,
         end=end,
         ranges=ranges,
+        regions=regions,
         force=force,
         allow_nothing=allow_nothing,
     )

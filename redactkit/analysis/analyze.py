@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ from redactkit.formats.ids import set_aside
 from redactkit.people.embedder import Embedder
 from redactkit.people.storage import keep_vectors
 from redactkit.people.vectors import FaceVectors
+from redactkit.review.fixed_regions import with_regions
 from redactkit.runtime.cores import count_frames, opencv_in_one_thread
 from redactkit.runtime.files import check_output, fit_name, locked, make_private, sweep_parts
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.tables import as_decisions
+from redactkit.tracking.regions import as_regions
 from redactkit.video import Frame, VideoReader, probe
 from redactkit.video.chunks import CHUNK_FRAMES
 
@@ -86,6 +89,7 @@ def analyze(
     detection_size: int | None = None,
     sensitivity: str = "normal",
     padding: float = 0.0,
+    regions: Iterable[Any] = (),
     chunk_frames: int = CHUNK_FRAMES,
     same_person: bool = True,
     embedder: str | Path | Embedder | None = None,
@@ -116,6 +120,9 @@ def analyze(
         High finds more faces and more that are none, low fewer.
     padding : float
         Seconds by which every track is extended before its first and after its last box. Raising it covers more.
+    regions : iterable of FixedRegion or mapping
+        Rectangles of the frame in which nothing counts as found, or nothing else does, or that are always hidden:
+        see `redactkit.tracking.regions.FixedRegion`. Tracks that live in them are set aside.
     chunk_frames : int
         Frames of a chunk, after which the work done is kept. The outcome does not depend on it.
     same_person : bool
@@ -149,7 +156,7 @@ def analyze(
     >>> analyze("lobby.mp4", output="lobby_analysis").tracks  # doctest: +SKIP
     """
     limit_arenas()
-    source, progress = Path(video), shown(progress)
+    source, progress, held = Path(video), shown(progress), as_regions(regions)
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
@@ -169,6 +176,7 @@ def analyze(
             detector = search.detector
             pairs, vectors = find_pairs(reader, annotations, embedder=compare, detector=detector, progress=progress)
             annotations = annotations.replace(pairs=pairs)
+        annotations = with_regions(annotations, held)
         if folder is None or keep is None:
             return annotations
         sweep_parts(folder)

@@ -32,6 +32,7 @@ from redactkit.cli.options import (
     add_detecting,
     add_detector,
     add_hiding,
+    add_regions,
     add_writing,
     blur_options,
     detector_options,
@@ -124,6 +125,7 @@ def _add_analyze(commands: Any) -> None:
     command.add_argument("video", nargs="+")
     command.add_argument("-o", "--output", metavar="DIR", help="default: STEM_analysis beside the video")
     add_detecting(command)
+    add_regions(command)
     command.add_argument("--no-same-person", action="store_true", help="do not suggest which tracks are one person")
     command.add_argument("--embedder", metavar="FILE", help="ONNX network that compares faces (default: extra people)")
     add_writing(command)
@@ -135,7 +137,7 @@ def _analyze(options: argparse.Namespace) -> int:
 
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
-        people = {"same_person": not options.no_same_person, "embedder": options.embedder}
+        people = {"same_person": not options.no_same_person, "embedder": options.embedder, "regions": options.regions}
         annotations = analyze(video, output=folder, **people, **detector_options(options))
         damage = annotations.settings.get("decode_errors", ())
         broken = len(damage) > MAX_DAMAGED_FRAMES

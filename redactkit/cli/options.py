@@ -86,6 +86,7 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     command.add_argument("--shape", default="rectangle", choices=["rectangle", "ellipse"])
     command.add_argument("--head", action="store_true", help="grow the boxes of faces to hair, ears and chin")
     add_ranges(command)
+    add_regions(command)
     command.add_argument("--codec", help="encoder, by default libx264 (8 bit) or libx265 (deeper)")
     command.add_argument("--crf", type=float, help="constant rate factor of the encoder")
     command.add_argument("--preset", help="speed preset of the encoder")
@@ -117,6 +118,44 @@ def add_ranges(command: argparse.ArgumentParser) -> None:
         metavar="START-END",
         help="hide only there; may be repeated",
     )
+
+
+def add_regions(command: argparse.ArgumentParser) -> None:
+    """Add the option for rectangles of the frame."""
+    command.add_argument(
+        "--region",
+        dest="regions",
+        type=_region,
+        action="append",
+        default=[],
+        metavar="RULE:X,Y,W,H[@START-END]",
+        help="hide, ignore or only, in pixels or percent: hide:20,30,300,80 or ignore:60%%,0%%,40%%,30%%; repeatable",
+    )
+
+
+def _region(text: str) -> dict[str, Any]:
+    from redactkit.errors import OptionError
+    from redactkit.runtime.timecode import parse_range
+    from redactkit.tracking.regions import as_regions
+
+    rule, found, place = text.rpartition(":") if "@" not in text else _parted(text)
+    sides, _, when = place.partition("@")
+    shares = "%" in sides
+    try:
+        numbers = [float(side.replace("%", "")) / (100 if shares else 1) for side in sides.split(",")]
+        start, end = parse_range(when) if when else (None, None)
+        given = {"box": numbers, "rule": rule if found else "hide", "unit": "shares" if shares else "pixels"}
+        return as_regions([given | {"start": start, "end": end}])[0].as_dict()
+    except ValueError as err:
+        why = str(err) if isinstance(err, OptionError) else f"got {text!r}"
+        raise argparse.ArgumentTypeError(f"a region is RULE:X,Y,W,H[@START-END]; {why}") from None
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """Part a region with times, in which colons are, at the colon of its rule."""
+    place, _, when = text.partition("@")
+    rule, found, rest = place.rpartition(":")
+    return rule, found, f"{rest}@{when}"
 
 
 def _time(text: str) -> float:
@@ -202,7 +241,7 @@ def detector_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def blur_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.redact` takes."""
-    names = ["blur", "margin", "strength", "shape", "head", "start", "end", "ranges"]
+    names = ["blur", "margin", "strength", "shape", "head", "start", "end", "ranges", "regions"]
     names += ["codec", "crf", "preset", "audio", "mute", "overwrite"]
     chosen = {name: getattr(options, name) for name in names}
     if options.allow_nothing:

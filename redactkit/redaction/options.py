@@ -9,6 +9,7 @@ from typing import Any, Literal
 from redactkit import effects
 from redactkit.errors import OptionError
 from redactkit.runtime.timecode import check_ranges, timecode
+from redactkit.tracking.regions import as_regions
 from redactkit.video.options import WriterOptions
 
 __all__ = ["RedactionOptions"]
@@ -47,6 +48,9 @@ class RedactionOptions:
     ranges : iterable of (float, float)
         Hide only in these time ranges, in seconds as in the column ``time``; everything else stays bare, as in the
         source. By default the whole video.
+    regions : iterable of FixedRegion or mapping
+        Rectangles of the frame that are always hidden, or where nothing is hidden, see
+        `redactkit.tracking.regions.FixedRegion`.
     labels : str or iterable of str, optional
         Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`; by default all.
     force : bool
@@ -82,6 +86,7 @@ class RedactionOptions:
     start: float | None = None
     end: float | None = None
     ranges: Any = ()
+    regions: Iterable[Any] = ()
     labels: str | Iterable[str] | None = None
     force: bool = False
     allow_nothing: bool = False
@@ -89,6 +94,7 @@ class RedactionOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "blur", effects.get_kind(self.blur).name)
         object.__setattr__(self, "shape", effects.Look(shape=self.shape).shape)
+        object.__setattr__(self, "regions", as_regions(self.regions))
         self._join_ranges()
         if self.labels is not None:
             labels = (self.labels,) if isinstance(self.labels, str) else tuple(self.labels)
@@ -172,5 +178,6 @@ class RedactionOptions:
         return asdict(self) | {
             "mute": [list(span) for span in self.mute],
             "ranges": [list(span) for span in self.ranges],
+            "regions": [region.as_dict() for region in self.regions],
             "labels": None if self.labels is None else list(self.labels),
         }

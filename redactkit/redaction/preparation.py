@@ -22,6 +22,7 @@ from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, hidden_frames, lay_out, require_hidden, select_faces
 from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
+from redactkit.review.fixed_regions import with_regions
 from redactkit.tables import FaceIds
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
@@ -90,7 +91,11 @@ def prepare(
     if laid.settings.get("incomplete") and not options.force:
         reasons = "; ".join(map(str, laid.settings["incomplete"]))
         raise AnnotationError(f"the annotations are not whole: {reasons}; or pass force=True (--force)")
-    faces = select_faces(laid, ids=ids, include=include, exclude=exclude)
+    chosen = set(select_faces(laid, ids=ids, include=include, exclude=exclude))
+    known = set(laid.detections["face_id"])
+    laid = with_regions(laid, options.regions)
+    # Regions are hidden however faces are chosen.
+    faces = [face for face in np.unique(laid.detections["face_id"]).tolist() if face in chosen or face not in known]
     plan = lay_out(laid, info, faces=faces, options=options)
     if not options.allow_nothing:
         require_hidden(laid, plan, faces=faces, options=options)

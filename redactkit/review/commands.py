@@ -16,10 +16,12 @@ from redactkit.errors import OptionError
 from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
 from redactkit.review import editing
+from redactkit.review.fixed_regions import with_regions
 from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
 from redactkit.runtime.kinds import as_kind
 from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids
+from redactkit.tracking.regions import as_regions
 
 __all__ = ["Commands"]
 
@@ -141,6 +143,29 @@ class Commands(Session):
             self.edit(f"{kind} {new} added in frame {at}", **done._asdict())
         self.current_face = new
         return new
+
+    def add_region(self, box: Box, *, rule: str = "hide", **how: Any) -> int | None:
+        """Let a region of the frame hold for the whole video, or from ``start`` to ``end``, in seconds.
+
+        Parameters
+        ----------
+        box : sequence of 4 floats
+        rule : {"hide", "ignore", "only"}
+            Always hide it; or set aside the tracks that live in it, or outside of it.
+        **how
+            ``start``, ``end``, ``unit``, ``kind`` and ``reason``, see `redactkit.tracking.regions.FixedRegion`.
+
+        Returns
+        -------
+        int or None
+            The ID of the object that is hidden there; None for the other rules.
+        """
+        with self.lock:
+            after = with_regions(self.annotations, as_regions([{"box": box, "rule": rule, **how}]), anew=True)
+            tables = {"detections": after.detections, "decisions": after.decisions, "discarded": after.discarded}
+            new = set(after.detections["face_id"]) - set(self.detections["face_id"])
+            self.edit(f"region to {rule}", **tables, pairs=after.pairs)
+        return max(new, default=None)
 
     def set_kind(self, faces: FaceIds, kind: str) -> None:
         """Say what some objects are: see `redactkit.review.editing.set_kind`."""

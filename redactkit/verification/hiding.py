@@ -17,6 +17,7 @@ from redactkit.media import VideoInfo
 from redactkit.redaction import RedactionOptions
 from redactkit.redaction.plan import Plan, covered_rows, hidden_frames, hidden_rows, lay_out
 from redactkit.tables import BOX
+from redactkit.tracking.regions import as_regions
 from redactkit.verification.repaint import Painting
 from redactkit.verification.settings import RecordedRedaction
 from redactkit.verification.unknown_faces import Known
@@ -84,7 +85,10 @@ class Hiding:
         hidden = covered_rows(self.annotations, self.info, faces=self.faces, options=self.options)
         visible = rows[~rows.index.isin(self.rows.index)]
         dismissed = aside[aside["source"] == "manual"]
-        return Known(*(dict(_by_frame(each)) for each in (hidden, visible, dismissed)))
+        regions = [each for each in as_regions(self.annotations.settings.get("regions", ())) if each.rule == "ignore"]
+        places = [(region.holds(self.info), region.pixels(self.info)) for region in regions]
+        of_frames = [dict(_by_frame(each)) for each in (hidden, visible, dismissed)]
+        return Known(of_frames[0], of_frames[1], of_frames[2], ignored=tuple(places))
 
     @cached_property
     def searched(self) -> NDArray[np.bool_]:

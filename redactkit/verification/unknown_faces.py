@@ -20,6 +20,7 @@ from redactkit.detectors import Detector, run_detector
 from redactkit.detectors.crops import search_crops
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
+from redactkit.tracking.regions import MIN_INSIDE_SHARE
 from redactkit.verification.pairs import Pair
 from redactkit.verification.track_gaps import NearPlace, plan_near
 
@@ -74,11 +75,14 @@ class Known:
         Boxes of faces that were left visible on purpose.
     dismissed : dict of int to ndarray of shape (N, 4)
         Boxes of which the analyst said that they are no face.
+    ignored : tuple of (ndarray of shape (F,), ndarray of shape (4,))
+        Regions that are not searched on purpose: in which frames, and where.
     """
 
     hidden: dict[int, Boxes]
     visible: dict[int, Boxes]
     dismissed: dict[int, Boxes]
+    ignored: tuple[tuple[NDArray[np.bool_], Boxes], ...] = ()
 
     def covered(self, frame: int, boxes: Boxes) -> NDArray[np.float64]:
         """Return the share of each box that hidden boxes cover, 1 for a face that was left visible or dismissed."""
@@ -86,6 +90,9 @@ class Known:
         for others in (self.visible.get(frame), self.dismissed.get(frame)):
             if others is not None and len(others) and len(boxes):
                 shares[_belongs(boxes, others)] = 1.0
+        for holds, place in self.ignored:
+            if len(boxes) and holds[frame]:
+                shares[bx.union_cover(boxes, place[None]) >= MIN_INSIDE_SHARE] = 1.0
         return shares
 
 

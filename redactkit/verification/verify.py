@@ -18,10 +18,12 @@ from redactkit.formats import check_same_video, choose_labels
 from redactkit.redaction import select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
+from redactkit.review.fixed_regions import with_regions
 from redactkit.runtime.cores import opencv_in_one_thread
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
 from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
+from redactkit.tracking.regions import as_regions
 from redactkit.verification.findings import bare_table, face_table, leak_table
 from redactkit.verification.hiding import Hiding
 from redactkit.verification.judging import judge_unknown_faces
@@ -119,6 +121,7 @@ def verify(
     wanted = recorded.settings.get("labels") if labels is None else labels
     if wanted is not None:
         laid = choose_labels(laid, wanted)
+    laid = with_regions(laid, as_regions(recorded.settings.get("regions", ())))
     chosen = any(given is not None for given in (ids, include, exclude))
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else recorded.select(laid)
     detect = resolve_detector(detector, model=model)
