@@ -17,6 +17,7 @@ from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
 from redactkit.video import probe
 from redactkit.widgets import AnalyzePanel, JobsTable, RedactPanel, Runner, Workbench
+from redactkit.widgets import export as export_module
 from redactkit.widgets import open as open_workbench
 from redactkit.widgets import panels as panels_module
 from redactkit.widgets import playback as playback_module
@@ -141,7 +142,9 @@ def test_a_job_with_a_warning_is_no_success(review: Review) -> None:
 
 def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        panels_module, "verify", lambda *_, **__: SimpleNamespace(_repr_html_=lambda: "no leak", ok=True)
+        export_module,
+        "verify",
+        lambda *_, **__: SimpleNamespace(_repr_html_=lambda: "no leak", ok=True, verdict="clean", findings=()),
     )
     panel = RedactPanel(review)
     visible = review.selected_ids[0]
@@ -167,10 +170,47 @@ def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, mo
     assert panel.player.children[0].value == (tmp_path / "short_redacted.mp4").read_bytes()
     assert panel.wait(240)
     assert all(image.value for _, image, _ in panel.kinds.values())
-    again = panel.run()
-    assert again.over.wait(240)
-    assert again.state == "failed"
-    assert "overwrite" in panel.bar.text.value
+    assert "rk-said-good" in panel.verdict.value
+    again = panel.ask_and_run()  # what this panel wrote it may replace
+    assert again is not None and again.over.wait(240)
+    assert again.state == "done"
+    other = RedactPanel(review, examples=False)
+    other.ask_and_run()
+    assert "Press again to replace it" in other.message.value
+    assert other.bar.job is None
+    panel.close()
+    other.close()
+
+
+def test_draft_has_a_name_of_its_own_and_is_never_called_hidden(review: Review, tmp_path: Path) -> None:
+    panel = RedactPanel(review, examples=False)
+    panel.draft.value = "Box"
+    assert (review.blur, panel.output.value) == ("Box", str(tmp_path / "short_outlines.mp4"))
+    job = panel.run()
+    assert job.over.wait(120)
+    assert (job.state, job.error) == ("done", "")
+    assert "Draft" in panel.verdict.value and "rk-said-doubtful" in panel.verdict.value
+    panel.output.value = "mine.mp4"
+    panel.draft.value = ""
+    assert (review.blur, panel.output.value, panel.draft.value) == ("Med", "mine.mp4", "")
+    panel.close()
+
+
+def test_export_of_an_exposed_result_asks_again(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(_repr_html_=lambda: "", ok=False, verdict="exposed", findings=[1])
+    monkeypatch.setattr(export_module, "verify", lambda *_, **__: found)
+    told: list[Any] = []
+    panel = RedactPanel(review, examples=False, checked=told.append)
+    job = panel.run()
+    assert job.over.wait(120)
+    assert "rk-said-bad" in panel.verdict.value and told == [found]
+    assert panel.ask_and_run() is None
+    assert "left a face bare" in panel.message.value
+    again = panel.ask_and_run()
+    assert again is not None and again.over.wait(120)
+    review.add_face([5, 5, 20, 20], frame=0)
+    changed = panel.ask_and_run()
+    assert changed is not None and changed.over.wait(120)
     panel.close()
 
 

@@ -14,11 +14,14 @@ browser (`redactkit.widgets.stage`); the kernel gets finished edits. For finding
 ``rk-legend`` and ``rk-w12`` (the row of frame 12); ``rk-message`` for what a view has to say.
 """
 
+from redactkit.widgets.checking import CheckView
 from redactkit.widgets.comparison import CompareViewer
 from redactkit.widgets.editor import BoxEditor
+from redactkit.widgets.export import RedactPanel
 from redactkit.widgets.faces import FaceGrid
 from redactkit.widgets.idlist import IdList
-from redactkit.widgets.panels import AnalyzePanel, RedactPanel
+from redactkit.widgets.panels import AnalyzePanel
+from redactkit.widgets.people import PeopleView
 from redactkit.widgets.progress import JobsTable
 from redactkit.widgets.runner import Runner
 from redactkit.widgets.timeline import Timeline
@@ -29,11 +32,13 @@ from redactkit.widgets.workbench import Workbench, open
 __all__ = [
     "AnalyzePanel",
     "BoxEditor",
+    "CheckView",
     "CompareViewer",
     "FaceGrid",
     "FrameViewer",
     "IdList",
     "JobsTable",
+    "PeopleView",
     "RedactPanel",
     "Runner",
     "Timeline",

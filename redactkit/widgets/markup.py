@@ -104,6 +104,10 @@ STYLE = """<style>
 .rk-kind { align-items: center; } .rk-kind button { padding: 0; font-size: 12px; }
 .rk-history { margin: 0; } .rk-kind img { width: 66px; height: 66px; object-fit: cover; margin: 0; }
 .rk-ids textarea { font-family: var(--jp-code-font-family, monospace); }
+.rk-said { padding: 6px 10px; border-left: 6px solid; font-weight: 600; white-space: normal; margin-bottom: 4px; }
+.rk-said-good { border-color: #2f9e44; background: #2f9e4426; }
+.rk-said-bad { border-color: #e03131; background: #e0313126; }
+.rk-said-doubtful { border-color: #f08c00; background: #f08c0026; }
 .rk-good { color: var(--rk-show); font-weight: 600; } .rk-bad { color: var(--rk-hide); font-weight: 600; }
 .rk-report table { font-size: 11px; border-collapse: collapse; } .rk-report td, .rk-report th { padding: 1px 5px; }
 .rk-view .p-TabBar-tab, .rk-view .lm-TabBar-tab { min-width: 0; flex: 0 1 auto; padding: 0 9px; }

@@ -17,16 +17,19 @@ from redactkit.errors import RedactkitError
 from redactkit.review import Review
 from redactkit.tables import BOX
 from redactkit.video import VideoReader
-from redactkit.widgets.geometry import Region
+from redactkit.widgets.geometry import Box, Region
 from redactkit.widgets.pictures import cut, jpeg
 from redactkit.widgets.worker import LatestWorker
 
-__all__ = ["Thumbnails"]
+__all__ = ["Frames", "Thumbnails", "data_uri", "level", "small_picture"]
 
 Picture = NDArray[np.uint8]
 _MARGIN = 0.25
 _QUALITY = 80
 _TOLD_AFTER = 12
+
+_FLAT = 110
+"""Levels between dark and light up to which a picture is stretched. More stretches more of them."""
 
 
 class Thumbnails:
@@ -71,7 +74,7 @@ class Thumbnails:
 
     def _make_wanted(self) -> None:
         wanted = sorted(self._wanted, key=lambda one: one[1])
-        reader = _Frames(self._review)
+        reader = Frames(self._review)
         try:
             for number, (face, frame, path, box) in enumerate(wanted, start=1):
                 self._made[face, frame] = self._make(reader, frame, path, box)
@@ -81,18 +84,12 @@ class Thumbnails:
             reader.close()
         self._changed()
 
-    def _make(self, frames: _Frames, frame: int, path: Any, box: list[float]) -> str:
-        picture = _read(path) if path else None
-        if picture is None:
-            try:
-                picture = cut(frames.at(frame), _square(box))
-            except RedactkitError:
-                picture = np.full((8, 8, 3), 96, np.uint8)
-        small = np.asarray(cv2.resize(picture, (self._size, self._size), interpolation=cv2.INTER_AREA), np.uint8)
-        return "data:image/jpeg;base64," + base64.b64encode(jpeg(small, quality=_QUALITY)).decode()
+    def _make(self, frames: Frames, frame: int, path: Any, box: list[float]) -> str:
+        place = (box[0], box[1], box[2], box[3])
+        return data_uri(small_picture(frames, frame, place, file=path or None, side=self._size))
 
 
-class _Frames:
+class Frames:
     """A reader of its own, opened when first needed, so that the viewer's keeps its place."""
 
     def __init__(self, review: Review) -> None:
@@ -100,6 +97,7 @@ class _Frames:
         self._reader: VideoReader | None = None
 
     def at(self, frame: int) -> Picture:
+        """Return a frame as RGB."""
         review = self._review
         if review.reader is None or review.video.path is None:
             return review.picture(frame)
@@ -108,8 +106,63 @@ class _Frames:
         return self._reader.frame_at(frame).rgb()
 
     def close(self) -> None:
+        """Close the reader, where one was opened."""
         if self._reader is not None:
             self._reader.close()
+
+
+def small_picture(
+    frames: Frames,
+    frame: int,
+    box: Box,
+    *,
+    file: str | Path | None = None,
+    pixels: Picture | None = None,
+    side: int = 96,
+) -> Picture:
+    """Return a square picture of a place, levelled so that dark ones can be told apart; grey where none can be made.
+
+    Parameters
+    ----------
+    frames : Frames
+    frame : int
+    box : tuple of 4 floats
+    file : path, optional
+        A picture of the place that is there already; where it cannot be read, the frame is.
+    pixels : ndarray, optional
+        The same, as RGB.
+    side : int
+        In pixels.
+    """
+    picture = pixels if pixels is not None else _read(file) if file else None
+    if picture is None:
+        try:
+            picture = cut(frames.at(frame), _square(list(box)))
+        except RedactkitError:
+            picture = np.full((8, 8, 3), 96, np.uint8)
+    return level(np.asarray(cv2.resize(_cropped(picture), (side, side), interpolation=cv2.INTER_AREA), np.uint8))
+
+
+def level(picture: Picture) -> Picture:
+    """Stretch a dark or flat picture over the range of brightness; others stay as they are.
+
+    Examples
+    --------
+    >>> dark = np.tile(np.arange(40, dtype=np.uint8)[:, None, None], (1, 40, 3))
+    >>> int(level(dark).max()) > 200
+    True
+    """
+    low, high = np.percentile(picture, [2, 98])
+    if high - low > _FLAT or high <= low:
+        return picture
+    # Not beyond sixfold: what is left of a black picture is noise.
+    factor = min(235 / (high - low), 6.0)
+    return np.asarray(np.clip((picture.astype(np.float32) - low) * factor + 10, 0, 255), np.uint8)
+
+
+def data_uri(picture: Picture) -> str:
+    """Return a picture as a JPEG that a page shows."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture, quality=_QUALITY)).decode()
 
 
 def _boxes(detections: pd.DataFrame, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[float]]:
@@ -129,7 +182,7 @@ def _read(path: str | Path) -> Picture | None:
     except OSError:
         return None
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return None if picture is None else _cropped(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8))
+    return None if picture is None else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _cropped(picture: Picture) -> Picture:

@@ -14,11 +14,15 @@ from redactkit.analysis import find_annotations
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.review import Review
+from redactkit.verification import VerificationReport
+from redactkit.widgets.checking import CheckView
 from redactkit.widgets.editor import BoxEditor
+from redactkit.widgets.export import RedactPanel
 from redactkit.widgets.faces import FaceGrid
 from redactkit.widgets.idlist import IdList
 from redactkit.widgets.markup import escape
-from redactkit.widgets.panels import AnalyzePanel, RedactPanel
+from redactkit.widgets.panels import AnalyzePanel
+from redactkit.widgets.people import PeopleView
 from redactkit.widgets.runner import Runner
 from redactkit.widgets.timeline import Timeline
 from redactkit.widgets.tracks import TrackTable
@@ -50,7 +54,7 @@ class Workbench(View):
         "Find", "Who", "Check" or "Export".
     viewer, timeline : View
         The picture and the time under it.
-    faces, tracks, editor, ids, redact, analyze : View
+    people, check, faces, tracks, editor, ids, redact, analyze : View
         What the steps show; each is made when first asked for.
     """
 
@@ -76,7 +80,8 @@ class Workbench(View):
         traitlets.link((self, "step"), (self.steps, "value"))
         self.side = ipywidgets.Box()
         self.side.add_class("rk-side")
-        self._who = Choice({"Grid": "faces", "Table": "tracks", "Box in numbers": "editor", "ID list": "ids"}, self)
+        shown = {"People": "people", "Grid": "faces", "Table": "tracks", "Box in numbers": "editor", "ID list": "ids"}
+        self._who = Choice(shown, self)
         self.observe(lambda _: self._show_step(), "step")
         self.step = "Find" if review.detections.empty else "Who"
         self._show_step()
@@ -90,7 +95,7 @@ class Workbench(View):
 
     def _show_step(self) -> None:
         """Show the panel of the step; one that was made stays in the page, out of sight."""
-        parts = {"Find": "analyze", "Check": "tracks", "Export": "redact"}
+        parts = {"Find": "analyze", "Check": "check", "Export": "redact"}
         panel = self._who if self.step == "Who" else self.part(parts[self.step])
         if panel not in self.side.children:
             self.side.children = (*self.side.children, panel)
@@ -107,11 +112,29 @@ class Workbench(View):
                 "tracks": lambda: TrackTable(self.review, height="auto", timeline=False),
                 "editor": lambda: BoxEditor(self.review),
                 "ids": lambda: IdList(self.review),
-                "redact": lambda: RedactPanel(self.review, runner=self.runner, examples=False),
+                "people": lambda: PeopleView(self.review),
+                "check": lambda: CheckView(self.review),
+                "redact": lambda: RedactPanel(
+                    self.review, runner=self.runner, examples=False, checked=self._show_findings
+                ),
                 "analyze": lambda: AnalyzePanel(self.review, runner=self.runner),
             }
             self._parts[name] = makers[name]()
         return self._parts[name]
+
+    def _show_findings(self, report: VerificationReport | None) -> None:
+        """Put what a leak check found into the list of places to check."""
+        self.check.show_report(report)
+
+    @property
+    def people(self) -> PeopleView:
+        """The cards of the people."""
+        return self.part("people")  # type: ignore[no-any-return]
+
+    @property
+    def check(self) -> CheckView:
+        """The places to look at."""
+        return self.part("check")  # type: ignore[no-any-return]
 
     @property
     def faces(self) -> FaceGrid:

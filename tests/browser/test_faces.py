@@ -15,7 +15,40 @@ def sharpness(path, face):
 SCRIPT = "<script>window.broken = 1</script><img src=x onerror='window.broken = 2'>"
 
 
-def test_thumbnail_click_arrives_at_the_first_frame(room, subshells):
+def test_person_is_decided_named_and_gone_to_by_keys_on_the_cards(room, subshells):
+    room.find(".rk-who .rk-card").nth(5).wait_for()
+    assert "6 of 6 hidden" in room.find(".rk-who .rk-cards-head").inner_text()
+    room.find(".rk-who .rk-card").first.click()
+    first = room.kernel.wait_until("review.current_face")
+    room.page.keyboard.press("v")
+    room.kernel.wait_until(f"{first} not in review.selected_ids")
+    room.kernel.wait_until(f"review.current_face != {first}")
+    room.find(f".rk-card[data-key='f{first}']").get_by_text("visible", exact=True).wait_for()
+    room.page.keyboard.press("ArrowUp")
+    room.page.keyboard.press("e")
+    room.page.keyboard.type("Ana")
+    room.page.keyboard.press("Enter")
+    room.kernel.wait_until(f"review.decisions.loc[{first}, 'label'] == 'Ana'")
+    assert room.kernel.ask("review.current_frame") == 0
+    room.page.keyboard.press("Enter")
+    room.kernel.wait_until(f"{first} in review.selected_ids")
+    assert room.page.evaluate("[...document.querySelectorAll('.rk-card img')].every(one => one.naturalWidth > 20)")
+
+
+def test_places_are_checked_one_after_the_other(room):
+    room.kernel.run("review.delete_boxes(faces=[1], start=20, stop=40)")
+    room.open_step("Check")
+    card = room.find(".rk-check-list .rk-card", has_text="Gap").first
+    card.click()
+    room.kernel.wait_until("review.current_face == 1 and review.current_frame in range(19, 41)")
+    left = room.kernel.ask("room.check.left")
+    room.page.keyboard.press("f")
+    room.kernel.wait_until(f"room.check.left == {left - 1}")
+    card.get_by_text("fine", exact=True).wait_for()
+
+
+def test_thumbnail_click_arrives_at_the_first_frame(room):
+    room.open_step("Who", "Grid")
     room.find(".rk-faces .rk-f5").click()
     room.kernel.wait_until("review.current_frame == 275")
     assert room.kernel.ask("review.current_face") == 5
@@ -36,6 +69,7 @@ def test_untick_changes_the_id_list_and_undo_restores_it(room):
 
 
 def test_unticked_face_stays_visible_in_the_redacted_file(room):
+    room.open_step("Who", "Grid")
     room.find(".rk-faces .rk-t1").click()
     room.kernel.wait_until("1 not in review.selected_ids")
     room.kernel.run("review.delete_boxes(start=8)")
@@ -45,6 +79,7 @@ def test_unticked_face_stays_visible_in_the_redacted_file(room):
     room.find(".rk-redact .rk-output input").press("Enter")
     room.find(".rk-redact .rk-run").click()
     room.find(".rk-player").wait_for(timeout=240_000)
+    room.find(".rk-said-doubtful").get_by_text("not checked").wait_for()
     room.kernel.run(SHARPNESS)
     before = room.kernel.ask("[sharpness(rk.sample_path(), face) for face in (1, 3)]")
     after = room.kernel.ask("[sharpness('unticked.mp4', face) for face in (1, 3)]")
@@ -54,6 +89,8 @@ def test_unticked_face_stays_visible_in_the_redacted_file(room):
 
 def test_label_with_a_script_is_shown_as_text(room):
     room.kernel.run(f"review.decide([1, 3], label={SCRIPT!r}); review.current_face = 1")
+    room.find(".rk-who .rk-card-title").get_by_text("<script>").first.wait_for()
+    room.open_step("Who", "Grid")
     room.find(".rk-faces .rk-f1").get_by_text("<script>").wait_for()
     for view in ("Table", "Box in numbers", "ID list"):
         room.open_step("Who", view)

@@ -176,16 +176,6 @@ class Controls {
   }
 }
 
-const KEY_NAMES = { " ": "Space", arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓" };
-
-function keyName(key) {
-  return key
-    .split("+")
-    .map((part) => KEY_NAMES[part] || part.charAt(0).toUpperCase() + part.slice(1))
-    .join("+")
-    .replace(/\+$|^$/, "+");
-}
-
 function clock(seconds) {
   const whole = Math.max(0, seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, (Math.floor((whole % 60) * 1000 + 0.5) / 1000).toFixed(3)];

@@ -15,3 +15,13 @@ function make(tag, css, attributes = {}, text = "") {
   if (text) made.textContent = text;
   return made;
 }
+
+const KEY_NAMES = { " ": "Space", arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓" };
+
+function keyName(key) {
+  return key
+    .split("+")
+    .map((part) => KEY_NAMES[part] || part.charAt(0).toUpperCase() + part.slice(1))
+    .join("+")
+    .replace(/\+$|^$/, "+");
+}

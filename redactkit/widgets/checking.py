@@ -1,0 +1,172 @@
+"""What is to be looked at, one card each: the review queue, and what the leak check found in the exported video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from redactkit.review import Review
+from redactkit.verification import Action, VerificationReport, crops
+from redactkit.widgets.cards import CardAction, CardList
+from redactkit.widgets.crops import Place
+from redactkit.widgets.edits import set_aside
+from redactkit.widgets.markup import timecode
+from redactkit.widgets.view import View
+
+__all__ = ["CheckView"]
+
+_ACTIONS = (
+    CardAction("hide", "Hide", "hide it", "enter"),
+    CardAction("no-face", "No face", "it is no face", "n"),
+    CardAction("fine", "Fine", "nothing is to be done", "f"),
+    CardAction("visible", "Leave visible", "it may be seen", "v"),
+)
+_SETTLED: dict[str, Action] = {"hide": "hide", "no-face": "no face", "visible": "leave visible"}
+_MOST = 400
+"""Cards shown at a time."""
+
+
+class CheckView(View):
+    """Places to look at, the riskiest first, each answered by a key: Enter hides, N is no face, F is fine.
+
+    Picking a card goes to its frame; answering one goes on to the next. After an export with a leak check its
+    findings stand first, source and output side by side.
+
+    Parameters
+    ----------
+    review : Review
+    """
+
+    def __init__(self, review: Review) -> None:
+        super().__init__(review, css="rk-check-list")
+        self.report: VerificationReport | None = None
+        self._pictures: dict[int, Any] = {}
+        self._places: dict[str, Any] = {}
+        self._answers: dict[str, str] = {}
+        self.cards = CardList(
+            review,
+            title="Places to check",
+            actions=_ACTIONS,
+            places=self._pictures_of,
+            act=self.guard(self.do),
+            empty="Nothing is to be checked.",
+        )
+        self.cards.observe(self._on_pick, "current")
+        refresh = self.worker(self.refresh, interval=0.2)
+        self.watch(lambda _: refresh.submit(), "revision", "queue")
+        self.refresh()
+        self.show(self.cards)
+
+    def show_report(self, report: VerificationReport | None) -> None:
+        """Put the findings of a leak check first; those of an earlier one go."""
+        self.report = report
+        self._pictures = crops(report) if report is not None else {}
+        self._answers = {key: said for key, said in self._answers.items() if not key.startswith("leak")}
+        self.refresh()
+
+    @property
+    def left(self) -> int:
+        """How many places have no answer yet."""
+        return sum(key not in self._answers for key in self._places)
+
+    def refresh(self) -> None:
+        """Show the places as they stand."""
+        places: dict[str, Any] = {}
+        if self.report is not None:
+            places |= {f"leak{row.Index}": row for row in self.report.findings.itertuples()}
+        queue = self.review.to_review()
+        for row in queue.itertuples():
+            places.setdefault(f"{row.reason} {row.face_id} {row.frame}", row)
+        self._places = places
+        self.cards.items = [self._item(key, row) for key, row in list(places.items())[:_MOST]]
+        left, leaks = self.left, sum(key.startswith("leak") and key not in self._answers for key in places)
+        told = f"{left} of {len(places)} left to check" if places else ""
+        self.cards.summary = told + (f", {leaks} of them from the leak check" if leaks else "")
+
+    def _item(self, key: str, row: Any) -> dict[str, Any]:
+        answer, leak = self._answers.get(key, ""), key.startswith("leak")
+        actions = ["hide", "no-face", "visible" if leak else "fine"]
+        title, lines = self._finding(row) if leak else self._queued(row)
+        if leak and not row.frames:
+            actions = ["fine"]  # what is wrong with the file has no place, and no answer but another export
+        return {
+            "key": key,
+            "title": title,
+            "lines": lines,
+            "badge": answer,
+            "state": "done" if answer else "hide" if leak and row.verdict == "exposed" else "plain",
+            "pictures": 2 if leak else 1,
+            "actions": actions,
+        }
+
+    def _finding(self, row: Any) -> tuple[str, list[str]]:
+        whose = f" {'near' if row.leak >= 0 else 'of'} face {row.face_id}" if row.face_id >= 0 else ""
+        span = [f"{row.frames} frames from {timecode(row.start)}, source and output"] if row.frames else []
+        return f"{row.verdict.capitalize()}: {row.what}{whose}", [*span, *([row.note] if row.note else [])]
+
+    def _queued(self, row: Any) -> tuple[str, list[str]]:
+        label = self.review.decisions["label"].get(row.face_id, "") or f"face {row.face_id}"
+        span = f"{timecode(row.time)}, frame {row.frame}" + (f", {row.frames} frames" if row.frames > 1 else "")
+        return f"{str(row.reason).capitalize()}: {label}", [span]
+
+    def _pictures_of(self, key: str) -> list[Place]:
+        row = self._places.get(key)
+        if row is None:
+            return []
+        if key.startswith("leak"):
+            return [Place(pixels=np.asarray(picture)) for picture in self._pictures.get(int(row.Index), ())]
+        box = self._box(int(row.face_id), int(row.frame))
+        return [Place(int(row.frame), box)] if box else []
+
+    def _box(self, face: int, frame: int) -> tuple[float, float, float, float] | None:
+        """Return where a face is in a frame, or was in the nearest one; also one that was set aside."""
+        for table in (self.review.detections, self.review.discarded):
+            mine = table[(table["face_id"] == face).to_numpy() & table["x"].notna().to_numpy()]
+            if len(mine):
+                near = mine.iloc[int(np.abs(mine["frame"].to_numpy() - frame).argmin())]
+                return float(near["x"]), float(near["y"]), float(near["width"]), float(near["height"])
+        return None
+
+    def do(self, message: Mapping[str, Any]) -> None:
+        """Take an answer."""
+        self.say()
+        what, key = str(message.get("do")), str(message.get("key"))
+        if what == "undo":
+            self.review.undo()
+            return
+        row = self._places.get(key)
+        if row is None:
+            return
+        if what != "fine":
+            self._settle(what, key, row)
+        said = {"hide": "hidden", "no-face": "no face", "fine": "fine", "visible": "left visible"}
+        self._answers[key] = said.get(what, what)
+        self.refresh()
+
+    def _settle(self, what: str, key: str, row: Any) -> None:
+        review = self.review
+        if key.startswith("leak") and self.report is not None:
+            self.report.settle(review, int(row.Index), _SETTLED[what])
+            return
+        face = int(row.face_id)
+        known = face in review.decisions.index
+        if what == "hide" and known:
+            review.decide([face], redact=True)
+        elif what == "hide":
+            review.restore_face(face)
+        elif known:
+            set_aside(review, [face])
+
+    def _on_pick(self, change: Any) -> None:
+        row = self._places.get(change["new"] or "")
+        if row is None or (hasattr(row, "frames") and not row.frames):
+            return
+        self.review.current_frame = int(row.frame)
+        if row.face_id in self.review.decisions.index:
+            self.review.current_face = int(row.face_id)
+
+    def wait(self, timeout: float = 10.0) -> bool:
+        """Wait until everything asked for is shown; return whether that came in time."""
+        return super().wait(timeout) and self.cards.wait(timeout)

@@ -1,0 +1,180 @@
+"""Tests of the cards: people, pairs and places to check, by the messages that the page sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from redactkit.annotations import Annotations
+from redactkit.review import Review
+from redactkit.tables import empty_detections
+from redactkit.widgets import CheckView, PeopleView
+from redactkit.widgets.thumbnails import level
+from tests.test_widgets_findings import report_of
+
+
+@pytest.fixture
+def review(short_clip: Path, short_truth: Annotations) -> Iterator[Review]:
+    opened = Review.open(short_clip, short_truth)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def people(review: Review) -> Iterator[PeopleView]:
+    view = PeopleView(review)
+    yield view
+    view.close()
+
+
+@pytest.fixture
+def check(review: Review) -> Iterator[CheckView]:
+    view = CheckView(review)
+    yield view
+    view.close()
+
+
+def send(view: Any, **message: Any) -> None:
+    view.cards._receive(view.cards, message)
+    assert view.wait()
+
+
+def item(view: Any, key: str) -> dict[str, Any]:
+    return next(one for one in view.cards.items if one["key"] == key)
+
+
+def pictures_of(view: Any, monkeypatch: pytest.MonkeyPatch, **message: Any) -> list[Any]:
+    got: list[Any] = []
+    monkeypatch.setattr(view.cards, "send", got.append)
+    send(view, **message)
+    return got
+
+
+def test_no_face_makes_no_card_and_says_what_to_do(short_truth: Annotations) -> None:
+    review = Review(short_truth.replace(detections=empty_detections()))
+    people, check = PeopleView(review), CheckView(review)
+    assert (people.cards.items, check.cards.items, check.left) == ([], [], 0)
+    assert "draw a box" in people.cards.empty
+    people.close()
+    check.close()
+
+
+def test_people_are_listed_the_largest_first_and_all_hidden(people: PeopleView, review: Review) -> None:
+    tracks = review.tracks
+    area = (tracks["median_width"] * tracks["median_height"]).sort_values(ascending=False)
+    assert [one["key"] for one in people.cards.items] == [f"f{face}" for face in area.index]
+    assert {one["badge"] for one in people.cards.items} == {"hidden"}
+    assert people.cards.summary == f"{len(tracks)} of {len(tracks)} hidden"
+
+
+def test_card_decides_names_and_sets_aside_and_undo_takes_it_back(people: PeopleView, review: Review) -> None:
+    send(people, do="visible", key="f1")
+    assert 1 not in review.selected_ids
+    assert (item(people, "f1")["badge"], item(people, "f1")["state"]) == ("visible", "show")
+    send(people, do="name", key="f1", text="<b>Ana")
+    assert item(people, "f1")["title"] == "<b>Ana"
+    send(people, do="no-face", key="f1")
+    assert 1 not in review.decisions.index
+    for _ in range(3):
+        send(people, do="undo", key=None)
+    assert item(people, "f1")["badge"] == "hidden"
+    send(people, do="hide", key="f77")
+    assert review.history_position == 0
+
+
+def test_picking_a_card_picks_its_face_and_leaves_the_time(people: PeopleView, review: Review) -> None:
+    review.current_frame = 30
+    people.cards.current = "f2"
+    assert (review.current_face, review.current_frame) == (2, 30)
+    review.current_face = 1
+    assert people.cards.current == "f1"
+    send(people, do="go", key="f1")
+    assert review.current_frame == review.tracks.loc[1, "first_frame"]
+
+
+def test_suggested_pair_is_accepted_or_refused(people: PeopleView, review: Review) -> None:
+    spans = review.tracks[["first_frame", "last_frame"]]
+    first = review.split_face(face_id=1, frame=int(spans.loc[1].mean()))
+    second = review.split_face(face_id=2, frame=int(spans.loc[2].mean()))
+    rows = {"face_id": [1, 2], "other_id": [first, second], "similarity": 0.9, "sure": False, "basis": "face"}
+    from redactkit.identities import as_pairs
+
+    review.pairs = as_pairs(rows)
+    assert people.wait()
+    asked = [one for one in people.cards.items if one["key"].startswith("p")]
+    assert [one["pictures"] for one in asked] == [2, 2]
+    send(people, do="same", key=asked[0]["key"])
+    send(people, do="different", key=asked[1]["key"])
+    assert not [one for one in people.cards.items if one["key"].startswith("p")]
+    assert sorted(map(len, review.people["faces"])).count(2) == 1
+    person = next(one for one in people.cards.items if "2 tracks" in one["lines"][0])
+    send(people, do="visible", key=person["key"])
+    assert len(review.decisions) - len(review.selected_ids) == 2
+    send(people, do="apart", key=person["key"])
+    assert set(map(len, review.people["faces"])) == {1}
+
+
+def test_pictures_and_strips_are_made_when_asked_for(people: PeopleView, monkeypatch: pytest.MonkeyPatch) -> None:
+    got = pictures_of(people, monkeypatch, do="pictures", keys=["f1", "f2"])
+    found = {key: uris for one in got for key, uris in one["pictures"].items()}
+    assert set(found) == {"f1", "f2"}
+    assert all(uri.startswith("data:image/jpeg") for uris in found.values() for uri in uris)
+    strip = pictures_of(people, monkeypatch, do="strip", key="f1")
+    assert len(strip[0]["strip"]["pictures"]) == 8
+
+
+def test_dark_pictures_are_levelled_and_light_ones_stay() -> None:
+    ramp = np.linspace(0, 1, 64)[:, None, None] * np.ones((1, 64, 3))
+    dark, light = (ramp * 40).astype(np.uint8), (ramp * 255).astype(np.uint8)
+    assert level(dark).std() > 3 * dark.std()
+    assert np.array_equal(level(light), light)
+    flat = np.full((8, 8, 3), 7, np.uint8)
+    assert np.array_equal(level(flat), flat)
+
+
+def test_places_to_check_are_counted_and_answered(check: CheckView, review: Review) -> None:
+    review.delete_boxes(faces=[1], start=20, stop=30)
+    assert check.wait()
+    total = check.left
+    key = next(one["key"] for one in check.cards.items if one["key"].startswith("gap 1"))
+    check.cards.current = key
+    assert review.current_face == 1
+    send(check, do="fine", key=key)
+    assert (check.left, item(check, key)["badge"]) == (total - 1, "fine")
+    assert f"{total - 1} of {total} left" in check.cards.summary
+    send(check, do="no-face", key=key)
+    assert 1 not in review.decisions.index
+    send(check, do="undo", key=None)
+    assert 1 in review.decisions.index
+
+
+def test_face_set_aside_is_brought_back_from_its_place(check: CheckView, review: Review) -> None:
+    table = review.detections
+    mine = (table["face_id"] == 2).to_numpy()
+    review.edit("set aside", detections=table[~mine].reset_index(drop=True), discarded=table[mine])
+    assert check.wait()
+    key = next(one["key"] for one in check.cards.items if one["key"].startswith("discarded"))
+    send(check, do="hide", key=key)
+    assert 2 in review.selected_ids
+
+
+def test_findings_of_the_leak_check_stand_first_with_source_and_output(
+    check: CheckView, review: Review, short_clip: Path, short_truth: Annotations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = report_of(short_clip, short_truth)
+    review.decide([1], redact=False)
+    check.show_report(report)
+    leaks = [one for one in check.cards.items if one["key"].startswith("leak")]
+    assert [one["key"] for one in check.cards.items[: len(leaks)]] == [one["key"] for one in leaks]
+    bare = next(one for one in leaks if one["title"].startswith("Exposed: bare"))
+    assert len(pictures_of(check, monkeypatch, do="pictures", keys=[bare["key"]])[0]["pictures"][bare["key"]]) == 2
+    send(check, do="hide", key=bare["key"])
+    assert 1 in review.selected_ids
+    broken = next(one for one in leaks if one["actions"] == ["fine"])
+    send(check, do="fine", key=broken["key"])
+    check.show_report(None)
+    assert not [one for one in check.cards.items if one["key"].startswith("leak")]
