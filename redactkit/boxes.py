@@ -12,6 +12,8 @@ __all__ = [
     "as_boxes",
     "centers",
     "clip",
+    "count_cover",
+    "edges_around",
     "expand",
     "from_coded",
     "from_corners",
@@ -312,3 +314,49 @@ def _turn_left(corners: FloatArray, size: tuple[float, float]) -> FloatArray:
 def _mirror(corners: FloatArray, width: float) -> FloatArray:
     left, top, right, bottom = corners.T
     return np.stack([width - right, top, width - left, bottom], axis=1)
+
+
+def count_cover(corners: FloatArray, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Count the boxes over each cell of a grid, by the differences at their corners.
+
+    Parameters
+    ----------
+    corners : ndarray of shape (N, 4)
+        Left, top, right, bottom, in cells.
+    shape : (int, int)
+        Cells down and across.
+
+    Examples
+    --------
+    >>> count_cover(np.array([[0.0, 0, 2, 1], [1, 0, 2, 2]]), (2, 2))
+    array([[1, 2],
+           [0, 1]])
+    """
+    edges = np.concatenate([np.floor(corners[:, :2]), np.ceil(corners[:, 2:])], axis=1).astype(np.int64)
+    edges = np.clip(edges, 0, [shape[1], shape[0], shape[1], shape[0]])
+    changes = np.zeros((shape[0] + 1, shape[1] + 1), np.int64)
+    for across, down, sign in ((0, 1, 1), (2, 3, 1), (0, 3, -1), (2, 1, -1)):
+        np.add.at(changes, (edges[:, down], edges[:, across]), sign)
+    return changes.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
+
+
+def edges_around(box: FloatArray, *, width: int, height: int, share: float) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of the whole pixels that show a box with a margin; never empty.
+
+    Parameters
+    ----------
+    box : ndarray of shape (4,)
+    width, height : int
+        Of the frame, in pixels.
+    share : float
+        Margin on each side, in shares of the box.
+
+    Examples
+    --------
+    >>> edges_around(np.array([10.0, 10, 20, 20]), width=40, height=40, share=0.5)
+    (0, 0, 40, 40)
+    """
+    grown = clip(expand(box[None], share=share), width=width, height=height)
+    left, top, right, bottom = (int(edge) for edge in np.rint(to_corners(grown)[0]))
+    left, top = min(left, width - 1), min(top, height - 1)
+    return left, top, max(right, left + 1), max(bottom, top + 1)

@@ -47,10 +47,7 @@ def _corners(
     box: NDArray[np.float64], width: int, height: int, *, margin: float = _MARGIN_SHARE
 ) -> tuple[int, int, int, int]:
     """Return the edges of what is shown of a face, in pixels of the frame; never empty."""
-    grown = bx.clip(bx.expand(box[None], share=margin), width=width, height=height)
-    left, top, right, bottom = (int(edge) for edge in np.rint(bx.to_corners(grown)[0]))
-    left, top = min(left, width - 1), min(top, height - 1)
-    return left, top, max(right, left + 1), max(bottom, top + 1)
+    return bx.edges_around(box, width=width, height=height, share=margin)
 
 
 class KeptCrops:

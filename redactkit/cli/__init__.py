@@ -38,7 +38,7 @@ from redactkit.cli.options import (
     detector_options,
 )
 from redactkit.cli.people import add_people
-from redactkit.cli.reading import add_convert, add_inspect, annotations_for
+from redactkit.cli.reading import add_compare, add_convert, add_inspect, annotations_for
 from redactkit.cli.upkeep import add_purge, add_reproduce
 from redactkit.errors import AnnotationWarning
 from redactkit.runtime.progress import is_terminal
@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         add_settle,
         _add_run,
         add_inspect,
+        add_compare,
         add_convert,
         add_batch,
         add_watch,

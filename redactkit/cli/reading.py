@@ -8,7 +8,7 @@ from typing import Any
 
 from redactkit.cli.options import DONE, add_choosing_boxes, add_command, boxes_chosen
 
-__all__ = ["add_convert", "add_inspect", "annotations_for"]
+__all__ = ["add_compare", "add_convert", "add_inspect", "annotations_for"]
 
 FORMATS = ["azure", "cvat", "mot", "coco", "yolo", "csv", "parquet"]
 
@@ -19,6 +19,12 @@ def add_inspect(commands: Any) -> None:
     command.add_argument("annotations")
     _add_reading(command)
     command.add_argument("--json", action="store_true", help="print the report as JSON")
+    command.add_argument(
+        "--html",
+        metavar="FILE",
+        help="save timeline, heat map, labels and suspicious rows as one page, with pictures where --video is given",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace a page that is there")
 
 
 def _add_reading(command: argparse.ArgumentParser) -> None:
@@ -55,9 +61,45 @@ def _read(options: argparse.Namespace) -> Any:
 
 def _inspect(options: argparse.Namespace) -> int:
     from redactkit.inspection import inspect
+    from redactkit.runtime.files import check_output
 
+    if options.html:
+        check_output(options.html, overwrite=options.overwrite)
     report = inspect(options.annotations, **_known(options))
     print(report.to_json() if options.json else report)
+    if options.html:
+        report.save_page(options.html, overwrite=options.overwrite)
+    return DONE
+
+
+def add_compare(commands: Any) -> None:
+    """Add the command that compares two annotation files of one video."""
+    command = add_command(commands, "compare", _compare, "say how two annotation files of one video agree")
+    command.add_argument("a", help="what b is held against: the truth, or the state before an edit")
+    command.add_argument("b")
+    _add_reading(command)
+    command.add_argument("--iou", type=float, default=0.5, help="from which overlap on boxes match (default 0.5)")
+    command.add_argument("--json", action="store_true", help="print everything as JSON, with scores (needs trackeval)")
+    command.add_argument("--html", metavar="FILE", help="save what differs as one page")
+    command.add_argument("--csv", metavar="FILE", help="save the frames that differ as a table")
+    command.add_argument("--overwrite", action="store_true", help="replace a page or table that is there")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from redactkit.formats import read_annotations
+    from redactkit.inspection.comparison import compare
+    from redactkit.runtime.files import check_output
+
+    for path in filter(None, (options.html, options.csv)):
+        check_output(path, overwrite=options.overwrite)
+    known = _known(options)
+    a, b = (read_annotations(path, **known) for path in (options.a, options.b))
+    comparison = compare(a, b, iou=options.iou)
+    print(comparison.to_json() if options.json else comparison)
+    if options.html:
+        comparison.save_page(options.html, overwrite=options.overwrite)
+    if options.csv:
+        comparison.save_csv(options.csv, overwrite=options.overwrite)
     return DONE
 
 

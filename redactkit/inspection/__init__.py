@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from html import escape
 from pathlib import Path
@@ -17,8 +17,10 @@ from redactkit.annotations import Annotations
 from redactkit.formats import ReadOptions, align, choose_labels, load, probed
 from redactkit.formats.labels import count_labels
 from redactkit.formats.normalize import Remark
+from redactkit.inspection.page import page_html
 from redactkit.inspection.suspicions import FINDINGS, as_findings, find_gaps, find_suspicious
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import write_text
 
 __all__ = ["FINDINGS", "Inspection", "find_gaps", "find_suspicious", "inspect"]
 
@@ -51,6 +53,8 @@ class Inspection:
         What was lost or repaired in reading.
     timed : bool
         Whether the file, or a video beside it, says when its frames are.
+    video : VideoInfo or None
+        The video that was given beside the file, for the pictures of `save_page`.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Inspection:
     gaps: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     timed: bool = True
+    video: VideoInfo | None = None
 
     @property
     def faces(self) -> pd.DataFrame:
@@ -106,6 +111,20 @@ class Inspection:
         """Return everything as JSON."""
         return msgspec.json.format(msgspec.json.encode(self.to_dict()), indent=2).decode()
 
+    def save_page(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write everything as one HTML file that needs no other, readable by its owner alone.
+
+        It has a timeline, counts of labels, a heat map, every suspicious row with its reason, and the faces. Where a
+        video was given to `inspect` beside the file, faces and suspicious rows have pictures: then the page shows
+        people.
+        """
+        return write_text(path, page_html(self), overwrite=overwrite)
+
+    @property
+    def headline(self) -> list[str]:
+        """The file in a few lines."""
+        return [_clean(line) for line in _headline(self)]
+
     def __str__(self) -> str:
         return "\n".join(_clean(line) for line in [*_headline(self), *_face_lines(self), *_finding_lines(self)])
 
@@ -113,7 +132,7 @@ class Inspection:
         return f"<Inspection of {self.name}: {len(self.faces)} faces, {len(self.findings)} suspicious>"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<p>{escape(_clean(line))}</p>" for line in _headline(self))
+        head = "".join(f"<p>{escape(line)}</p>" for line in self.headline)
         columns = ["start", "end", "frames", "coverage", "longest_gap", "label"]
         faces = self.faces[columns].head(_SHOWN).to_html(escape=True, float_format="{:.3f}".format, border=0)
         findings = self.findings.head(_SHOWN).to_html(escape=True, float_format="{:.3f}".format, border=0, index=False)
@@ -156,10 +175,11 @@ def inspect(
     --------
     >>> inspect("their_annotations.json").findings  # doctest: +SKIP
     """
+    info = probed(video)
     if isinstance(source, Annotations):
         given = source if labels is None else choose_labels(source, labels)
-        return _inspect(given, "annotations", "redactkit", [])
-    info = probed(video)
+        report = _inspect(given, "annotations", "redactkit", [])
+        return replace(report, video=info or (given.video if given.video.path is not None else None))
     reading = load(
         source, ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step)
     )
@@ -167,7 +187,8 @@ def inspect(
     untimed = any(remark.kind == _NO_RATE for remark in remarks)
     if info is not None and untimed:
         remarks = [remark for remark in remarks if remark.kind != _NO_RATE]
-    return _inspect(_with_times(reading.annotations, info, untimed=untimed), str(source), reading.format, remarks)
+    given = _with_times(reading.annotations, info, untimed=untimed)
+    return replace(_inspect(given, str(source), reading.format, remarks), video=info)
 
 
 def _with_times(annotations: Annotations, video: VideoInfo | None, *, untimed: bool) -> Annotations:

@@ -21,7 +21,10 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import read_annotations
 from redactkit.formats.alignment import half_spacing, nearest
+from redactkit.inspection.page import as_document
 from redactkit.media import VideoInfo
+from redactkit.runtime.files import write_text
+from redactkit.runtime.html import Lane, draw_lanes
 from redactkit.tables import BOX, check_detections, sort_detections
 
 __all__ = ["Comparison", "compare"]
@@ -29,6 +32,7 @@ __all__ = ["Comparison", "compare"]
 _SHOWN = 10
 _SCORES = ["HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR", "IDSW"]
 _SAME_TIME = 1e-3
+_MISSED, _EXTRA = "#D55E00", "#0072B2"
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,26 @@ class Comparison:
             name: table.astype("object").where(table.notna(), None).to_dict("records") for name, table in tables.items()
         }
         return msgspec.json.format(msgspec.json.encode(self.summary | {"scores": self.scores} | plain)).decode()
+
+    def save_page(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write summary, a timeline of what differs, who is who and the worst frames as one HTML file."""
+        return write_text(
+            path, as_document("Comparison", self._draw_differences() + self._repr_html_()), overwrite=overwrite
+        )
+
+    def save_csv(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the frames that differ as CSV, worst first."""
+        return write_text(path, self.worst_frames.to_csv(index=False), overwrite=overwrite)
+
+    def _draw_differences(self) -> str:
+        """Draw in which frames boxes are missed, and in which there are others."""
+        lanes = [
+            Lane(name, color, [(float(frame), float(frame) + 1) for frame in rows["frame"].unique()])
+            for name, color, rows in (("missed", _MISSED, self.missed), ("extra", _EXTRA, self.extra))
+        ]
+        start, end = (float(self.frames[0]), float(self.frames[-1]) + 1) if len(self.frames) else (0.0, 0.0)
+        label = "Frames with boxes of a that b misses, and with boxes that only b has"
+        return draw_lanes(lanes, start=start, end=end, unit="frames", label=label)
 
     def __str__(self) -> str:
         faces = [

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from redactkit.boxes import clip, to_corners
+from redactkit.boxes import clip, count_cover, to_corners
 from redactkit.errors import OptionError
 from redactkit.plots.figure import NotebookFigure
 from redactkit.runtime.html import REDACTED, VISIBLE
@@ -130,7 +130,7 @@ def heat_map(detections: pd.DataFrame, *, width: int, height: int, cells: int = 
     if min(width, height, cells) <= 0:
         raise OptionError(f"width, height and cells must be positive, got {width}, {height} and {cells}")
     boxes = clip(check_detections(detections)[BOX].to_numpy(), width=width, height=height)
-    counts = _count_cover(to_corners(boxes) * cells / width, (max(1, round(cells * height / width)), cells))
+    counts = count_cover(to_corners(boxes) * cells / width, (max(1, round(cells * height / width)), cells))
     figure, axes = _new("", "x (pixels)", "y (pixels)", height=1 + 6.5 * height / width, width=8.5)
     picture = axes.imshow(counts, extent=(0, width, height, 0), cmap="magma", vmin=0, vmax=max(1, int(counts.max())))
     figure.colorbar(picture, ax=axes, label="boxes over this place", shrink=0.85)
@@ -265,16 +265,6 @@ def _name_faces(axes: Axes, faces: NDArray[np.int64], labels: list[str]) -> None
 
     axes.yaxis.set_major_locator(MaxNLocator(nbins=40, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_formatter(FuncFormatter(name))
-
-
-def _count_cover(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Count the boxes over each cell, by the differences at their corners; ``corners`` in cells."""
-    edges = np.concatenate([np.floor(corners[:, :2]), np.ceil(corners[:, 2:])], axis=1).astype(np.int64)
-    edges = np.clip(edges, 0, [shape[1], shape[0], shape[1], shape[0]])
-    changes = np.zeros((shape[0] + 1, shape[1] + 1), np.int64)
-    for across, down, sign in ((0, 1, 1), (2, 3, 1), (0, 3, -1), (2, 1, -1)):
-        np.add.at(changes, (edges[:, down], edges[:, across]), sign)
-    return changes.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
 
 
 def _broken(time: pd.Series, values: pd.Series, breaks: NDArray[np.bool_]) -> tuple[Any, Any]:

@@ -1,0 +1,250 @@
+"""What is in an annotation file as one page: when, where, which labels, what is suspicious, and how it looks."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redactkit import boxes as bx
+from redactkit.annotations import Annotations, show_annotations
+from redactkit.errors import MismatchError, VideoError
+from redactkit.formats import align
+from redactkit.media import VideoInfo
+from redactkit.runtime.html import Lane, draw_lanes, show_table
+from redactkit.runtime.timecode import timecode
+from redactkit.tables import BOX
+
+if TYPE_CHECKING:
+    from redactkit.inspection import Inspection
+
+__all__ = ["as_document", "page_html"]
+
+SIDE = 112
+"""Pixels along the longer side of a thumbnail."""
+MARGIN_SHARE = 0.5
+"""Margin around a box in a thumbnail, in shares of the box."""
+WHOLE_SHARE = 0.9
+"""Share of a box inside the frame from which on the face counts as shown whole."""
+MOST_FACES, MOST_ROWS, MOST_PICTURES = 60, 300, 40
+"""Faces and suspicious rows that are listed, and suspicious rows that have pictures."""
+CELLS = 96
+"""Resolution of the heat map, in cells across the frame."""
+_SUSPICIOUS = "#D55E00"
+
+Image = NDArray[np.uint8]
+Place = tuple[int, int]
+"""A face and a frame."""
+
+_STYLE = """<style>
+:root { color-scheme: light dark; }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 24px auto; max-width: 1080px; padding: 0 16px; }
+h1 { font-size: 20px; overflow-wrap: anywhere; } h2 { font-size: 16px; margin: 28px 0 8px; }
+table { border-collapse: collapse; margin-bottom: 16px; }
+th, td { border-bottom: 1px solid #8886; padding: 3px 10px; vertical-align: top; }
+td img { display: block; } svg { max-width: 100%; height: auto; }
+.rk-map { width: 480px; max-width: 100%; image-rendering: pixelated; border: 1px solid #8886; }
+.rk-faces { display: flex; flex-wrap: wrap; gap: 12px; } .rk-faces figure { margin: 0; width: 150px; }
+.rk-faces figcaption { font-size: 12px; }
+</style>"""
+
+
+def page_html(report: Inspection) -> str:
+    """Return the report as one HTML file that needs no other; with pictures where it knows the video."""
+    annotations = report.annotations
+    laid = _on_video(annotations, report.video)
+    faces = report.faces.sort_values(["frames"], ascending=False, kind="stable").head(MOST_FACES)
+    shown = report.findings.head(MOST_ROWS)
+    frames = _best_frames(laid, faces.index, report.video)
+    pictures = _pictures(laid, report.video, [*frames.items(), *_places(laid, shown)])
+    parts = [
+        "".join(f"<p>{escape(line)}</p>" for line in report.headline),
+        *_section("When", show_annotations(annotations) + _draw_findings(report)),
+        *_section("Labels", show_table(["label", "kind", "boxes", "faces"], _labels(annotations))),
+        *_section("Where", _heat_map(annotations)),
+        *_section(f"{len(report.findings)} suspicious", _findings(report, shown, laid, pictures)),
+        *_section(f"{len(report.faces)} faces", _faces(faces, frames, pictures, len(report.faces))),
+    ]
+    return as_document(f"What is in {Path(report.name).name}", "".join(parts))
+
+
+def as_document(title: str, body: str) -> str:
+    """Return a whole HTML file with a title and a body."""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>{_STYLE}</head>'
+        f"<body><h1>{escape(title)}</h1>{body}</body></html>"
+    )
+
+
+def _section(title: str, content: str) -> Iterable[str]:
+    return (f"<h2>{escape(title)}</h2>", content or "<p>none</p>")
+
+
+def _draw_findings(report: Inspection) -> str:
+    """Draw when something is suspicious, a line for each kind."""
+    timed = report.annotations.has_times
+    at = "time" if timed else "frame"
+    found = report.findings[report.findings[at].notna()]
+    video, rows = report.annotations.video, report.annotations.detections
+    if found.empty or rows.empty:
+        return ""
+    step = 1 / float(video.frame_rate) if timed else 1.0
+    lanes = [
+        Lane(str(kind), _SUSPICIOUS, [(float(when), float(when) + step) for when in mine[at]])
+        for kind, mine in found.groupby("kind", sort=True)
+    ]
+    ends = np.concatenate([rows[at].to_numpy(np.float64), found[at].to_numpy(np.float64)])
+    times = video.times if timed else np.arange(video.frame_count, dtype=np.float64)
+    ends = np.concatenate([ends, times[:1], times[-1:]])
+    label = "When something is suspicious"
+    unit = "s" if timed else "frames"
+    return draw_lanes(lanes, start=float(ends.min()), end=float(ends.max()) + step, unit=unit, label=label)
+
+
+def _labels(annotations: Annotations) -> Iterable[tuple[object, ...]]:
+    rows = annotations.detections
+    counts = rows.groupby(["label", "kind"])["face_id"].agg(["size", "nunique"]).sort_values("size", ascending=False)
+    for (label, kind), count, faces in counts.itertuples(name=None):
+        yield label or "none", kind, count, faces
+
+
+def _heat_map(annotations: Annotations) -> str:
+    """Return a picture of how many boxes lie over each place of the frame."""
+    width, height = annotations.video.width, annotations.video.height
+    if min(width, height) <= 0 or not annotations.has_boxes or annotations.detections.empty:
+        return ""
+    import cv2
+
+    boxes = bx.clip(annotations.detections[BOX].to_numpy(), width=width, height=height)
+    counts = bx.count_cover(bx.to_corners(boxes) * CELLS / width, (max(1, round(CELLS * height / width)), CELLS))
+    levels = np.round(counts * (255 / max(1, int(counts.max())))).astype(np.uint8)
+    _, data = cv2.imencode(".png", cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA))
+    picture = base64.b64encode(data.tobytes()).decode("ascii")
+    most = f"<p>Boxes over each place of the frame of {width}x{height}, {int(counts.max())} at most.</p>"
+    return f'{most}<img class="rk-map" alt="heat map" src="data:image/png;base64,{picture}">'
+
+
+def _findings(report: Inspection, shown: pd.DataFrame, laid: pd.DataFrame, pictures: dict[Place, Image]) -> str:
+    if shown.empty:
+        return ""
+    kinds = show_table(["kind", "times"], report.counts.items())
+    more = len(report.findings) - len(shown)
+    names = ["picture", "kind", "face", "frame", "time", "why"]
+    rows = []
+    columns: list[list[Any]] = [shown[name].tolist() for name in ("kind", "face_id", "frame", "time", "detail")]
+    for place, (kind, face, frame, time, detail) in zip(
+        _places_of_rows(laid, shown), zip(*columns, strict=True), strict=True
+    ):
+        picture = None if place is None else pictures.get(place)
+        numbers = ["" if pd.isna(number) else number for number in (face, frame)]
+        cells = [kind, *numbers, "" if pd.isna(time) else timecode(time), detail]
+        texts = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        rows.append(f"<tr><td>{'' if picture is None else _image(picture)}</td>{texts}</tr>")
+    head = "".join(f"<th align=left>{name}</th>" for name in names)
+    ending = f"<p>and {more} more</p>" if more else ""
+    return f"{kinds}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{ending}"
+
+
+def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[Place, Image], count: int) -> str:
+    figures = []
+    for face, row in faces.iterrows():
+        number = int(str(face))
+        picture = pictures.get((number, frames.get(number, -1)))
+        name = f"face {number}" + (f", {row['label']}" if row["label"] else "")
+        start = "" if pd.isna(row["start"]) else f", {timecode(row['start'])} to {timecode(row['end'])}"
+        gap = f", longest gap {row['longest_gap']}" if row["longest_gap"] else ""
+        told = f"{row['frames']} boxes{start}{gap}"
+        image = "" if picture is None else _image(picture)
+        figures.append(f"<figure>{image}<figcaption><b>{escape(name)}</b><br>{escape(told)}</figcaption></figure>")
+    more = f"<p>and {count - len(faces)} more with fewer boxes</p>" if count > len(faces) else ""
+    return f'<div class="rk-faces">{"".join(figures)}</div>{more}' if figures else ""
+
+
+def _image(picture: Image) -> str:
+    from redactkit.video import as_jpeg
+
+    data = base64.b64encode(as_jpeg(picture)).decode("ascii")
+    return f'<img alt="" src="data:image/jpeg;base64,{data}">'
+
+
+def _on_video(annotations: Annotations, video: VideoInfo | None) -> pd.DataFrame:
+    """Return the boxes on the frames of the video; none where there is no video, or they are of another one."""
+    none = annotations.detections.iloc[:0]
+    if video is None or not annotations.has_boxes:
+        return none
+    try:
+        return align(annotations, video).detections
+    except MismatchError:
+        return none
+
+
+def _best_frames(laid: pd.DataFrame, faces: Iterable[Any], video: VideoInfo | None) -> dict[int, int]:
+    """Return the frame in which each face is largest, wholly inside the picture and in a box of the file's own."""
+    rows = laid[laid["face_id"].isin(list(faces))]
+    if video is None or rows.empty:
+        return {}
+    boxes = rows[BOX].to_numpy(np.float64)
+    inside = bx.clip(boxes, width=video.width, height=video.height)
+    areas, seen = (table[:, 2] * table[:, 3] for table in (boxes, inside))
+    rows = rows.assign(own=rows["source"] != "interpolated", whole=seen >= WHOLE_SHARE * areas, seen=seen)
+    rows = rows.sort_values(["own", "whole", "seen", "frame"], ascending=[False, False, False, True], kind="stable")
+    best = rows.drop_duplicates("face_id")
+    return dict(zip(best["face_id"].tolist(), best["frame"].tolist(), strict=True))
+
+
+def _places_of_rows(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place | None]:
+    """Return the face of each suspicious row and the frame of the video nearest to it that shows the face."""
+    of_face = {int(str(face)): mine for face, mine in laid.groupby("face_id")}
+    columns: list[list[Any]] = [shown[name].tolist() for name in ("face_id", "frame", "time")]
+    places: list[Place | None] = []
+    for face, frame, time in zip(*columns, strict=True):
+        mine = None if pd.isna(face) else of_face.get(int(face))
+        by_time = not pd.isna(time) and mine is not None and bool(mine["time"].notna().all())
+        if mine is None or (pd.isna(frame) and not by_time):
+            places.append(None)
+            continue
+        at, wanted = ("time", float(time)) if by_time else ("frame", int(frame))
+        nearest = int(np.abs(mine[at].to_numpy() - wanted).argmin())
+        places.append((int(face), int(mine["frame"].iloc[nearest])))
+    return places
+
+
+def _places(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place]:
+    return [place for place in _places_of_rows(laid, shown) if place is not None][:MOST_PICTURES]
+
+
+def _pictures(laid: pd.DataFrame, video: VideoInfo | None, places: Iterable[Place]) -> dict[Place, Image]:
+    """Return what the video shows at each place, decoded forwards; none where it does not decode."""
+    from redactkit.video import VideoReader
+
+    if video is None or video.path is None:
+        return {}
+    boxes = laid.set_index(["face_id", "frame"])[BOX]
+    found: dict[Place, Image] = {}
+    with VideoReader(video.path) as reader:
+        for face, frame in sorted(set(places), key=lambda place: place[1]):
+            box = boxes.loc[[(face, frame)]].to_numpy(np.float64)[0]
+            if not bx.clip(box[None], width=reader.info.width, height=reader.info.height)[0, 2:].all():
+                continue
+            try:
+                picture = reader.frame_at(frame).rgb()
+            except VideoError:
+                continue
+            height, width = picture.shape[:2]
+            left, top, right, bottom = bx.edges_around(box, width=width, height=height, share=MARGIN_SHARE)
+            found[face, frame] = _shrunk(picture[top:bottom, left:right])
+    return found
+
+
+def _shrunk(picture: Image) -> Image:
+    import cv2
+
+    scale = SIDE / max(picture.shape[:2])
+    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
