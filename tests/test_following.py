@@ -236,3 +236,20 @@ def test_edit_refuses_another_reach(review):
     face = review.add_face([20, 20, 10, 10], frame=10)
     with pytest.raises(OptionError, match="an edit reaches to"):
         review.set_box([30, 20, 20, 10], face_id=face, frame=10, reach="video")
+
+
+def test_merging_offers_to_fill_the_hole_as_one_edit(review):
+    first = review.add_face(place(3).tolist(), frame=3, kind="other")
+    second = review.add_face(place(20).tolist(), frame=20, kind="other")
+    review.follow([first, second], direction="forward", until=24)
+    review.delete_boxes(faces=first, start=9)
+    review.merge_faces([first, second])
+    assert review.holes(first) == [(9, 20)]
+    review.undo()
+    edits = len(review.edits)
+    assert review.merge_faces([first, second], fill=True) == first
+    assert len(review.edits) == edits + 1
+    assert review.holes() == []
+    assert min(_ious(review, first).values()) > 0.8
+    review.undo()
+    assert set(review.detections["face_id"]) == {first, second}

@@ -96,3 +96,14 @@ def test_review_queue_is_ranked_and_larger_faces_come_first():
     assert queue["risk"].is_monotonic_decreasing
     assert queue["face_id"].tolist() == [2, 2, 1, 1]
     assert queue["risk"].between(0, 1).all() and set(queue["reason"]) <= set(REASONS)
+
+
+def test_boxes_followed_in_doubt_are_listed() -> None:
+    columns = {"frame": range(30), "face_id": 1, "x": 50, "y": 50, "width": 60, "height": 60}
+    confidence = [0.9] * 10 + [0.3] * 4 + [0.9] * 16
+    followed = as_detections({**columns, "confidence": confidence, "source": "tracked"})
+    drawn = followed.assign(keyframe=[True] + [False] * 29)
+    queue = review_queue(drawn, video_size=(200, 200), frame_count=30)
+    assert queue[["frame", "reason", "frames"]].to_numpy().tolist() == [[10, "followed in doubt", 4]]
+    # What no person drew is the analysis' own: its confidences fall by rule.
+    assert review_queue(followed, video_size=(200, 200), frame_count=30).empty

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from redactkit import __version__
+from redactkit.cli.adding import add_add
 from redactkit.cli.checking import add_settle, add_verify, keep_check
 from redactkit.cli.ending import INTERRUPTED
 from redactkit.cli.jobs import add_batch, add_watch
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (
         _add_analyze,
+        add_add,
         _add_redact,
         _add_combined,
         add_verify,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.following.views import BLOCK_PIXELS, GrayImage, Shape
 
-__all__ = ["Likeness", "Template", "compare"]
+__all__ = ["Likeness", "Template", "compare", "smoothed"]
 
 BoolArray = NDArray[np.bool_]
 Picture = NDArray[np.float32]
@@ -24,7 +24,7 @@ Picture = NDArray[np.float32]
 MIN_BLOCK_CORRELATION = 0.5
 """Normalised cross-correlation from which a block of the template is seen. Raising it takes more for hidden."""
 
-MAX_BLOCK_RESIDUAL = 0.4
+MAX_BLOCK_RESIDUAL = 0.3
 """Difference from the template, in shares of the template's contrast, up to which a block is seen in any case."""
 
 UPDATE_SHARE = 0.1
@@ -61,7 +61,7 @@ class Template:
         self.shape = shape
         self.picture = picture
         self._exact = picture.astype(np.float32)
-        self.smooth = _smoothed(picture, shape)
+        self.smooth = smoothed(picture, shape)
 
     def update(self, picture: GrayImage, blocks: BoolArray) -> None:
         """Mix a view into the template, in the given blocks and around the object."""
@@ -72,22 +72,22 @@ class Template:
         )
         self._exact += share * (picture - self._exact)
         self.picture = self._exact.astype(np.uint8)
-        self.smooth = _smoothed(self.picture, shape)
+        self.smooth = smoothed(self.picture, shape)
 
 
-def _smoothed(picture: GrayImage, shape: Shape) -> Picture:
+def smoothed(picture: GrayImage, shape: Shape) -> Picture:
     """Return the object's pixels, smoothed so that noise and a shift of half a pixel count little."""
     return shape.inner(np.asarray(cv2.GaussianBlur(picture, (5, 5), 0), np.uint8)).astype(np.float32)
 
 
-def compare(template: Template, picture: GrayImage, inside: BoolArray) -> Likeness:
+def compare(template: Template, smooth: Picture, inside: BoolArray) -> Likeness:
     """Compare a view with a template, block by block; brightness and contrast do not matter.
 
     Parameters
     ----------
     template : Template
-    picture : ndarray of shape (H, W), uint8
-        A view of the same shape.
+    smooth : ndarray of shape (height, width), float32
+        The object's pixels in a view, as `smoothed` returns them.
     inside : ndarray of shape (rows, columns), bool
         Blocks that lie inside the frame.
     """
@@ -95,7 +95,7 @@ def compare(template: Template, picture: GrayImage, inside: BoolArray) -> Likene
     seen = np.zeros((shape.rows, shape.columns), bool)
     if not inside.any():
         return Likeness(0.0, seen)
-    first, second = (_blocks(pixels, shape) for pixels in (template.smooth, _smoothed(picture, shape)))
+    first, second = (_blocks(pixels, shape) for pixels in (template.smooth, smooth))
     block = _correlation(first, second)
     a, b = first[inside].ravel(), second[inside].ravel()
     whole = float(_correlation(a[None], b[None])[0])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray
-from redactkit.following.views import GrayImage, Shape, project
+from redactkit.following.views import GrayImage, Shape, project, shifted
 
 __all__ = ["FLAT_KINDS", "Motion", "fit", "flow", "pick_points"]
 
@@ -24,20 +24,35 @@ BoolArray = NDArray[np.bool_]
 FLAT_KINDS = frozenset({"plate", "screen", "document"})
 """Kinds of objects that are flat, so that their perspective is followed too."""
 
+FLOW_LEVELS = 3
+"""Highest level of the image pyramid for flow from the frame before. Each level doubles the motion that is found."""
+
 WINDOW_PIXELS = 13
 """Side of the Lucas-Kanade window in a view. Raising it is more robust, and less exact at edges."""
+
+MOST_POINTS = 60
+"""Points of an object that are tracked. Raising it is more exact where much is hidden, and slower."""
 
 MAX_RETURN_ERROR = 1.0
 """Forward-backward error in pixels of the view up to which a point has returned. Raising it keeps more points."""
 
-MAX_RESIDUAL = 1.5
+MAX_RESIDUAL = 1.2
 """Distance in pixels of the view from the fitted motion up to which a point agrees. Raising it keeps more points."""
+
+CLOSE_RESIDUAL = 0.5
+"""Distance up to which a point surely moves with the object, and not with something that slowly comes before it."""
 
 MIN_POINTS = 6
 """Agreeing points below which no motion is fitted."""
 
 MIN_FLAT_POINTS = 20
 """Agreeing points below which a flat object's motion is fitted without perspective."""
+
+MIN_FLAT_SPREAD = 0.5
+"""Share of the object that the points' convex hull must cover for perspective to be fitted."""
+
+MIN_SPREAD = 0.1
+"""The same for size and angle; with less, only the place is fitted."""
 
 MAX_GROWTH = 1.25
 """Largest factor by which an object grows or shrinks in one step."""
@@ -51,10 +66,11 @@ MAX_PERSPECTIVE = 0.25
 
 @dataclass(frozen=True)
 class Motion:
-    """A fitted motion: a homography in the object's own coordinates, and which points agree with it."""
+    """A fitted motion: a homography in the object's own coordinates, and which points agree with it, and closely."""
 
     matrix: FloatArray
     agreed: BoolArray
+    close: BoolArray
 
 
 def pick_points(picture: GrayImage, shape: Shape) -> FloatArray:
@@ -78,22 +94,29 @@ def pick_points(picture: GrayImage, shape: Shape) -> FloatArray:
     x = np.arange(columns)[None, :] * side + best % side
     y = np.arange(rows)[:, None] * side + best // side
     points = np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5
+    worth = cells.max(axis=2)
+    # The best point of every block first, then the second best of every block, and so on.
+    blocks = worth.reshape(shape.rows, 2, shape.columns, 2).transpose(0, 2, 1, 3).reshape(-1, 4)
+    rank = np.argsort(np.argsort(-blocks, axis=1), axis=1).reshape(shape.rows, shape.columns, 2, 2)
+    order = np.lexsort((-worth.ravel(), rank.transpose(0, 2, 1, 3).ravel()))
     # A plain cell has no point that flow could hold.
-    held = cells.max(axis=2).ravel() > 0.002 * float(strength.max())
-    return np.asarray(points[held], np.float64)
+    held = order[worth.ravel()[order] > 0.002 * float(strength.max())][:MOST_POINTS]
+    return np.asarray(points[np.sort(held)], np.float64)
 
 
 def flow(
-    before: GrayImage, after: GrayImage, points: FloatArray, *, levels: int, check: bool
+    before: GrayImage, after: GrayImage, points: FloatArray, *, levels: int = FLOW_LEVELS, check: bool = True
 ) -> tuple[FloatArray, BoolArray]:
     """Track points of one view to another by pyramidal Lucas-Kanade.
 
     Parameters
     ----------
+    before, after : ndarray of shape (H, W), uint8
+        The two views.
     points : ndarray of shape (N, 2)
         In pixels of the view, a pixel's middle at a half.
     levels : int
-        Highest level of the image pyramid.
+        Highest level of the image pyramid that is used.
     check : bool
         Track them back as well; those that do not return are not good.
 
@@ -140,17 +163,43 @@ def fit(before: FloatArray, after: FloatArray, good: BoolArray, *, shape: Shape,
     )
     if partial is None or int(inside.sum()) < MIN_POINTS:
         return None
-    matrix, agreed = np.vstack([partial, [0, 0, 1]]), inside.ravel() == 1
-    if flat and len(index) >= MIN_FLAT_POINTS:
-        full, inside = cv2.findHomography(p, q, cv2.RANSAC, MAX_RESIDUAL, maxIters=300, confidence=0.995)
-        wide = full is not None and int(inside.sum()) >= max(MIN_FLAT_POINTS, int(agreed.sum()))
-        if wide and is_plausible(np.asarray(full, np.float64), shape):
-            matrix, agreed = np.asarray(full, np.float64), inside.ravel() == 1
+    matrix, agreed = np.vstack([partial, [0, 0, 1]]), int(inside.sum())
+    wide = _spread(before[index[inside.ravel() == 1]], shape)
+    if flat and len(index) >= MIN_FLAT_POINTS and _spread(before[index], shape) >= MIN_FLAT_SPREAD:
+        full = _flat(before[index], after[index], matrix, agreed, shape)
+        matrix, wide = (matrix, wide) if full is None else (full, 1.0)
+    if wide < MIN_SPREAD:
+        # Points of a small part say where it went, not how the whole has turned or grown.
+        shift = np.median(after[index] - before[index], axis=0)
+        matrix = shifted(*shift.tolist())
     if not is_plausible(matrix, shape):
         return None
-    found = np.zeros(len(good), bool)
-    found[index[agreed]] = True
-    return Motion(np.asarray(matrix, np.float64), found)
+    off = np.full(len(good), np.inf)
+    off[index] = np.linalg.norm(project(np.asarray(matrix, np.float64), before[index]) - after[index], axis=1)
+    return Motion(np.asarray(matrix, np.float64), off <= MAX_RESIDUAL, off <= CLOSE_RESIDUAL)
+
+
+def _flat(before: FloatArray, after: FloatArray, matrix: FloatArray, agreed: int, shape: Shape) -> FloatArray | None:
+    """Return the homography of the points about a similarity; None where fewer agree with it, or too few."""
+    result = matrix
+    # Least squares over the points near the last fit, first near the similarity, then near the homography itself.
+    for reach in (3 * MAX_RESIDUAL, MAX_RESIDUAL):
+        near = np.linalg.norm(project(result, before) - after, axis=1) <= reach
+        if int(near.sum()) < MIN_FLAT_POINTS or _spread(before[near], shape) < MIN_FLAT_SPREAD:
+            return None
+        full, _ = cv2.findHomography(before[near], after[near], 0)
+        if full is None:
+            return None
+        result = np.asarray(full, np.float64)
+    inside = np.linalg.norm(project(result, before) - after, axis=1) <= MAX_RESIDUAL
+    return result if int(inside.sum()) >= agreed and is_plausible(result, shape) else None
+
+
+def _spread(points: FloatArray, shape: Shape) -> float:
+    """Return the share of the object that the points' convex hull covers."""
+    if len(points) < 3:
+        return 0.0
+    return float(cv2.contourArea(cv2.convexHull(points.astype(np.float32)))) / (shape.width * shape.height)
 
 
 def is_plausible(matrix: FloatArray, shape: Shape) -> bool:
@@ -159,10 +208,11 @@ def is_plausible(matrix: FloatArray, shape: Shape) -> bool:
     depth = corners @ matrix[2, :2] + matrix[2, 2]
     if (np.abs(depth - 1) > MAX_PERSPECTIVE).any():
         return False
-    edges = np.roll(project(matrix, corners), -1, axis=0) - project(matrix, corners)
-    was = np.roll(corners, -1, axis=0) - corners
-    growth = np.linalg.norm(edges, axis=1) / np.linalg.norm(was, axis=1)
-    turn = np.abs((np.angle(edges @ [1, 1j]) - np.angle(was @ [1, 1j]) + np.pi) % (2 * np.pi) - np.pi)
-    return bool(
-        (growth < MAX_GROWTH).all() and (growth > 1 / MAX_GROWTH).all() and turn.max() < np.deg2rad(MAX_TURN_DEGREES)
-    )
+    placed = (corners @ matrix[:2, :2].T + matrix[:2, 2]) / depth[:, None]
+    # As complex numbers, an edge divided by what it was is how much it has grown and turned.
+    x, y = (placed[[1, 2, 3, 0]] - placed).T
+    was_x, was_y = (corners[[1, 2, 3, 0]] - corners).T
+    change = (x + 1j * y) / (was_x + 1j * was_y)
+    growth, turn = np.abs(change), np.abs(np.angle(change))
+    most = max(float(growth.max()), 1 / max(float(growth.min()), 1e-9))
+    return most < MAX_GROWTH and float(turn.max()) < np.deg2rad(MAX_TURN_DEGREES)

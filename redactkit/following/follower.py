@@ -9,17 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, clip, expand
-from redactkit.following.appearance import Likeness, Template, compare
+from redactkit.following.appearance import Likeness, Template, compare, smoothed
 from redactkit.following.fitting import fit, flow, pick_points
 from redactkit.following.search import search
-from redactkit.following.views import GrayImage, Shape, box_of, project, shifted, view
+from redactkit.following.views import BLOCK_PIXELS, GrayImage, Shape, box_of, project, shifted, view
 
 __all__ = ["Ending", "FollowOptions", "Follower", "Place"]
 
 BoolArray = NDArray[np.bool_]
-
-FLOW_LEVELS = 3
-"""Highest level of the pyramid for flow from the frame before."""
 
 MAX_CORRECTION = 0.15
 """Largest shift of a corner by a template, in shares of the object's longer side, before it counts as another place."""
@@ -29,6 +26,18 @@ VELOCITY_SHARE = 0.5
 
 HIDDEN_SHARE = 0.6
 """Share of the object's blocks below which a part of it is hidden."""
+
+SURE_SHARE = 0.8
+"""Share of the object's blocks from which its size and angle are sure."""
+
+MIN_LAID_SHARE = 0.4
+"""Share of an object's points, but those that are hidden, that must lie where a template has them."""
+
+MIN_LAID_POINTS = 8
+"""The same in points."""
+
+OWN_FRAMES = 8
+"""Frames after which what moves with an object belongs to it, though it looks otherwise. Raising it absorbs less."""
 
 HOLD_GROWTH = 0.05
 """Share of a side by which the box of an object that is not seen grows on each side, for each frame."""
@@ -181,7 +190,9 @@ class Follower:
         self._first, self._recent = Template(picture, self.shape), Template(picture, self.shape)
         self._points = pick_points(self.shape.inner(picture), self.shape)
         self._trusted = np.ones(len(self._points), bool)
+        self._moved = np.zeros((self.shape.rows, self.shape.columns), np.int64)
         self._last_seen = (frame, self.pose)
+        self._sure_pose = self.pose
 
     @property
     def box(self) -> FloatArray:
@@ -200,9 +211,8 @@ class Follower:
         if picture is None:
             return
         inside = self._shown(pose, self.shape.block_centers, image)
-        first, recent = (compare(template, picture, inside) for template in (self._first, self._recent))
         moving = np.ones(len(self._points), bool)
-        self._take(_Found(pose, picture, moving, first, recent, inside, anchored=False), frame)
+        self._take(_Found(pose, picture, moving, *self._likeness(picture, inside), inside, anchored=False), frame)
 
     def step(self, image: GrayImage, frame: int) -> None:
         """Go on to the next frame, in either direction."""
@@ -224,16 +234,13 @@ class Follower:
         if now is None:
             return None
         margin = self.shape.margin
-        moved, good = flow(self._picture, now, self._points + margin, levels=FLOW_LEVELS, check=True)
+        moved, good = flow(self._picture, now, self._points + margin)
         good &= self._shown(self.pose, self._points, image) & self._shown(predicted, moved - margin, image)
-        # Points on what hides a part of the object are left out, as long as enough others return.
-        for chosen in (good & self._trusted, good):
-            motion = fit(self._points, moved - margin, chosen, shape=self.shape, flat=self.flat)
-            if motion is not None:
-                break
+        # Points on what hides a part of the object are left out.
+        motion = fit(self._points, moved - margin, good & self._trusted, shape=self.shape, flat=False)
         if motion is None:
             return None
-        found = self._settled(image, predicted @ motion.matrix, motion.agreed)
+        found = self._settled(image, predicted @ motion.matrix, motion.close)
         if found is None or not self._goes_on(found):
             return None
         return found
@@ -243,8 +250,10 @@ class Follower:
 
     def _searched(self, image: GrayImage, predicted: FloatArray) -> _Found | None:
         """Search for the object around the place where it should be."""
-        for pose in search(image, predicted, self._recent, missed=self._missed):
-            found = self._settled(image, pose, None)
+        poses = [pose for t in (self._first, self._recent) for pose in search(image, predicted, t, missed=self._missed)]
+        for pose in poses:
+            near = self._laid(image, pose, self._first)
+            found = self._settled(image, pose if near is None else near[0], None)
             if (
                 found is not None
                 and found.share >= self.options.min_found_share
@@ -269,24 +278,31 @@ class Follower:
         if picture is None:
             return None
         inside = self._shown(pose, self.shape.block_centers, image)
-        first, recent = (compare(template, picture, inside) for template in (self._first, self._recent))
-        return _Found(pose, picture, moving, first, recent, inside, anchored)
+        return _Found(pose, picture, moving, *self._likeness(picture, inside), inside, anchored)
+
+    def _likeness(self, picture: GrayImage, inside: BoolArray) -> tuple[Likeness, Likeness]:
+        """Compare a view with both templates; the second tells nothing new where the first is wholly seen."""
+        smooth = smoothed(picture, self.shape)
+        first = compare(self._first, smooth, inside)
+        return first, first if (first.seen == inside).all() else compare(self._recent, smooth, inside)
 
     def _laid(self, image: GrayImage, pose: FloatArray, template: Template) -> tuple[FloatArray, BoolArray] | None:
         now = view(image, pose, self.shape)
         if now is None:
             return None
         margin = self.shape.margin
-        moved, good = flow(template.picture, now, self._points + margin, levels=1, check=True)
+        moved, good = flow(template.picture, now, self._points + margin, levels=1, check=False)
         shown = self._shown(pose, self._points, image)
         good &= shown & self._shown(pose, moved - margin, image)
         motion = fit(self._points, moved - margin, good, shape=self.shape, flat=self.flat)
-        if motion is None or int(motion.agreed.sum()) < 0.4 * int(shown.sum()):
+        # Of what is not hidden, enough must lie where the template has it.
+        wanted = max(MIN_LAID_POINTS, MIN_LAID_SHARE * int((shown & self._trusted).sum()))
+        if motion is None or int(motion.agreed.sum()) < wanted:
             return None
         shift = np.linalg.norm(project(motion.matrix, self.shape.corners) - self.shape.corners, axis=1)
         if shift.max() > MAX_CORRECTION * max(self.shape.width, self.shape.height):
             return None
-        return pose @ motion.matrix, motion.agreed
+        return pose @ motion.matrix, motion.close
 
     def _shown(self, pose: FloatArray, points: FloatArray, image: GrayImage) -> BoolArray:
         """Return which points, in the object's own coordinates, lie inside the frame."""
@@ -305,14 +321,16 @@ class Follower:
         self._fill(frame, box)
         self.pose, self._picture, self._share = found.pose, found.picture, found.share
         self._missed, self._last_seen = 0, (frame, found.pose)
+        if found.share >= SURE_SHARE:
+            self._sure_pose = found.pose
         self.places[frame] = Place(box, found.confidence, occluded=found.share < HIDDEN_SHARE)
-        # A block belongs to the object where it moves with it, or still looks like it.
+        # A block belongs to the object where it still looks like it, or has moved with it for a while.
         moving = np.zeros((self.shape.rows, self.shape.columns), bool)
-        block = (self._points[found.moving] // (self.shape.width / self.shape.columns)).astype(int)
-        moving[block[:, 1], block[:, 0]] = True
-        self._recent.update(found.picture, found.inside & (moving | found.seen))
-        own = moving | found.seen
-        at = (self._points // (self.shape.width / self.shape.columns)).astype(int)
+        at = (self._points // BLOCK_PIXELS).astype(int)
+        moving[at[found.moving, 1], at[found.moving, 0]] = True
+        self._moved = np.where(moving, self._moved + 1, 0)
+        own = found.first.seen | (found.recent.seen & moving) | (self._moved >= OWN_FRAMES)
+        self._recent.update(found.picture, found.inside & own)
         self._trusted = own[at[:, 1], at[:, 0]]
 
     def _fill(self, frame: int, box: FloatArray) -> None:
@@ -325,6 +343,11 @@ class Follower:
 
     def _miss(self, image: GrayImage, predicted: FloatArray, frame: int) -> None:
         """Hold the box for a moment, then wait; end where it has left, or was not seen for long."""
+        if not self._missed:
+            # The last steps of an object that gets hidden are the least sure: its shape before that is searched for.
+            middle = np.array([[self.shape.width / 2, self.shape.height / 2]])
+            here, sure = project(predicted, middle)[0], project(self._sure_pose, middle)[0]
+            predicted = shifted(*(here - sure)) @ self._sure_pose
         self._missed += 1
         self.pose = predicted
         height, width = image.shape

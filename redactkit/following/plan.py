@@ -23,7 +23,7 @@ DIRECTIONS = ("both", "forward", "backward")
 MIN_AGREED_IOU = 0.5
 """IoU of the boxes followed from both sides from which they are one place. Raising it doubts more."""
 
-DOUBT_CONFIDENCE = 0.2
+DISAGREED_CONFIDENCE = 0.2
 """Confidence of a box where the two sides do not agree."""
 
 
@@ -199,7 +199,7 @@ def _joined(here: Sequence[Followed], frame: int) -> tuple[FloatArray, float, bo
     first, second = places[:2]
     hidden = first.occluded and second.occluded
     if iou(first.box[None], second.box[None])[0, 0] < MIN_AGREED_IOU:
-        return hull([first.box], [second.box])[0], DOUBT_CONFIDENCE, first.seen, hidden
+        return hull([first.box], [second.box])[0], DISAGREED_CONFIDENCE, first.seen, hidden
     away = [abs(each.start.frame - frame) for each in here[:2]]
     share = away[0] / max(sum(away), 1)
     box = first.box + (second.box - first.box) * share

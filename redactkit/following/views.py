@@ -8,6 +8,7 @@ views an object keeps its place, size and angle however it moves, so that one wi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import cv2
@@ -72,12 +73,12 @@ class Shape:
         """Width and height of the view."""
         return self.width + 2 * self.margin, self.height + 2 * self.margin
 
-    @property
+    @cached_property
     def corners(self) -> FloatArray:
         """The object's corners in its own coordinates, (4, 2)."""
         return np.array([[0, 0], [self.width, 0], [self.width, self.height], [0, self.height]], np.float64)
 
-    @property
+    @cached_property
     def block_centers(self) -> FloatArray:
         """The middles of the blocks in its own coordinates, (rows, columns, 2)."""
         across, down = (np.arange(count) + 0.5 for count in (self.columns, self.rows))

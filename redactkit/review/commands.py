@@ -5,10 +5,11 @@ A face or frame left out is the current one. A range of frames is ``start`` up t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
@@ -183,13 +184,18 @@ class Commands(Session):
 
     def merge_faces(self, faces: FaceIds) -> int:
         """Make one face of several, make it the current one and return its ID; it is redacted."""
+        return self._merge(faces, lambda table: table)
+
+    def _merge(self, faces: FaceIds, finish: Callable[[pd.DataFrame], pd.DataFrame]) -> int:
+        """Merge faces, and finish their table, as one edit."""
         ids = sorted(set(as_face_ids(faces, name="faces")))
         with self.lock:
             done = editing.merge_faces(self.detections, self.decisions, faces=ids)
             pairs = self.pairs
             for gone in ids[1:]:
                 pairs = rename_face(pairs, gone, ids[0])
-            self.edit(f"{_named(ids)} merged", **done._asdict(), pairs=pairs)
+            tables = done._replace(detections=finish(done.detections))
+            self.edit(f"{_named(ids)} merged", **tables._asdict(), pairs=pairs)
         self.current_face = ids[0]
         return ids[0]
 

@@ -10,16 +10,16 @@ import pandas as pd
 from redactkit.detectors import Detector, load_detector
 from redactkit.errors import OptionError
 from redactkit.following import Followed, FollowOptions, Plan, follow_boxes, plan_following, plan_gaps, rows_of
+from redactkit.media import FrameRange
+from redactkit.review import editing
 from redactkit.review.commands import Commands
 from redactkit.review.keyframes import put_followed
 from redactkit.runtime.progress import ProgressLike
 from redactkit.tables import FACE, FaceIds, as_face_ids
+from redactkit.tracking.review_queue import DOUBT_CONFIDENCE
 from redactkit.video import VideoReader
 
 __all__ = ["Following"]
-
-DOUBTFUL_CONFIDENCE = 0.5
-"""Confidence below which a followed box is in doubt."""
 
 
 class Following(Commands):
@@ -86,7 +86,7 @@ class Following(Commands):
                 cuts=self.cuts if within_shot else (),
                 direction=direction,
                 until=until,
-                kind=self._kind(each),
+                kind=kind_of(self.detections, each),
             )
         return self._carry_out(plan, "followed", detector, options, progress)
 
@@ -122,15 +122,45 @@ class Following(Commands):
         """
         plan = Plan((), ())
         for each in self._objects(object_id):
-            plan += plan_gaps(self.detections, each, cuts=self.cuts, longest=longest, kind=self._kind(each))
+            plan += plan_gaps(
+                self.detections, each, cuts=self.cuts, longest=longest, kind=kind_of(self.detections, each)
+            )
         return self._carry_out(plan, "followed into its gaps", detector, options, progress)
+
+    def merge_faces(
+        self,
+        faces: FaceIds,
+        *,
+        fill: bool = False,
+        detector: Detector | str | None = "centerface",
+        progress: ProgressLike = False,
+    ) -> int:
+        """Make one face of several, make it the current one and return its ID; it is redacted.
+
+        Parameters
+        ----------
+        faces : int or iterable of int
+        fill : bool
+            Follow it into the gaps that it then has, see `fill_gaps`; the whole is one edit. `holes` says which.
+        detector, progress
+            See `follow`.
+        """
+        if not fill:
+            return super().merge_faces(faces)
+        merged = editing.merge_faces(self.detections, self.decisions, faces=faces).detections
+        keep = min(as_face_ids(faces, name="faces"))
+        plan = plan_gaps(merged, keep, cuts=self.cuts, kind=kind_of(merged, keep))
+        followed = self._followed(plan, detector, None, progress)
+        rows = rows_of(followed, plan, times=self.times)
+        return self._merge(faces, lambda table: put_followed(table, rows, plan.stretches))
+
+    def holes(self, object_id: int | None = None) -> list[FrameRange]:
+        """Return the frames between an object's first and last box that have none, but for those around a cut."""
+        face = self._face(object_id)
+        return [stretch for _, stretch in plan_gaps(self.detections, face, cuts=self.cuts).stretches]
 
     def _objects(self, object_id: FaceIds | None) -> list[int]:
         return [self._face(None)] if object_id is None else as_face_ids(object_id, name="object_id")
-
-    def _kind(self, object_id: int) -> str:
-        rows = self.detections[(self.detections["face_id"] == object_id).to_numpy()]
-        return str(rows["kind"].iloc[0]) if len(rows) else FACE
 
     def _carry_out(
         self,
@@ -141,12 +171,7 @@ class Following(Commands):
         progress: ProgressLike,
     ) -> pd.DataFrame:
         """Follow what is planned without holding the lock, then replace the rows at once."""
-        if self.reader is None:
-            raise OptionError("following needs the video's frames; open the session with Review.open(video)")
-        faces = any(start.kind == FACE for start in plan.starts)
-        if isinstance(detector, str):
-            detector = load_detector(detector) if faces else None
-        followed = follow_boxes(self.reader, plan.starts, detector=detector, options=options, progress=progress)
+        followed = self._followed(plan, detector, options, progress)
         rows = rows_of(followed, plan, times=self.times)
         objects = sorted({object_id for object_id, _ in plan.stretches})
         named = f"object {objects[0]}" if len(objects) == 1 else f"objects {', '.join(map(str, objects[:6]))}"
@@ -156,6 +181,22 @@ class Following(Commands):
                 self.edit(f"{named} {done}, {len(rows)} boxes", detections=table)
         return _told(followed, rows)
 
+    def _followed(
+        self, plan: Plan, detector: Detector | str | None, options: FollowOptions | None, progress: ProgressLike
+    ) -> list[Followed]:
+        if self.reader is None:
+            raise OptionError("following needs the video's frames; open the session with Review.open(video)")
+        faces = any(start.kind == FACE for start in plan.starts)
+        if isinstance(detector, str):
+            detector = load_detector(detector) if faces else None
+        return follow_boxes(self.reader, plan.starts, detector=detector, options=options, progress=progress)
+
+
+def kind_of(detections: pd.DataFrame, object_id: int) -> str:
+    """Return what an object is; a face where there is no such object."""
+    rows = detections[(detections["face_id"] == object_id).to_numpy()]
+    return str(rows["kind"].iloc[0]) if len(rows) else FACE
+
 
 def _told(followed: Sequence[Followed], rows: pd.DataFrame) -> pd.DataFrame:
     """Return how it went, one row for each object and start."""
@@ -164,7 +205,7 @@ def _told(followed: Sequence[Followed], rows: pd.DataFrame) -> pd.DataFrame:
     for each in followed:
         frames = np.array(sorted(each.places), np.int64)
         mine = rows[((rows["face_id"] == each.start.object_id) & rows["frame"].isin(frames)).to_numpy()]
-        doubtful = int((mine["confidence"] < DOUBTFUL_CONFIDENCE).sum())
+        doubtful = int((mine["confidence"] < DOUBT_CONFIDENCE).sum())
         told = (each.start.object_id, each.start.frame, each.last, len(mine), doubtful, str(each.ending))
         records.append(told)
     return pd.DataFrame(records, columns=columns)

@@ -21,6 +21,7 @@ REASONS = {
     "gap": 1.0,
     "track ends inside the frame": 0.8,
     "track starts inside the frame": 0.75,
+    "followed in doubt": 0.65,
     "short track": 0.6,
     "filled gap": 0.5,
     "confidence dip": 0.45,
@@ -41,6 +42,9 @@ DIP_CONFIDENCE = 0.35
 
 MIN_DIP_DEPTH = 0.15
 """How far above `DIP_CONFIDENCE` the track's median must be. Raising it lists fewer dips."""
+
+DOUBT_CONFIDENCE = 0.5
+"""Confidence below which a followed box is in doubt. Raising it lists more."""
 
 MIN_CROSSING_SHARE = 0.25
 """Share of the smaller of two boxes that the other overlaps, from which two faces cross. Raising it lists fewer."""
@@ -98,6 +102,7 @@ def review_queue(
         _short(rows),
         _run_entries(rows, (rows["source"] == "interpolated").to_numpy(), "filled gap", shortest=MIN_FILLED_ROWS),
         _run_entries(rows, _dips(rows), "confidence dip"),
+        _run_entries(rows, _doubtful(rows), "followed in doubt"),
         _run_entries(rows, _crossings(rows), "crossing"),
         _run_entries(rows, _at_edge(rows[BOX].to_numpy(), video_size), "touches the edge"),
         *([] if discarded is None else [_discarded_tracks(discarded)]),
@@ -201,6 +206,13 @@ def _dips(rows: pd.DataFrame) -> BoolArray:
     confidence = rows["confidence"].where(rows["source"] == "detected")
     usual = confidence.groupby(rows["face_id"]).transform("median")
     return ((confidence < DIP_CONFIDENCE) & (usual > DIP_CONFIDENCE + MIN_DIP_DEPTH)).to_numpy(bool)
+
+
+def _doubtful(rows: pd.DataFrame) -> BoolArray:
+    """Tell which rows of an object that a person drew were followed in doubt, or assumed where it was not seen."""
+    drawn = rows["keyframe"].groupby(rows["face_id"]).transform("any")
+    made = rows["source"].isin(["tracked", "interpolated"])
+    return (drawn & made & (rows["confidence"] < DOUBT_CONFIDENCE)).to_numpy(bool)
 
 
 def _crossings(rows: pd.DataFrame) -> BoolArray:
