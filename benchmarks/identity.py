@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.people import Face, Image, load_faces, other_scene, split_by_time
 from redactkit.boxes import FloatArray, expand
 from redactkit.effects import KINDS, SHAPES, BlurKind, Effect, Look, PixelLayout, get_kind
-from redactkit.effects.look import ELLIPSE_SHARE
+from redactkit.effects.look import ellipse_share
 
 Hide = Callable[[Face], Image]
 
@@ -82,7 +82,7 @@ def hide_with(kind: BlurKind, face: Face, *, seed: int = 0, margin: float = 0.15
     luma = coded[:height]
     chroma = coded[height:].reshape(2, height // 2, width // 2)
     number = sum(map(ord, face.person)) + face.time
-    boxes = expand(face.box[None], share=max(margin, ELLIPSE_SHARE) if shape == "ellipse" else margin)
+    boxes = expand(face.box[None], share=float(ellipse_share(margin)) if shape == "ellipse" else margin)
     looks = [Look(kind.name, shape=shape)]
     Effect(kind, PixelLayout(), seed=seed).apply([luma, *chroma], boxes, faces=[number], frame=0, looks=looks)
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YUV2RGB_I420))

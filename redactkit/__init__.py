@@ -14,6 +14,8 @@ _HOMES = {
     "analyze": "redactkit.analysis",
     "redact": "redactkit.passes",
     "combined": "redactkit.passes",
+    "redaction_log": "redactkit.redaction.log",
+    "check_log": "redactkit.redaction.log",
     "review_queue": "redactkit.verification",
     "verify": "redactkit.verification",
     "submit": "redactkit.jobs",

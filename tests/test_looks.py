@@ -10,7 +10,7 @@ import pytest
 
 from redactkit import boxes as bx
 from redactkit.effects import KINDS, Effect, Look, PixelLayout
-from redactkit.effects.look import ELLIPSE_SHARE, as_look, ellipse_mask, inscribed_share, parse_look
+from redactkit.effects.look import as_look, ellipse_mask, ellipse_share, parse_look
 from redactkit.errors import OptionError
 from redactkit.passes import redact
 from redactkit.redaction import RedactionOptions
@@ -46,7 +46,7 @@ def test_look_says_only_what_was_said():
 def test_ellipse_hides_the_whole_box_and_leaves_the_corners_around_it(kind):
     before, after = planes(), planes()
     box = np.array([[40.0, 30.0, 60.0, 50.0]])
-    around = bx.expand(box, share=ELLIPSE_SHARE)
+    around = bx.expand(box, share=float(ellipse_share(0)))
     Effect(kind, PixelLayout()).apply(after, around, faces=[1], frame=0, looks=[Look(kind, shape="ellipse")])
     changed = before[0] != after[0]
     # Noise equals what is painted over it now and then; a whole row never does.
@@ -60,7 +60,7 @@ def test_ellipse_hides_the_whole_box_and_leaves_the_corners_around_it(kind):
 
 def test_ellipse_keeps_no_more_of_the_box_than_a_rectangle():
     rectangle, ellipse = planes(), planes()
-    box = bx.expand([[40.0, 30.0, 60.0, 50.0]], share=ELLIPSE_SHARE)
+    box = bx.expand([[40.0, 30.0, 60.0, 50.0]], share=float(ellipse_share(0)))
     Effect("Med", PixelLayout()).apply(rectangle, box, faces=[1], frame=0)
     Effect("Med", PixelLayout()).apply(ellipse, box, faces=[1], frame=0, looks=[Look("Med", shape="ellipse")])
     mask = ellipse_mask(tuple(box[0]), slice(0, 120), slice(0, 160), step=(1, 1))
@@ -78,14 +78,13 @@ def test_looks_of_several_boxes_paint_as_each_alone():
         assert np.array_equal(together[0][y : y + height, x : x + width], alone[0][y : y + height, x : x + width])
 
 
-def test_inscribed_box_lies_in_the_ellipse():
+@pytest.mark.parametrize("margin", [0.0, 0.15, 0.5, 2.0])
+def test_ellipse_holds_the_box_with_its_margin(margin):
     box = np.array([[100.0, 100.0, 80.0, 40.0]])
-    for share in (ELLIPSE_SHARE, 0.4, 1.0):
-        inner = bx.to_corners(bx.expand(box, share=float(inscribed_share(share))))[0]
-        around = bx.expand(box, share=share)[0]
-        mask = ellipse_mask(tuple(around), slice(0, 240), slice(0, 280), step=(1, 1))
-        left, top, right, bottom = np.rint(inner).astype(int)
-        assert mask[top:bottom, left:right].all()
+    left, top, right, bottom = np.rint(bx.to_corners(bx.expand(box, share=margin))[0]).astype(int)
+    around = tuple(bx.expand(box, share=float(ellipse_share(margin)))[0])
+    mask = ellipse_mask(around, slice(top, bottom), slice(left, right), step=(1, 1))
+    assert mask.all()
 
 
 def test_decision_looks_go_before_the_options(short_truth):
@@ -97,7 +96,7 @@ def test_decision_looks_go_before_the_options(short_truth):
     )
     kinds = {face: {plan.looks[place] for place in plan.look_of[plan.faces == face]} for face in (first, second)}
     assert kinds == {first: {Look("Black", shape="ellipse")}, second: {Look("Med", shape="ellipse")}}
-    for face, share in ((first, 0.5), (second, ELLIPSE_SHARE)):
+    for face, share in ((first, float(ellipse_share(0.5))), (second, float(ellipse_share(0.15)))):
         own = short_truth.detections[short_truth.detections["face_id"] == face][BOX].to_numpy()
         assert np.allclose(plan.boxes[plan.faces == face], bx.expand(own, share=share))
 

@@ -40,7 +40,7 @@ from redactkit.cli.options import (
 )
 from redactkit.cli.people import add_people
 from redactkit.cli.reading import add_compare, add_convert, add_inspect, annotations_for
-from redactkit.cli.upkeep import add_purge, add_reproduce
+from redactkit.cli.upkeep import add_log, add_purge, add_reproduce
 from redactkit.errors import AnnotationWarning
 from redactkit.runtime.progress import is_terminal
 
@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         add_convert,
         add_batch,
         add_watch,
+        add_log,
         add_reproduce,
         add_people,
         add_purge,

@@ -1,4 +1,4 @@
-"""Commands that look after what the passes leave: reproduce and purge."""
+"""Commands that look after what the passes leave: log, reproduce and purge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,35 @@ from typing import Any
 
 from redactkit.cli.options import DONE, EXPOSED, add_command, add_model
 
-__all__ = ["add_purge", "add_reproduce"]
+__all__ = ["add_log", "add_purge", "add_reproduce"]
+
+
+def add_log(commands: Any) -> None:
+    """Add the command that writes the redaction log, and checks one."""
+    command = add_command(commands, "log", _log, "write what was hidden, why and by whom, as CSV, JSON and a page")
+    command.add_argument("video", help="foo_redacted.mp4; with --check, the CSV or JSON of a log")
+    command.add_argument("--codes", metavar="FILE", help="the reasons there are: lines of code,text, or JSON")
+    command.add_argument("--reason", default="", help="why objects are hidden of which no decision says it")
+    command.add_argument("--check", action="store_true", help="find lines of a log that were changed")
+    command.add_argument("--last-hash", default="", metavar="HASH", help="with --check: the last hash, kept apart")
+    command.add_argument("--overwrite", action="store_true", help="replace a log that is there")
+
+
+def _log(options: argparse.Namespace) -> int:
+    from redactkit.redaction.log import check_log, redaction_log
+
+    if options.check:
+        faults = check_log(options.video, last_hash=options.last_hash)
+        for fault in faults:
+            print(f"{options.video}: {fault}")
+        if not faults:
+            print(f"{options.video}: every line is as it was written")
+        return EXPOSED if faults else DONE
+    log = redaction_log(options.video, codes=options.codes, reason=options.reason)
+    for path in log.save(overwrite=options.overwrite):
+        print(path)
+    print(f"last hash, to be kept apart: {log.last_hash}")
+    return DONE
 
 
 def add_reproduce(commands: Any) -> None:

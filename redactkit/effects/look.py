@@ -14,20 +14,16 @@ from redactkit.effects.kinds import get_kind
 from redactkit.errors import OptionError
 
 __all__ = [
-    "ELLIPSE_SHARE",
     "SHAPES",
     "Look",
     "as_look",
     "ellipse_mask",
+    "ellipse_share",
     "format_look",
-    "inscribed_share",
     "parse_look",
 ]
 
 SHAPES = ("rectangle", "ellipse")
-
-ELLIPSE_SHARE = (math.sqrt(2) - 1) / 2
-"""Share added on each side of a box so that the ellipse in the larger box holds the whole box, its corners too."""
 
 _NAMES = ("blur", "margin", "strength", "shape", "head")
 
@@ -43,7 +39,7 @@ class Look:
     strength : float
         1 to 10, see `redactkit.effects.Effect`.
     shape : {"rectangle", "ellipse"}
-        An ellipse is painted inside the box that it is given, so that box must have been grown by `ELLIPSE_SHARE`.
+        An ellipse is painted inside the box that it is given, so that box must have been grown by `ellipse_share`.
 
     Raises
     ------
@@ -69,20 +65,17 @@ def _as_shape(text: str) -> str:
     return shape
 
 
-def inscribed_share(share: ArrayLike) -> NDArray[np.float64]:
-    """Return by what share of a box each side of the box inside its ellipse is grown.
+def ellipse_share(margin: ArrayLike) -> NDArray[np.float64]:
+    """Return by what share a box grows on each side for the ellipse in it to hold the box with its margin, corners too.
 
-    Parameters
-    ----------
-    share : float or array_like
-        By which the box around the ellipse is grown.
+    So an ellipse hides every pixel that a rectangle of the same margin hides.
 
     Examples
     --------
-    >>> inscribed_share([ELLIPSE_SHARE, 0.5]).round(3).tolist()
-    [0.0, 0.207]
+    >>> ellipse_share([0, 0.15]).round(3).tolist()
+    [0.207, 0.419]
     """
-    return np.asarray((0.5 + np.asarray(share, np.float64)) / math.sqrt(2) - 0.5)
+    return np.asarray((0.5 + np.asarray(margin, np.float64)) * math.sqrt(2) - 0.5)
 
 
 def ellipse_mask(

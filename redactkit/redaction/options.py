@@ -40,7 +40,7 @@ class RedactionOptions:
         Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
         doubt that this is right; the rest is encoded. The report says which frames were copied.
     shape : {"rectangle", "ellipse"}
-        What is painted. An ellipse holds the whole box of the object, its corners too.
+        What is painted. An ellipse holds the whole rectangle that would be painted, its corners too.
     head : bool
         Grow the boxes of faces to hair, ears and chin, see `redactkit.redaction.heads`.
     start, end : float, optional

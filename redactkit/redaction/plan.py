@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.effects import Look
-from redactkit.effects.look import ELLIPSE_SHARE, inscribed_share, parse_look
+from redactkit.effects.look import ellipse_share, parse_look
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import faces_of_list
 from redactkit.formats.same_video import SMALLEST, doubt_places
@@ -186,7 +186,8 @@ def lay_out(annotations: Annotations, info: VideoInfo, *, faces: FaceIds, option
         If a box lies in a frame that the video does not have.
     """
     layout = _Layout.of(annotations, info, faces=faces, options=options)
-    plan = _planned(layout.rows, _expand_each(layout.boxes, layout.share), info, layout.look_of)
+    share = np.where(layout.is_round, ellipse_share(layout.margin), layout.margin)
+    plan = _planned(layout.rows, _expand_each(layout.boxes, share), info, layout.look_of)
     alike = layout.looks == (options.look,) and options.look.shape == "rectangle"
     return plan if alike else replace(plan, looks=layout.looks)
 
@@ -196,18 +197,17 @@ def covered_rows(
 ) -> pd.DataFrame:
     """Return the rows that `lay_out` hides, with boxes, in pixels of the displayed frame, of which every pixel is."""
     layout = _Layout.of(annotations, info, faces=faces, options=options)
-    share = np.where(layout.is_round, inscribed_share(layout.share), layout.share)
-    boxes = _expand_each(layout.boxes, share)
+    boxes = _expand_each(layout.boxes, layout.margin)
     return layout.rows.assign(**{name: boxes[:, column] for column, name in enumerate(BOX)})
 
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """The rows that are hidden, by what share each box grows, and the place of its look among ``looks``."""
+    """The rows that are hidden, the margin of each box, and the place of its look among ``looks``."""
 
     rows: pd.DataFrame
     boxes: bx.FloatArray
-    share: NDArray[np.float64]
+    margin: NDArray[np.float64]
     look_of: NDArray[np.int64]
     looks: tuple[Look, ...]
     is_round: NDArray[np.bool_]
@@ -218,7 +218,7 @@ class _Layout:
         rows = _chosen_rows(annotations.detections, info, faces)
         rows = rows[hidden_rows(rows, annotations.decisions, info, options)]
         # 1. What the options say for all, then what a look says for one.
-        share = np.full(len(rows), _checked_margin(options.margin))
+        margin = np.full(len(rows), _checked_margin(options.margin))
         look_of, heads = np.zeros(len(rows), np.int64), np.full(len(rows), options.head)
         looks: dict[Look, int] = {options.look: 0}
         for face, text in annotations.decisions["look"].items():
@@ -227,15 +227,14 @@ class _Layout:
                 told = _told_look(face, text)
                 look = replace(options.look, **{name: told[key] for name, key in _LOOK_KEYS.items() if key in told})
                 look_of[mine] = looks.setdefault(look, len(looks))
-                share[mine] = told.get("margin", options.margin)
+                margin[mine] = told.get("margin", options.margin)
                 heads[mine] = told.get("head", options.head)
-        # 2. Faces grow to heads, and what is round grows until the ellipse holds the whole box.
+        # 2. Faces grow to heads.
         heads &= (rows["kind"] == FACE).to_numpy()
         boxes = rows[BOX].to_numpy(np.float64)
         boxes = np.where(heads[:, None], grow_to_heads(boxes), boxes)
         is_round = np.array([look.shape == "ellipse" for look in looks])[look_of]
-        share = np.where(is_round, np.maximum(share, ELLIPSE_SHARE), share)
-        return cls(rows, boxes, share, look_of, tuple(looks), is_round)
+        return cls(rows, boxes, margin, look_of, tuple(looks), is_round)
 
 
 _LOOK_KEYS = {"kind": "blur", "strength": "strength", "shape": "shape"}

@@ -80,7 +80,8 @@ class RedactionReport:
     faces : DataFrame
         Index ``face_id``; ``kind``, ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that
         reach into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
-        ``last_time`` (s); ``blur``, the kind; ``left_bare`` boxes that time ranges leave bare on purpose.
+        ``last_time`` (s); ``blur``, the kind; ``look`` and ``visible_at`` of its decision; ``left_bare`` boxes that
+        time ranges leave bare on purpose; ``start``, ``end`` of its track (s).
     fidelity : DataFrame
         One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
     notes : tuple of str
@@ -228,13 +229,12 @@ def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int], optio
     """Return for every face whether and how it is to be hidden, between which times, and what ranges leave bare."""
     hidden = pd.DataFrame({"face_id": plan.faces, "time": annotations.video.times[plan.frames]})
     spans = hidden.groupby("face_id")["time"].agg(first_time="min", last_time="max")
-    decided = annotations.tracks[["kind", "redact", "label", "reason"]].copy()
+    decided = annotations.tracks[["kind", "redact", "label", "reason", "visible_at", "look", "start", "end"]].copy()
     decided["redact"] = decided.index.isin(faces)
     rows = annotations.detections[annotations.detections["face_id"].isin(faces)]
     bare = rows.loc[~hidden_rows(rows, annotations.decisions, annotations.video, options), "face_id"].value_counts()
-    kinds = {
-        int(face): plan.looks[place].kind for face, place in zip(plan.faces, plan.look_of, strict=True) if plan.looks
-    }
+    pairs = np.unique(np.column_stack([plan.faces, plan.look_of]), axis=0) if plan.looks else np.zeros((0, 2), int)
+    kinds = {int(face): plan.looks[place].kind for face, place in pairs}
     decided["blur"] = [kinds.get(face, options.blur) for face in decided.index.tolist()]
     decided["left_bare"] = bare.reindex(decided.index, fill_value=0).astype("int64")
     return decided.join(spans)
@@ -256,7 +256,9 @@ def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFra
     counts = {"boxes": wanted, "painted": written.painted, "frames": written.frames}
     columns = {name: [of.get(face, 0) for face in faces.index.tolist()] for name, of in counts.items()}
     table = faces.assign(**{name: np.array(column, np.int64) for name, column in columns.items()})
-    return table[["kind", "redact", "label", "reason", *counts, "first_time", "last_time", "blur", "left_bare"]]
+    said = ["kind", "redact", "label", "reason"]
+    how = ["blur", "look", "visible_at", "left_bare", "start", "end"]
+    return table[[*said, *counts, "first_time", "last_time", *how]]
 
 
 def software_versions() -> dict[str, str]:

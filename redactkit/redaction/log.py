@@ -1,0 +1,290 @@
+"""The redaction log: what was hidden and what was not, why, by whom and when; to hand over with the video.
+
+Each line has the hash of the line before it and one of its own, over everything else in it: a line that was changed,
+added, taken out or moved shows. Who can write a whole new log can make it agree with itself, so keep the last hash
+apart from the log.
+
+References
+----------
+S. Haber, W. S. Stornetta, "How to time-stamp a digital document", Journal of Cryptology 3, 1991.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from redactkit.errors import MismatchError, OptionError
+from redactkit.media import file_sha256
+from redactkit.redaction.log_page import log_html
+from redactkit.redaction.report import read_report
+from redactkit.runtime.files import fit_name, report_path, write_text
+from redactkit.runtime.marks import MARK
+from redactkit.runtime.visible import parse_visible
+
+__all__ = ["COLUMNS", "RedactionLog", "check_log", "read_codes", "redaction_log"]
+
+COLUMNS = (
+    "line", "entry", "object", "kind", "action", "start", "end", "frames", "boxes", "how", "code", "reason", "by", "at",
+    "details", "previous", "hash",
+)  # fmt: skip
+_MARK = "redaction log"
+_FIRST = "0" * 64
+
+
+@dataclass(frozen=True, eq=False)
+class RedactionLog:
+    """The lines of a log, and where it is of.
+
+    Parameters
+    ----------
+    video : Path
+        The redacted video.
+    lines : DataFrame
+        Columns `COLUMNS`, all text.
+    """
+
+    video: Path
+    lines: pd.DataFrame
+
+    @property
+    def last_hash(self) -> str:
+        """The hash of the last line, which stands for the whole log; keep it apart."""
+        return str(self.lines["hash"].iloc[-1])
+
+    def to_csv(self) -> str:
+        """Return the log as CSV."""
+        return self.lines.to_csv(index=False, lineterminator="\n")
+
+    def to_json(self) -> str:
+        """Return the log as JSON."""
+        told = {MARK: _MARK, "video": self.video.name, "lines": self.lines.to_dict(orient="records")}
+        return json.dumps(told, indent=1)
+
+    def to_html(self) -> str:
+        """Return the log as one page to be printed; no picture is in it."""
+        return log_html(self.video.name, self.lines)
+
+    def save(self, *, overwrite: bool = False) -> list[Path]:
+        """Write ``foo_redacted.log.csv``, ``.log.json`` and ``.log.html`` beside the video, and return their paths.
+
+        Raises
+        ------
+        OutputExistsError
+            If one is there and ``overwrite`` is false.
+        """
+        texts = {"csv": self.to_csv(), "json": self.to_json(), "html": self.to_html()}
+        names = {ending: self.video.with_name(fit_name(self.video.stem, f".log.{ending}")) for ending in texts}
+        return [write_text(names[ending], text, overwrite=overwrite) for ending, text in texts.items()]
+
+    def __str__(self) -> str:
+        counts = self.lines["action"].value_counts()
+        told = ", ".join(f"{count} {action}" for action, count in counts.items() if action)
+        return f"{self.video}: {len(self.lines)} lines ({told}), last hash {self.last_hash}"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def redaction_log(
+    redacted: str | Path, *, codes: Mapping[str, str] | str | Path | None = None, reason: str = ""
+) -> RedactionLog:
+    """Make the log of a redacted video from the report beside it.
+
+    Parameters
+    ----------
+    redacted : path
+        What `redactkit.redact` wrote.
+    codes : mapping of str to str, or path, optional
+        The reasons that there are: a code and its text each, such as exemption codes; as a file, see `read_codes`.
+        Then every reason must be one of the codes, or begin with one. Without, reasons are free.
+    reason : str
+        Why objects are hidden of which no decision says it: a code, where there are codes.
+
+    Raises
+    ------
+    OptionError
+        If there is no report, or a reason is none of the codes.
+    MismatchError
+        If the report is of another file.
+
+    Examples
+    --------
+    >>> redaction_log("lobby_redacted.mp4", codes={"b6": "Privacy"}, reason="b6").save()  # doctest: +SKIP
+    """
+    video, known = Path(redacted), read_codes(codes) if isinstance(codes, str | Path) else codes
+    try:
+        report = read_report(report_path(video))
+        digest = report["output_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise OptionError(f"no report of {video} at {report_path(video)} ({err}); the log is made from it") from err
+    if digest != file_sha256(video):
+        raise MismatchError(f"{video} is not the file of its report: its SHA-256 is another one")
+    entries = list(_entries(report, reason))
+    if known is not None:
+        entries = [_coded(entry, known) for entry in entries]
+    return RedactionLog(video, _chained(entries))
+
+
+def read_codes(path: str | Path) -> dict[str, str]:
+    """Read reasons from a file: JSON with one text a code, or lines ``code,text`` (CSV) or ``code text``.
+
+    Raises
+    ------
+    OptionError
+        If it cannot be read or holds none.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as err:
+        raise OptionError(f"the reasons in {path} cannot be read: {err}") from err
+    if text.lstrip().startswith("{"):
+        try:
+            told = {str(code): str(said) for code, said in json.loads(text).items()}
+        except ValueError as err:
+            raise OptionError(f"the reasons in {path} are no JSON object of code and text: {err}") from err
+    else:
+        rows = csv.reader(io.StringIO(text)) if "," in text else (line.split(None, 1) for line in text.splitlines())
+        told = {row[0].strip(): (row[1] if len(row) > 1 else "").strip() for row in rows if row and row[0].strip()}
+        told.pop("code", None)
+    if not told:
+        raise OptionError(f"{path} holds no reason; write a line for each, such as: b6,Privacy")
+    return told
+
+
+def _entries(report: Mapping[str, Any], reason: str) -> Iterator[dict[str, str]]:
+    """Yield the lines without their hashes: the redaction as a whole, then each object, then each edit."""
+    settings, analysis = report["settings"], report.get("analysis", {})
+    yield {
+        "entry": "redaction",
+        "by": report.get("user", ""),
+        "at": report.get("created", ""),
+        "details": json.dumps(_facts(report), sort_keys=True, default=str),
+    }
+    for start, end in settings.get("ranges") or ():
+        yield {"entry": "range", "action": "redacted only here", "start": _text(start), "end": _text(end)}
+    for row in report["faces"]:
+        yield from _object_entries(row, reason)
+    for edit in analysis.get("edits", ()):
+        yield {"entry": "edit", "action": edit["name"], "by": edit.get("user", ""), "at": edit.get("at", "")}
+
+
+def _facts(report: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("source_sha256", "output_sha256", "annotations_sha256", "settings", "versions", "notes", "ok")
+    told = {name: report[name] for name in names if name in report}
+    told |= {name: Path(str(report[name])).name for name in ("source", "output")}
+    analysis = {name: value for name, value in report.get("analysis", {}).items() if name != "edits"}
+    return told | {"analysis": analysis} | ({"check": report["verification"]} if "verification" in report else {})
+
+
+def _object_entries(row: Mapping[str, Any], reason: str) -> Iterator[dict[str, str]]:
+    one = {"entry": "object", "object": _text(row["face_id"]), "kind": str(row.get("kind", ""))}
+    said = str(row.get("reason") or "")
+    if not row["redact"]:
+        times = {"start": _text(row.get("start")), "end": _text(row.get("end"))}
+        yield one | times | {"action": "left visible", "reason": said}
+        return
+    bare = int(row.get("left_bare") or 0)
+    note = {"details": f"{bare} boxes left bare by time ranges"} if bare else {}
+    if not row["painted"]:
+        times = {"start": _text(row.get("start")), "end": _text(row.get("end"))}
+        yield one | times | note | {"action": "not hidden", "reason": said or reason}
+        return
+    times = {"start": _text(row.get("first_time")), "end": _text(row.get("last_time"))}
+    counts = {"frames": _text(row["frames"]), "boxes": _text(row["painted"])}
+    how = " ".join(filter(None, [str(row.get("blur", "")), str(row.get("look") or "")]))
+    yield one | times | counts | note | {"action": "hidden", "how": how, "reason": said or reason}
+    for each in parse_visible(str(row.get("visible_at") or "")):
+        times = {"start": _text(each.start), "end": _text(each.end)}
+        yield one | times | {"action": "visible in a range", "reason": each.reason or said}
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _coded(entry: dict[str, str], codes: Mapping[str, str]) -> dict[str, str]:
+    """Return a line with its code apart, and the code's text before what was said beside it."""
+    said = entry.get("reason", "")
+    if entry["entry"] != "object":
+        return entry
+    code = max(
+        (code for code in codes if said == code or said.startswith((f"{code} ", f"{code}:"))), key=len, default=""
+    )
+    if not code:
+        listed = ", ".join(list(codes)[:20])
+        raise OptionError(
+            f"object {entry['object']} ({entry['action']}) has the reason {said!r:.60}, which is none of {listed}; "
+            "decide with one of them, or name one for all that have none with reason= (--reason)"
+        )
+    more = said.removeprefix(code).lstrip(" :")
+    return entry | {"code": code, "reason": ": ".join(filter(None, [codes[code], more]))}
+
+
+def _chained(entries: list[dict[str, str]]) -> pd.DataFrame:
+    """Return the lines numbered and chained; each says how many there are."""
+    previous, rows = _FIRST, []
+    for number, entry in enumerate(entries, start=1):
+        row = dict.fromkeys(COLUMNS, "") | {name: " ".join(text.split()) for name, text in entry.items()}
+        row |= {"line": f"{number} of {len(entries)}", "previous": previous}
+        previous = row["hash"] = _hash(row)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype("object")
+
+
+def _hash(row: Mapping[str, str]) -> str:
+    told = [[name, str(row[name])] for name in COLUMNS if name != "hash"]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+
+
+def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
+    """Return what is wrong with a saved log, nothing where every line is as it was written.
+
+    Parameters
+    ----------
+    path : path
+        The CSV or JSON of a log.
+    last_hash : str
+        The hash that was kept apart; a log that was written anew as a whole is told by it alone.
+
+    Raises
+    ------
+    OptionError
+        If it is no log.
+    """
+    rows = _read_lines(Path(path))
+    faults, previous = [], _FIRST
+    for number, row in enumerate(rows, start=1):
+        if row["line"] != f"{number} of {len(rows)}":
+            faults.append(f"line {number} calls itself {row['line']!r}: lines were added, taken out or moved")
+        if row["previous"] != previous:
+            faults.append(f"line {number} does not follow the line before it")
+        if row["hash"] != _hash(row):
+            faults.append(f"line {number} was changed ({row['entry']} {row['object']} {row['action']})".rstrip())
+        previous = row["hash"]
+    if last_hash and previous != last_hash:
+        faults.append(f"the last hash is {previous}, and not {last_hash}")
+    return faults
+
+
+def _read_lines(path: Path) -> list[dict[str, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        is_json = text.lstrip().startswith("{")
+        rows: Any = json.loads(text)["lines"] if is_json else csv.DictReader(io.StringIO(text))
+        told = [{name: str(row[name]) for name in COLUMNS} for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise OptionError(f"{path} is no redaction log (CSV or JSON): {err}") from err
+    if not told:
+        raise OptionError(f"{path} is no redaction log: it has no line")
+    return told
