@@ -11,9 +11,10 @@ from typing import Self
 
 import pandas as pd
 
-from redactkit.errors import OptionError
+from redactkit.errors import AnnotationError, OptionError
 from redactkit.jobs.executors import Engine
 from redactkit.jobs.heartbeat import ask_to_stop, clear_stop
+from redactkit.jobs.inputs import annotations_of
 from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table, show_jobs
 from redactkit.jobs.listeners import Listener
 from redactkit.jobs.loop import JobLoop
@@ -172,6 +173,22 @@ class Jobs(JobLoop):
             self._queue.sort_again(lambda number: self._jobs[number].priority)
             self._changed.add(job)
         self._wake()
+
+    def annotations_of(self, job: int) -> Path:
+        """Return the annotations file that a job has made, or redacts with.
+
+        Raises
+        ------
+        OptionError
+            If there is no job of that number.
+        AnnotationError
+            If there is no such file yet.
+        """
+        spec = self._get(job).spec
+        found = annotations_of(spec, Path(spec.source))
+        if not found.is_file():
+            raise AnnotationError(f"{found} is not there yet: {spec.name} is to be analyzed first")
+        return found
 
     def save_report(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the table as CSV or Parquet, by the name's ending."""

@@ -1,4 +1,4 @@
-"""What every view of a review shares: it follows the review, tells what went wrong, and can be closed."""
+"""What every view shares: it follows the review, tells what went wrong, and can be closed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redactkit.review import Review
 from redactkit.widgets.markup import STYLE, escape, face_name
 from redactkit.widgets.worker import LatestWorker
 
-__all__ = ["View", "button", "listen", "mouse_off", "row", "show_choice"]
+__all__ = ["Panel", "View", "button", "listen", "mouse_off", "row", "show_choice"]
 
 Handler = Callable[[dict[str, Any]], None]
 
@@ -86,21 +86,19 @@ def show_choice(box: Any, tracks: pd.DataFrame, current: int | None) -> None:
     box.value = chosen
 
 
-class View(ipywidgets.VBox):  # type: ignore[misc]
-    """A view of a review.
+class Panel(ipywidgets.VBox):  # type: ignore[misc]
+    """What is in the page: it tells what went wrong, works in threads of its own, and can be closed.
 
     Parameters
     ----------
-    review : Review
     css : str
         Class by which the page's tests find it.
     """
 
     _closed = True
 
-    def __init__(self, review: Review, *, css: str) -> None:
+    def __init__(self, *, css: str) -> None:
         super().__init__()
-        self.review = review
         self.message = ipywidgets.HTML(layout={"display": "none"})
         self.message.add_class("rk-message")
         self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
@@ -120,11 +118,10 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
         self.message.value = escape(text)
         self.message.layout.display = "" if text else "none"
 
-    def watch(self, handler: Callable[[Any], None], *names: str, source: traitlets.HasTraits | None = None) -> None:
-        """Call a handler when traits change, until the view is closed."""
-        watched = self.review if source is None else source
-        watched.observe(handler, list(names))
-        self._watched.append((watched, handler, list(names)))
+    def follow(self, source: traitlets.HasTraits, handler: Callable[[Any], None], *names: str) -> None:
+        """Call a handler when traits of ``source`` change, until the panel is closed."""
+        source.observe(handler, list(names))
+        self._watched.append((source, handler, list(names)))
 
     def listen(self, source: Any, handler: Handler, *, events: Iterable[str], wait: int = 0) -> None:
         """Send the browser's events on a widget to a handler, until the view is closed."""
@@ -189,9 +186,28 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
         super().close()
 
 
+class View(Panel):
+    """A view of a review.
+
+    Parameters
+    ----------
+    review : Review
+    css : str
+        Class by which the page's tests find it.
+    """
+
+    def __init__(self, review: Review, *, css: str) -> None:
+        super().__init__(css=css)
+        self.review = review
+
+    def watch(self, handler: Callable[[Any], None], *names: str, source: traitlets.HasTraits | None = None) -> None:
+        """Call a handler when traits of the review, or of ``source``, change, until the view is closed."""
+        self.follow(self.review if source is None else source, handler, *names)
+
+
 def _close_all(widgets: Iterable[Any]) -> None:
     for widget in widgets:
-        if isinstance(widget, View):
+        if isinstance(widget, Panel):
             widget.close()
             continue
         _close_all(getattr(widget, "children", ()))
