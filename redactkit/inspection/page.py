@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,6 @@ from redactkit.runtime.html import Lane, draw_lanes, show_table
 from redactkit.runtime.timecode import timecode
 from redactkit.tables import BOX
 
-if TYPE_CHECKING:
-    from redactkit.inspection import Inspection
-
 __all__ = ["as_document", "page_html"]
 
 SIDE = 112
@@ -37,6 +34,39 @@ MOST_FACES, MOST_ROWS, MOST_PICTURES = 60, 300, 40
 CELLS = 96
 """Resolution of the heat map, in cells across the frame."""
 _SUSPICIOUS = "#D55E00"
+
+
+class Inspected(Protocol):
+    """What a page shows of a `redactkit.inspection.Inspection`."""
+
+    @property
+    def name(self) -> str:
+        """The file, or "annotations"."""
+
+    @property
+    def annotations(self) -> Annotations:
+        """What was read."""
+
+    @property
+    def video(self) -> VideoInfo | None:
+        """The video that was given beside the file."""
+
+    @property
+    def faces(self) -> pd.DataFrame:
+        """One row per face."""
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """Everything suspicious, one row each."""
+
+    @property
+    def counts(self) -> pd.Series[int]:
+        """How many findings there are of each kind."""
+
+    @property
+    def headline(self) -> list[str]:
+        """The file in a few lines."""
+
 
 Image = NDArray[np.uint8]
 Place = tuple[int, int]
@@ -55,7 +85,7 @@ td img { display: block; } svg { max-width: 100%; height: auto; }
 </style>"""
 
 
-def page_html(report: Inspection) -> str:
+def page_html(report: Inspected) -> str:
     """Return the report as one HTML file that needs no other; with pictures where it knows the video."""
     annotations = report.annotations
     laid = _on_video(annotations, report.video)
@@ -86,7 +116,7 @@ def _section(title: str, content: str) -> Iterable[str]:
     return (f"<h2>{escape(title)}</h2>", content or "<p>none</p>")
 
 
-def _draw_findings(report: Inspection) -> str:
+def _draw_findings(report: Inspected) -> str:
     """Draw when something is suspicious, a line for each kind."""
     timed = report.annotations.has_times
     at = "time" if timed else "frame"
@@ -130,7 +160,7 @@ def _heat_map(annotations: Annotations) -> str:
     return f'{most}<img class="rk-map" alt="heat map" src="data:image/png;base64,{picture}">'
 
 
-def _findings(report: Inspection, shown: pd.DataFrame, laid: pd.DataFrame, pictures: dict[Place, Image]) -> str:
+def _findings(report: Inspected, shown: pd.DataFrame, laid: pd.DataFrame, pictures: dict[Place, Image]) -> str:
     if shown.empty:
         return ""
     kinds = show_table(["kind", "times"], report.counts.items())
