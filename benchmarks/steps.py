@@ -38,7 +38,10 @@ def transcode(clip: Path, output: Path) -> Result:
     with av.open(str(clip)) as source, av.open(str(output), "w") as target:
         video = source.streams.video[0]
         video.thread_type = "AUTO"
-        options = {**encoding.options, "threads": "auto"}  # one for each piece, where the video is written in pieces
+        options = {
+            **encoding.options,
+            "threads": "auto",
+        }  # one for each segment, where the video is written in segments
         stream = target.add_stream(encoding.encoder, rate=video.average_rate, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, video.pix_fmt  # type: ignore[union-attr]
         for frame in source.decode(video):

@@ -108,7 +108,7 @@ def test_jobs_start_in_their_order_as_far_as_there_is_room(start, engine):
     assert jobs.table().loc[1, ["frames", "faces", "progress"]].tolist() == [100, 2, 1.0]
 
 
-def test_a_long_video_goes_through_parts_and_what_joins_them(start, engine):
+def test_a_long_video_goes_through_chunks_and_what_joins_them(start, engine):
     jobs = start(1)
     engine.wait_for(1)
     engine.room = 8
@@ -129,7 +129,7 @@ def test_a_long_video_goes_through_parts_and_what_joins_them(start, engine):
     assert states(jobs) == ["done"]
 
 
-def test_parts_of_what_has_begun_go_before_other_jobs(start, engine):
+def test_chunks_of_what_has_begun_go_before_other_jobs(start, engine):
     start(4)
     engine.wait_for(2)
     engine.futures[0].set_result(Outcome("analyze", CHUNKS))
@@ -185,7 +185,7 @@ def test_a_fault_of_one_job_leaves_the_others_alone(start, engine):
     assert jobs.table()["error"].tolist() == ["clip0.mp4 is empty", "ZeroDivisionError: by zero", ""]
 
 
-def test_a_part_that_fails_stops_the_parts_beside_it(start, engine, tmp_path):
+def test_a_chunk_that_fails_stops_the_chunks_beside_it(start, engine, tmp_path):
     jobs = start(1)
     engine.wait_for(1)
     record_start(jobs._jobs[0].spec.work, "start")

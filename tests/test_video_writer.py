@@ -93,7 +93,7 @@ def test_prepare_gives_a_copy_that_the_decoder_never_sees(tmp_path: Path) -> Non
 
 
 @given(st.lists(st.integers(1, 900), max_size=8), st.lists(st.integers(1, 900), min_size=8, max_size=8))
-def test_pieces_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: list[int]) -> None:
+def test_segments_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: list[int]) -> None:
     runs = []
     for length, gap in zip(lengths, gaps, strict=False):
         start = (runs[-1].stop if runs else 0) + gap
@@ -108,7 +108,7 @@ def test_pieces_hold_every_frame_of_their_runs_once(lengths: list[int], gaps: li
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_pieces_may_be_written_in_any_order_and_at_once(codec: str, tmp_path: Path) -> None:
+def test_segments_may_be_written_in_any_order_and_at_once(codec: str, tmp_path: Path) -> None:
     ticks = [40 * number + 11 * (number % 3) for number in range(150)]
     source = make(tmp_path / "a.mkv", Clip(time_base=Fraction(1, 1000), pts=ticks, options={"g": "30"}))
     copy_video(source, tmp_path / "b.mp4", codec=codec)

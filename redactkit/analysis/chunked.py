@@ -28,7 +28,7 @@ from redactkit.video import VideoReader
 
 __all__ = ["analyze_chunk", "compiling", "prepare_analysis", "configure_search", "shared_detector"]
 
-_HEADER_FILE, _ROTATIONS_FILE = "video.json", "turns.json"
+_HEADER_FILE, _ROTATIONS_FILE = "video.json", "rotations.json"
 
 
 @lru_cache(maxsize=2)

@@ -28,7 +28,7 @@ OUTSIDE = 0.2
 BEYOND = (1.0, 2.0)
 """Seconds, and intervals of the file, by which a box may come before the first frame or after the last."""
 LONGER = (2.5, 0.1)
-"""Seconds, and share of the video, by which a file may run on without a box: some pad their last piece."""
+"""Seconds, and share of the video, by which a file may run on without a box: some pad their last fragment."""
 SQUEEZED = 0.1
 """Share of the time between two frames below which a file's entries do not count in seconds."""
 MORE_FRAMES = (2, 0.01)

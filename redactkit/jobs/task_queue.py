@@ -16,10 +16,10 @@ class TaskQueue:
 
     Examples
     --------
-    >>> ready = TaskQueue()
+    >>> tasks = TaskQueue()
     >>> for job, priority in [(0, 0), (1, 5), (2, 0)]:
-    ...     ready.push(job, None, priority=priority)
-    >>> [ready.pop()[0] for _ in range(len(ready))]
+    ...     tasks.push(job, None, priority=priority)
+    >>> [tasks.pop()[0] for _ in range(len(tasks))]
     [1, 0, 2]
     """
 

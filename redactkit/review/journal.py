@@ -26,7 +26,7 @@ from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions
 
 __all__ = ["Journal", "fingerprint"]
 
-VERSION = 1
+JOURNAL_VERSION = 1
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,7 +138,7 @@ class Journal:
 
     def _write_header(self) -> None:
         sweep_parts(self.path.parent)
-        header = msgspec.json.encode(_Header(VERSION, self._fingerprint))
+        header = msgspec.json.encode(_Header(JOURNAL_VERSION, self._fingerprint))
         write_text(self.path, header.decode() + "\n", overwrite=True)
 
     def _whole_lines(self) -> list[bytes]:
@@ -156,11 +156,11 @@ class Journal:
         except msgspec.MsgspecError as err:
             raise AnnotationError(f"{self.path} is not an autosave of a review ({err}); name another file") from err
         numbered = list(enumerate(lines, start=1))[1:]
-        if (header.journal, header.base) == (VERSION, self._fingerprint):
+        if (header.journal, header.base) == (JOURNAL_VERSION, self._fingerprint):
             return numbered
         saving = msgspec.json.encode(_Line(saving=self._fingerprint))
         saved = [number for number, line in numbered if line == saving]
-        if header.journal != VERSION or not saved:
+        if header.journal != JOURNAL_VERSION or not saved:
             raise AnnotationError(
                 f"{self.path} was begun from other annotations than these; open those, or name another file"
             )

@@ -1,4 +1,4 @@
-"""Tables under a lock, with undo, autosave and notification: what a review stands on."""
+"""The state of a review: tables that change by whole edits, under a lock, with undo, autosave and notification."""
 
 from __future__ import annotations
 
@@ -140,17 +140,17 @@ class Session(traitlets.HasTraits):
 
     def undo(self) -> None:
         """Take back the last edit; nothing happens where there is none."""
-        self._travel(-1)
+        self._move_in_history(-1)
 
     def redo(self) -> None:
         """Make the edit last undone again; nothing happens where there is none."""
-        self._travel(1)
+        self._move_in_history(1)
 
     @property
     def _state(self) -> State:
         return State(self.detections, self.decisions, self.discarded, self.pairs)
 
-    def _travel(self, step: int) -> None:
+    def _move_in_history(self, step: int) -> None:
         with self.lock:
             past = self._past.moved(step)
             if not 0 <= past.position <= len(past.changes):
@@ -163,7 +163,7 @@ class Session(traitlets.HasTraits):
             self._show((change if step > 0 else change.inverse).apply(self._state))
 
     def _show(self, state: State) -> None:
-        """Put all tables in place, then tell observers: none sees one table new and another old."""
+        """Set all tables, then notify observers, so that none sees a new table beside an old one."""
         before = self._trait_values.copy()
         self._trait_values.update(state._asdict())
         for name, table in state._asdict().items():
@@ -181,7 +181,7 @@ def _faces_of(change: Change) -> set[int]:
 
 
 def _summarized(detections: pd.DataFrame, before: pd.DataFrame | None, touched: set[int]) -> pd.DataFrame:
-    """Summarise the tracks, of which only those touched have changed since ``before``."""
+    """Return the table of tracks; only the faces in ``touched`` are computed anew, unless they are many."""
     if before is None or len(touched) * 4 > len(before):
         return summarize_tracks(detections)
     if not touched:
@@ -207,7 +207,7 @@ def _tidied(state: State, *, known: State | None = None) -> State:
 
 
 def _checked(detections: pd.DataFrame) -> pd.DataFrame:
-    """Rows without a place (a file may know when a face is seen, not where) are let through."""
+    """Return the table sorted, its boxes checked; rows without a box are kept, as a file may say when and not where."""
     table = sort_detections(detections)
     placed = ~np.logical_or.reduce([np.isnan(table[name].to_numpy(np.float64)) for name in BOX])
     check_detections(table if placed.all() else table[placed])

@@ -71,8 +71,8 @@ def build_grid(spans: Sequence[FragmentSpan], *, spacing: int, timescale: float)
     if total > MAX_FRAMES:
         raise AnnotationError(f"the fragments span {total} frames, more than the {MAX_FRAMES} this reader takes")
     fills = [_fill(start, stop, spacing, forward=not told or start >= told[-1].end) for start, stop in holes]
-    pieces = [span.ticks for span in told] + fills
-    return np.unique(np.concatenate(pieces)) if pieces else np.zeros(0, np.int64)
+    ticks = [span.ticks for span in told] + fills
+    return np.unique(np.concatenate(ticks)) if ticks else np.zeros(0, np.int64)
 
 
 def _uncovered(told: Sequence[FragmentSpan], *, until: int) -> list[tuple[int, int]]:
