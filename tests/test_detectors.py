@@ -219,7 +219,7 @@ def test_centerface_refuses_another_model(yunet_path, portrait):
 
 
 def test_load_detector_refuses_unknown_name_and_threshold():
-    with pytest.raises(OptionError, match="'centerface', 'yunet'"):
+    with pytest.raises(OptionError, match="'centerface', 'scrfd', 'yunet'"):
         load_detector("retina")
     with pytest.raises(OptionError, match="threshold"):
         load_detector(threshold=1.5)

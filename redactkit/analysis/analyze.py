@@ -110,9 +110,9 @@ def analyze(
         that an analysis that was stopped goes on. An ID list found there belongs to other annotations, and is renamed
         to ``foo_IDList.old.txt``.
     detector : str or Detector
-        ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
+        ``"centerface"``, ``"yunet"``, ``"scrfd"``, or any callable from a batch of RGB images to boxes.
     model : path, optional
-        Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
+        Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``, SCRFD here.
     detection_size : int, optional
         Longer side of the detector input in pixels, by default such that a face of 24 pixels is found. Raising it
         finds smaller faces, and takes longer.
@@ -173,8 +173,14 @@ def analyze(
         annotations = _annotate(reader, found, tracker, padding=padding, progress=progress)
         vectors = FaceVectors()
         if same_person:
-            detector = search.detector
-            pairs, vectors = find_pairs(reader, annotations, embedder=compare, detector=detector, progress=progress)
+            pairs, vectors = find_pairs(
+                reader,
+                annotations,
+                embedder=compare,
+                detector=search.detector,
+                crops=tracker.crops,
+                progress=progress,
+            )
             annotations = annotations.replace(pairs=pairs)
         annotations = with_regions(annotations, held)
         if folder is None or keep is None:

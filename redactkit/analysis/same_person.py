@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, describe
+from redactkit.analysis.thumbnails import KeptCrops
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
@@ -64,6 +67,7 @@ def find_pairs(
     *,
     embedder: Embedder | None,
     detector: Detector,
+    crops: KeptCrops | None = None,
     progress: ProgressLike = False,
 ) -> tuple[pd.DataFrame, FaceVectors]:
     """Find pairs of tracks that may be one person.
@@ -77,6 +81,8 @@ def find_pairs(
         Without one, only colours of heads and clothes suggest pairs, within a shot and its neighbours.
     detector : Detector
         That of the analysis; where it finds landmarks, no other is loaded for them.
+    crops : KeptCrops, optional
+        Parts of frames kept by the analysis; only for tracks that have none frames are decoded.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
 
@@ -88,21 +94,14 @@ def find_pairs(
     """
     detections, cuts = annotations.detections, annotations.cuts
     faces = detections[detections["kind"] == FACE]
-    candidates = pick_candidates(faces)
     taker = None if embedder is None else PortraitTaker(embedder, finder=LandmarkFinder(detector))
     looks = [np.zeros((0, DESCRIPTOR_LENGTH), np.uint8)]
     owners: list[int] = []
-    with track(progress, "people", total=len(candidates)) as update:
-        for frame, rows in candidates.groupby("frame", sort=True):
-            try:
-                picture = reader.frame_at(int(str(frame))).rgb()
-            except VideoError:
-                continue
-            if taker is not None:
-                taker.see(picture, rows)
-            looks.append(describe(picture, boxes_of(rows)))
-            owners += rows["face_id"].tolist()
-            update(len(rows))
+    for picture, corner, rows in _pictures(reader, faces, crops or KeptCrops(), progress):
+        if taker is not None:
+            taker.see(picture, rows, corner=corner)
+        looks.append(describe(picture, boxes_of(rows) - [*corner, 0, 0]))
+        owners += rows["face_id"].tolist()
     vectors = FaceVectors() if taker is None else taker.finish()
     ids, mean = mean_colours(owners, np.concatenate(looks))
     pairs = [
@@ -110,3 +109,24 @@ def find_pairs(
         colour_pairs(ids, mean, faces, cuts=cuts, besides=np.unique(vectors.face_id)),
     ]
     return as_pairs(pd.concat(pairs, ignore_index=True)), vectors
+
+
+def _pictures(
+    reader: VideoReader, faces: pd.DataFrame, crops: KeptCrops, progress: ProgressLike
+) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int], pd.DataFrame]]:
+    """Yield pictures of good boxes of every track: parts of frames that were kept, or whole frames decoded for it."""
+    kept = pick_candidates(faces[faces["frame"].isin(crops.frames)])
+    shown = set()
+    for number, box in enumerate(boxes_of(kept)):
+        found = crops.around(int(kept["frame"].iloc[number]), box)
+        if found is not None:
+            shown.add(int(kept["face_id"].iloc[number]))
+            yield found[0], (found[1], found[2]), kept.iloc[[number]]
+    candidates = pick_candidates(faces[~faces["face_id"].isin(shown)])
+    with track(progress, "people", total=len(candidates)) as update:
+        for frame, rows in candidates.groupby("frame", sort=True):
+            try:
+                yield reader.frame_at(int(str(frame))).rgb(), (0, 0), rows
+            except VideoError:
+                continue
+            update(len(rows))

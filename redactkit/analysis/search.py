@@ -70,6 +70,12 @@ SENSITIVITIES = {
         "normal": Thresholds(floor=0.15, propagation=0.1, support=0.25, sure=0.6, mismatch=0.3),
         "low": Thresholds(floor=0.3, propagation=0.2, support=0.4, sure=0.7, mismatch=0.4),
     },
+    # Those of YuNet, whose confidences are of the same kind, a third lower: SCRFD is told to find hard faces.
+    "scrfd": {
+        "high": Thresholds(floor=0.2, propagation=0.2, support=0.3, sure=0.6, mismatch=0.3),
+        "normal": Thresholds(floor=0.3, propagation=0.2, support=0.4, sure=0.7, mismatch=0.4),
+        "low": Thresholds(floor=0.5, propagation=0.4, support=0.5, sure=0.8, mismatch=0.5),
+    },
     "yunet": {
         "high": Thresholds(floor=0.3, propagation=0.3, support=0.35, sure=0.7, mismatch=0.4),
         "normal": Thresholds(floor=0.45, propagation=0.3, support=0.5, sure=0.8, mismatch=0.5),

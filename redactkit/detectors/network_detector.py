@@ -41,6 +41,8 @@ class NetworkDetector(ABC):
     name: ClassVar[str]
     default_threshold: ClassVar[float]
     reverse_channels: ClassVar[bool] = False
+    mean: ClassVar[float] = 0.0
+    scale: ClassVar[float] = 1.0
     is_thread_safe = True
 
     def __init__(
@@ -64,6 +66,7 @@ class NetworkDetector(ABC):
             threads=threads,
             precision=precision,
             reverse_channels=self.reverse_channels,
+            normalization=(self.mean, self.scale),
         )
 
     def __call__(self, images: Sequence[Image]) -> list[FloatArray]:

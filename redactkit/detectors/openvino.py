@@ -78,6 +78,8 @@ class Network:
         By default the fastest the device has.
     reverse_channels : bool
         Whether the network expects BGR. Images are RGB everywhere.
+    normalization : (float, float)
+        What is subtracted from the pixels, and what they are multiplied by after that.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Network:
         threads: int | None = None,
         precision: str | None = None,
         reverse_channels: bool = False,
+        normalization: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self.name = name
         self.device = device
@@ -101,6 +104,7 @@ class Network:
         self._cores = threads or count_cores()
         self._streams = max(1, self._cores // CORES_PER_REQUEST)
         self._reverse = reverse_channels
+        self._normalization = normalization
         self._core = ov.Core()
         self._compiled: dict[Size | None, _Compiled] = {}
         self._lock = threading.RLock()
@@ -188,6 +192,9 @@ class Network:
         steps.input().model().set_layout(ov.Layout("NCHW"))
         if self._reverse:
             steps.input().preprocess().reverse_channels()
+        mean, scale = self._normalization
+        if self._normalization != (0.0, 1.0):
+            steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(1 / scale)
         config = {**self._config, "NUM_STREAMS": 1 if size else self._streams}
         compiled = self._core.compile_model(steps.build(), self.device, config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))

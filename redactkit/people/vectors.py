@@ -124,11 +124,15 @@ class PortraitTaker:
         self._done: list[tuple[Portrait, FloatArray]] = []
         self._count: dict[int, int] = {}
 
-    def see(self, picture: Image, rows: pd.DataFrame) -> None:
-        """Take portraits of the faces of ``rows``, detections of one frame, in its picture."""
+    def see(self, picture: Image, rows: pd.DataFrame, *, corner: tuple[int, int] = (0, 0)) -> None:
+        """Take portraits of the faces of ``rows``, detections of one frame, in its picture.
+
+        Where that is only a part of the frame, its left top corner lies at ``corner``.
+        """
         wanted = rows[[self._count.get(int(face), 0) < MOST_PORTRAITS for face in rows["face_id"]]]
         boxes, numbers = boxes_of(wanted), wanted[["face_id", "frame"]].to_numpy().tolist()
-        cuts = [(*cut_out(picture, box), box, number) for box, number in zip(boxes, numbers, strict=True)]
+        shift = np.array([*corner, 0, 0])
+        cuts = [(*cut_out(picture, box - shift), box, number) for box, number in zip(boxes, numbers, strict=True)]
         # Most of a crowd is blurred, and need not be searched for landmarks.
         sharp = [(*cut, sharpness) for cut in cuts if (sharpness := sharpness_of(cut[0])) >= MIN_SHARPNESS]
         found = self._finder([cut[0] for cut in sharp]) if sharp else []
