@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +15,10 @@ from redactkit.annotations import Annotations
 from redactkit.tables import as_detections, empty_detections
 from redactkit.verification.findings import GAP, leak_table
 from redactkit.verification.judging import judge_unknown_faces
+from redactkit.verification.pairs import Pair
 from redactkit.verification.track_gaps import plan_near
+from redactkit.verification.unknown_faces import Known, UnknownFaceSearch
+from redactkit.video import VideoReader
 from tests.annotation_files import make_annotations
 
 RATE = 25
@@ -101,3 +107,27 @@ def test_nothing_is_carried_over_a_cut_or_beyond_the_video(known: Annotations) -
     assert not any(place.short_gap for places in near.values() for place in places)
     assert [near[frame][0].box[0] for frame in (7, 8)] == [pytest.approx(14), pytest.approx(16)]
     assert max(near) < 24
+
+
+def test_both_sides_of_a_jump_are_searched_though_nobody_calls_it_a_cut(known: Annotations, tmp_path: Path) -> None:
+    shots = np.random.default_rng(0).integers(0, 255, (2, 36, 64, 3), np.uint8)
+    looked: list[int] = []
+
+    def detector(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        looked.append(frame.index)
+        return [np.zeros((0, 5)) for _ in images]
+
+    path, info = tmp_path / "flash.mp4", known.video
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=RATE, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for number in range(info.frame_count):
+            picture = np.kron(shots[int(number == 13)], np.ones((10, 10, 1), np.uint8))
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode(None))
+    search = UnknownFaceSearch(info, detector, Known({}, {}, {}), known, [])
+    with VideoReader(path) as reader:
+        for frame in reader.frames():
+            search.search(Pair(frame, frame))
+    assert sorted(set(looked)) == [0, 3, 9, 13, 14, 15, 21, 24]
+    assert search.looked == 9  # with frame 12, once it is known that the next one is another shot

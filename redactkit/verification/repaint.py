@@ -223,12 +223,12 @@ class Repainter:
         return BoxCheck(region.face, odd, bare, near, detail)
 
     def _detail(self, region: Region, before: Sequence[Plane], after: Sequence[Plane], layout: PixelLayout) -> float:
-        """Return the score of the plane that shares most with the source, as it stands or mirrored."""
+        """Return the score of the plane that shares most with the source, as it stands, mirrored or upside down."""
         best, scale = 0.0, 1 << layout.bit_depth - 8
         for number, (old, new) in enumerate(zip(before, after, strict=True)):
             part = _inner(region.slices(*layout.shift(number)))
             source, output = old[part].astype(np.float32) / scale, new[part].astype(np.float32) / scale
-            ways = (source, source[:, ::-1])
+            ways = (source, source[:, ::-1], source[::-1], source[::-1, ::-1])
             best = max(best, *(detail_score(each, output, chroma=number > 0) for each in ways))
         return best
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from redactkit import boxes as bx
 from redactkit.analysis.letterbox import Letterbox, merge, plan_letterboxes
+from redactkit.analysis.mixed_frames import MixFinder
 from redactkit.analysis.rescoring import crop_confidences
+from redactkit.analysis.shot_boundaries import THUMBNAIL_SIZE
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, run_detector
 from redactkit.detectors.crops import search_crops
@@ -151,6 +153,8 @@ class UnknownFaceSearch:
         self._letterboxes = (fine, other, coarse)
         self._near = plan_near(self.annotations, self.faces, self.info)
         self._mirror = False
+        self._finder = MixFinder()
+        self._last: Pair | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,20 +167,35 @@ class UnknownFaceSearch:
         return bool(self._searched[frame])
 
     def search(self, pair: Pair) -> None:
-        """Search a frame if it is one of those to be searched, and look closely where tracks have gaps and ends."""
-        frame = pair.index
-        found = np.zeros((0, 5))
-        if self._searched[frame]:
-            picture = pair.source.rgb()
-            self._mirror = not self._mirror
-            fine, other, coarse = self._letterboxes
-            letterboxes = (fine, coarse) if self._mirror else (other,)
-            found = merge([self._found(letterbox, picture) for letterbox in letterboxes], floor=MIN_CONFIDENCE)
-            self.looked += 1
-        shares = self.known.covered(frame, found[:, :4])
+        """Search a frame if it is one of those to be searched, and look closely where tracks have gaps and ends.
+
+        Both sides of a jump are searched, as a shot of a frame or two is in nobody's list of shot boundaries.
+        """
+        jumped = self._jumps(pair)
+        if jumped and self._last is not None and not self._searched[self._last.index]:
+            self._search_whole(self._last)
+        if jumped or self._searched[pair.index]:
+            self._search_whole(pair)
+        self._look_near(pair)
+        self._searched[pair.index] |= jumped
+        self._last = pair
+
+    def _jumps(self, pair: Pair) -> bool:
+        width, height = THUMBNAIL_SIZE
+        before = len(self._finder.jumps())
+        self._finder.add(pair.source.rgb(width=2 * width, height=2 * height))
+        return len(self._finder.jumps()) > before
+
+    def _search_whole(self, pair: Pair) -> None:
+        picture = pair.source.rgb()
+        self._mirror = not self._mirror
+        fine, other, coarse = self._letterboxes
+        letterboxes = (fine, coarse) if self._mirror else (other,)
+        found = merge([self._found(letterbox, picture) for letterbox in letterboxes], floor=MIN_CONFIDENCE)
+        self.looked += 1
+        shares = self.known.covered(pair.index, found[:, :4])
         for face, share in zip(found[shares < MIN_COVERED_SHARE], shares[shares < MIN_COVERED_SHARE], strict=True):
             self._keep(pair, face, share, near=-1)
-        self._look_near(pair)
 
     def _found(self, letterbox: Letterbox, picture: NDArray[np.uint8]) -> Boxes:
         """Return the faces that one letterbox finds; every other frame is searched in a mirror."""
