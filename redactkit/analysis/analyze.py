@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.chunked import compiling
 from redactkit.analysis.detection import Scan, scan
+from redactkit.analysis.object_search import add_objects
 from redactkit.analysis.rotation import RotationSamples, find_rotations
 from redactkit.analysis.same_person import choose_embedder, find_pairs
 from redactkit.analysis.scan_result import ScanResult
@@ -28,6 +29,7 @@ from redactkit.people.vectors import FaceVectors
 from redactkit.review.fixed_regions import with_regions
 from redactkit.runtime.cores import count_frames, opencv_in_one_thread
 from redactkit.runtime.files import check_output, fit_name, locked, make_private, sweep_parts
+from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.tables import as_decisions
@@ -90,6 +92,7 @@ def analyze(
     sensitivity: str = "normal",
     padding: float = 0.0,
     regions: Iterable[Any] = (),
+    detectors: Mapping[str, Any] | None = None,
     chunk_frames: int = CHUNK_FRAMES,
     same_person: bool = True,
     embedder: str | Path | Embedder | None = None,
@@ -123,6 +126,10 @@ def analyze(
     regions : iterable of FixedRegion or mapping
         Rectangles of the frame in which nothing counts as found, or nothing else does, or that are always hidden:
         see `redactkit.tracking.regions.FixedRegion`. Tracks that live in them are set aside.
+    detectors : mapping, optional
+        What else is to be found, by its kind: ``{"plate": "plates.onnx"}``. Each is a model file of yours, an
+        `redactkit.detectors.objects.ObjectModel` that describes one, or a callable as ``detector`` may be. Each
+        searches the video once more.
     chunk_frames : int
         Frames of a chunk, after which the work done is kept. The outcome does not depend on it.
     same_person : bool
@@ -157,6 +164,7 @@ def analyze(
     """
     limit_arenas()
     source, progress, held = Path(video), shown(progress), as_regions(regions)
+    others = _others(detectors)
     folder = None if output is None else Path(output)
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
@@ -182,7 +190,8 @@ def analyze(
                 progress=progress,
             )
             annotations = annotations.replace(pairs=pairs)
-        annotations = with_regions(annotations, held)
+        how: dict[str, Any] = {"size": detection_size, "sensitivity": sensitivity, "progress": progress}
+        annotations = with_regions(add_objects(reader, annotations, others, **how), held)
         if folder is None or keep is None:
             return annotations
         sweep_parts(folder)
@@ -231,6 +240,15 @@ def _scan(
         watch=tracker.watch,
     )
     return again, tracker
+
+
+def _others(detectors: Mapping[str, Any] | None) -> dict[str, Detector]:
+    """Return the detectors of other things than faces, loaded."""
+    if not detectors:
+        return {}
+    from redactkit.detectors.objects import as_detectors  # with the inference runtime, and wanted only here
+
+    return as_detectors({as_kind(kind): one for kind, one in detectors.items()})
 
 
 def _annotate(

@@ -33,6 +33,7 @@ from redactkit.cli.options import (
     add_detecting,
     add_detector,
     add_hiding,
+    add_object_detectors,
     add_regions,
     add_writing,
     blur_options,
@@ -130,6 +131,7 @@ def _add_analyze(commands: Any) -> None:
     command.add_argument("-o", "--output", metavar="DIR", help="default: STEM_analysis beside the video")
     add_detecting(command)
     add_regions(command)
+    add_object_detectors(command)
     command.add_argument("--no-same-person", action="store_true", help="do not suggest which tracks are one person")
     command.add_argument("--embedder", metavar="FILE", help="ONNX network that compares faces (default: extra people)")
     add_writing(command)
@@ -142,13 +144,14 @@ def _analyze(options: argparse.Namespace) -> int:
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
         people = {"same_person": not options.no_same_person, "embedder": options.embedder, "regions": options.regions}
+        people["detectors"] = dict(options.detectors)
         annotations = analyze(video, output=folder, **people, **detector_options(options))
         damage = annotations.settings.get("decode_errors", ())
         broken = len(damage) > MAX_DAMAGED_FRAMES
         if broken:
             print(f"{video}: DAMAGED SOURCE, {len(damage)} packets or frames of it did not decode whole")
         print(
-            f"{video}: {len(annotations.tracks)} faces, {len(annotations.detections)} boxes "
+            f"{video}: {len(annotations.tracks)} {_noun(annotations)}, {len(annotations.detections)} boxes "
             f"in {annotations.video.frame_count} frames"
         )
         pairs = len(annotations.pairs)
@@ -158,6 +161,10 @@ def _analyze(options: argparse.Namespace) -> int:
         return EXPOSED if broken else DONE
 
     return _each(options, one)
+
+
+def _noun(annotations: Any) -> str:
+    return "faces" if (annotations.detections["kind"] == "face").all() else "objects"
 
 
 def _each(options: argparse.Namespace, one: Callable[[str], int]) -> int:

@@ -120,6 +120,26 @@ def add_ranges(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_object_detectors(command: argparse.ArgumentParser) -> None:
+    """Add the option for models that find other things than faces."""
+    command.add_argument(
+        "--detect",
+        dest="detectors",
+        type=_kind_and_file,
+        action="append",
+        default=[],
+        metavar="KIND=FILE",
+        help="find other things too, with a model of yours: plate=plates.onnx; may be repeated",
+    )
+
+
+def _kind_and_file(text: str) -> tuple[str, str]:
+    kind, equals, file = text.partition("=")
+    if not (kind.strip() and equals and file):
+        raise argparse.ArgumentTypeError(f"expected KIND=FILE such as plate=plates.onnx, got {text!r}")
+    return kind, file
+
+
 def add_regions(command: argparse.ArgumentParser) -> None:
     """Add the option for rectangles of the frame."""
     command.add_argument(
