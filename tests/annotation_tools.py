@@ -388,10 +388,25 @@ def as_visdrone(rows, frames):
     return {"uav0.txt": "".join(f"{line}\n" for line in lines)}
 
 
+def as_via3_table(rows, frames):
+    """The CSV export of version 3."""
+    attribute = {"1": {"aname": "label"}, "2": {"aname": "track_id"}}
+    buffer = io.StringIO()
+    buffer.write("# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)\n")
+    buffer.write(f"# ATTRIBUTE = {json.dumps(attribute)}\n")
+    buffer.write("# CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata\n")
+    table = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC)
+    for number, row in enumerate(rows):
+        cells = [["a.mp4"], [row.frame / 25], [2, row.x, row.y, row.width, row.height]]
+        files, times, shape = map(json.dumps, cells)
+        table.writerow([f"1_{number}", files, 0, times, shape, json.dumps({"1": row.label, "2": str(row.face)})])
+    return {"via.csv": buffer.getvalue()}
+
+
 TOOLS = {
     "voc": [as_voc],
     "labelme": [as_labelme],
-    "via": [as_via, as_via_table, as_via3],
+    "via": [as_via, as_via_table, as_via3, as_via3_table],
     "labelstudio": [as_labelstudio, as_labelstudio_images],
     "supervisely": [as_supervisely, as_supervisely_images],
     "darwin": [as_darwin, as_darwin_images],
@@ -405,7 +420,7 @@ TOOLS = {
 }
 """The makers of files of each format; each takes rows and the number of frames, and returns text by file name."""
 
-TIMED = {as_via3}
+TIMED = {as_via3, as_via3_table}
 """Makers whose files know frames by time."""
 NAMELESS = {as_labelstudio_images, as_supervisely_images, as_wider, as_dlib, as_kitti_objects}
 """Makers whose files do not say which boxes are of one face."""

@@ -83,7 +83,9 @@ FORMATS: dict[str, Form] = {
     "labelstudio": Form("Label Studio JSON, of videos and images", _SIZED | {"labels", "confidence", "times"}),
     "voc": Form("Pascal VOC XML, in a folder or a ZIP archive", _SIZED | {"labels"}, many=".xml"),
     "labelme": Form("LabelMe JSON, in a folder or a ZIP archive", _SIZED | {"labels"}, many=".json"),
-    "via": Form("VGG Image Annotator: projects, annotations and tables", _TRACKED | {"labels", "times"}),
+    "via": Form(
+        "VGG Image Annotator: projects, annotations and tables, of images and of videos", _TRACKED | {"labels", "times"}
+    ),
     "supervisely": Form("Supervisely JSON, of a video or of images", _SIZED | {"labels"}, many=".json"),
     "darwin": Form("Darwin JSON 2 (V7), of a video or of images", _SIZED | {"labels", "times"}, many=".json"),
     "datumaro": Form("Datumaro JSON", _SIZED | {"labels"}),

@@ -271,6 +271,8 @@ def _of_text(source: Source) -> str:
         return "kitti"
     if _WIDER.fullmatch(line) and len(lines) > 1 and re.fullmatch(r"\s*\d+\s*", lines[1]):
         return "wider"
+    if line.startswith("#") and ("VGG Image Annotator" in line or "temporal_coordinates" in line):
+        return "via"
     stranger = name_text(line)
     if stranger is not None:
         raise refuse_unknown(source, stranger)

@@ -1,12 +1,13 @@
-"""Read VGG Image Annotator: version 2 projects, annotations and tables of images, version 3 projects of videos."""
+"""Read VGG Image Annotator: projects, annotations and tables of images (version 2) and of videos (version 3)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +28,11 @@ _LABELS = ("label", "class", "name", "type", "category", "object")
 # What the first number of a shape in version 3 means.
 _POINT, _RECT, _CIRCLE, _ELLIPSE, _EXTREME_RECT, _EXTREME_CIRCLE = 1, 2, 3, 4, 8, 9
 
+_COLUMNS3 = 6
+_ATTRIBUTES = re.compile(r"# ATTRIBUTES? = (\{.*\})")
+
 Numbers = Sequence[float]
+T = TypeVar("T")
 
 
 class _Region(Struct):
@@ -84,6 +89,8 @@ def read_via(source: Source) -> Reading:
     """
     try:
         start = source.text.lstrip()[:1]
+        if start == b"#":
+            return _read_videos(_from_table3(source), source)
         if start != b"{":
             return _read_images(_from_table(source.text), source)
         keys = decode_json(source.text, dict[str, msgspec.Raw], path=source.path)
@@ -116,6 +123,40 @@ def _from_table(text: bytes) -> dict[str, _Image]:
     except csv.Error as err:
         raise AnnotationError(f"not a CSV table: {err}") from err
     return images
+
+
+def _from_table3(source: Source) -> _Project3:
+    """Return a project of videos from the CSV export of version 3, which has its attributes in comments above a table.
+
+    A row names its files, not a view of them: rows of the same files are of one.
+    """
+    lines = source.text.decode("utf-8-sig", "replace").splitlines()
+    told = next((match[1] for line in lines if (match := _ATTRIBUTES.match(line))), "{}")
+    attributes = decode_json(told.encode(), dict[str, _Attribute], path=source.path)
+    files: dict[str, _File] = {}
+    views: dict[str, _View] = {}
+    marks: dict[str, _Mark] = {}
+    try:
+        rows = [row for row in csv.reader(line for line in lines if not line.startswith("#")) if row]
+    except csv.Error as err:
+        raise AnnotationError(f"not a CSV table: {err}") from err
+    for number, row in enumerate(rows, start=1):
+        if len(row) < _COLUMNS3:
+            raise AnnotationError(f"expected {_COLUMNS3} columns, got {len(row)} - at `row {number}`")
+        key, named, _, times, shape, values = row[:_COLUMNS3]
+        names = _decode_cell(named, list[str], number)
+        files |= {name: _File(fname=name) for name in names}
+        views.setdefault(named, _View(fid_list=list[int | str](names)))
+        z, xy = (_decode_cell(cell, list[float], number) for cell in (times, shape))
+        marks[f"{key} (row {number})"] = _Mark(named, z, xy, _decode_cell(values, dict[str, Any], number))
+    return _Project3(files, views, marks, attributes)
+
+
+def _decode_cell(text: str, kind: type[T], row: int) -> T:
+    try:
+        return msgspec.json.decode(text, type=kind, strict=False)
+    except (msgspec.MsgspecError, RecursionError) as err:
+        raise AnnotationError(f"expected JSON, got {text[:40]!r} ({err}) - at `row {row}`") from err
 
 
 def _attributes(text: str | None, row: int) -> dict[str, Any]:
