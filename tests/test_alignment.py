@@ -187,3 +187,10 @@ def test_no_frame_between_two_entries_is_bare(entries, gaps, moves, start):
         share = (video.times[frame] - instants[before]) / np.diff(instants, append=instants[-1] + 1)[before]
         line = bx.interpolate(ends[0], ends[-1], [share])
         assert max(*bx.union_cover(ends, row), *bx.union_cover(line, row)) > 0.999
+
+
+def test_cuts_that_a_file_names_beyond_its_frames_are_left_out():
+    video = VideoInfo(None, 640, 360, Fraction(25), Fraction(1, 25), np.arange(10), digest="")
+    rows = {"frame": [0], "face_id": 1, "x": 1, "y": 2, "width": 30, "height": 40, "time": 0.0}
+    given = Annotations(video, as_detections(rows), cuts=[4, 275])
+    assert align(given, video).cuts.tolist() == [4]

@@ -62,11 +62,9 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
     grid = annotations.video.times
     entries = _choose_shift(grid, annotations, video)
     rows = _at_frames(annotations.detections, entries, video)
-    return annotations.replace(
-        video=video,
-        detections=rows,
-        cuts=np.unique(nearest(video.times, entries[annotations.cuts])) if len(annotations.cuts) else annotations.cuts,
-    )
+    cuts = annotations.cuts[(annotations.cuts >= 0) & (annotations.cuts < len(entries))]
+    cuts = np.unique(nearest(video.times, entries[cuts])) if len(cuts) else cuts
+    return annotations.replace(video=video, detections=rows, cuts=cuts)
 
 
 def _on_frames_told(annotations: Annotations, told: NDArray[np.int64], video: VideoInfo) -> Annotations:

@@ -78,7 +78,7 @@ def read_images(
     chosen, several = _of_one_video(images, source)
     rule, numbers = _number(chosen, numbering)
     # One image, or images that say no numbers, are held against the video too, which has many more frames.
-    listed = listed or len(chosen) == 1 or numbers == list(range(len(chosen)))
+    listed = listed or (not ours and (len(chosen) == 1 or numbers == list(range(len(chosen)))))
     found, sizes = ParsedBoxes(), list[tuple[int, int]]()
     for image, number in zip(chosen, numbers, strict=True):
         for item in image.boxes:

@@ -33,6 +33,8 @@ EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.star
 
 METADATA = b"redactkit"
 _NANO = 10**9
+_SAME_TIME = 1e-6
+"""Seconds by which a frame's time in a table of ours may be off."""
 _UNSET = {"", "nan", "none"}
 _WHAT = {"frame": "whole number", "time": "number of seconds"}
 _FORMS = [
@@ -217,9 +219,19 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     facts = FileFacts(format, size, decisions=_decisions(table, given), remarks=remarks, boxless=boxless)
     if "frame" not in numbers:
         return by_time(found, source, facts, timescale=_NANO)
-    clock = (numbers["frame"], numbers["time"]) if "time" in numbers else None
+    clock = (numbers["frame"], numbers["time"]) if "time" in numbers and not (ours and _fits(numbers, source)) else None
     numbering = _numbering(numbers["frame"], sure=ours or clock is not None)
     return by_frame(found, source, facts, numbering=numbering, clock=clock, trusted=ours)
+
+
+def _fits(numbers: Mapping[str, NDArray[np.float64]], source: Source) -> bool:
+    """Return whether frames and times are those of the video, so that boxes lie on its frames as they stand."""
+    frames, video = numbers["frame"], source.video
+    if video is None or not len(frames) or source.first_frame or source.frame_step not in (None, 1):
+        return False
+    if not (frames.min() >= 0 and frames.max() < video.frame_count):
+        return False
+    return bool((np.abs(video.times[frames.astype(np.int64)] - numbers["time"]) < _SAME_TIME).all())
 
 
 def _image_sizes(numbers: Mapping[str, NDArray[np.float64]]) -> list[tuple[int, int]]:
