@@ -341,3 +341,61 @@ def test_pass_cancelled_is_told_apart_from_a_fault() -> None:
     job = Runner().submit("job", work)
     assert job.over.wait(10)
     assert (job.state, job.error) == ("cancelled", "")
+
+
+def test_workbench_keeps_decisions_and_goes_on_from_them_in_another_session(
+    short_clip: Path, short_truth: Annotations, tmp_path: Path
+) -> None:
+    def open_room() -> Workbench:
+        review = Review.open(short_clip, short_truth)
+        review.folder = tmp_path / "decided"
+        return Workbench(review)
+
+    first = open_room()
+    assert not (tmp_path / "decided").exists()
+    first.review.decide([1], redact=False, label="Ana")
+    first.review.decide([2], redact=False)
+    first.review.undo()
+    assert first.viewer.stage.saved > 0
+    assert (tmp_path / "decided" / "short_autosave.jsonl").exists()
+    second = open_room()  # as after a kernel that was killed: nothing was saved or closed
+    assert second.review.decisions.loc[1, ["redact", "label"]].tolist() == [False, "Ana"]
+    assert "opened again with 2 edits" in second.viewer.stage.note["text"]
+    second.review.redo()
+    assert 2 not in second.review.selected_ids
+    second.review.save()
+    third = open_room()  # from the annotations of the beginning, whose edits were saved elsewhere
+    assert third.review.history == ()
+    for room in (first, second, third):
+        room.close()
+        room.review.close()
+
+
+def test_autosave_of_other_annotations_stays_and_edits_made_before_are_kept_too(
+    short_truth: Annotations, tmp_path: Path
+) -> None:
+    one = Review(short_truth)
+    one.keep_autosave(tmp_path, stem="short")
+    one.decide([1], redact=False)
+    before = (tmp_path / "short_autosave.jsonl").read_bytes()
+    fewer = short_truth.replace(detections=short_truth.detections.query("face_id != 3").reset_index(drop=True))
+    other = Review(fewer)
+    other.decide([2], redact=False)
+    other.decide([4], redact=False)
+    other.undo()
+    assert other.keep_autosave(tmp_path, stem="short") == 0
+    assert (tmp_path / "short_autosave.jsonl").read_bytes() == before
+    again = Review(fewer)
+    assert again.keep_autosave(tmp_path, stem="short") == 2
+    assert again.selected_ids == other.selected_ids
+    again.load(short_truth)
+    assert again.selected_ids == one.selected_ids
+
+
+def test_folder_that_cannot_be_written_to_is_told_and_edits_go_on(short_truth: Annotations, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    review = Review(short_truth)
+    with pytest.raises(OptionError, match="nothing can be written"):
+        review.keep_autosave(tmp_path / "file" / "inside", stem="short")
+    review.decide([1], redact=False)
+    assert review.autosave is None

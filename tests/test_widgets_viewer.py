@@ -257,7 +257,11 @@ def test_page_is_told_of_every_action_and_of_labels_as_data(viewer: FrameViewer,
     assert [one["name"] for one in viewer.stage.actions] == [action.name for action in ACTIONS]
     review.decide([1], redact=False, label='<img src=x onerror="alert(1)">')
     assert viewer.wait()
-    assert viewer.stage.faces["1"] == {"redact": False, "label": '<img src=x onerror="alert(1)">'}
+    assert viewer.stage.faces["1"] == {
+        "redact": False,
+        "label": '<img src=x onerror="alert(1)">',
+        "kind": "face",
+    }
 
 
 def test_preview_and_both_are_looks_of_the_stage(viewer: FrameViewer) -> None:
@@ -300,6 +304,22 @@ def test_times_are_sent_only_where_the_rate_varies() -> None:
         assert len(viewer.stage.times) == sent
         assert viewer.stage.video["first"] == pytest.approx(pts[0] / 25)
         viewer.close()
+
+
+def test_drawn_box_is_followed_at_once_and_what_was_done_is_said(short_clip: Path) -> None:
+    review = Review.open(short_clip)
+    viewer = FrameViewer(review)
+    viewer.stage._receive(viewer.stage, {"do": "edit", "frame": 4, "face": 0, "box": [100, 60, 90, 110], "edit": 1})
+    (job,) = viewer.runner.jobs
+    assert job.over.wait(120)
+    assert (job.state, job.error) == ("done", "")
+    assert "followed in frames" in viewer.stage.note["text"] and "in doubt" in viewer.stage.note["text"]
+    assert review.history[0] == "face 1 added in frame 4"
+    review.delete_boxes(start=59)
+    viewer.stage._receive(viewer.stage, {"do": "act", "name": "follow", "frame": 59, "face": 1})
+    assert "no box to follow" in viewer.stage.note["text"]
+    viewer.close()
+    review.close()
 
 
 def test_preview_is_what_redact_makes(

@@ -21,7 +21,7 @@ import pandas as pd
 from redactkit.errors import AnnotationError, TableError
 from redactkit.identities import PAIRS, as_pairs
 from redactkit.review.history import Change, Delta, History, State
-from redactkit.runtime.files import open_to_append, sweep_parts, write_text
+from redactkit.runtime.files import make_private, open_to_append, sweep_parts, write_text
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions, as_detections
 
 __all__ = ["Journal", "fingerprint"]
@@ -86,6 +86,11 @@ class Journal:
         self._fingerprint = fingerprint(base)
         self._restarted = False
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the file holds no edit: all that it held was saved elsewhere."""
+        return self.path.exists() and len(self._whole_lines()) == 1
+
     def recover(self) -> tuple[State, History]:
         """Return the state and history that the file holds; those of the beginning where there is no file.
 
@@ -137,7 +142,7 @@ class Journal:
             os.fsync(file.fileno())
 
     def _write_header(self) -> None:
-        sweep_parts(self.path.parent)
+        sweep_parts(make_private(self.path.parent))
         header = msgspec.json.encode(_Header(JOURNAL_VERSION, self._fingerprint))
         write_text(self.path, header.decode() + "\n", overwrite=True)
 

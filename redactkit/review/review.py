@@ -297,7 +297,7 @@ class Review(Following, PeopleCommands):
         OutputExistsError
             If a file is there, is not this session's own, and ``overwrite`` is false.
         """
-        home = Path(folder) if folder is not None else self._home()
+        home = Path(folder) if folder is not None else self.home
         target, ids = files = self._files(make_private(home))
         sweep_parts(home)
         with self.lock:
@@ -319,7 +319,9 @@ class Review(Following, PeopleCommands):
                 self._journal.restart(self._state)
         return target
 
-    def _home(self) -> Path:
+    @property
+    def home(self) -> Path:
+        """The folder of this session's files: where the annotations came from, else ``foo_analysis`` at the video."""
         path = self.video.path or Path("video")
         return self.folder or path.with_name(fit_name(path.stem, "_analysis"))
 

@@ -15,8 +15,10 @@ import traitlets
 
 from redactkit.annotations import Annotations
 from redactkit.identities import as_pairs, empty_pairs
+from redactkit.review.autosave import open_autosave
 from redactkit.review.history import Change, History, State
 from redactkit.review.journal import Journal
+from redactkit.runtime.files import check_writable
 from redactkit.tables import (
     BOX,
     as_decisions,
@@ -52,6 +54,7 @@ class Session(traitlets.HasTraits):
         super().__init__()
         self.lock = threading.RLock()
         self._autosave = autosave
+        self._autosave_folder: tuple[Path, str] | None = None
         self.load(annotations)
 
     def load(self, annotations: Annotations) -> None:
@@ -65,13 +68,67 @@ class Session(traitlets.HasTraits):
             If the autosave file was begun from other annotations.
         """
         state = _tidied(State(annotations.detections, annotations.decisions, annotations.discarded, annotations.pairs))
-        journal = Journal(self._autosave, state) if self._autosave is not None else None
-        recovered, done = journal.recover() if journal is not None else (state, History())
+        journal, recovered, done = self._recovered(state)
         with self.lock:
-            self._base, self._journal, self._past = annotations, journal, done
+            self._base, self._journal, self._past, self._begun = annotations, journal, done, state
             self._summary: pd.DataFrame | None = None
             self._touched: set[int] = set()
             self._show(recovered)
+
+    def _recovered(self, state: State) -> tuple[Journal | None, State, History]:
+        if self._autosave is not None:
+            journal = Journal(self._autosave, state)
+            return journal, *journal.recover()
+        if self._autosave_folder is not None:
+            return open_autosave(*self._autosave_folder, state)
+        return None, state, History()
+
+    def keep_autosave(self, folder: str | Path, *, stem: str) -> int:
+        """Add each edit to a file in a folder as it is made, where no autosave was named; see `autosave`.
+
+        Edits that were made before are written too. Where none were made, and the folder holds an autosave that was
+        begun from the same tables, the session goes on from it.
+
+        Parameters
+        ----------
+        folder : path
+            Made with the first edit, for its owner alone, if missing.
+        stem : str
+            What the file's name begins with.
+
+        Returns
+        -------
+        int
+            How many edits were taken over from a file.
+
+        Raises
+        ------
+        OptionError
+            If the folder cannot be made or written to.
+        """
+        with self.lock:
+            if self._journal is not None:
+                return 0
+            check_writable(folder)
+            self._autosave_folder = (Path(folder), stem)
+            made, position = self._past.changes, self._past.position
+            self._journal, recovered, done = open_autosave(*self._autosave_folder, self._begun, anew=bool(made))
+            if made:
+                for change in made:
+                    self._journal.add(change)
+                for change in reversed(made[position:]):
+                    self._journal.move(change, -1)
+                return 0
+            if len(done.changes):
+                self._past = done
+                self._summary = None
+                self._show(recovered)
+            return len(done.changes)
+
+    @property
+    def autosave(self) -> Path | None:
+        """The file to which edits are added; None where there is none."""
+        return None if self._journal is None else self._journal.path
 
     @property
     def annotations(self) -> Annotations:

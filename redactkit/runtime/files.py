@@ -34,6 +34,7 @@ __all__ = [
     "check_video_output",
     "fit_name",
     "locked",
+    "check_writable",
     "make_private",
     "open_to_append",
     "remove_part",
@@ -151,6 +152,21 @@ def _beside(output: str | Path, kind: str) -> Path:
     video = Path(output)
     suffix = "" if video.suffix == _VIDEO else video.suffix
     return video.with_name(fit_name(video.stem, f"{kind}{suffix}.json"))
+
+
+def check_writable(folder: str | Path) -> None:
+    """Refuse a folder in which no file can be made, or which cannot be made itself; nothing is made yet.
+
+    Raises
+    ------
+    OptionError
+        If it, or the nearest folder above it that is there, may not be written to.
+    """
+    there = Path(folder).absolute()
+    while not there.exists() and there.parent != there:
+        there = there.parent
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise OptionError(f"nothing can be written to {folder}; name another folder")
 
 
 def make_private(folder: str | Path) -> Path:

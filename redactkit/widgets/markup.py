@@ -66,6 +66,7 @@ STYLE = """<style>
 .rk-narrow .rk-room-body { grid-template-columns: minmax(0, 1fr);
   grid-template-rows: minmax(300px, 3fr) minmax(0, 2fr); }
 .rk-lanes { display: grid; overflow: hidden; position: relative; }
+.rk-view .rk-ruler { height: 11px; margin: 0; position: relative; overflow: hidden; flex: none; }
 .rk-lanes > .rk-overlay { pointer-events: none; }
 .rk-hide { stroke: var(--rk-hide); } .rk-show { stroke: var(--rk-show); stroke-dasharray: 7 4; }
 .rk-now { stroke-width: 3; } .rk-marked { stroke: var(--rk-now); }

@@ -27,9 +27,7 @@ PRESET = '{"version": "1.0", "options": {"mode": "analyze"}}'
 def allowing_nothing() -> ipywidgets.Checkbox:
     """Return the box to tick for an output that hides nothing, which is refused otherwise."""
     box = ipywidgets.Checkbox(
-        description="allow nothing: write it also where nothing would be hidden",
-        indent=False,
-        layout={"width": "400px"},
+        description="write it also where nothing is hidden", indent=False, layout={"width": "auto"}
     )
     box.add_class("rk-allow-nothing")
     return box
@@ -84,25 +82,29 @@ class AnalyzePanel(View):
         )
         self.overwrite.add_class("rk-overwrite")
         self.allow_nothing = allowing_nothing()
-        self.run_button = button("search", "find every face", text="Run", css="rk-run")
+        self.run_button = button("", "find every face", text="Find faces", css="rk-run")
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.run))
         self.bar = PassBar(self.runner)
         self.jobs = JobsTable(self.review, self.runner)
-        note = ipywidgets.HTML("Videos, one a line; they run one after another.")
-        note.add_class("rk-hint")
-        label = ipywidgets.HTML("Job configuration (mode analyze, combined or redact):")
-        label.add_class("rk-hint")
+        advanced = ipywidgets.VBox(
+            [
+                _hint("Videos, one a line; they run one after another."),
+                self.videos,
+                _hint("Job configuration (mode analyze, combined or redact):"),
+                self.preset,
+                self.fault,
+                row(self.detector, self.model),
+                row(self.output, self.overwrite),
+                self.allow_nothing,
+            ]
+        )
         self.show(
-            note,
-            self.videos,
-            label,
-            self.preset,
-            self.fault,
-            row(self.detector, self.model, self.sensitivity),
-            row(self.output, self.overwrite),
-            row(self.run_button, self.allow_nothing, self.bar),
+            _hint("Looks at every frame, finds faces and follows each. Nothing leaves this machine."),
+            row(self.run_button, self.sensitivity),
+            self.bar,
             self.jobs,
+            ipywidgets.Accordion([advanced], titles=["Advanced"]),
         )
 
     def read(self) -> Preset:
@@ -167,4 +169,12 @@ class AnalyzePanel(View):
             )
             return
         self.review.load(job.result)
-        self.say(f"{self.review.tracks.shape[0]} faces found; written to {folder}")
+        self.say(
+            f"{self.review.tracks.shape[0]} faces found; decide in the next step who is hidden. Written to {folder}"
+        )
+
+
+def _hint(text: str) -> ipywidgets.HTML:
+    made = ipywidgets.HTML(escape(text))
+    made.add_class("rk-hint")
+    return made

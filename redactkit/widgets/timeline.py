@@ -22,6 +22,14 @@ _ACROSS = 2000
 _LOW = 0.4
 _NAMED = 40
 _ABSOLUTE = "position:absolute"
+_STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+"""Seconds between two times of the ruler."""
+
+_MARK = (
+    "top:0;font-size:9px;line-height:10px;padding-left:2px;border-left:1px solid var(--rk-faint);pointer-events:none"
+)
+_DIAMOND = "color:#fff;text-shadow:0 0 2px #000;font-size:11px;line-height:12px"
+_PLACE = "bottom:0;width:2px;height:5px;background:var(--rk-text);pointer-events:none"
 
 
 def pack_lanes(first: IntArray, last: IntArray, *, gap: int = 0) -> IntArray:
@@ -73,7 +81,10 @@ def runs_of(faces: IntArray, frames: IntArray, *, joined: int = 1) -> tuple[IntA
 
 
 class Timeline(View):
-    """Every face as a bar over time: hidden ones red, visible ones green, gaps thin, low confidence pale.
+    """Every face as a bar over time: hidden ones red and full, visible ones green and low, doubtful stretches hatched.
+
+    A gap of a track is hatched between its ends. Above stands a ruler; marks under it are places to check, diamonds
+    the keyframes of the current face.
 
     The current frame is a line. A click or a drag goes to that frame; on a bar it also picks the face.
 
@@ -89,12 +100,14 @@ class Timeline(View):
         self._lanes: dict[int, int] = {}
         self._spans = pd.DataFrame()
         self.bars, self.line = ipywidgets.HTML(), ipywidgets.HTML()
+        self.ruler = ipywidgets.HTML()
+        self.ruler.add_class("rk-ruler")
         self.bars.add_class("rk-bars")
         self.line.add_class("rk-overlay")
         self.stage = ipywidgets.Box([self.bars, self.line], layout={"height": f"{height}px"})
         self.stage.add_class("rk-stage")
         self.stage.add_class("rk-lanes")
-        self.show(self.stage)
+        self.show(self.ruler, self.stage)
         self._bar_worker = self.worker(self.refresh, interval=0.1)
         self._line_worker = self.worker(self._draw_line, interval=0.08)
         self.watch(lambda _: self._bar_worker.submit(), "revision")
@@ -123,21 +136,51 @@ class Timeline(View):
         runs = list(zip(*runs_of(faces, frames, joined=joined), strict=True))
         pale = zip(*runs_of(faces[low], frames[low], joined=joined), strict=True)
         spans = zip(tracks.index, tracks["first_frame"], tracks["last_frame"], strict=True)
+        shown = self._path((r for r in runs if r[0] not in hidden), top=0.34, high=0.32)
         paths = (
-            ("", "opacity:.5;fill:var(--rk-faint)", self._path(spans, top=0.42, high=0.12)),
+            ("rk-bar-gap", f"opacity:.7;fill:url(#{self._name}-gap)", self._path(spans, top=0.3, high=0.4)),
             ("rk-bar-hide", "fill:var(--rk-hide)", self._path((r for r in runs if r[0] in hidden), top=0.15, high=0.7)),
-            (
-                "rk-bar-show",
-                "fill:var(--rk-show)",
-                self._path((r for r in runs if r[0] not in hidden), top=0.15, high=0.7),
-            ),
-            ("rk-bar-low", "fill:var(--rk-ground);opacity:.55", self._path(pale, top=0.15, high=0.7)),
+            ("rk-bar-show", "fill:var(--rk-show)", shown),
+            ("rk-bar-low", f"fill:url(#{self._name}-low)", self._path(pale, top=0.15, high=0.7)),
         )
         drawn = "".join(f'<path class="{css}" style="{style}" d="{d}"/>' for css, style, d in paths if d)
         lines = "".join(f"M{self._x(int(cut)):.1f} 0V{self._high}" for cut in cuts[:2000])
         shots = f'<path d="{lines}" stroke="var(--rk-line)" stroke-width="1" vector-effect="non-scaling-stroke"/>'
-        svg = f'<svg viewBox="0 0 1000 {self._high}" preserveAspectRatio="none">{shots}{drawn}</svg>'
-        return svg + self._names(tracks)
+        view = f'viewBox="0 0 1000 {self._high}" preserveAspectRatio="none"'
+        svg = f"<svg {view}>{self._patterns()}{shots}{drawn}</svg>"
+        self.ruler.value = self._ruler()
+        return svg + self._names(tracks) + self._places()
+
+    @property
+    def _name(self) -> str:
+        return f"rk-{id(self):x}"
+
+    def _patterns(self) -> str:
+        """Return the hatchings: of gaps, in the colour of text, and of doubtful stretches, in that of the ground."""
+        return (
+            "<defs>"
+            + "".join(
+                f'<pattern id="{self._name}-{name}" width="4" height="1" patternUnits="userSpaceOnUse">'
+                f'<rect width="{width}" height="1" fill="{colour}"/></pattern>'
+                for name, width, colour in (("gap", 1.2, "var(--rk-faint)"), ("low", 2, "var(--rk-ground)"))
+            )
+            + "</defs>"
+        )
+
+    def _ruler(self) -> str:
+        """Return the times along the top."""
+        span = float(self.review.times[-1] - self.review.times[0])
+        step = next((step for step in _STEPS if span / step <= 10), _STEPS[-1])
+        marks = [
+            _div(f"{_ABSOLUTE};left:{second / max(span, 1e-9) * 100:.2f}%;{_MARK}", timecode(second)[3:8])
+            for second in np.arange(step, span, step).tolist()
+        ]
+        return "".join(marks)
+
+    def _places(self) -> str:
+        """Return a mark for each place to check."""
+        places = self.review.to_review()["frame"].drop_duplicates().head(300)
+        return "".join(_div(f"{_ABSOLUTE};left:{self._x(frame) / 10:.2f}%;{_PLACE}") for frame in places)
 
     @property
     def _high(self) -> int:
@@ -174,7 +217,19 @@ class Timeline(View):
         side = f"right:{100 - left:.2f}%" if left > 80 else f"left:{left:.2f}%"
         text = f"{_ABSOLUTE};bottom:0;font-size:10px;background:var(--rk-ground);padding:0 3px;margin:0 4px;{side}"
         time = timecode(float(review.times[frame]))
-        self.line.value = f"{self._frame_of(review.current_face)}{_div(line)}{_div(text, time)}"
+        keys = self._keyframes(review.current_face)
+        self.line.value = f"{self._frame_of(review.current_face)}{keys}{_div(line)}{_div(text, time)}"
+
+    def _keyframes(self, face: int | None) -> str:
+        """Return a diamond at each frame in which a person set the current face's box."""
+        table = self.review.detections
+        if face is None or face not in self._lanes:
+            return ""
+        frames = table.loc[(table["face_id"] == face).to_numpy() & table["keyframe"].to_numpy(), "frame"].head(200)
+        top = (self._lanes[face] + 0.5) / self._high * 100
+        style = f"{_ABSOLUTE};top:calc({top:.1f}% - 6px);{_DIAMOND}"
+        places = [f"{style};left:calc({self._x(frame + 0.5) / 10:.2f}% - 5px)" for frame in frames]
+        return "".join(_div(place, "\u25c6") for place in places)
 
     def _frame_of(self, face: int | None) -> str:
         """Return a frame about the current face's bar."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import traitlets
 
 from redactkit.errors import OptionError
 from redactkit.review import Review
-from redactkit.tables import BOX
+from redactkit.runtime.progress import ProgressLike
+from redactkit.tables import BOX, FACE
 from redactkit.widgets.actions import ACTIONS, mark
 from redactkit.widgets.edits import correct_box
 from redactkit.widgets.framed import FramedView
 from redactkit.widgets.geometry import Region
 from redactkit.widgets.pictures import jpeg, redacted
+from redactkit.widgets.runner import Job, Runner
 from redactkit.widgets.stage import BoxRows
 
 __all__ = ["FrameViewer"]
@@ -34,6 +38,8 @@ class FrameViewer(FramedView):
         Most pixels that the picture is high on the page; 0 for all there is.
     width : int
         Most pixels across of the pictures sent to the page.
+    runner : Runner, optional
+        Shared with panels, so that following waits for a pass under way.
 
     Attributes
     ----------
@@ -49,8 +55,10 @@ class FrameViewer(FramedView):
     preview = traitlets.Bool(False)
     both = traitlets.Bool(False)
     actions = ACTIONS
+    _following: Job | None = None
 
-    def __init__(self, review: Review, *, height: int = 480, width: int = 1280) -> None:
+    def __init__(self, review: Review, *, height: int = 480, width: int = 1280, runner: Runner | None = None) -> None:
+        self.runner = runner or Runner()
         self._last_box: tuple[int, int, list[float], int] | None = None
         super().__init__(review, css="rk-viewer", height=height, width=width)
         self._state_worker = self.worker(self._show_state, interval=0.05)
@@ -74,9 +82,19 @@ class FrameViewer(FramedView):
         with review.lock:
             decisions, done, names = review.decisions, review.history_position, review.history
         rows = zip(decisions.index.tolist(), decisions["redact"], decisions["label"], strict=True)
-        faces = {str(face): {"redact": bool(redact), "label": str(label)} for face, redact, label in rows}
+        kinds = self._kinds()
+        faces = {
+            str(face): {"redact": bool(redact), "label": str(label), "kind": kinds.get(face, FACE)}
+            for face, redact, label in rows
+        }
         undo, redo = names[done - 1] if done else "", names[done] if done < len(names) else ""
         return {"faces": faces, "history": [undo, redo]}
+
+    def _kinds(self) -> dict[int, str]:
+        """Return what the objects are that are no faces."""
+        table = self.review.detections
+        others = table[(table["kind"] != FACE).to_numpy()]
+        return dict(zip(others["face_id"].tolist(), others["kind"].astype(str).tolist(), strict=True))
 
     def rows(self, start: int, stop: int) -> BoxRows:
         """Return the boxes of some frames, as a stage takes them; rows without a place are left out."""
@@ -123,6 +141,9 @@ class FrameViewer(FramedView):
             review.decide([self._face(message)], label=str(message.get("text", "")).strip())
         elif name == "only":
             self.apply_to_one_frame()
+        elif name == "stop":
+            if self._following is not None:
+                self.runner.cancel(self._following)
         else:
             if message.get("face") is not None and name != "place":
                 review.current_face = self._face(message)
@@ -141,6 +162,8 @@ class FrameViewer(FramedView):
         if face == 0:
             self.review.add_face(box, frame=frame)
             self.stage.current = self.review.current_face
+            if self.review.reader is not None:
+                self.follow()
             return
         applied = correct_box(self.review, face_id=face, frame=frame, box=box)
         if applied.first == applied.last:
@@ -159,6 +182,42 @@ class FrameViewer(FramedView):
         self.review.set_box(box, face_id=face, frame=frame)
         self.say(f"applied to frame {frame} only")
 
+    def follow(self) -> Job:
+        """Follow the current face's box in this frame through its shot, in the background; return the job.
+
+        It goes to the keyframes beside it; where it gets lost it ends, and the page says so.
+
+        Raises
+        ------
+        OptionError
+            If no face is current, or it has no box here.
+        """
+        review = self.review
+        face, frame = review.current_face, review.current_frame
+        if face is None or review.box_of(face, frame=frame) is None:
+            raise OptionError("there is no box to follow: click one first, or draw one")
+
+        def work(progress: ProgressLike) -> pd.DataFrame:
+            return review.follow(face, frame, progress=progress)
+
+        job = self.runner.submit(f"follow {face}", work, finished=self._followed)
+        self._following = job
+        self.say(f"following {face} ...", offers=[["stop", "Stop"]])
+        return job
+
+    def _followed(self, job: Job) -> None:
+        """Say how far it went, and where it was lost."""
+        if self._closed:
+            return
+        if job.state != "done":
+            self.say("" if job.state == "cancelled" else job.error)
+            return
+        told = job.result
+        table = self.review.detections
+        mine = table.loc[table["face_id"].isin(told["face_id"]).to_numpy(), "frame"]
+        ends = "; ".join(dict.fromkeys(str(ending) for ending in told["ending"]))
+        self.say(f"followed in frames {mine.min()} to {mine.max()}, {int(told['doubtful'].sum())} in doubt ({ends})")
+
     def _pick(self, change: Any) -> None:
         if change["new"] is None or change["new"] in self.review.decisions.index:
             self.review.current_face = change["new"]
@@ -173,6 +232,8 @@ class FrameViewer(FramedView):
             self.stage.look = "original"
 
     def _on_tables(self, _: Any) -> None:
+        if self.review.autosave is not None:
+            self.stage.saved = time.time()  # an edit is on the disk before it is told of
         self.stage.show_boxes()
         self._state_worker.submit()
 
@@ -180,3 +241,9 @@ class FrameViewer(FramedView):
         self.stage.marked = list(self.review.marked)
         for name, value in self._told().items():
             setattr(self.stage, name, value)
+
+    def close(self) -> None:
+        """Stop following, then close as every view does."""
+        if self._following is not None:
+            self.runner.cancel(self._following)
+        super().close()

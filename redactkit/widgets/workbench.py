@@ -12,7 +12,7 @@ import traitlets
 
 from redactkit.analysis import find_annotations
 from redactkit.annotations import Annotations
-from redactkit.errors import AnnotationError
+from redactkit.errors import AnnotationError, RedactkitError
 from redactkit.review import Review
 from redactkit.verification import VerificationReport
 from redactkit.widgets.checking import CheckView
@@ -69,12 +69,27 @@ class Workbench(View):
         self.runner = Runner()
         self._parts: dict[str, Any] = {}
         self._build()
+        self._keep_autosave()
         self.watch(self._show_header, "revision", "current_face")
         self._show_header()
 
+    def _keep_autosave(self) -> None:
+        """Write each decision to the disk as it is made, and go on from those of a session that was broken off."""
+        path = self.review.video.path
+        if path is None:
+            return
+        try:
+            found = self.review.keep_autosave(self.review.home, stem=path.stem)
+        except RedactkitError as err:
+            self.viewer.say(f"what you decide is not saved by itself: {err}")
+            return
+        if found:
+            self.viewer.say(f"opened again with {found} edits of a session that was not saved; Undo takes them back")
+
     def _build(self) -> None:
         review = self.review
-        self.viewer, self.timeline = FrameViewer(review, height=0), Timeline(review, height=72)
+        self.viewer = FrameViewer(review, height=0, runner=self.runner)
+        self.timeline = Timeline(review, height=72)
         self.steps = ipywidgets.ToggleButtons(options=STEPS)
         self.steps.add_class("rk-steps")
         traitlets.link((self, "step"), (self.steps, "value"))
@@ -171,9 +186,7 @@ class Workbench(View):
         name = escape(info.path.name if info.path else "no video")
         faces, hidden = len(review.decisions), len(review.selected_ids)
         size = f"{info.width}x{info.height}, {float(info.frame_rate):.3f} fps, {info.frame_count} frames"
-        self.header.value = (
-            f'<b>{name}</b> <span class="rk-faint">{size}</span> &middot; {hidden} of {faces} faces redacted'
-        )
+        self.header.value = f'<b>{name}</b> <span class="rk-faint">{size}</span> &middot; {hidden} of {faces} hidden'
 
     def close(self) -> None:
         """Stop a running pass, close every view and blank the pictures; the review stays open."""

@@ -10,11 +10,15 @@ from playwright.sync_api import Locator
 from tests.browser.lab import LabNotebook
 
 OPEN = """
+import pathlib, shutil
 import redactkit as rk
 from redactkit.runtime.resources import sample_truth_path
 if "review" in globals():
+    room.close()
     review.close()
+shutil.rmtree("decided", ignore_errors=True)
 review = rk.Review.open(rk.sample_path(), rk.read_annotations(sample_truth_path()))
+review.folder = pathlib.Path("decided").absolute()
 """
 WORKBENCH = "room = rk.widgets.Workbench(review)\nroom"
 WIDTH, HEIGHT = 1280, 720
