@@ -126,7 +126,7 @@ ACTIONS = (
     Action("visible", "leave this face visible", ("v",), _decide(False)),
     Action("redact", "hide this face, or leave it visible", ("r",), lambda view: toggle_redact(view.review)),
     Action("no-face", "it is no face: set it aside", ("n",), _no_face),
-    Action("follow", "follow this box through the video, to the keyframes beside it", ("g",), lambda v: v.follow()),
+    Action("follow", "follow this box through the video, to the keyframes beside it", ("g",), lambda v: v.follow_box()),
     Action("rename", "name this face", ("e",)),
     Action("split", "from this frame on, a face of its own", ("s",), lambda view: view.review.split_face()),
     Action(

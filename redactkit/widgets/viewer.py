@@ -163,7 +163,7 @@ class FrameViewer(FramedView):
             self.review.add_face(box, frame=frame)
             self.stage.current = self.review.current_face
             if self.review.reader is not None:
-                self.follow()
+                self.follow_box()
             return
         applied = correct_box(self.review, face_id=face, frame=frame, box=box)
         if applied.first == applied.last:
@@ -182,7 +182,7 @@ class FrameViewer(FramedView):
         self.review.set_box(box, face_id=face, frame=frame)
         self.say(f"applied to frame {frame} only")
 
-    def follow(self) -> Job:
+    def follow_box(self) -> Job:
         """Follow the current face's box in this frame through its shot, in the background; return the job.
 
         It goes to the keyframes beside it; where it gets lost it ends, and the page says so.
