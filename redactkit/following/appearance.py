@@ -41,10 +41,13 @@ class Likeness:
         Normalised cross-correlation over the blocks inside the frame, -1 to 1.
     seen : ndarray of shape (rows, columns), bool
         Blocks that are seen.
+    seen_correlation : float
+        The same over those.
     """
 
     correlation: float
     seen: BoolArray
+    seen_correlation: float
 
 
 class Template:
@@ -94,7 +97,7 @@ def compare(template: Template, smooth: Picture, inside: BoolArray) -> Likeness:
     shape = template.shape
     seen = np.zeros((shape.rows, shape.columns), bool)
     if not inside.any():
-        return Likeness(0.0, seen)
+        return Likeness(0.0, seen, 0.0)
     first, second = (_blocks(pixels, shape) for pixels in (template.smooth, smooth))
     block = _correlation(first, second)
     a, b = first[inside].ravel(), second[inside].ravel()
@@ -108,7 +111,8 @@ def compare(template: Template, smooth: Picture, inside: BoolArray) -> Likeness:
     level = (second - b.mean()) * gain + a.mean()
     residual = np.sqrt(((level - first) ** 2).mean(axis=2))
     seen = inside & ((block >= MIN_BLOCK_CORRELATION) | (residual <= MAX_BLOCK_RESIDUAL * spread))
-    return Likeness(whole, seen)
+    part = float(_correlation(first[seen].ravel()[None], second[seen].ravel()[None])[0]) if seen.any() else 0.0
+    return Likeness(whole, seen, part)
 
 
 def _blocks(pixels: Picture, shape: Shape) -> Picture:

@@ -13,7 +13,7 @@ from redactkit.video import Frame
 
 __all__ = ["FaceHelp"]
 
-HELP_FRAMES = 4
+HELP_FRAMES = 8
 """Frames after which the detector looks again while all is well. Raising it is quicker, and drifts more."""
 
 MIN_HELP_IOU = 0.4

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.boxes import FloatArray, clip, expand
+from redactkit.boxes import FloatArray, clip, expand, iou
 from redactkit.following.appearance import Likeness, Template, compare, smoothed
 from redactkit.following.fitting import fit, flow, pick_points
 from redactkit.following.search import search
@@ -26,6 +26,18 @@ VELOCITY_SHARE = 0.5
 
 HIDDEN_SHARE = 0.6
 """Share of the object's blocks below which a part of it is hidden."""
+
+USUAL_SHARE = 0.2
+"""Share of the last frame in how much an object usually correlates with its template."""
+
+MIN_LEAD = 0.05
+"""How much more like its template than another place the one must be where an object is found again."""
+
+WHOLE_SHARE = 0.95
+"""Share of the object's blocks from which it is seen whole."""
+
+MAX_LOSS = 0.1
+"""How much less like its template an object may look where a detector sees it than where it was followed to."""
 
 SURE_SHARE = 0.8
 """Share of the object's blocks from which its size and angle are sure."""
@@ -72,6 +84,8 @@ class FollowOptions:
         Least normalised cross-correlation of those blocks with the object's template, -1 to 1. Raising it ends sooner.
     min_found_share, min_found_correlation : float
         The same where the object is found again. Raising them takes fewer other things for it.
+    max_found_loss : float
+        How much less it may then correlate than before it was hidden. Lowering it takes fewer other things for it.
     max_hidden_seconds : float
         How long a hidden object is searched for. Raising it bridges longer occlusions, and finds more that is not it.
     hold_seconds : float
@@ -79,9 +93,10 @@ class FollowOptions:
     """
 
     min_seen_share: float = 0.3
-    min_correlation: float = 0.3
-    min_found_share: float = 0.5
+    min_correlation: float = 0.4
+    min_found_share: float = 0.7
     min_found_correlation: float = 0.6
+    max_found_loss: float = 0.12
     max_hidden_seconds: float = 1.5
     hold_seconds: float = 0.12
 
@@ -117,7 +132,6 @@ class _Found:
     first: Likeness
     recent: Likeness
     inside: BoolArray
-    anchored: bool
 
     @property
     def seen(self) -> BoolArray:
@@ -179,6 +193,7 @@ class Follower:
         self.pose = self.shape.pose(box)
         self._velocity = np.zeros(2)
         self._missed = 0
+        self._correlation = self._usual = 1.0
         self._share = 1.0
         self._max_missed = max(1, round(self.options.max_hidden_seconds * frame_rate))
         self._hold = max(1, round(self.options.hold_seconds * frame_rate))
@@ -204,15 +219,25 @@ class Follower:
         """How it stands with an object that is followed no further."""
         return Ending.END if not self._missed else Ending.HIDDEN if self._share < HIDDEN_SHARE else Ending.LOST
 
-    def put(self, image: GrayImage, box: FloatArray, frame: int) -> None:
-        """Put the object where something else has found it in the frame reached."""
+    def put(self, image: GrayImage, box: FloatArray, frame: int) -> bool:
+        """Put the object where something else has found it in the frame reached, if it looks like itself there.
+
+        Returns
+        -------
+        bool
+            Whether it does: about as much as where it was followed to, or enough to be found again.
+        """
         pose = self.shape.pose(box)
         picture = view(image, pose, self.shape)
         if picture is None:
-            return
+            return False
         inside = self._shown(pose, self.shape.block_centers, image)
         moving = np.ones(len(self._points), bool)
-        self._take(_Found(pose, picture, moving, *self._likeness(picture, inside), inside, anchored=False), frame)
+        found = _Found(pose, picture, moving, *self._likeness(picture, inside), inside)
+        if not (self._is_again(found) if self._missed else found.correlation >= self._correlation - MAX_LOSS):
+            return False
+        self._take(found, frame)
+        return True
 
     def step(self, image: GrayImage, frame: int) -> None:
         """Go on to the next frame, in either direction."""
@@ -246,29 +271,36 @@ class Follower:
         return found
 
     def _goes_on(self, found: _Found) -> bool:
-        return found.share >= self.options.min_seen_share and found.correlation >= self.options.min_correlation
+        correlation = max(found.first.seen_correlation, found.recent.seen_correlation)
+        return found.share >= self.options.min_seen_share and correlation >= self.options.min_correlation
 
     def _searched(self, image: GrayImage, predicted: FloatArray) -> _Found | None:
         """Search for the object around the place where it should be."""
-        poses = [pose for t in (self._first, self._recent) for pose in search(image, predicted, t, missed=self._missed)]
-        for pose in poses:
-            near = self._laid(image, pose, self._first)
-            found = self._settled(image, pose if near is None else near[0], None)
-            if (
-                found is not None
-                and found.share >= self.options.min_found_share
-                and found.correlation >= self.options.min_found_correlation
-            ):
-                return found
-        return None
+        best: list[_Found] = []
+        for template in (self._first, self._recent):
+            for pose in search(image, predicted, template, missed=self._missed):
+                near = self._laid(image, pose, self._first)
+                found = self._settled(image, pose if near is None else near[0], None)
+                if found is not None and self._is_again(found):
+                    best.append(found)
+        best.sort(key=lambda each: -each.correlation)
+        # Of two things that look alike, neither is taken.
+        rivals = [each for each in best[1:] if self._is_away(each, best[0])]
+        if not best or (rivals and rivals[0].correlation > best[0].correlation - MIN_LEAD):
+            return None
+        return best[0]
+
+    def _is_again(self, found: _Found) -> bool:
+        wanted = max(self.options.min_found_correlation, self._usual - self.options.max_found_loss)
+        return found.share >= self.options.min_found_share and found.correlation >= wanted
+
+    def _is_away(self, found: _Found, other: _Found) -> bool:
+        boxes = (box_of(each.pose, self.shape)[None] for each in (found, other))
+        return bool(iou(*boxes)[0, 0] < 0.5)
 
     def _settled(self, image: GrayImage, pose: FloatArray, moving: BoolArray | None) -> _Found | None:
         """Lay the object on its template: the first, or the slowly changing one where it no longer looks like that."""
-        anchored = True
-        laid = self._laid(image, pose, self._first)
-        if laid is None:
-            anchored = False
-            laid = self._laid(image, pose, self._recent)
+        laid = self._laid(image, pose, self._first) or self._laid(image, pose, self._recent)
         if laid is not None:
             pose, agreed = laid
             moving = agreed if moving is None else moving
@@ -278,7 +310,7 @@ class Follower:
         if picture is None:
             return None
         inside = self._shown(pose, self.shape.block_centers, image)
-        return _Found(pose, picture, moving, *self._likeness(picture, inside), inside, anchored)
+        return _Found(pose, picture, moving, *self._likeness(picture, inside), inside)
 
     def _likeness(self, picture: GrayImage, inside: BoolArray) -> tuple[Likeness, Likeness]:
         """Compare a view with both templates; the second tells nothing new where the first is wholly seen."""
@@ -320,9 +352,11 @@ class Follower:
         box = box_of(found.pose, self.shape)
         self._fill(frame, box)
         self.pose, self._picture, self._share = found.pose, found.picture, found.share
-        self._missed, self._last_seen = 0, (frame, found.pose)
+        self._missed, self._last_seen, self._correlation = 0, (frame, found.pose), found.correlation
         if found.share >= SURE_SHARE:
             self._sure_pose = found.pose
+        if found.share >= WHOLE_SHARE:
+            self._usual += USUAL_SHARE * (found.correlation - self._usual)
         self.places[frame] = Place(box, found.confidence, occluded=found.share < HIDDEN_SHARE)
         # A block belongs to the object where it still looks like it, or has moved with it for a while.
         moving = np.zeros((self.shape.rows, self.shape.columns), bool)
@@ -330,7 +364,9 @@ class Follower:
         moving[at[found.moving, 1], at[found.moving, 0]] = True
         self._moved = np.where(moving, self._moved + 1, 0)
         own = found.first.seen | (found.recent.seen & moving) | (self._moved >= OWN_FRAMES)
-        self._recent.update(found.picture, found.inside & own)
+        if found.share >= SURE_SHARE:
+            # While something comes before the object nothing is learnt: it may be of the same kind.
+            self._recent.update(found.picture, found.inside & own)
         self._trusted = own[at[:, 1], at[:, 0]]
 
     def _fill(self, frame: int, box: FloatArray) -> None:
@@ -351,7 +387,9 @@ class Follower:
         self._missed += 1
         self.pose = predicted
         height, width = image.shape
-        box = box_of(predicted, self.shape)
+        # The longer it is not seen, the less is known of its place: the box grows. One on its way out goes on.
+        growth = min(HOLD_GROWTH * self._missed, MAX_HOLD_GROWTH)
+        box = expand(box_of(predicted, self.shape)[None], share=growth)[0]
         part = clip(box[None], width=width, height=height)[0]
         share = float(part[2:].prod() / max(float(box[2:].prod()), 1e-9))
         if share < MIN_VIEW_SHARE:
@@ -359,6 +397,4 @@ class Follower:
         elif self._missed > self._max_missed:
             self.ending = self.unfinished
         elif self._missed <= self._hold or (share < 0.5 and self.frame in self.places):
-            # The longer it is not seen, the less is known of its place: the box grows. One on its way out goes on.
-            grown = expand(box[None], share=min(HOLD_GROWTH * self._missed, MAX_HOLD_GROWTH))[0]
-            self.places[frame] = Place(grown, 0.05, seen=False)
+            self.places[frame] = Place(box, 0.05, seen=False)

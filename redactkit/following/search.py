@@ -31,8 +31,8 @@ MAX_REACH_SHARE = 3.0
 MIN_PEAK = 0.5
 """Least normalised cross-correlation of a place to look at closely."""
 
-MIN_LEAD = 0.05
-"""How much better than any other place the best must be. Raising it takes fewer of two things that look alike."""
+MAX_RIVAL_LAG = 0.2
+"""How much worse than the best another place may be to be looked at too. Raising it looks at more places."""
 
 
 def search(image: GrayImage, pose: FloatArray, template: Template, *, missed: int) -> Iterator[FloatArray]:
@@ -76,7 +76,7 @@ def search(image: GrayImage, pose: FloatArray, template: Template, *, missed: in
     if not found or found[0][0] < MIN_PEAK:
         return
     middle = project(pose, np.array([[shape.width / 2, shape.height / 2]]))[0]
-    for _, factor, offset in _distinct(found):
+    for factor, offset in _distinct(found):
         place = offset / exact + (left, top)
         grown = shifted(*middle) @ np.diag([factor, factor, 1.0]) @ shifted(*-middle) @ pose
         yield shifted(*(place - middle)) @ grown
@@ -112,8 +112,9 @@ def _peaks(scores: FloatArray, size: tuple[int, ...]) -> list[tuple[float, int, 
     return result
 
 
-def _distinct(found: list[tuple[float, float, FloatArray]]) -> list[tuple[float, float, FloatArray]]:
-    """Return the best place alone, or nothing where another one is about as good."""
-    best = found[0]
-    away = [each for each in found[1:] if np.linalg.norm(each[2] - best[2]) > TEMPLATE_PIXELS / 2]
-    return [] if away and away[0][0] > best[0] - MIN_LEAD else [best]
+def _distinct(found: list[tuple[float, float, FloatArray]]) -> list[tuple[float, FloatArray]]:
+    """Return size and offset of the best place, and of the best away from it where that is nearly as good."""
+    score, factor, place = found[0]
+    away = [each for each in found[1:] if np.linalg.norm(each[2] - place) > TEMPLATE_PIXELS / 2]
+    rivals = [each for each in away[:1] if each[0] > max(score - MAX_RIVAL_LAG, MIN_PEAK)]
+    return [(factor, place), *((each[1], each[2]) for each in rivals)]
