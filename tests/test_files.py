@@ -12,23 +12,21 @@ import time
 import pytest
 
 from redactkit.errors import OptionError, OutputExistsError
-from redactkit.runtime import files
+from redactkit.runtime import part_files
 from redactkit.runtime.files import (
     MAX_NAME_BYTES,
-    PART,
     check_output,
     check_video_output,
     fit_name,
     locked,
     make_private,
     open_to_append,
-    remove_part,
     replacing,
     report_path,
-    sweep_parts,
     write_text,
     writing,
 )
+from redactkit.runtime.part_files import PART, remove_part, sweep_parts
 from tests.waiting import wait_until
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs the permissions, links and locks of POSIX")
@@ -102,7 +100,7 @@ def test_sweep_leaves_what_another_machine_may_be_writing(tmp_path, monkeypatch)
 
 
 def left_open(folder):
-    part, descriptor = files._make_part(folder)
+    part, descriptor = part_files.make_part(folder)
     os.close(descriptor)
     return part
 
@@ -128,7 +126,7 @@ def test_sweep_never_goes_through_a_link_or_waits_for_a_pipe(tmp_path):
 
 @posix
 def test_a_part_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
-    lock, swept = files._lock, []
+    lock, swept = part_files.lock, []
 
     def late(descriptor):
         if not swept:
@@ -136,7 +134,7 @@ def test_a_part_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeyp
             swept.extend(sweep_parts(tmp_path))
         return lock(descriptor)
 
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(part_files, "lock", late)
     write_text(tmp_path / "a.txt", "whole")
     assert len(swept) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

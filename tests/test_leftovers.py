@@ -145,7 +145,9 @@ def test_purge_removes_unfinished_work_but_not_what_is_being_written(tmp_path):
     for name in (".redactkit-jobs/foo.mp4.combined", ".foo.redactkit-checkpoint/0123"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "inside.npz").touch()
-    code = "import sys, pathlib, redactkit.runtime.files as files; files._make_part(pathlib.Path(sys.argv[1]))"
+    code = (
+        "import sys, pathlib; from redactkit.runtime.part_files import make_part; make_part(pathlib.Path(sys.argv[1]))"
+    )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     with replacing(tmp_path / "foo.mp4") as part:
         assert len(purge(tmp_path)) == 3

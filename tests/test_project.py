@@ -152,7 +152,7 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
-MOST_PARAMETERS = 8
+MOST_LINES, MOST_PARAMETERS = 400, 8
 PUBLIC_PASSES = {"analyze", "combined", "inspect", "read_annotations", "redact", "run_preset", "verify", "watch"}
 """Functions that a user calls with keywords; each of their options is worth a name of its own."""
 
@@ -172,3 +172,8 @@ def test_functions_have_few_parameters():
     many = [(name, node.name) for name, node in found if len(_parameters(node)) > MOST_PARAMETERS]
     assert [each for each in many if each[1] not in PUBLIC_PASSES] == []
     assert {name for _, name in many} == PUBLIC_PASSES, "a pass that takes fewer by now is no exception any more"
+
+
+def test_modules_are_short():
+    lines = {name: len(path.read_text().splitlines()) for name, path in _modules().items()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}

@@ -28,9 +28,10 @@ from redactkit.people.storage import keep_vectors
 from redactkit.people.vectors import FaceVectors
 from redactkit.review.fixed_regions import with_regions
 from redactkit.runtime.cores import count_frames, opencv_in_one_thread
-from redactkit.runtime.files import check_output, fit_name, locked, make_private, sweep_parts
+from redactkit.runtime.files import check_output, fit_name, locked, make_private
 from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
+from redactkit.runtime.part_files import sweep_parts
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.tables import as_decisions
 from redactkit.tracking.regions import as_regions

@@ -386,11 +386,9 @@ def _stop(collected: _Collected) -> int:
 
 def _remarks(collected: _Collected) -> list[Remark]:
     remarks = []
-    if collected.boxed:
-        text = f"shapes of kind {', '.join(sorted(collected.boxed))} became the boxes around them"
-        remarks.append(Remark("other shapes", text))
-    lost = collected.lost - {"track_id"}
-    if lost:
+    if shapes := ", ".join(sorted(collected.boxed)):
+        remarks.append(Remark("other shapes", f"shapes of kind {shapes} became the boxes around them"))
+    if lost := collected.lost - {"track_id"}:
         text = f"the attributes {', '.join(sorted(lost))[:200]} have no place in our tables and are left out"
         remarks.append(Remark("lost fields", text))
     if collected.outside:

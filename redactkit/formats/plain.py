@@ -16,15 +16,23 @@ from numpy.typing import NDArray
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
-from redactkit.formats.attributes import FACE_LABEL, is_no
+from redactkit.formats.attributes import FACE_LABEL
+from redactkit.formats.columns import (
+    decisions_of_rows,
+    face_column,
+    flag_column,
+    kind_column,
+    label_column,
+    source_column,
+    text_column,
+)
 from redactkit.formats.header import Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
 from redactkit.formats.units import check_seconds
 from redactkit.formats.videos import choose_video
-from redactkit.runtime.kinds import as_kind
-from redactkit.tables import BOX, CARRIED, DECISIONS, DETECTIONS, OPTIONAL, SOURCES, as_detections
+from redactkit.tables import BOX, CARRIED, DECISIONS, DETECTIONS, OPTIONAL, as_detections
 
 __all__ = ["EXACT", "METADATA", "ParquetHeader", "import_pyarrow", "is_table", "read_csv", "read_parquet"]
 
@@ -35,7 +43,6 @@ METADATA = b"redactkit"
 _NANO = 10**9
 _SAME_TIME = 1e-6
 """Seconds by which a frame's time in a table of ours may be off."""
-_UNSET = {"", "nan", "none"}
 _WHAT = {"frame": "whole number", "time": "number of seconds"}
 _FORMS = [
     BOX,
@@ -86,9 +93,7 @@ def import_pyarrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as err:
-        raise OptionError(
-            "Parquet needs the package pyarrow; install it with: pip install 'redactkit[parquet]'"
-        ) from err
+        raise OptionError("Parquet needs the package pyarrow; run: pip install 'redactkit[parquet]'") from err
     return pyarrow.parquet
 
 
@@ -191,7 +196,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     by_image = "image" in table and not {"frame", "time"} & numbers.keys()
     if not by_image and "frame" not in numbers and "time" not in numbers:
         raise AnnotationError(f"expected a column frame or time, got {', '.join(map(str, table.columns))[:200]}")
-    given = _faces(table)
+    given = face_column(table)
     boxes = _boxes(numbers)
     boxless = len(boxes) > 0 and bool(np.isnan(boxes).all())
     ours = DETECTIONS.keys() - OPTIONAL <= set(table.columns)
@@ -202,12 +207,12 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         boxes=boxes.tolist(),
         confidence=[None if np.isnan(value) else value for value in confidence.tolist()],
         places=RowPlaces(len(table)),
-        sources=_sources(table),
-        labels=_labels(table),
-        kinds=_kinds(table),
-        occluded=_flags(table, "occluded"),
-        persons=_text(table, "person"),
-        keyframes=_flags(table, "keyframe"),
+        sources=source_column(table),
+        labels=label_column(table),
+        kinds=kind_column(table),
+        occluded=flag_column(table, "occluded"),
+        persons=text_column(table, "person"),
+        keyframes=flag_column(table, "keyframe"),
     )
     size = source.find_size(otherwise=(0, 0))
     remarks += [*odd, *_lost(table)]
@@ -216,7 +221,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     if by_image:
         sizes = _image_sizes(numbers)
         return _of_images(table["image"].astype(str).tolist(), found, sizes, source, format=format, remarks=remarks)
-    facts = FileFacts(format, size, decisions=_decisions(table, given), remarks=remarks, boxless=boxless)
+    facts = FileFacts(format, size, decisions=decisions_of_rows(table, given), remarks=remarks, boxless=boxless)
     if "frame" not in numbers:
         return by_time(found, source, facts, timescale=_NANO)
     clock = (numbers["frame"], numbers["time"]) if "time" in numbers and not (ours and _fits(numbers, source)) else None
@@ -327,74 +332,6 @@ def _boxes(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
                 a, b = a - c / 2, b - d / 2
             return np.column_stack([a, b, c, d])
     raise AnnotationError("expected the columns x, y, width, height, or corners, or centres, for the boxes")
-
-
-def _faces(table: pd.DataFrame) -> list[int | str | None]:
-    if "face_id" not in table:
-        return [None] * len(table)
-    return [_face(value) for value in table["face_id"].tolist()]
-
-
-def _face(value: Any) -> int | str | None:
-    if value is None or value is pd.NA or value != value:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else str(value)
-
-
-def _names_faces(table: pd.DataFrame) -> bool:
-    """Return whether ``label`` is the name of a face, as where redactkit had no column for both, and no box's class."""
-    return FACE_LABEL not in table and ("redact" in table or "reason" in table)
-
-
-def _labels(table: pd.DataFrame) -> list[str]:
-    if "label" not in table or _names_faces(table):
-        return []
-    return _text(table, "label")
-
-
-def _text(table: pd.DataFrame, name: str) -> list[str]:
-    """Return a column of text, "" where a value is missing; empty where there is no such column."""
-    if name not in table:
-        return []
-    return ["" if value is None or value != value else str(value) for value in table[name].tolist()]
-
-
-def _flags(table: pd.DataFrame, name: str) -> list[bool]:
-    """Return a column of yes and no, also where it has degrees from 0; empty where there is no such column."""
-    return [not (is_no(word) or word.strip().lower() in _UNSET) for word in _text(table, name)]
-
-
-def _kinds(table: pd.DataFrame) -> list[str]:
-    """Return the kinds of boxes, where the table is of redactkit's columns: elsewhere ``kind`` may mean anything."""
-    ours = DETECTIONS.keys() - OPTIONAL <= set(table.columns)
-    return [as_kind(text) if text.strip() else "" for text in _text(table, "kind")] if ours else []
-
-
-def _decisions(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:
-    """Return what the columns redact, face_label and reason say; a face is redacted if one of its rows says so."""
-    # Only our own tables say by ``person_id`` which tracks are one; in others it, and the like, may be anything.
-    foreign = FACE_LABEL not in table
-    if not _names_faces(table):
-        table = table.drop(columns="label", errors="ignore").rename(columns={FACE_LABEL: "label"})
-    decided = [
-        name for name in DECISIONS if name in table and not (foreign and name in ("person_id", "visible_at", "look"))
-    ]
-    if not decided:
-        return {}
-    rows = table[decided].assign(face=pd.Series(given, table.index, dtype="object"))
-    if "redact" in rows:
-        rows["redact"] = ~rows["redact"].map(is_no).astype(bool)
-    how = {name: "max" if name == "redact" else "first" for name in decided}
-    by_face = rows.groupby("face", sort=False).agg(how)
-    return {face: dict(zip(decided, values, strict=True)) for face, *values in by_face.itertuples(name=None)}
-
-
-def _sources(table: pd.DataFrame) -> list[str]:
-    if "source" not in table:
-        return []
-    return [name if name in SOURCES else "imported" for name in table["source"].astype(str).tolist()]
 
 
 def _lost(table: pd.DataFrame) -> list[Remark]:

@@ -11,7 +11,7 @@ from redactkit.formats.azure.writer import write_azure
 from redactkit.formats.cvat_writer import write_cvat
 from redactkit.formats.writers import write_coco, write_csv, write_mot, write_parquet
 from redactkit.formats.yolo_writer import write_yolo
-from redactkit.runtime.files import sweep_parts
+from redactkit.runtime.part_files import sweep_parts
 
 __all__ = ["WRITABLE", "write_annotations"]
 

@@ -19,7 +19,7 @@ from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table, show_jo
 from redactkit.jobs.listeners import Listener
 from redactkit.jobs.loop import JobLoop
 from redactkit.jobs.spec import Spec
-from redactkit.runtime.files import sweep_parts
+from redactkit.runtime.part_files import sweep_parts
 
 __all__ = ["Jobs"]
 

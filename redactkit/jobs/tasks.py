@@ -36,7 +36,7 @@ from redactkit.jobs.spec import Spec
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction import RedactionOptions, prepare, read_report, write_redacted
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
-from redactkit.runtime.files import sweep_parts
+from redactkit.runtime.part_files import sweep_parts
 from redactkit.video import probe
 from redactkit.video.chunks import split_frames
 

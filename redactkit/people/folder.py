@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,14 @@ from redactkit import identities
 from redactkit.errors import OptionError
 from redactkit.people.answers import read_answers, read_page_answers, save_answers
 from redactkit.people.clips import Clip, read_clips
+from redactkit.people.gathering import all_decisions, all_rows, all_vectors, number_tracks
 from redactkit.people.page import save_page
 from redactkit.people.pairing import face_pairs, similarity_of, unlike
-from redactkit.people.vectors import FaceVectors
 from redactkit.review.editing import set_decision
 from redactkit.runtime.html import show, show_facts, show_table
-from redactkit.tables import FaceIds, as_decisions, as_detections, known_face_ids
+from redactkit.tables import FaceIds, as_decisions, known_face_ids
 
 __all__ = ["People"]
-
-APART_FRAMES = 1000
-"""Frames between the numbers of two clips, so that no two tracks of different clips are seen at once."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,10 @@ class People:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._clips = read_clips(folder)
-        self._number = _numbers(self._clips)
-        self._rows, self._cuts = _all_rows(self._clips, self._number)
-        self._vectors = _all_vectors(self._clips, self._number)
-        decisions, pairs = _all_decisions(self._clips, self._number), self._found()
+        self._number = number_tracks(self._clips)
+        self._rows, self._cuts = all_rows(self._clips, self._number)
+        self._vectors = all_vectors(self._clips, self._number)
+        decisions, pairs = all_decisions(self._clips, self._number), self._found()
         self._now = self._saved = _Tables(decisions, pairs)
         self._now = self._saved = self._answered_before()
         self._past: list[_Tables] = []
@@ -349,52 +345,6 @@ def _joined(tables: _Tables, ids: list[int], rows: pd.DataFrame, cuts: Any) -> _
     identities.check_one_person(tables.decisions, ids, detections=rows, cuts=cuts)
     decisions = identities.join_people(tables.decisions, ids)
     return _Tables(decisions, identities.joined_pairs(tables.pairs, decisions, ids[0]))
-
-
-def _numbers(clips: list[Clip]) -> dict[tuple[str, int], int]:
-    """Return the number of each clip's tracks, from 1."""
-    keys = [(clip.name, int(face)) for clip in clips for face in clip.annotations.tracks.index]
-    return {key: number for number, key in enumerate(keys, start=1)}
-
-
-def _all_rows(clips: list[Clip], number: Mapping[tuple[str, int], int]) -> tuple[pd.DataFrame, Any]:
-    """Return the boxes and shot boundaries of all clips, one after the other, by track number."""
-    tables, cuts, first = [], [], 0
-    for clip in clips:
-        rows = clip.annotations.detections
-        ids = [number[clip.name, int(face)] for face in rows["face_id"]]
-        tables.append(rows.assign(frame=rows["frame"] + first, face_id=ids))
-        cuts.append(clip.annotations.cuts + first)
-        first += max(clip.annotations.frame_count, int(rows["frame"].max()) + 1 if len(rows) else 0) + APART_FRAMES
-    return as_detections(pd.concat(tables, ignore_index=True)), np.concatenate(cuts)
-
-
-def _all_vectors(clips: list[Clip], number: Mapping[tuple[str, int], int]) -> list[FaceVectors]:
-    """Return the vectors of all clips by track number, those of each embedder for themselves."""
-    by_digest: dict[tuple[str, str], list[FaceVectors]] = {}
-    for clip in clips:
-        if len(clip.vectors):
-            ids = np.array([number[clip.name, int(face)] for face in clip.vectors.face_id], np.int64)
-            key = (clip.vectors.name, clip.vectors.digest)
-            by_digest.setdefault(key, []).append(replace(clip.vectors, face_id=ids))
-    return [_stacked(parts) for parts in by_digest.values()]
-
-
-def _stacked(parts: list[FaceVectors]) -> FaceVectors:
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("face_id", "frame", "box", "quality", "vector")
-    }
-    return replace(parts[0], **columns)
-
-
-def _all_decisions(clips: list[Clip], number: Mapping[tuple[str, int], int]) -> pd.DataFrame:
-    tables = []
-    for clip in clips:
-        own = clip.annotations.decisions.loc[clip.annotations.tracks.index]
-        own = own.assign(person_id=[number[clip.name, int(person)] for person in own["person_id"]])
-        tables.append(own.set_axis([number[clip.name, int(face)] for face in own.index]))
-    return as_decisions(pd.concat(tables).rename_axis("face_id"))
 
 
 def _person(mine: pd.DataFrame) -> list[Any]:

@@ -9,8 +9,9 @@ from redactkit.redaction.preparation import Preparation, report_of
 from redactkit.redaction.rendering import write_frames
 from redactkit.redaction.report import RedactionReport
 from redactkit.runtime.cores import opencv_in_one_thread
-from redactkit.runtime.files import fit_name, sweep_parts
+from redactkit.runtime.files import fit_name
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
+from redactkit.runtime.part_files import sweep_parts
 from redactkit.runtime.progress import ProgressLike
 from redactkit.video import VideoWriter
 

@@ -21,7 +21,8 @@ import pandas as pd
 from redactkit.errors import AnnotationError, TableError
 from redactkit.identities import PAIRS, as_pairs
 from redactkit.review.history import Change, Delta, History, State
-from redactkit.runtime.files import make_private, open_to_append, sweep_parts, write_text
+from redactkit.runtime.files import make_private, open_to_append, write_text
+from redactkit.runtime.part_files import sweep_parts
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions, as_detections
 
 __all__ = ["Journal", "fingerprint"]

@@ -17,8 +17,9 @@ from redactkit.formats.ids import remove_ids
 from redactkit.review.following import Following
 from redactkit.review.navigation import nearest, stops
 from redactkit.review.people import PeopleCommands
-from redactkit.runtime.files import check_output, fit_name, make_private, sweep_parts
+from redactkit.runtime.files import check_output, fit_name, make_private
 from redactkit.runtime.html import show
+from redactkit.runtime.part_files import sweep_parts
 from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader

@@ -10,16 +10,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import platform
-import secrets
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from redactkit.errors import OptionError, OutputExistsError
+from redactkit.runtime.part_files import OPEN_NEW, PRIVATE_FILE, is_same, make_part, set_mode
 
 with suppress(ImportError):  # on Windows there is none, and a file that is open cannot be removed
     import fcntl
@@ -28,7 +26,6 @@ __all__ = [
     "CHECKPOINT",
     "JOBS_FOLDER",
     "MAX_NAME_BYTES",
-    "PART",
     "check_output",
     "check_path",
     "check_video_output",
@@ -37,29 +34,23 @@ __all__ = [
     "check_writable",
     "make_private",
     "open_to_append",
-    "remove_part",
     "replacing",
     "report_path",
-    "sweep_parts",
     "write_bytes",
     "write_text",
     "writing",
 ]
 
-PART, CHECKPOINT, JOBS_FOLDER = ".redactkit-part", ".redactkit-checkpoint", ".redactkit-jobs"
-"""Names of intermediate files: part files, checkpoints of an analysis, and the working folder of jobs."""
+CHECKPOINT, JOBS_FOLDER = ".redactkit-checkpoint", ".redactkit-jobs"
+"""Names of intermediate files: checkpoints of an analysis, and the working folder of jobs."""
 MAX_NAME_BYTES = 255
 """Bytes of the longest file name that common file systems take."""
 
-_PRIVATE, _PRIVATE_FILE, _ORDINARY_FILE = 0o700, 0o600, 0o666
-_ABANDONED_SECONDS = 24 * 3600
-"""Age at which a part file of another machine is removed, since its lock cannot be seen from here."""
+_PRIVATE, _ORDINARY_FILE = 0o700, 0o666
 
-_MAX_NAME_TRIES = 100
 _VIDEO, _REPORT, _CHECK = ".mp4", ".report", ".check"
 _WINDOWS = os.name == "nt"
 _OPEN_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_OPEN_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_BINARY", 0)
 
 
 def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Path, ...] = ()) -> Path:
@@ -228,72 +219,23 @@ def replacing(path: str | Path, *, overwrite: bool = False, public: bool = False
 @contextmanager
 def _unfinished(path: str | Path, *, overwrite: bool, public: bool = False) -> Iterator[tuple[Path, int]]:
     target = check_output(path, overwrite=overwrite)
-    part, descriptor = _make_part(make_private(target.parent))
+    part, descriptor = make_part(make_private(target.parent))
     try:
         yield part, descriptor
-        if not _is_same(part, descriptor):
+        if not is_same(part, descriptor):
             raise OutputExistsError(f"{part} was replaced by another file while {target} was written; nothing is kept")
         if public:
             with suppress(PermissionError):  # of file systems that know no permissions
-                _set_mode(part, descriptor, _ordinary_mode(target.parent))
+                set_mode(part, descriptor, _ordinary_mode(target.parent))
         if _WINDOWS:  # where a file that is open cannot be renamed
             os.close(descriptor)
             descriptor = -1
         _give_name(part, target, overwrite=overwrite)
     finally:
-        if descriptor == -1 or _is_same(part, descriptor):
+        if descriptor == -1 or is_same(part, descriptor):
             part.unlink(missing_ok=True)
         if descriptor != -1:
             os.close(descriptor)
-
-
-def _make_part(folder: Path, *, mode: int = _PRIVATE_FILE) -> tuple[Path, int]:
-    """Create a part file in a folder, and return it open and locked."""
-    for _ in range(_MAX_NAME_TRIES):
-        part = folder / f".{_machine_prefix()}{secrets.token_hex(8)}{PART}"
-        try:
-            descriptor = os.open(part, _OPEN_NEW, mode)
-        except FileExistsError:
-            continue
-        if mode == _PRIVATE_FILE and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
-            with suppress(OSError):  # of file systems that know no permissions
-                _set_mode(part, descriptor, mode)
-        # A concurrent `sweep_parts` may have locked and removed it first; then try another name.
-        if _lock(descriptor) is not False and _is_same(part, descriptor):
-            return part, descriptor
-        os.close(descriptor)
-    raise OptionError(
-        f"no file can be made in {folder}: each of {_MAX_NAME_TRIES} names was taken; look who else writes there"
-    )
-
-
-def _set_mode(part: Path, descriptor: int, mode: int) -> None:
-    """Set permissions of the open file, not of another file that has its name by now."""
-    if _WINDOWS:
-        part.chmod(mode)
-    else:
-        os.fchmod(descriptor, mode)
-
-
-def _lock(descriptor: int) -> bool | None:
-    """Lock a file until it is closed; return False if another process holds the lock, None if locks do not work."""
-    if _WINDOWS:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _is_same(path: Path, descriptor: int) -> bool:
-    """Return whether the path still names the open file, and is no link."""
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(descriptor))
-    except OSError:
-        return False
 
 
 def _ordinary_mode(folder: Path) -> int:
@@ -301,7 +243,7 @@ def _ordinary_mode(folder: Path) -> int:
 
     The umask can only be read by setting it, which other threads would notice; so an empty file is made instead.
     """
-    probe, descriptor = _make_part(folder, mode=_ORDINARY_FILE)
+    probe, descriptor = make_part(folder, mode=_ORDINARY_FILE)
     try:
         return stat.S_IMODE(os.fstat(descriptor).st_mode)
     finally:
@@ -329,7 +271,7 @@ def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
 def _reserve(target: Path) -> None:
     """Create an empty file of this name; of several writers one succeeds."""
     try:
-        os.close(os.open(target, _OPEN_NEW, _PRIVATE_FILE))
+        os.close(os.open(target, OPEN_NEW, PRIVATE_FILE))
     except FileExistsError:
         raise _taken(target) from None
 
@@ -356,13 +298,13 @@ def open_to_append(path: str | Path) -> BinaryIO:
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _OPEN_NOFOLLOW | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags, _PRIVATE_FILE)
+        descriptor = os.open(path, flags, PRIVATE_FILE)
     except OSError as err:
         reason = "it is a link" if err.errno == errno.ELOOP else err.strerror or str(err)
         raise OptionError(f"{path} cannot be added to: {reason}; name another file") from err
     if not _WINDOWS and os.fstat(descriptor).st_mode & 0o077:
         with suppress(OSError):
-            os.fchmod(descriptor, _PRIVATE_FILE)
+            os.fchmod(descriptor, PRIVATE_FILE)
     return os.fdopen(descriptor, "ab")
 
 
@@ -377,7 +319,7 @@ def locked(folder: Path) -> Iterator[None]:
         descriptor = os.open(make_private(folder), os.O_RDONLY | os.O_DIRECTORY | _OPEN_NOFOLLOW)
         with suppress(OSError):  # of file systems without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_same(folder, descriptor):
+        if is_same(folder, descriptor):
             break
         os.close(descriptor)
     try:
@@ -385,37 +327,3 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         if descriptor != -1:
             os.close(descriptor)
-
-
-def sweep_parts(folder: str | Path) -> list[Path]:
-    """Remove part files in ``folder`` whose writers have ended; return what was removed.
-
-    Part files of another machine are removed after a day: whether their writer still runs cannot be seen here.
-    """
-    return [part for part in Path(folder).glob(f".*{PART}*") if remove_part(part)]
-
-
-def remove_part(part: Path, *, dry_run: bool = False) -> bool:
-    """Remove a part file if its writer has ended; return whether it has."""
-    try:
-        descriptor = os.open(part, os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return False
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return False
-        free = _lock(descriptor) if part.name.startswith(f".{_machine_prefix()}") else None
-        ended = free is True or (free is None and time.time() - status.st_mtime >= _ABANDONED_SECONDS)
-        # Removed while locked: a writer that has just made it notices and makes another.
-        if ended and not dry_run:
-            with suppress(FileNotFoundError):
-                part.unlink()
-        return ended
-    finally:
-        os.close(descriptor)
-
-
-def _machine_prefix() -> str:
-    """Return a short hash of this machine's name, since several machines may write to one shared folder."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]

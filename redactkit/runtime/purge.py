@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from redactkit.errors import OptionError
-from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, PART, remove_part, report_path
+from redactkit.runtime.files import CHECKPOINT, JOBS_FOLDER, report_path
 from redactkit.runtime.marks import (
     CHECK_MARK,
     COCO_CONTRIBUTOR,
@@ -32,6 +32,7 @@ from redactkit.runtime.marks import (
     is_marked_jpeg,
     is_marked_png,
 )
+from redactkit.runtime.part_files import PART, remove_part
 
 __all__ = ["files_left", "purge"]
 

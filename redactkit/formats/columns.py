@@ -1,0 +1,94 @@
+"""What the rows of a plain table say beside numbers: faces, labels, kinds, flags, sources and decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from redactkit.formats.attributes import FACE_LABEL, is_no
+from redactkit.runtime.kinds import as_kind
+from redactkit.tables import DECISIONS, DETECTIONS, OPTIONAL, SOURCES
+
+__all__ = [
+    "decisions_of_rows",
+    "face_column",
+    "flag_column",
+    "kind_column",
+    "label_column",
+    "source_column",
+    "text_column",
+]
+
+_UNSET = {"", "nan", "none"}
+
+
+def face_column(table: pd.DataFrame) -> list[int | str | None]:
+    """Return the face of each row, None where it says none."""
+    if "face_id" not in table:
+        return [None] * len(table)
+    return [_face(value) for value in table["face_id"].tolist()]
+
+
+def _face(value: Any) -> int | str | None:
+    if value is None or value is pd.NA or value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else str(value)
+
+
+def _names_faces(table: pd.DataFrame) -> bool:
+    """Return whether ``label`` is the name of a face, as where redactkit had no column for both, and no box's class."""
+    return FACE_LABEL not in table and ("redact" in table or "reason" in table)
+
+
+def label_column(table: pd.DataFrame) -> list[str]:
+    """Return the class of each box; empty where the table has none."""
+    if "label" not in table or _names_faces(table):
+        return []
+    return text_column(table, "label")
+
+
+def text_column(table: pd.DataFrame, name: str) -> list[str]:
+    """Return a column of text, "" where a value is missing; empty where there is no such column."""
+    if name not in table:
+        return []
+    return ["" if value is None or value != value else str(value) for value in table[name].tolist()]
+
+
+def flag_column(table: pd.DataFrame, name: str) -> list[bool]:
+    """Return a column of yes and no, also where it has degrees from 0; empty where there is no such column."""
+    return [not (is_no(word) or word.strip().lower() in _UNSET) for word in text_column(table, name)]
+
+
+def kind_column(table: pd.DataFrame) -> list[str]:
+    """Return the kinds of boxes, where the table is of redactkit's columns: elsewhere ``kind`` may mean anything."""
+    ours = DETECTIONS.keys() - OPTIONAL <= set(table.columns)
+    return [as_kind(text) if text.strip() else "" for text in text_column(table, "kind")] if ours else []
+
+
+def decisions_of_rows(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:
+    """Return what the columns redact, face_label and reason say; a face is redacted if one of its rows says so."""
+    # Only our own tables say by ``person_id`` which tracks are one; in others it, and the like, may be anything.
+    foreign = FACE_LABEL not in table
+    if not _names_faces(table):
+        table = table.drop(columns="label", errors="ignore").rename(columns={FACE_LABEL: "label"})
+    decided = [
+        name for name in DECISIONS if name in table and not (foreign and name in ("person_id", "visible_at", "look"))
+    ]
+    if not decided:
+        return {}
+    rows = table[decided].assign(face=pd.Series(given, table.index, dtype="object"))
+    if "redact" in rows:
+        rows["redact"] = ~rows["redact"].map(is_no).astype(bool)
+    how = {name: "max" if name == "redact" else "first" for name in decided}
+    by_face = rows.groupby("face", sort=False).agg(how)
+    return {face: dict(zip(decided, values, strict=True)) for face, *values in by_face.itertuples(name=None)}
+
+
+def source_column(table: pd.DataFrame) -> list[str]:
+    """Return where each box is from, "imported" for what no table of ours says; empty where the table does not say."""
+    if "source" not in table:
+        return []
+    return [name if name in SOURCES else "imported" for name in table["source"].astype(str).tolist()]
