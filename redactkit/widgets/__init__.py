@@ -10,7 +10,7 @@ browser (`redactkit.widgets.stage`); the kernel gets finished edits. For finding
 `redactkit.widgets.actions`; ``rk-faces`` with ``rk-grid``,
 ``rk-f3`` and ``rk-t3`` (cell and tick of face 3); ``rk-tracks`` with ``rk-table`` and ``rk-r3``;
 ``rk-timeline``; ``rk-editor`` with ``rk-x``; ``rk-ids``; ``rk-redact`` and ``rk-analyze`` with ``rk-run``,
-``rk-cancel``, ``rk-output``; ``rk-jobs``; ``rk-jobs-panel`` with ``rk-job``; ``rk-compare`` with
+``rk-cancel``, ``rk-output``; ``rk-jobs-panel`` with ``rk-job``; ``rk-compare`` with
 ``rk-legend`` and ``rk-w12`` (the row of frame 12); ``rk-message`` for what a view has to say.
 """
 
@@ -23,7 +23,6 @@ from redactkit.widgets.idlist import IdList
 from redactkit.widgets.jobs_panel import JobsPanel
 from redactkit.widgets.panels import AnalyzePanel
 from redactkit.widgets.people import PeopleView
-from redactkit.widgets.progress import JobsTable
 from redactkit.widgets.runner import Runner
 from redactkit.widgets.timeline import Timeline
 from redactkit.widgets.tracks import TrackTable
@@ -39,7 +38,6 @@ __all__ = [
     "FrameViewer",
     "IdList",
     "JobsPanel",
-    "JobsTable",
     "PeopleView",
     "RedactPanel",
     "Runner",

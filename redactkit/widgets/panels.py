@@ -15,7 +15,7 @@ from redactkit.passes import run_preset
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
 from redactkit.widgets.markup import escape
-from redactkit.widgets.progress import JobsTable, PassBar
+from redactkit.widgets.progress import PassBar
 from redactkit.widgets.runner import Job, Runner
 from redactkit.widgets.view import View, button, row
 
@@ -52,10 +52,8 @@ class AnalyzePanel(View):
 
     def _build(self) -> None:
         own = self.review.video.path
-        self.videos = ipywidgets.Textarea(
-            str(own or ""), placeholder="one video a line", layout={"width": "100%", "height": "50px"}
-        )
-        self.videos.add_class("rk-videos")
+        self.video = ipywidgets.Text(str(own or ""), placeholder="the video", layout={"width": "100%"})
+        self.video.add_class("rk-video")
         self.preset = ipywidgets.Textarea(PRESET, layout={"width": "100%", "height": "50px"})
         self.preset.add_class("rk-preset")
         self.preset.observe(lambda _: self._show_fault(), "value")
@@ -86,11 +84,10 @@ class AnalyzePanel(View):
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.run))
         self.bar = PassBar(self.runner)
-        self.jobs = JobsTable(self.review, self.runner)
         advanced = ipywidgets.VBox(
             [
-                _hint("Videos, one a line; they run one after another."),
-                self.videos,
+                _hint("The video; for many there is rk.widgets.JobsPanel."),
+                self.video,
                 _hint("Job configuration (mode analyze, combined or redact):"),
                 self.preset,
                 self.fault,
@@ -103,7 +100,6 @@ class AnalyzePanel(View):
             _hint("Looks at every frame, finds faces and follows each. Nothing leaves this machine."),
             row(self.run_button, self.sensitivity),
             self.bar,
-            self.jobs,
             ipywidgets.Accordion([advanced], titles=["Advanced"]),
         )
 
@@ -131,19 +127,18 @@ class AnalyzePanel(View):
         else:
             self.fault.value, self.run_button.disabled = "", False
 
-    def run(self) -> list[Job]:
-        """Queue a job for each video; return them."""
-        preset = self.read()
-        videos = [Path(line.strip()) for line in self.videos.value.splitlines() if line.strip()]
-        if not videos:
-            raise OptionError("name a video first, one a line")
-        jobs = [self._submit(video, preset, alone=len(videos) == 1) for video in videos]
-        self.bar.follow(jobs[0])
-        return jobs
+    def run(self) -> Job:
+        """Start the pass over the video, after those that wait already, and return its job."""
+        preset, named = self.read(), self.video.value.strip()
+        if not named:
+            raise OptionError("name a video first, under Advanced")
+        job = self._submit(Path(named), preset)
+        self.bar.follow(job)
+        return job
 
-    def _submit(self, video: Path, preset: Preset, *, alone: bool) -> Job:
+    def _submit(self, video: Path, preset: Preset) -> Job:
         given = self.output.value.strip()
-        folder = Path(given) if given and alone else default_folder(video)
+        folder = Path(given) if given else default_folder(video)
         overwrite = self.overwrite.value
         search: dict[str, Any] = {"detector": self.detector.value, "sensitivity": self.sensitivity.value}
         search["model"] = self.model.value.strip() or None

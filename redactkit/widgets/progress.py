@@ -1,18 +1,14 @@
-"""What a running pass looks like: bar, rate, time left, cancel; and the table of several."""
+"""What a running pass looks like: bar, rate, time left, cancel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import ipywidgets
 
-from redactkit.review import Review
 from redactkit.widgets.markup import escape, timecode
 from redactkit.widgets.runner import Job, Runner
-from redactkit.widgets.view import View, button, row
+from redactkit.widgets.view import button, row
 
-__all__ = ["JobsTable", "PassBar", "tell"]
+__all__ = ["PassBar", "tell"]
 
 _BARS = {"running": "info", "done": "success", "failed": "danger", "cancelled": "warning", "waiting": ""}
 
@@ -67,66 +63,3 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
         good = "rk-bad" if self.job.warning else "rk-good"
         css = {"failed": "rk-bad", "done": good}.get(self.job.state, "")
         self.text.value = f'<span class="{css}">{escape(tell(self.job))}</span>'
-
-
-class JobsTable(View):
-    """The passes that were asked for: state, progress, time left, cancel, run again.
-
-    Parameters
-    ----------
-    review : Review
-    runner : Runner
-    most : int
-        Jobs shown, the newest of them.
-    """
-
-    def __init__(self, review: Review, runner: Runner, *, most: int = 30) -> None:
-        super().__init__(review, css="rk-jobs")
-        self.runner, self._most = runner, most
-        self._rows: dict[Job, tuple[Any, ...]] = {}
-        self.list = ipywidgets.VBox()
-        clear = button("", "forget the jobs that are over", text="Clear", css="rk-clear")
-        clear.on_click(lambda _: runner.clear())
-        self.show(self.list, row(clear))
-        worker = self.worker(self.refresh, interval=0.2)
-        self.watch(lambda _: worker.submit(), "revision", source=runner)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show the jobs as they stand."""
-        jobs = self.runner.jobs[-self._most :]
-        for job in [job for job in self._rows if job not in jobs]:
-            _close(self._rows.pop(job))
-        for job in jobs:
-            if job not in self._rows:
-                self._rows[job] = self._make_row(job)
-            self._show_row(job, *self._rows[job])
-        rows = [self._rows[job][0] for job in jobs]
-        if list(self.list.children) != rows:
-            self.list.children = rows
-
-    def _make_row(self, job: Job) -> tuple[Any, ...]:
-        name = ipywidgets.HTML(f"<b>{escape(job.name)}</b>", layout={"width": "170px"})
-        bar = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "90px"})
-        text = ipywidgets.HTML()
-        stop = self._do("times", f"cancel {job.name}", lambda: self.runner.cancel(job))
-        again = self._do("redo", f"run {job.name} again", lambda: self.runner.again(job))
-        return row(name, bar, stop, again, text, css="rk-job"), bar, stop, again, text
-
-    def _do(self, icon: str, tip: str, act: Callable[[], Any]) -> Any:
-        made = button(icon, tip)
-        made.on_click(self.press(act))
-        return made
-
-    def _show_row(self, job: Job, _: Any, bar: Any, stop: Any, again: Any, text: Any) -> None:
-        bar.value, bar.bar_style = job.share, _bar_style(job)
-        stop.disabled = job.state not in ("waiting", "running")
-        again.disabled = not stop.disabled
-        text.value = f'<span class="rk-job-{job.state}">{escape(tell(job))}</span>'
-
-
-def _close(parts: tuple[Any, ...]) -> None:
-    line = parts[0]
-    for child in line.children:
-        child.close()
-    line.close()

@@ -1,4 +1,7 @@
-"""Passes that run one after another in a thread, with progress and cancel. No widget in here."""
+"""Passes over the review's own video, one after another in a thread of this kernel, with progress and cancel.
+
+They work on the tables in memory, with edits that are in no file yet. Many videos are for `redactkit.jobs`.
+"""
 
 from __future__ import annotations
 
@@ -98,10 +101,6 @@ class Runner(traitlets.HasTraits):
         self._tell(now=True)
         return job
 
-    def again(self, job: Job) -> Job:
-        """Queue the same work once more."""
-        return self.submit(job.name, job.work, finished=job.finished)
-
     def cancel(self, job: Job) -> None:
         """Stop a job: at once where it waits, at its next frame where it runs."""
         if job.cancelled.is_set():
@@ -117,12 +116,6 @@ class Runner(traitlets.HasTraits):
         for job in self.jobs:
             if job.state in ("waiting", "running"):
                 self.cancel(job)
-
-    def clear(self) -> None:
-        """Forget the jobs that are over."""
-        with self._lock:
-            self.jobs = tuple(job for job in self.jobs if not job.over.is_set())
-        self._tell(now=True)
 
     def _start(self) -> None:
         if self._thread is None:
