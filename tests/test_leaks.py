@@ -21,6 +21,7 @@ from redactkit.redaction.preview import Preview
 from redactkit.runtime.files import check_path, report_path
 from redactkit.tables import empty_detections
 from redactkit.verification import VerificationReport, read_check, save_check, verify
+from redactkit.verification.findings import UNLIKE
 from redactkit.verification.pairs import pair_frames
 from redactkit.video import VideoReader, VideoWriter, WriterOptions, plane_views, probe
 from tests.sample_clips import cut_sample, sample_truth
@@ -41,6 +42,19 @@ def half(old: np.ndarray, new: np.ndarray, number: int) -> np.ndarray:
     return np.hstack([old[:, : old.shape[1] // 2], new[:, old.shape[1] // 2 :]])
 
 
+def eyes(old: np.ndarray, new: np.ndarray, number: int) -> np.ndarray:
+    height, width = old.shape
+    strip = slice(round(height * 0.36), round(height * 0.52)), slice(round(width * 0.22), round(width * 0.78))
+    new[strip] = old[strip]
+    return new
+
+
+def smaller(old: np.ndarray, new: np.ndarray, number: int) -> np.ndarray:
+    height, width = (side // 2 for side in old.shape)
+    new[height // 2 :][:height, width // 2 :][:, :width] = cv2.resize(old, (width, height))
+    return new
+
+
 PAINTS: dict[str, Paint] = {
     "a mosaic of 8 cells": mosaic,
     "Gaussian": lambda old, new, number: cv2.GaussianBlur(old, (0, 0), max(old.shape) / 24),
@@ -49,6 +63,10 @@ PAINTS: dict[str, Paint] = {
     "colour left": lambda old, new, number: old if number else new,
     "shines through": lambda old, new, number: cv2.addWeighted(old, 0.5, new, 0.5, 0),
     "bare": lambda old, new, number: old,
+    "upside down": lambda old, new, number: np.ascontiguousarray(old[::-1]),
+    "shines through faintly": lambda old, new, number: cv2.addWeighted(old, 0.2, new, 0.8, 0),
+    "eyes": eyes,
+    "a smaller copy": smaller,
 }
 
 
@@ -107,6 +125,19 @@ def test_painting_that_keeps_something_of_the_face_is_caught(
     assert (found["face_id"] == FACE).all()
     assert (found["first_frame"].min(), found["last_frame"].max()) == (10, 12), str(report)
     assert report.verdict == "exposed"
+
+
+def test_a_box_that_is_hidden_unlike_all_others_is_to_be_looked_at(
+    clip: Path, truth: Annotations, tmp_path: Path
+) -> None:
+    def drawn(old: np.ndarray, new: np.ndarray, number: int) -> np.ndarray:
+        return new if number else np.asarray(cv2.Canny(old, 60, 120))
+
+    report = checked(clip, planted(clip, truth, tmp_path / "out.mp4", drawn, range(10, 13)), truth)
+    found = report.findings[report.findings["face_id"] == FACE]
+    assert found["what"].tolist() == [UNLIKE], str(report)
+    assert report.verdict == "to be looked at"
+    assert not report.summary()["bare_boxes"] and not report.faces["bare"].any()
 
 
 def test_one_bare_frame_of_a_video_encoded_elsewhere_is_caught(clip: Path, truth: Annotations, tmp_path: Path) -> None:

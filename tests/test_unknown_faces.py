@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from redactkit.annotations import Annotations
-from redactkit.tables import as_detections, empty_detections
+from redactkit.tables import as_decisions, as_detections, empty_detections
 from redactkit.verification.findings import GAP, leak_table
 from redactkit.verification.judging import judge_unknown_faces
 from redactkit.verification.pairs import Pair
+from redactkit.verification.settings import RecordedRedaction
 from redactkit.verification.track_gaps import plan_near
 from redactkit.verification.unknown_faces import Known, UnknownFaceSearch
 from redactkit.video import VideoReader
@@ -131,3 +132,13 @@ def test_both_sides_of_a_jump_are_searched_though_nobody_calls_it_a_cut(known: A
             search.search(Pair(frame, frame))
     assert sorted(set(looked)) == [0, 3, 9, 13, 14, 15, 21, 24]
     assert search.looked == 9  # with frame 12, once it is known that the next one is another shot
+
+
+def test_what_a_finding_was_answered_with_is_newer_than_the_report(known: Annotations) -> None:
+    rows = tracked(known, [1, 2]).detections
+    faces = pd.concat([rows.assign(face_id=face) for face in (1, 2, 3, 4)])
+    recorded = RecordedRedaction({"faces": [1]}, {"faces": [{"face_id": 1}, {"face_id": 2}, {"face_id": 3}]})
+    decisions = {2: {"redact": True, "reason": "leak check"}, 3: {"redact": True, "label": "a guest"}}
+    for new, wanted in ((True, [1, 2, 4]), (False, [1, 2])):
+        decided = as_decisions(decisions | {4: {"redact": new, "reason": "leak check"}})
+        assert recorded.select(known.replace(detections=faces, decisions=decided)) == wanted

@@ -12,11 +12,12 @@ from redactkit.errors import OptionError
 from redactkit.review.editing import next_face_id, set_decision
 from redactkit.tables import as_decisions, as_detections, sort_detections
 
-__all__ = ["ACTIONS", "Action", "Settled", "settle"]
+__all__ = ["ACTIONS", "REASON", "Action", "Settled", "settle"]
 
 Action = Literal["hide", "no face", "leave visible"]
 ACTIONS: tuple[Action, ...] = ("hide", "no face", "leave visible")
 REASON = "leak check"
+"""The reason that a decision has by which a finding was answered."""
 
 
 class Settled(NamedTuple):

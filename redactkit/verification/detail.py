@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["detail_score"]
+__all__ = ["detail_score", "fine_detail"]
 
 CELLS = 4
 """Cells along the longer side that the weakest hiding kind keeps: no test is made of what they could hold."""
@@ -58,6 +58,11 @@ def detail_score(source: NDArray[np.generic], output: NDArray[np.generic], *, ch
         if cells in tiles:
             best = max(best, *(_alike(before[part], after[part]) / tiles[cells] for part in _parts(before.shape)))
     return best
+
+
+def fine_detail(patch: Patch) -> Patch:
+    """Return what a patch has beyond the cells that every hiding kind keeps."""
+    return _added(patch, _shrunk(patch, CELLS))
 
 
 def _bands(source: Patch, output: Patch) -> Iterator[tuple[int, Patch, Patch]]:

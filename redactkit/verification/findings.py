@@ -13,13 +13,26 @@ from redactkit.annotations import Annotations
 from redactkit.tables import BOX, as_detections
 from redactkit.verification.judging import UnknownFace
 
-__all__ = ["FINDINGS", "GAP", "bare_table", "face_table", "leak_rows", "leak_table", "list_findings", "longest_run"]
+__all__ = [
+    "FINDINGS",
+    "GAP",
+    "UNLIKE",
+    "bare_table",
+    "face_table",
+    "leak_rows",
+    "leak_table",
+    "list_findings",
+    "longest_run",
+]
 
 JOIN = 0.5
 """Seconds between frames of one face that still make one finding."""
 
 GAP = "gap of a track"
 """What a finding is called in which no face was seen where a track has no box for a moment."""
+
+UNLIKE = "unlike the rest"
+"""What a hidden box is called that is neither the source nor painted as nearly all other boxes are."""
 
 UNKNOWN = -1
 """Stands for a face that has no number, and for a finding that is no leak of its own."""
@@ -116,7 +129,9 @@ def _bare_findings(bare: pd.DataFrame) -> Iterator[dict[str, object]]:
         for _, run in rows.groupby(apart):
             best = run.iloc[int(run["shared"].to_numpy().argmax())]
             what = str(run["what"].mode().iloc[0])
-            yield _row(run, best, what, face=int(best["face_id"]), sure=float(best["shared"]) or 1.0)
+            row = _row(run, best, what, face=int(best["face_id"]), sure=float(best["shared"]) or 1.0)
+            doubtful = (run["what"] == UNLIKE).all()
+            yield row | ({"verdict": "to be looked at", "note": "hidden, but not as the others"} if doubtful else {})
 
 
 def _leak_findings(leaks: pd.DataFrame) -> Iterator[dict[str, object]]:

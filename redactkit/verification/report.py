@@ -18,7 +18,7 @@ from redactkit.media import file_sha256
 from redactkit.runtime.files import report_path, write_text
 from redactkit.runtime.timecode import timecode
 from redactkit.verification.actions import Action, settle
-from redactkit.verification.findings import list_findings, longest_run
+from redactkit.verification.findings import UNLIKE, list_findings, longest_run
 from redactkit.verification.page import findings_html, page_html
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class VerificationReport:
     @property
     def exposures(self) -> pd.DataFrame:
         """Every frame in which something is exposed, worst first: bare boxes, then sure leaks."""
-        bare = self.bare.assign(kind="bare", weight=self.bare["shared"])
+        bare = self.bare[self.bare["what"] != UNLIKE]
+        bare = bare.assign(kind="bare", weight=bare["shared"])
         sure = self.leaks[self.leaks["sure"]]
         leaks = sure.assign(kind="leak", weight=sure["confidence"])
         parts = [part for part in (bare, leaks) if len(part)] or [bare]
@@ -194,7 +195,7 @@ class VerificationReport:
             **({"ranges": self.settings["ranges"]} if self.settings.get("ranges") else {}),
             "frames": self.frames,
             "looks": list(self.looks),
-            "bare_boxes": len(self.bare),
+            "bare_boxes": int((self.bare["what"] != UNLIKE).sum()),
             "leaks": int(self.leaks["sure"].sum()),
             "findings": int((self.findings["verdict"] == "exposed").sum()),
             "to_be_looked_at": int((self.findings["verdict"] != "exposed").sum()),

@@ -16,6 +16,7 @@ from redactkit.media import file_sha256
 from redactkit.redaction.plan import Plan, make_plan
 from redactkit.redaction.report import annotations_digest, read_report, software_versions
 from redactkit.runtime.files import report_path
+from redactkit.verification.actions import REASON
 from redactkit.verification.pairs import Pair
 from redactkit.verification.repaint import Painting, Repainter
 from redactkit.video import VideoReader
@@ -48,13 +49,17 @@ class RecordedRedaction:
     def select(self, annotations: Annotations) -> list[int]:
         """Return the faces that were to be hidden: all that the report does not call visible.
 
-        Where there is no report, what the analyst decided holds.
+        Where there is no report, what the analyst decided holds, as it does for faces that are new since. What a leak
+        check was answered with is newer than the report: a face that was to be hidden then is so.
         """
         hidden = self.settings.get("faces")
         if hidden is None:
             return annotations.selected_ids
         listed = {int(face["face_id"]) for face in self.record.get("faces", ())}
-        visible = listed - {int(face) for face in hidden}
+        decided = annotations.decisions
+        answered = decided.index[(decided["reason"] == REASON) & decided["redact"].astype(bool)]
+        visible = listed - {int(face) for face in hidden} - set(answered.tolist())
+        visible |= set(decided.index[~decided["redact"].astype(bool)].tolist()) - listed
         return [face for face in np.unique(annotations.detections["face_id"]).tolist() if face not in visible]
 
     def painting(self, annotations: Annotations) -> Painting | None:

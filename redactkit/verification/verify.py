@@ -14,6 +14,7 @@ from redactkit.analysis.rescoring import crop_confidences
 from redactkit.analysis.search import resolve_detector
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, release
+from redactkit.detectors.crops import search_crops
 from redactkit.formats import check_same_video, choose_labels
 from redactkit.redaction import select_faces
 from redactkit.redaction.plan import IdsLike
@@ -24,7 +25,7 @@ from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
 from redactkit.runtime.progress import ProgressLike, shown, track
 from redactkit.tables import BOX, FaceIds
 from redactkit.tracking.regions import as_regions
-from redactkit.verification.findings import bare_table, face_table, leak_table
+from redactkit.verification.findings import UNLIKE, bare_table, face_table, leak_table
 from redactkit.verification.hiding import Hiding
 from redactkit.verification.judging import judge_unknown_faces
 from redactkit.verification.pairs import Pair, pair_frames
@@ -43,12 +44,24 @@ WHOLE = 0.5
 INSIDE, AS_SURELY = 0.5, 0.7
 """Support of a face inside a hidden box, and its share of the source's, from which it counts as seen there."""
 
+MIN_INSIDE_SHARE, MIN_FACE_SHARE = 0.7, 0.08
+"""Share of a face seen in the output that must lie in a hidden box, and of the box that it must fill."""
+
+MIN_UNLIKE_SHARE, MIN_AGREED_SHARE = 0.25, 0.8
+"""Share of a box that must be otherwise for it to be unlike the rest, and of the boxes that must be as painted."""
+
+FEW_BOXES = 10
+"""Boxes that are not as painted, up to which each is searched for a face in any case."""
+
 
 @dataclass
 class _Seen:
     """What accumulates while the frames go by."""
 
     bare: list[dict[str, object]] = field(default_factory=list)
+    unlike: list[dict[str, object]] = field(default_factory=list)
+    boxes: int = 0
+    odd: int = 0
     frames: int = 0
     exact: int = 0
 
@@ -138,11 +151,11 @@ def verify(
         output.rest()
         seen = _compare(source, output, repainter, unknown_faces, hiding, progress=shown(progress))
     release(detect)
-    bare = bare_table(seen.bare)
+    exposed, bare = bare_table(seen.bare), bare_table([*seen.bare, *_unlike_the_rest(seen)])
     return VerificationReport(
         source=Path(video),
         redacted=Path(redacted),
-        faces=face_table(hiding.rows, bare, faces),
+        faces=face_table(hiding.rows, exposed, faces),
         bare=bare,
         leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info, gaps=unknown_faces.gaps), laid),
         fidelity=fidelity if fidelity is not None else _compare_files(hiding, redacted),
@@ -192,18 +205,17 @@ def _compare(
         for pair in pair_frames(source, output):
             for check in repainter.check(pair):
                 box = places[pair.index, check.face]
-                what = _fault(check, pair, box, repainter.painting, unknown_faces)
+                seen.odd += not check.as_painted or repainter.painting.kind is None
+                rare = seen.odd <= max(FEW_BOXES, (1 - MIN_AGREED_SHARE) * seen.boxes)
+                what = _fault(check, pair, box, repainter.painting, unknown_faces, rare=rare)
+                row: dict[str, object] = {"frame": pair.index, "time": pair.source.time, "face_id": check.face}
+                row |= dict(zip(BOX, box.tolist(), strict=True))
+                row |= {"shared": max(check.bare, check.near, min(1.0, check.detail / 2)), "what": what or UNLIKE}
+                seen.boxes += 1
                 if what is not None:
-                    place = dict(zip(BOX, box.tolist(), strict=True))
-                    times = {"frame": pair.index, "time": pair.source.time, "face_id": check.face}
-                    seen.bare.append(
-                        {
-                            **times,
-                            **place,
-                            "shared": max(check.bare, check.near, min(1.0, check.detail / 2)),
-                            "what": what,
-                        }
-                    )
+                    seen.bare.append(row)
+                elif check.odd >= MIN_UNLIKE_SHARE:
+                    seen.unlike.append(row)
             # Outside the time ranges of a redaction everything is bare on purpose.
             if hiding.searched[pair.index]:
                 unknown_faces.search(pair)
@@ -213,9 +225,15 @@ def _compare(
 
 
 def _fault(
-    check: BoxCheck, pair: Pair, box: bx.FloatArray, painting: Painting, unknown_faces: UnknownFaceSearch
+    check: BoxCheck,
+    pair: Pair,
+    box: bx.FloatArray,
+    painting: Painting,
+    unknown_faces: UnknownFaceSearch,
+    *,
+    rare: bool,
 ) -> str | None:
-    """Return what is wrong with a hidden box, None if nothing is."""
+    """Return what is wrong with a hidden box, None if nothing is; ``rare`` is whether few are not as painted."""
     if check.shows_source:
         if check.bare >= WHOLE or painting.kind is None:
             return "bare box"
@@ -224,10 +242,21 @@ def _fault(
         return "painted otherwise"
     # A picture that is neither source nor painting hides too, unless a face is seen in it.
     doubtful = painting.kind is None or not check.as_painted
-    if doubtful and unknown_faces.is_searched(pair.index):
-        before, after = (
-            crop_confidences(unknown_faces.detector, frame, box[None])[0] for frame in (pair.source, pair.output)
-        )
-        if after >= max(INSIDE, AS_SURELY * before):
-            return "face in a hidden box"
+    if doubtful and (rare or unknown_faces.is_searched(pair.index)):
+        return "face in a hidden box" if _shows_face(pair, box, unknown_faces.detector) else None
     return None
+
+
+def _shows_face(pair: Pair, box: bx.FloatArray, detector: Detector) -> bool:
+    """Tell whether a face is seen in a box of the output, there or smaller, as surely as in the source."""
+    found = search_crops(detector, pair.output, box[None])[0][:, :4]
+    within = bx.union_cover(found, box[None]) > MIN_INSIDE_SHARE
+    large = found[:, 2] * found[:, 3] > MIN_FACE_SHARE * box[2] * box[3]
+    places = np.vstack([box[None], found[within & large]])
+    before, after = (np.array(crop_confidences(detector, frame, places)) for frame in (pair.source, pair.output))
+    return bool((after >= np.maximum(INSIDE, AS_SURELY * before)).any())
+
+
+def _unlike_the_rest(seen: _Seen) -> list[dict[str, object]]:
+    """Return the boxes that are neither source nor painting, where nearly all others are as painted."""
+    return seen.unlike if len(seen.unlike) <= (1 - MIN_AGREED_SHARE) * seen.boxes else []
