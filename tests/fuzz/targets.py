@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from redactkit.errors import RedactkitError
-from redactkit.formats import READABLE, read_annotations, read_ids, read_preset
+from redactkit.formats import READABLE, align, read_annotations, read_ids, read_preset
 from redactkit.inspection import inspect
+from redactkit.inspection.page import page_html
+from redactkit.media import VideoInfo
 from redactkit.tables import check_detections
 
+VIDEO = VideoInfo(None, 640, 360, Fraction(25), Fraction(1, 25), np.arange(50), digest="")
 TARGETS = ["any", *READABLE, "ids", "preset"]
 
 
@@ -42,4 +48,8 @@ def _read(target: str, path: Path) -> None:
     if annotations.has_boxes:
         check_detections(annotations.detections)
     if len(annotations.detections) < 1000:
-        str(inspect(annotations))
+        report = inspect(annotations)
+        str(report)
+        page_html(report)
+    if annotations.has_boxes and (annotations.has_times or not len(annotations.detections)):
+        align(annotations, VIDEO)
