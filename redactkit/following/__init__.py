@@ -8,8 +8,9 @@ References
 Matthews, Ishikawa and Baker, "The Template Update Problem", PAMI 2004.
 """
 
+from redactkit.following.conditions import Ending, FollowOptions, Place
 from redactkit.following.fitting import FLAT_KINDS
-from redactkit.following.follower import Ending, Follower, FollowOptions, Place
+from redactkit.following.follower import Follower
 from redactkit.following.plan import Plan, plan_following, plan_gaps, rows_of
 from redactkit.following.sweep import Followed, Start, follow_boxes
 

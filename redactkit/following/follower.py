@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, clip, expand, iou
 from redactkit.following.appearance import Likeness, Template, compare, smoothed
+from redactkit.following.conditions import HIDDEN_SHARE, Ending, FollowOptions, Found, Place
 from redactkit.following.fitting import fit, flow, pick_points
 from redactkit.following.search import search
 from redactkit.following.views import BLOCK_PIXELS, GrayImage, Shape, box_of, project, shifted, view
 
-__all__ = ["Ending", "FollowOptions", "Follower", "Place"]
+__all__ = ["Follower"]
 
 BoolArray = NDArray[np.bool_]
 
@@ -23,9 +21,6 @@ MAX_CORRECTION = 0.15
 
 VELOCITY_SHARE = 0.5
 """Share of the last step in the velocity with which the next is predicted."""
-
-HIDDEN_SHARE = 0.6
-"""Share of the object's blocks below which a part of it is hidden."""
 
 USUAL_SHARE = 0.2
 """Share of the last frame in how much an object usually correlates with its template."""
@@ -51,103 +46,17 @@ MIN_LAID_POINTS = 8
 OWN_FRAMES = 8
 """Frames after which what moves with an object belongs to it, though it looks otherwise. Raising it absorbs less."""
 
-HOLD_GROWTH = 0.05
+HOLD_GROWTH = 0.04
 """Share of a side by which the box of an object that is not seen grows on each side, for each frame."""
 
-MAX_HOLD_GROWTH = 0.2
+MAX_HOLD_GROWTH = 0.16
 """The same at most."""
+
+LINGER_SECONDS = 0.05
+"""How long the grown box of an object that should have left stays at the edge, in case a sliver still shows."""
 
 MIN_VIEW_SHARE = 0.005
 """Share of the object inside the frame below which it has left."""
-
-
-class Ending(StrEnum):
-    """Why following ended."""
-
-    END = "followed to the end"
-    MET = "met the next known box"
-    LEFT = "left the picture"
-    HIDDEN = "hidden"
-    LOST = "lost"
-
-
-@dataclass(frozen=True)
-class FollowOptions:
-    """When an object counts as found.
-
-    Parameters
-    ----------
-    min_seen_share : float
-        Share of the object's blocks that must be seen to go on. Raising it ends sooner where the object is hidden in
-        part or changes its looks.
-    min_correlation : float
-        Least normalised cross-correlation of those blocks with the object's template, -1 to 1. Raising it ends sooner.
-    min_found_share, min_found_correlation : float
-        The same where the object is found again. Raising them takes fewer other things for it.
-    max_found_loss : float
-        How much less it may then correlate than before it was hidden. Lowering it takes fewer other things for it.
-    max_hidden_seconds : float
-        How long a hidden object is searched for. Raising it bridges longer occlusions, and finds more that is not it.
-    hold_seconds : float
-        How long the box stays on an object that is not seen any more, in case a part of it still is.
-    """
-
-    min_seen_share: float = 0.3
-    min_correlation: float = 0.4
-    min_found_share: float = 0.7
-    min_found_correlation: float = 0.6
-    max_found_loss: float = 0.12
-    max_hidden_seconds: float = 1.5
-    hold_seconds: float = 0.12
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an object is in one frame.
-
-    Parameters
-    ----------
-    box : ndarray of shape (4,)
-    confidence : float
-        0 to 1; how much of it is seen, and how like its template.
-    seen : bool
-        Whether it was found in this frame; its place is assumed otherwise.
-    occluded : bool
-        Whether a good part of it is hidden.
-    """
-
-    box: FloatArray
-    confidence: float
-    seen: bool = True
-    occluded: bool = False
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An object found in a frame."""
-
-    pose: FloatArray
-    picture: GrayImage
-    moving: BoolArray
-    first: Likeness
-    recent: Likeness
-    inside: BoolArray
-
-    @property
-    def seen(self) -> BoolArray:
-        return self.first.seen | self.recent.seen
-
-    @property
-    def share(self) -> float:
-        return float(self.seen.sum() / max(int(self.inside.sum()), 1))
-
-    @property
-    def correlation(self) -> float:
-        return max(self.first.correlation, self.recent.correlation)
-
-    @property
-    def confidence(self) -> float:
-        return float(np.clip(0.5 * self.share + 0.5 * self.correlation, 0.01, 1.0))
 
 
 class Follower:
@@ -196,6 +105,7 @@ class Follower:
         self._correlation = self._usual = 1.0
         self._share = 1.0
         self._max_missed = max(1, round(self.options.max_hidden_seconds * frame_rate))
+        self._out, self._linger = 0, max(1, round(LINGER_SECONDS * frame_rate))
         self._hold = max(1, round(self.options.hold_seconds * frame_rate))
         picture = view(image, self.pose, self.shape)
         if picture is None:
@@ -233,7 +143,7 @@ class Follower:
             return False
         inside = self._shown(pose, self.shape.block_centers, image)
         moving = np.ones(len(self._points), bool)
-        found = _Found(pose, picture, moving, *self._likeness(picture, inside), inside)
+        found = Found(pose, picture, moving, *self._likeness(picture, inside), inside)
         if not (self._is_again(found) if self._missed else found.correlation >= self._correlation - MAX_LOSS):
             return False
         self._take(found, frame)
@@ -253,7 +163,7 @@ class Follower:
             self._take(found, frame)
         self.frame = frame
 
-    def _tracked(self, image: GrayImage, predicted: FloatArray) -> _Found | None:
+    def _tracked(self, image: GrayImage, predicted: FloatArray) -> Found | None:
         """Track the object from the frame before by flow."""
         now = view(image, predicted, self.shape)
         if now is None:
@@ -270,13 +180,13 @@ class Follower:
             return None
         return found
 
-    def _goes_on(self, found: _Found) -> bool:
+    def _goes_on(self, found: Found) -> bool:
         correlation = max(found.first.seen_correlation, found.recent.seen_correlation)
         return found.share >= self.options.min_seen_share and correlation >= self.options.min_correlation
 
-    def _searched(self, image: GrayImage, predicted: FloatArray) -> _Found | None:
+    def _searched(self, image: GrayImage, predicted: FloatArray) -> Found | None:
         """Search for the object around the place where it should be."""
-        best: list[_Found] = []
+        best: list[Found] = []
         for template in (self._first, self._recent):
             for pose in search(image, predicted, template, missed=self._missed):
                 near = self._laid(image, pose, self._first)
@@ -290,15 +200,15 @@ class Follower:
             return None
         return best[0]
 
-    def _is_again(self, found: _Found) -> bool:
+    def _is_again(self, found: Found) -> bool:
         wanted = max(self.options.min_found_correlation, self._usual - self.options.max_found_loss)
         return found.share >= self.options.min_found_share and found.correlation >= wanted
 
-    def _is_away(self, found: _Found, other: _Found) -> bool:
+    def _is_away(self, found: Found, other: Found) -> bool:
         boxes = (box_of(each.pose, self.shape)[None] for each in (found, other))
         return bool(iou(*boxes)[0, 0] < 0.5)
 
-    def _settled(self, image: GrayImage, pose: FloatArray, moving: BoolArray | None) -> _Found | None:
+    def _settled(self, image: GrayImage, pose: FloatArray, moving: BoolArray | None) -> Found | None:
         """Lay the object on its template: the first, or the slowly changing one where it no longer looks like that."""
         laid = self._laid(image, pose, self._first) or self._laid(image, pose, self._recent)
         if laid is not None:
@@ -310,7 +220,7 @@ class Follower:
         if picture is None:
             return None
         inside = self._shown(pose, self.shape.block_centers, image)
-        return _Found(pose, picture, moving, *self._likeness(picture, inside), inside)
+        return Found(pose, picture, moving, *self._likeness(picture, inside), inside)
 
     def _likeness(self, picture: GrayImage, inside: BoolArray) -> tuple[Likeness, Likeness]:
         """Compare a view with both templates; the second tells nothing new where the first is wholly seen."""
@@ -342,7 +252,7 @@ class Follower:
         placed = project(pose, points)
         return np.asarray(((placed >= 0) & (placed < (width, height))).all(axis=-1))
 
-    def _take(self, found: _Found, frame: int) -> None:
+    def _take(self, found: Found, frame: int) -> None:
         """Go on with the object where it was found."""
         middle = np.array([[self.shape.width / 2, self.shape.height / 2]])
         last, before = self._last_seen
@@ -389,10 +299,12 @@ class Follower:
         height, width = image.shape
         # The longer it is not seen, the less is known of its place: the box grows. One on its way out goes on.
         growth = min(HOLD_GROWTH * self._missed, MAX_HOLD_GROWTH)
-        box = expand(box_of(predicted, self.shape)[None], share=growth)[0]
+        box = box_of(predicted, self.shape)
         part = clip(box[None], width=width, height=height)[0]
         share = float(part[2:].prod() / max(float(box[2:].prod()), 1e-9))
-        if share < MIN_VIEW_SHARE:
+        box = expand(box[None], share=growth)[0]
+        self._out = self._out + 1 if share < MIN_VIEW_SHARE else 0
+        if self._out > self._linger:
             self.ending = Ending.LEFT
         elif self._missed > self._max_missed:
             self.ending = self.unfinished

@@ -9,9 +9,10 @@ import numpy as np
 
 from redactkit.boxes import FloatArray
 from redactkit.detectors import Detector
+from redactkit.following.conditions import Ending, FollowOptions, Place
 from redactkit.following.face_help import FaceHelp
 from redactkit.following.fitting import FLAT_KINDS
-from redactkit.following.follower import Ending, Follower, FollowOptions, Place
+from redactkit.following.follower import Follower
 from redactkit.following.views import GrayImage
 from redactkit.media import VideoInfo
 from redactkit.runtime.progress import ProgressLike, Update, track
