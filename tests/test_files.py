@@ -420,3 +420,14 @@ def test_one_at_a_time_is_let_into_a_locked_folder_also_if_it_is_removed(tmp_pat
     for thread in threads:
         thread.join()
     assert max(most) == 1
+
+
+def test_an_interrupt_while_a_part_file_is_made_leaves_none(tmp_path, monkeypatch):
+    def interrupt(_):
+        assert list(tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(part_files, "lock", interrupt)
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path / "a.txt"):
+        pass
+    assert not list(tmp_path.iterdir())

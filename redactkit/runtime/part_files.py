@@ -40,15 +40,19 @@ def make_part(folder: Path, *, mode: int = PRIVATE_FILE) -> tuple[Path, int]:
         part = folder / f".{_machine_prefix()}{secrets.token_hex(8)}{PART}"
         try:
             descriptor = os.open(part, OPEN_NEW, mode)
+            if mode == PRIVATE_FILE and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+                with suppress(OSError):  # of file systems that know no permissions
+                    set_mode(part, descriptor, mode)
+            # A concurrent `sweep_parts` may have locked and removed it first; then try another name.
+            if lock(descriptor) is not False and is_same(part, descriptor):
+                return part, descriptor
+            os.close(descriptor)
         except FileExistsError:
             continue
-        if mode == PRIVATE_FILE and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
-            with suppress(OSError):  # of file systems that know no permissions
-                set_mode(part, descriptor, mode)
-        # A concurrent `sweep_parts` may have locked and removed it first; then try another name.
-        if lock(descriptor) is not False and is_same(part, descriptor):
-            return part, descriptor
-        os.close(descriptor)
+        except BaseException:
+            # An interrupt may come as soon as the file is there. Nobody else makes up the same name.
+            part.unlink(missing_ok=True)
+            raise
     raise OptionError(
         f"no file can be made in {folder}: each of {_MAX_NAME_TRIES} names was taken; look who else writes there"
     )
