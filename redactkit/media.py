@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +107,8 @@ class VideoInfo:
         SHA-256 of the file where it is known without reading it.
     name : str
         Of the file, also where only an annotation file tells of it; by default that of ``path``.
+    part : FrameRange, optional
+        Which frames of the file this header is about, see `of_part`; by default all.
     """
 
     path: Path | None
@@ -127,6 +129,7 @@ class VideoInfo:
     keyframes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     digest: str | None = None
     name: str = ""
+    part: FrameRange | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pts", _read_only(self.pts))
@@ -138,6 +141,28 @@ class VideoInfo:
     def frame_count(self) -> int:
         """Number of frames."""
         return len(self.pts)
+
+    def of_part(self, frames: FrameRange) -> VideoInfo:
+        """Return the header of a stretch of the frames alone; timestamps stay, numbers start at 0.
+
+        A reader with it gives these frames only, and a writer an output that starts at 0.
+        """
+        inside = (self.keyframes >= frames.start) & (self.keyframes < frames.stop)
+        return replace(
+            self,
+            pts=self.pts[frames.start : frames.stop],
+            keyframes=self.keyframes[inside] - frames.start,
+            digest=self.sha256,
+            part=frames,
+        )
+
+    @property
+    def part_times(self) -> tuple[Fraction, Fraction] | None:
+        """Start and end of a part in seconds; None where the header is of the whole file."""
+        if self.part is None or not self.frame_count:
+            return None
+        first, last = (int(tick) * self.time_base for tick in (self.pts[0], self.pts[-1]))
+        return first, last + 1 / self.frame_rate
 
     @property
     def coded_width(self) -> int:

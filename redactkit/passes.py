@@ -57,6 +57,7 @@ def redact(
     start: float | None = None,
     end: float | None = None,
     ranges: Iterable[Iterable[float]] = (),
+    trim: bool = False,
     regions: Iterable[Any] = (),
     force: bool = False,
     allow_nothing: bool = False,
@@ -80,7 +81,7 @@ def redact(
     labels : str or iterable of str, optional
         Hide only boxes with one of these labels, see `redactkit.formats.choose_labels`.
     blur, margin, strength, codec, crf, preset, audio, mute, smart_copy, force, allow_nothing
-    shape, head, start, end, ranges, regions
+    shape, head, start, end, ranges, trim, regions
         How faces are hidden and the output is written, see `redactkit.redaction.RedactionOptions`.
     overwrite : bool
         Replace an output that is there.
@@ -133,6 +134,7 @@ def redact(
         start=start,
         end=end,
         ranges=ranges,
+        trim=trim,
         regions=regions,
         force=force,
         allow_nothing=allow_nothing,
@@ -144,7 +146,7 @@ def redact(
 
 def _checked(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike = True) -> RedactionReport:
     """Return the report of a redaction with the leak check of its output, which is also added to the saved report."""
-    given = prepared.annotations
+    given = prepared.whole
     found = verify(report.source, report.output, given, force=True, fidelity=report.fidelity, progress=progress)
     found.attach()
     return replace(report, check=found)

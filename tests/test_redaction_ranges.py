@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 import pytest
 
+import redactkit as rk
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats import read_annotations
+from redactkit.media import FrameRange
 from redactkit.passes import redact
 from redactkit.redaction import RedactionOptions
 from redactkit.redaction.plan import lay_out
 from redactkit.review import Review
 from redactkit.runtime.visible import as_visible, parse_visible
 from redactkit.verification import verify
-from redactkit.video import VideoReader
+from redactkit.video import VideoReader, probe
 
 RATE = 25
 
@@ -122,3 +125,75 @@ def test_range_without_a_hidden_box_hides_nothing_and_is_refused(short_clip, sho
 def test_wrong_ranges_are_refused_before_work(short_clip, short_truth, tmp_path, ranges):
     with pytest.raises(OptionError):
         redact(short_clip, short_truth, output=tmp_path / "a.mp4", ranges=ranges, progress=False)
+
+
+@pytest.mark.parametrize("more", [{}, {"mute": [(0.9, 1.1)]}])
+def test_trimmed_output_is_the_range_alone_with_its_sound_in_step(short_clip, short_truth, tmp_path, more):
+    report = redact(
+        short_clip,
+        short_truth,
+        output=tmp_path / "out.mp4",
+        start=0.8,
+        end=1.6,
+        trim=True,
+        check=True,
+        progress=False,
+        **more,
+    )
+    assert report.ok, (report, report.fidelity[~report.fidelity["ok"]], report.check)
+    assert "ONLY FROM 00:00:00.800 to 00:00:01.600, and cut down to that" in str(report)
+    source, output = probe(short_clip), probe(report.output)
+    assert output.frame_count == 20
+    assert np.allclose(output.times, source.times[20:40] - source.times[20], atol=1e-4)
+    # The same picture as a redaction of the whole video, from the frame before it on.
+    outside = np.ones((360, 640), bool)
+    for x, y, width, height in lay_out(
+        short_truth, source, faces=short_truth.selected_ids, options=RedactionOptions()
+    ).at(25)[0]:
+        outside[max(0, int(y) - 16) : int(y + height) + 16, max(0, int(x) - 16) : int(x + width) + 16] = False
+    assert np.abs(gray(short_clip, 25) - gray(report.output, 5))[outside].max() < 40
+    if not more:
+        with av.open(str(report.output)) as container:
+            first = next(packet for packet in container.demux(container.streams.audio[0]) if packet.size)
+            assert -0.03 < float(first.pts * first.time_base) <= 0.001
+    assert report.check.verdict == "clean"
+    assert report.check.frames == 20
+    again = verify(short_clip, report.output, short_truth, progress=False)
+    assert again.verdict == "clean"
+
+
+def test_trim_needs_one_range(short_clip, short_truth, tmp_path):
+    for ranges in ((), [(0, 0.5), (1, 1.5)]):
+        with pytest.raises(OptionError, match="trim cuts down to one time range"):
+            redact(short_clip, short_truth, output=tmp_path / "a.mp4", ranges=ranges, trim=True, progress=False)
+
+
+def test_reader_of_a_part_gives_its_frames_alone(short_clip):
+    info = probe(short_clip)
+    part = info.of_part(FrameRange(23, 41))
+    with VideoReader(short_clip) as whole, VideoReader(short_clip, info=part) as reader:
+        frames = list(reader.frames())
+        assert [frame.index for frame in frames] == list(range(18))
+        assert [frame.pts for frame in frames] == info.pts[23:41].tolist()
+        for number in (0, 17, 5):
+            assert np.array_equal(reader.frame_at(number).gray(), whole.frame_at(23 + number).gray())
+
+
+def test_analysis_of_a_stretch_finds_what_is_there_and_a_redaction_beyond_is_refused(short_clip, tmp_path):
+    folder = tmp_path / "found"
+    found = rk.analyze(short_clip, output=folder, start=1.0, end=1.8, same_person=False, progress=False)
+    assert found.frame_count == 60
+    assert set(found.detections["frame"]) == set(range(25, 45))
+    assert np.allclose(found.detections["time"], found.video.times[found.detections["frame"]])
+    assert found.settings["searched"] == [1.0, 1.8]
+    assert len(list(folder.glob("*_thumb*.jpg"))) == len(found.tracks)
+    saved = read_annotations(folder / "short_annotations.json")
+    with pytest.raises(AnnotationError, match="was searched for faces"):
+        redact(short_clip, saved, output=tmp_path / "a.mp4", progress=False)
+    report = redact(short_clip, saved, start=1.0, end=1.8, output=tmp_path / "b.mp4", progress=False)
+    assert report.ok
+
+
+def test_analysis_of_a_stretch_without_frames_is_refused(short_clip):
+    with pytest.raises(OptionError):
+        rk.analyze(short_clip, start=70, end=80, progress=False)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from redactkit.analysis.checkpoint import checkpoint_folder, drop_checkpoint
 from redactkit.analysis.chunked import compiling
@@ -20,9 +23,10 @@ from redactkit.analysis.thumbnails import KeptCrops, save_thumbnails
 from redactkit.analysis.track_building import find_tracks
 from redactkit.annotations import Annotations, annotations_name, find_thumbnails
 from redactkit.detectors import Detector, release
-from redactkit.errors import AnnotationError, OutputExistsError
+from redactkit.errors import AnnotationError, OptionError, OutputExistsError
 from redactkit.formats import find_id_lists, write_annotations
 from redactkit.formats.ids import set_aside
+from redactkit.media import FrameRange, VideoInfo, frames_in_ranges
 from redactkit.people.embedder import Embedder
 from redactkit.people.storage import keep_vectors
 from redactkit.people.vectors import FaceVectors
@@ -33,10 +37,12 @@ from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
 from redactkit.runtime.part_files import sweep_parts
 from redactkit.runtime.progress import ProgressLike, shown
+from redactkit.runtime.timecode import check_ranges
 from redactkit.tables import as_decisions
 from redactkit.tracking.regions import as_regions
 from redactkit.video import Frame, VideoReader, probe
 from redactkit.video.chunks import CHUNK_FRAMES
+from redactkit.video.muting import end_of
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
@@ -92,6 +98,8 @@ def analyze(
     detection_size: int | None = None,
     sensitivity: str = "normal",
     padding: float = 0.0,
+    start: float | None = None,
+    end: float | None = None,
     regions: Iterable[Any] = (),
     detectors: Mapping[str, Any] | None = None,
     chunk_frames: int = CHUNK_FRAMES,
@@ -124,6 +132,8 @@ def analyze(
         High finds more faces and more that are none, low fewer.
     padding : float
         Seconds by which every track is extended before its first and after its last box. Raising it covers more.
+    start, end : float, optional
+        Search only from one second to another; the annotations say so, and a redaction that reaches beyond is refused.
     regions : iterable of FixedRegion or mapping
         Rectangles of the frame in which nothing counts as found, or nothing else does, or that are always hidden:
         see `redactkit.tracking.regions.FixedRegion`. Tracks that live in them are set aside.
@@ -170,13 +180,17 @@ def analyze(
     if folder is not None:
         _check_folder(source, folder, overwrite=overwrite)
     compare = choose_embedder(embedder) if same_person else None
-    info = probe(source)
+    whole = probe(source)
+    frames = None if start is None and end is None else _frames_between(whole, start, end)
+    info = whole if frames is None else whole.of_part(frames)
     cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
     with VideoReader(source, info=info, cache=cache) as reader:
         search = plan_search(reader.info, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
-        found, tracker = _scan(reader, search, keep=keep, chunk_frames=chunk_frames, progress=progress)
+        # Chunks that are kept are those of the whole video.
+        chunks = keep if frames is None else None
+        found, tracker = _scan(reader, search, keep=chunks, chunk_frames=chunk_frames, progress=progress)
         found = tracker.search_isolated(found)
         release(search.detector)
         annotations = _annotate(reader, found, tracker, padding=padding, progress=progress)
@@ -193,14 +207,16 @@ def analyze(
             annotations = annotations.replace(pairs=pairs)
         how: dict[str, Any] = {"size": detection_size, "sensitivity": sensitivity, "progress": progress}
         annotations = with_regions(add_objects(reader, annotations, others, **how), held)
+        final = annotations if frames is None else _laid_back(annotations, whole, frames)
         if folder is None or keep is None:
-            return annotations
+            return final
         sweep_parts(folder)
         # Two analyses may write to one folder at once: the second waits, and then finds all files of the first.
         with locked(keep):
             _check_still_free(source, folder, overwrite=overwrite)
-            saved = _save(reader, annotations, tracker.crops, folder, overwrite=overwrite, stopped=stopped)
-            keep_vectors(vectors, folder, source.stem)
+            saved = _save(reader, annotations, tracker.crops, folder, overwrite=overwrite, stopped=stopped, final=final)
+            moved = vectors if frames is None else replace(vectors, frame=vectors.frame + frames.start)
+            keep_vectors(moved, folder, source.stem)
             drop_checkpoint(keep)
     return saved
 
@@ -241,6 +257,33 @@ def _scan(
         watch=tracker.watch,
     )
     return again, tracker
+
+
+def _frames_between(info: VideoInfo, start: float | None, end: float | None) -> FrameRange:
+    """Return the frames that are shown from one second to another.
+
+    Raises
+    ------
+    OptionError
+        If there are none.
+    """
+    last = end_of(info)
+    ((first, stop),) = check_ranges([(start or 0.0, last if end is None else end)], end=last)
+    shown_there = np.flatnonzero(frames_in_ranges(info, [(first if first > 0 else -np.inf, stop)]))
+    if not len(shown_there):
+        raise OptionError(f"no frame of {info.name} is shown from {first:g} to {stop:g} s; name another range")
+    return FrameRange(int(shown_there[0]), int(shown_there[-1]) + 1)
+
+
+def _laid_back(annotations: Annotations, whole: VideoInfo, frames: FrameRange) -> Annotations:
+    """Return annotations of a part on the frames of the whole video, with the seconds that were searched."""
+    moved = {name: getattr(annotations, name) for name in ("detections", "discarded")}
+    moved = {name: table.assign(frame=table["frame"] + frames.start) for name, table in moved.items()}
+    times = annotations.video.part_times
+    assert times is not None
+    searched = [float(time) for time in times]
+    settings = {**annotations.settings, "searched": searched}
+    return annotations.replace(video=whole, cuts=annotations.cuts + frames.start, settings=settings, **moved)
 
 
 def _others(detectors: Mapping[str, Any] | None) -> dict[str, Detector]:
@@ -288,9 +331,16 @@ def _check_still_free(source: Path, folder: Path, *, overwrite: bool) -> None:
 
 
 def _save(
-    reader: VideoReader, annotations: Annotations, crops: KeptCrops, folder: Path, *, overwrite: bool, stopped: bool
+    reader: VideoReader,
+    annotations: Annotations,
+    crops: KeptCrops,
+    folder: Path,
+    *,
+    overwrite: bool,
+    stopped: bool,
+    final: Annotations,
 ) -> Annotations:
-    """Write the thumbnails, then the annotations.
+    """Write the thumbnails, then the annotations; ``final`` are those on the frames of the whole video.
 
     The checkpoint folder stays until both are written. A later run that finds it knows that the thumbnails were left by
     a stopped run, and may replace them.
@@ -310,6 +360,6 @@ def _save(
     )
     for path in find_id_lists(folder, stem):
         set_aside(path)
-    saved = annotations.replace(thumbnails=folder)
+    saved = final.replace(thumbnails=folder)
     write_annotations(saved, folder / annotations_name(stem), overwrite=overwrite)
     return saved

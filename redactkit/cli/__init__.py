@@ -35,6 +35,7 @@ from redactkit.cli.options import (
     add_hiding,
     add_object_detectors,
     add_regions,
+    add_start_and_end,
     add_writing,
     blur_options,
     detector_options,
@@ -130,6 +131,7 @@ def _add_analyze(commands: Any) -> None:
     command.add_argument("video", nargs="+")
     command.add_argument("-o", "--output", metavar="DIR", help="default: STEM_analysis beside the video")
     add_detecting(command)
+    add_start_and_end(command, "search")
     add_regions(command)
     add_object_detectors(command)
     command.add_argument("--no-same-person", action="store_true", help="do not suggest which tracks are one person")
@@ -144,7 +146,7 @@ def _analyze(options: argparse.Namespace) -> int:
     def one(video: str) -> int:
         folder = Path(options.output or default_folder(video))
         people = {"same_person": not options.no_same_person, "embedder": options.embedder, "regions": options.regions}
-        people["detectors"] = dict(options.detectors)
+        people |= {"detectors": dict(options.detectors), "start": options.start, "end": options.end}
         annotations = analyze(video, output=folder, **people, **detector_options(options))
         damage = annotations.settings.get("decode_errors", ())
         broken = len(damage) > MAX_DAMAGED_FRAMES

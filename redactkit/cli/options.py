@@ -105,10 +105,17 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_start_and_end(command: argparse.ArgumentParser, what: str) -> None:
+    """Add the options for one stretch of time."""
+    command.add_argument(
+        "--from", dest="start", type=_time, metavar="TIME", help=f"{what} only from 00:00:05.0 or 5 on"
+    )
+    command.add_argument("--to", dest="end", type=_time, metavar="TIME", help=f"{what} only up to this time")
+
+
 def add_ranges(command: argparse.ArgumentParser) -> None:
     """Add the options for a stretch of time."""
-    command.add_argument("--from", dest="start", type=_time, metavar="TIME", help="hide only from 00:00:05.0 or 5 on")
-    command.add_argument("--to", dest="end", type=_time, metavar="TIME", help="hide only up to this time")
+    add_start_and_end(command, "hide")
     command.add_argument(
         "--range",
         dest="ranges",
@@ -118,6 +125,7 @@ def add_ranges(command: argparse.ArgumentParser) -> None:
         metavar="START-END",
         help="hide only there; may be repeated",
     )
+    command.add_argument("--trim", action="store_true", help="cut the output down to the time range")
 
 
 def add_object_detectors(command: argparse.ArgumentParser) -> None:
@@ -261,7 +269,7 @@ def detector_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def blur_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.redact` takes."""
-    names = ["blur", "margin", "strength", "shape", "head", "start", "end", "ranges", "regions"]
+    names = ["blur", "margin", "strength", "shape", "head", "start", "end", "ranges", "trim", "regions"]
     names += ["codec", "crf", "preset", "audio", "mute", "overwrite"]
     chosen = {name: getattr(options, name) for name in names}
     if options.allow_nothing:

@@ -196,6 +196,9 @@ def _start_next_stage(spec: Spec, source: Path, info: VideoInfo, chunks: tuple[F
         return Outcome("analyze", chunks)
     if spec.redacts and not _outputs_complete(spec, [spec.output, spec.report]):
         annotations, options, ids = _hiding(spec, source, info)
+        if options.trim:  # what is cut out is short, and chunks are those of the whole file
+            _redact(spec, source, "start")
+            return _finish(spec)
         prepare_chunks(prepare(source, annotations, options, info=info, ids=ids), _chunks_folder(spec))
         return Outcome("redact", chunks)
     return _finish(spec)

@@ -48,6 +48,8 @@ class RedactionOptions:
     ranges : iterable of (float, float)
         Hide only in these time ranges, in seconds as in the column ``time``; everything else stays bare, as in the
         source. By default the whole video.
+    trim : bool
+        Cut the output down to the one time range: its first frame is at 0, its sound in step.
     regions : iterable of FixedRegion or mapping
         Rectangles of the frame that are always hidden, or where nothing is hidden, see
         `redactkit.tracking.regions.FixedRegion`.
@@ -86,6 +88,7 @@ class RedactionOptions:
     start: float | None = None
     end: float | None = None
     ranges: Any = ()
+    trim: bool = False
     regions: Iterable[Any] = ()
     labels: str | Iterable[str] | None = None
     force: bool = False
@@ -108,6 +111,8 @@ class RedactionOptions:
         ranges = [tuple(span) for span in self.ranges]
         if self.start is not None or self.end is not None:
             ranges.append((self.start or 0.0, self.end))
+        if self.trim and len(ranges) != 1:
+            raise OptionError(f"trim cuts down to one time range, got {len(ranges)}; name one with start and end")
         wrong = next((span for span in ranges if len(span) != 2), None)
         if wrong is not None:
             raise OptionError(f"a time range is a pair of seconds such as (5, 7.5), got {wrong!r:.60}")

@@ -22,7 +22,9 @@ from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import IdsLike, Plan, hidden_frames, lay_out, require_hidden, select_faces
 from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
+from redactkit.redaction.trimming import kept_frames, trim_annotations
 from redactkit.review.fixed_regions import with_regions
+from redactkit.runtime.timecode import timecode
 from redactkit.tables import FaceIds
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
@@ -32,13 +34,17 @@ __all__ = ["Preparation", "prepare", "report_of"]
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """A redaction that is ready to be written: the video, the faces on its frames, and the boxes to hide."""
+    """A redaction that is ready to be written: the video, the faces on its frames, and the boxes to hide.
+
+    ``whole`` are the annotations before they were cut down to a time range, where they were.
+    """
 
     info: VideoInfo
     annotations: Annotations
     plan: Plan
     options: RedactionOptions
     faces: list[int]
+    whole: Annotations
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -51,7 +57,7 @@ class Preparation:
         """The frames in which anything is hidden, shape (F,), if others may be copied; None if none may be."""
         # Nobody has seen what stands in packets that did not decode, so none is copied.
         damaged = bool(self.annotations.settings.get("decode_errors"))
-        return self.plan.touched if self.options.smart_copy and not damaged else None
+        return self.plan.touched if self.options.smart_copy and not damaged and not self.options.trim else None
 
     @cached_property
     def facts(self) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -88,6 +94,7 @@ def prepare(
         laid = choose_labels(laid, options.labels)
     elif not options.allow_nothing:
         require_face_label(laid)
+    _refuse_unsearched(laid, options)
     if laid.settings.get("incomplete") and not options.force:
         reasons = "; ".join(map(str, laid.settings["incomplete"]))
         raise AnnotationError(f"the annotations are not whole: {reasons}; or pass force=True (--force)")
@@ -96,10 +103,34 @@ def prepare(
     laid = with_regions(laid, options.regions)
     # Regions are hidden however faces are chosen.
     faces = [face for face in np.unique(laid.detections["face_id"]).tolist() if face in chosen or face not in known]
+    whole = laid
+    if options.trim:
+        laid = trim_annotations(laid, kept_frames(info, options))
+        info = laid.video
     plan = lay_out(laid, info, faces=faces, options=options)
     if not options.allow_nothing:
         require_hidden(laid, plan, faces=faces, options=options)
-    return Preparation(info, laid, plan, options, faces)
+    return Preparation(info, laid, plan, options, faces, whole)
+
+
+def _refuse_unsearched(annotations: Annotations, options: RedactionOptions) -> None:
+    """Refuse to call a video redacted of which only a stretch was searched for faces.
+
+    Raises
+    ------
+    AnnotationError
+        If a time range of the redaction, or the whole video, reaches beyond that stretch, and nothing says force.
+    """
+    searched = annotations.settings.get("searched")
+    if not searched or options.force:
+        return
+    start, end = float(searched[0]), float(searched[1])
+    if not options.ranges or any(first < start - 1e-6 or last > end + 1e-6 for first, last in options.ranges):
+        told = f"{timecode(start)} to {timecode(end)}"
+        raise AnnotationError(
+            f"only {told} was searched for faces; redact that range alone, analyze the whole video, or pass force=True"
+            " (--force)"
+        )
 
 
 def report_of(
@@ -156,6 +187,8 @@ def _warnings(prepared: Preparation) -> list[str]:
 
 def _bare_on_purpose(prepared: Preparation) -> str:
     """Say what lies outside the time ranges, which nobody should take for redacted."""
+    if prepared.options.trim:
+        return f"cut down to {prepared.options.told_ranges}: the rest of the source is not in the output"
     outside = ~hidden_frames(prepared.info, prepared.options)
     rows = prepared.annotations.detections
     bare = rows[outside[rows["frame"].to_numpy(np.int64)] & rows["face_id"].isin(prepared.faces).to_numpy()]

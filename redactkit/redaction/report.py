@@ -179,7 +179,8 @@ class RedactionReport:
         """Return what the whole report holds for, where that is not the whole video."""
         ranges = self.settings.get("ranges") or ()
         told = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
-        return f"ONLY FROM {told}, all else is left bare; " if told else ""
+        rest = "and cut down to that" if self.settings.get("trim") else "all else is left bare"
+        return f"ONLY FROM {told}, {rest}; " if told else ""
 
     def _why_nothing(self) -> str:
         if self.faces.empty:

@@ -16,9 +16,10 @@ from redactkit.annotations import Annotations
 from redactkit.detectors import Detector, release
 from redactkit.detectors.crops import search_crops
 from redactkit.formats import check_same_video, choose_labels
-from redactkit.redaction import select_faces
+from redactkit.redaction import RedactionOptions, select_faces
 from redactkit.redaction.plan import IdsLike
 from redactkit.redaction.report import sound_settings
+from redactkit.redaction.trimming import kept_frames, trim_annotations
 from redactkit.review.fixed_regions import with_regions
 from redactkit.runtime.cores import opencv_in_one_thread
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
@@ -135,6 +136,9 @@ def verify(
     if wanted is not None:
         laid = choose_labels(laid, wanted)
     laid = with_regions(laid, as_regions(recorded.settings.get("regions", ())))
+    if recorded.settings.get("trim"):
+        laid = trim_annotations(laid, kept_frames(info, RedactionOptions.of(recorded.settings)))
+        info = laid.video
     chosen = any(given is not None for given in (ids, include, exclude))
     faces = select_faces(laid, ids=ids, include=include, exclude=exclude) if chosen else recorded.select(laid)
     detect = resolve_detector(detector, model=model)

@@ -37,6 +37,8 @@ class Cursor:
         self._seekable = True
         self.position = 0
         self._open()
+        if info.part is not None and info.part.start and not self._seek(0, 0):
+            self._open()
 
     def _open(self) -> None:
         self.close()
@@ -113,6 +115,8 @@ class Cursor:
         """Drop frames before the keyframe (open GOP), whose references may be missing."""
         while (picture := self._decode()) is not None:
             index = self._index_of(picture.pts)
+            if index is None and self._is_before_part(picture.pts):
+                continue
             if index is None:
                 return None
             if index >= keyframe:
@@ -154,17 +158,24 @@ class Cursor:
         return frame
 
     def _next(self) -> Frame | None:
-        picture = self._decode()
-        if picture is None:
-            return None
-        pts = self._clock.stamp(picture.pts)
-        index = self._index_of(pts)
-        if index is None:
+        while (picture := self._decode()) is not None:
+            pts = self._clock.stamp(picture.pts)
+            index = self._index_of(pts)
+            if index is not None:
+                return self._framed(picture, index)
+            if self._is_before_part(pts):
+                continue
+            if self._info.part is not None and pts > self._info.pts[-1]:
+                return None
             raise VideoError(
                 f"{self._file}: decoding gave a frame at pts {pts} that its header does not have;"
                 " probe it with exact=True"
             )
-        return self._framed(picture, index)
+        return None
+
+    def _is_before_part(self, pts: int | None) -> bool:
+        """Return whether a frame comes before the part of the file that the header is about."""
+        return self._info.part is not None and pts is not None and pts < self._info.pts[0]
 
     def _decode(self) -> av.VideoFrame | None:
         with av_errors(self._file, "decode it"):

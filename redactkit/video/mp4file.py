@@ -75,7 +75,7 @@ class Mp4File:
             size = (info.coded_width, info.coded_height)
             video.set_display_matrix(display_matrix(info.rotation, mirrored=info.mirrored, size=size))
         if self._audio and info.path is not None:
-            self._sound = AudioFeed(info.path, self.container, shift=self._shift, mute=self._mute)
+            self._sound = AudioFeed(info.path, self.container, shift=self._shift, mute=self._mute, part=info.part_times)
         rates = [self.time_base.denominator, *(self._sound.rates if self._sound else ())]
         self.container.container_options["movie_timescale"] = str(movie_timescale(rates))
 

@@ -22,7 +22,7 @@ from redactkit.video.muting import AAC_BLOCK_SAMPLES, Muting
 from redactkit.video.opening import open_container
 from redactkit.video.timing import as_fraction
 
-__all__ = ["COPIED_CODECS", "PREROLL_SECONDS", "AudioFeed", "Playing", "check_sound"]
+__all__ = ["COPIED_CODECS", "PREROLL_SECONDS", "AudioFeed", "Playing", "check_sound", "in_part"]
 
 COPIED_CODECS = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus"})
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -62,6 +62,8 @@ class AudioFeed:
         Seconds added to every timestamp.
     mute : sequence of (float, float)
         Start and end, in seconds of the source's clock, of the time ranges silenced in every track.
+    part : (Fraction, Fraction), optional
+        Start and end in seconds of what is carried over; by default all.
 
     Attributes
     ----------
@@ -70,11 +72,17 @@ class AudioFeed:
     """
 
     def __init__(
-        self, path: Path, output: OutputContainer, *, shift: Fraction = Fraction(0), mute: Ranges = ()
+        self,
+        path: Path,
+        output: OutputContainer,
+        *,
+        shift: Fraction = Fraction(0),
+        mute: Ranges = (),
+        part: tuple[Fraction, Fraction] | None = None,
     ) -> None:
         self.notes: list[str] = []
         self._container: InputContainer = open_container(path)
-        self._output, self._mute = output, mute
+        self._output, self._mute, self._part = output, mute, part
         self._tracks = self._make_tracks(shift)
         self.rates = [track.rate for track in self._tracks.values()]
         self._packets = self._demux()
@@ -104,7 +112,7 @@ class AudioFeed:
             return
         try:
             for packet in self._container.demux(streams):
-                if packet.size:
+                if packet.size and in_part(packet, self._part):
                     yield packet
         except (av.error.FFmpegError, OSError) as err:
             self.notes.append(f"audio ends early, where the source cannot be read any further: {err}")
@@ -137,6 +145,15 @@ class AudioFeed:
     def close(self) -> None:
         """Close the source."""
         self._container.close()
+
+
+def in_part(packet: Packet[Any], part: tuple[Fraction, Fraction] | None) -> bool:
+    """Return whether a packet sounds in a part of the file, be it for an instant; always where there is none."""
+    if part is None:
+        return True
+    base = as_fraction(packet.time_base) or Fraction(0)
+    start = (packet.pts if packet.pts is not None else packet.dts or 0) * base
+    return start < part[1] and start + (packet.duration or 0) * base > part[0]
 
 
 class _Track:

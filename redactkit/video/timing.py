@@ -66,8 +66,10 @@ def start_shift(info: VideoInfo) -> Fraction:
 
     An mp4 plays from 0 on. A stream that starts before 0 moves everything to 0, except audio that starts up to
     0.2 s early: that is the encoder's priming, which players skip. A start of more than a minute is a
-    broadcaster's clock, not an offset, and moves to 0 too.
+    broadcaster's clock, not an offset, and moves to 0 too. A part of a file starts at 0.
     """
+    if info.part_times is not None:
+        return -info.part_times[0]
     starts = [stream.start for stream in info.audio if stream.start is not None]
     if info.frame_count:
         starts.append(int(info.pts[0]) * info.time_base)

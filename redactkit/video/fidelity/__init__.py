@@ -30,6 +30,7 @@ from redactkit.video.fidelity.sounds import read_sounds, sound_checks
 from redactkit.video.fidelity.timeline import (
     Timeline,
     decode_timeline,
+    part_ticks,
     read_timeline,
     time_checks,
     true_timeline,
@@ -78,7 +79,7 @@ def compare_files(
     """
     got = probe(output)
     assert got.path is not None
-    sounds = [] if source.path is None or audio != "keep" else read_sounds(source.path)
+    sounds = [] if source.path is None or audio != "keep" else read_sounds(source.path, part=source.part_times)
     rows = [
         *_frame_checks(source, got, hidden=hidden, exact=exact),
         *_header_checks(source, got),
@@ -133,7 +134,7 @@ def _frame_checks(source: VideoInfo, got: VideoInfo, *, hidden: Boxes | None, ex
         before = read_frames(source.path, expected, collector.wanted, keyframes=source.keyframes.tolist())
     if not set(before) >= {number for number in collector.wanted if number < len(expected.ticks)}:
         collector.images.clear()
-        decode_timeline(source.path, look=collector)
+        decode_timeline(source.path, look=collector, only=part_ticks(source))
         before = collector.images
     after = read_frames(got.path, have, frames, keyframes=got.keyframes.tolist())
     yield from picture_checks(source, before, after, frames, hidden=hidden)

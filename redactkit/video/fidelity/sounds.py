@@ -20,10 +20,12 @@ from redactkit.runtime.timecode import Ranges
 from redactkit.video.fidelity.rows import Row, equal
 from redactkit.video.muting import AAC_BLOCK_SAMPLES, first_sound
 from redactkit.video.opening import av_errors, opened
-from redactkit.video.sound import COPIED_CODECS, Playing
+from redactkit.video.sound import COPIED_CODECS, Playing, in_part
 from redactkit.video.timing import as_fraction, start_shift
 
 __all__ = ["Sound", "read_sounds", "sound_checks"]
+
+Part = tuple[Fraction, Fraction] | None
 
 _START_TOLERANCE_SECONDS = 1e-3
 _RESAMPLER_SHIFT_SAMPLES = 64  # by which resampling may move the first sample
@@ -69,12 +71,17 @@ def sound_checks(source: VideoInfo, output: Path, before: list[Sound], *, mute: 
     yield equal("audio tracks", len(before), len(after))
     shift = float(start_shift(source))
     anew = bool(mute) or any(sound.codec not in COPIED_CODECS for sound in before)
-    pairs = list(zip(_decode_spans(source.path), _decode_spans(output), strict=False)) if anew else []
+    spans = (_decode_spans(source.path, part=source.part_times), _decode_spans(output)) if anew else ([], [])
+    pairs = list(zip(*spans, strict=False))
     for number, (old, new) in enumerate(zip(before, after, strict=False)):
         if old.codec in COPIED_CODECS and not mute:
             yield from _copied(number + 1, old, new, shift)
         else:
-            yield from _transcoded(number + 1, old, new, *pairs[number], shift)
+            before_span, after_span = pairs[number]
+            if source.part is not None and before_span.first is not None:
+                # Sound of a part that begins before its first frame is cut off at 0 by players.
+                before_span.first = max(before_span.first, -shift)
+            yield from _transcoded(number + 1, old, new, before_span, after_span, shift)
     if mute and after:
         yield from _silence_checks(output, tuple((first + shift, last + shift) for first, last in mute))
 
@@ -121,17 +128,17 @@ def _streams(container: InputContainer) -> list[AudioStream]:
     return [each for each in streams if each.codec_context.sample_rate]
 
 
-def read_sounds(path: Path) -> list[Sound]:
+def read_sounds(path: Path, *, part: Part = None) -> list[Sound]:
     """Read every audio stream of a file; one without packets is left out, as in an output."""
     with av_errors(path, "read its audio"), opened(path) as container:
         readings = {stream.index: _SoundReader(stream) for stream in _streams(container)}
         for packet in container.demux(_streams(container)) if readings else ():
-            if packet.size:
+            if packet.size and in_part(packet, part):
                 readings[packet.stream_index].add(packet)
     return [reading.result() for reading in readings.values() if reading.packets]
 
 
-def _decode_spans(path: Path) -> list[_DecodedSpan]:
+def _decode_spans(path: Path, *, part: Part = None) -> list[_DecodedSpan]:
     """Decode every audio stream of a file that has a packet."""
     with av_errors(path, "decode its audio"), opened(path) as container:
         streams = _streams(container)
@@ -139,6 +146,8 @@ def _decode_spans(path: Path) -> list[_DecodedSpan]:
         held: set[int] = set()
         for packet in container.demux(streams) if streams else ():
             index = packet.stream.index  # a packet that ends a stream has no index of its own
+            if packet.size and not in_part(packet, part):
+                continue
             if packet.size:
                 held.add(index)
             try:

@@ -21,9 +21,10 @@ from redactkit.video.fidelity.rows import Row, equal
 from redactkit.video.opening import av_errors, opened, video_stream
 from redactkit.video.timing import as_fraction, start_shift
 
-__all__ = ["Timeline", "decode_timeline", "read_timeline", "time_checks", "true_timeline"]
+__all__ = ["Timeline", "decode_timeline", "part_ticks", "read_timeline", "time_checks", "true_timeline"]
 
 FrameVisitor = Callable[[int, av.VideoFrame], None]
+TickRange = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,19 @@ class Timeline:
         return None not in self.ticks and len(set(self.ticks)) == len(self.ticks)
 
 
-def read_timeline(path: Path) -> Timeline:
-    """Read the timestamps of a video's shown packets, sorted; missing ones last."""
+def read_timeline(path: Path, *, only: TickRange | None = None) -> Timeline:
+    """Read the timestamps of a video's shown packets, sorted; missing ones last; with ``only``, those in there."""
     with av_errors(path, "read its packets"), opened(path) as container:
         stream = video_stream(container, path)
         shown = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
         base = as_fraction(stream.time_base) or Fraction(1, 90_000)
+    if only is not None:
+        shown = [pts for pts in shown if pts is not None and only[0] <= pts <= only[1]]
     known = sorted(pts for pts in shown if pts is not None)
     return Timeline((*known, *[None] * (len(shown) - len(known))), base)
 
 
-def decode_timeline(path: Path, *, look: FrameVisitor | None = None) -> Timeline:
+def decode_timeline(path: Path, *, look: FrameVisitor | None = None, only: TickRange | None = None) -> Timeline:
     """Decode a video from start to end with one thread, and take the times of its frames.
 
     Parameters
@@ -63,6 +66,8 @@ def decode_timeline(path: Path, *, look: FrameVisitor | None = None) -> Timeline
     path : Path
     look : callable, optional
         Called with the number and the picture of every frame.
+    only : (int, int), optional
+        First and last timestamp of the frames that count.
     """
     ticks: list[int | None] = []
     last, faults = None, 0
@@ -79,6 +84,8 @@ def decode_timeline(path: Path, *, look: FrameVisitor | None = None) -> Timeline
                 if not ticks and frame.is_corrupt and not frame.key_frame:
                     continue
                 pts = frame.pts
+                if only is not None and (pts is None or not only[0] <= pts <= only[1]):
+                    continue
                 rises = pts is not None and (last is None or pts > last)
                 last = pts if rises else last
                 ticks.append(pts if rises else None)
@@ -118,12 +125,18 @@ def true_timeline(source: VideoInfo, got: Timeline, *, look: FrameVisitor | None
     does not decode: then the source is decoded, and ``look`` is called with every frame.
     """
     assert source.path is not None
-    packets = read_timeline(source.path)
+    only = part_ticks(source)
+    packets = read_timeline(source.path, only=only)
     if packets.whole and len(packets.ticks) == len(got.ticks):
         half = float(packets.base) / 2
         if _worst_error(packets, got, start_shift(source)) <= half:
             return packets
-    return decode_timeline(source.path, look=look)
+    return decode_timeline(source.path, look=look, only=only)
+
+
+def part_ticks(source: VideoInfo) -> TickRange | None:
+    """Return the first and last timestamp of a part of a file; None where the header is of all of it."""
+    return None if source.part is None or not source.frame_count else (int(source.pts[0]), int(source.pts[-1]))
 
 
 def time_checks(source: VideoInfo, got: VideoInfo, expected: Timeline, have: Timeline) -> Iterator[Row]:
