@@ -61,6 +61,9 @@ class _Variant:
         inner = [max(1, round(side * self.scale)) for side in (width, height)]
         margin = round(BORDER_SHARE * inner[1]) if self.border else 0
         outer = [NETWORK_STRIDE_PIXELS * -(-(side + 2 * margin) // NETWORK_STRIDE_PIXELS) for side in inner]
+        if outer[0] * outer[1] > width * height:
+            # The border is as wide as the frame's own size allows: the network for another one would take 150 MB.
+            outer = [NETWORK_STRIDE_PIXELS * -(-side // NETWORK_STRIDE_PIXELS) for side in (width, height)]
         left, top = ((whole - part) // 2 for whole, part in zip(outer, inner, strict=True))
         scaled = cv2.resize(image, (inner[0], inner[1]), interpolation=cv2.INTER_AREA)
         right, bottom = outer[0] - inner[0] - left, outer[1] - inner[1] - top

@@ -140,10 +140,8 @@ class VideoReader:
         if not 0 <= index < self.info.frame_count:
             raise OptionError(f"frame must be 0 to {self.info.frame_count - 1}, got {index} ({self._file})")
         with self._lock:
-            found = self._cache.get(index)
-            if found is None and (found := self._store.get(index)) is not None:
-                self._cache.put(found)
-            return found or self._fetch(self._open_cursor(), int(index))
+            # What the file has need not be in memory too.
+            return self._cache.get(index) or self._store.get(index) or self._fetch(self._open_cursor(), int(index))
 
     def keep(self, frame: Frame) -> None:
         """Keep a frame that was decoded in a temporary file, for `frame_at` of this reader and of `another`.
