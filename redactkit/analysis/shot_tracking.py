@@ -22,6 +22,7 @@ from redactkit.analysis.detection import Scan, join_chunks
 from redactkit.analysis.gap_search import refine
 from redactkit.analysis.propagation import PropagationOptions
 from redactkit.analysis.rescoring import rescore_doubtful
+from redactkit.analysis.rigidity import rigid_faces
 from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.thorough_search import Remembered, isolated_frames, search_isolated
@@ -177,11 +178,12 @@ class ShotTracker:
         info, thresholds = self._reader.info, self._search.thresholds
         detector = self._search.detector
         linked = link(shot.rows, frame_rate=float(info.frame_rate), appearance=shot.appearance)
-        # Weak tracks are set aside at once, doubtful ones after rescoring.
+        # Weak tracks are set aside at once, patterns that the camera passes next, doubtful ones after rescoring.
         brief = _brief_faces(linked, shot.isolated, least=thresholds.mismatch)
         kept, weak = _split_weak(linked, besides=brief)
-        support = rescore_doubtful(self._reader, kept, detector=detector, sure=thresholds.sure)
-        confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief])
+        rigid = kept["face_id"].isin(rigid_faces(self._reader, kept))
+        support = rescore_doubtful(self._reader, kept[~rigid], detector=detector, sure=thresholds.sure)
+        confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief]) & ~rigid
         # Propagate the others into their gaps and beyond both ends.
         propagated = refine(
             self._reader,
