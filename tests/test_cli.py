@@ -29,7 +29,7 @@ def test_no_command_is_wrong_usage() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = "import sys; from redactkit.cli import _parser; _parser().format_help(); print(*sys.modules)"
+    code = "import sys; from redactkit.cli.commands import _parser; _parser().format_help(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"av", "openvino", "pandas", "numpy", "matplotlib", "ipywidgets"} & set(loaded)
 

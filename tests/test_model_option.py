@@ -148,7 +148,7 @@ def test_the_panel_takes_a_model(mode, clip, loaded, tmp_path):
     panel.detector.value, panel.model.value = "yunet", f" {tmp_path / 'faces.onnx'} "
     panel.preset.value = f'{{"version": "1.0", "options": {{"mode": "{mode}"}}}}'
     panel.output.value = str(tmp_path / "out")
-    (job,) = panel.run()
+    job = panel.run()
     assert job.over.wait(60) and (job.state, job.error) == ("done", "")
     assert loaded == [("yunet", str(tmp_path / "faces.onnx"))]
     panel.close()
@@ -179,10 +179,10 @@ def test_the_analyze_panel_redacts_with_no_face_only_where_that_is_ticked(clip, 
     panel = AnalyzePanel(review)
     panel.preset.value = '{"version": "1.0", "options": {"mode": "redact"}}'
     panel.output.value = str(folder)
-    (refused,) = panel.run()
+    refused = panel.run()
     assert refused.over.wait(60) and refused.state == "failed" and "allow nothing" in refused.error
     panel.allow_nothing.value = True
-    (meant,) = panel.run()
+    meant = panel.run()
     assert meant.over.wait(60) and meant.state == "done" and meant.result.nothing_hidden
     panel.close()
     review.close()
