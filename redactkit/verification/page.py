@@ -137,7 +137,9 @@ def findings_html(report: Checked) -> str:
 
 _HOW = (
     "<p>Each finding wants one answer: <code>report.settle(review, 1, &quot;hide&quot;)</code>, "
-    "<code>&quot;no face&quot;</code> or <code>&quot;leave visible&quot;</code>; then redact again.</p>"
+    "<code>&quot;no face&quot;</code> or <code>&quot;leave visible&quot;</code>; "
+    "on the command line <code>redactkit settle</code> with <code>--hide 1</code>, <code>--not-a-face 1</code> or "
+    "<code>--leave 1</code>. Then redact again.</p>"
 )
 
 
