@@ -94,7 +94,7 @@ def _write(path: Path, boxes: FloatArray, camera: FloatArray, *, size: tuple[int
                 if things and number % 2:
                     _paste_thing(picture, drawn[number], boxes[number, frame])
                 else:
-                    paste(picture, heads[number % len(heads)], boxes[number, frame])
+                    paste(picture, heads[number // 2 % len(heads)], boxes[number, frame])
             noisy = np.clip(picture + random.normal(0, 2.5, picture.shape[:2])[..., None], 0, 255).astype(np.uint8)
             image = av.VideoFrame.from_ndarray(noisy, format="rgb24").reformat(format="yuv420p")
             image.pts, image.time_base = frame, Fraction(1, RATE)

@@ -222,7 +222,7 @@ def _outside(shape: tuple[int, ...], rows: pd.DataFrame) -> Any:
     return mask
 
 
-def _machine() -> str:
+def describe_machine() -> str:
     cpu = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         "",
@@ -233,7 +233,7 @@ def _machine() -> str:
 
 def _write_markdown(path: Path, table: pd.DataFrame, *, append: bool) -> None:
     """Write a page with the table and the command that made it, or add both to the page."""
-    page = path.read_text() if append and path.exists() else f"# How fast it is\n\n{_machine()}. {_READING}\n"
+    page = path.read_text() if append and path.exists() else f"# How fast it is\n\n{describe_machine()}. {_READING}\n"
     given = [word for word in sys.argv[1:] if word not in ("--markdown", "--append", str(path))]
     path.write_text(f"{page}\n`{shlex.join(['python', '-m', 'benchmarks', *given])}`\n\n{_markdown(table)}\n")
 
