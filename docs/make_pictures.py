@@ -21,7 +21,7 @@ FRAME = 96
 SIZE = (640, 360)
 MARGIN = 10
 OUTLINE = {"stroke_width": 2, "stroke_fill": "white"}
-SCREEN = {"width": 1366, "height": 1000}
+SCREEN = {"width": 1366, "height": 860}
 HIDDEN, SHOWN = (240, 62, 62), (47, 158, 68)
 CELLS = (
     "import redactkit as rk\nreview = rk.Review.open(rk.sample_path(), ANNOTATIONS)",
@@ -73,12 +73,14 @@ def make_workbench(target: Path, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         lab = LabNotebook(server, browser, write_notebook(server.root / "workbench.ipynb", *cells), size=SCREEN)
         lab.run_all()
-        lab.kernel.wait_until(f"room.viewer.shown_frame == {FRAME} and room.wait() and room.faces.wait()")
-        lab.page.locator(".rk-grid img").first.wait_for()
+        lab.kernel.wait_until(f"room.viewer.shown_frame == {FRAME} and room.wait() and room.people.wait()")
+        lab.page.wait_for_function("[...document.querySelectorAll('.rk-card img')].every(one => one.naturalWidth > 20)")
+        lab.find("rk-workbench").evaluate("room => room.scrollIntoView({block: 'start'})")
         lab.page.wait_for_timeout(1500)
         shown = lab.find("rk-workbench").bounding_box()
         clip = {"x": shown["x"] - MARGIN, "y": shown["y"] - MARGIN}
         clip |= {name: shown[name] + 2 * MARGIN for name in ("width", "height")}
+        clip["y"] = shown["y"]  # above it the cell's code is scrolled away
         lab.page.screenshot(path=target, clip=clip)
         lab.close()
         browser.close()

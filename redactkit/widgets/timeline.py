@@ -28,6 +28,9 @@ _STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _MARK = (
     "top:0;font-size:9px;line-height:10px;padding-left:2px;border-left:1px solid var(--rk-faint);pointer-events:none"
 )
+_MOST_LISTED = 100_000
+"""Boxes up to which places to check are marked: listing them anew with each edit would hold up larger tables."""
+
 _DIAMOND = "color:#fff;text-shadow:0 0 2px #000;font-size:11px;line-height:12px"
 _PLACE = "bottom:0;width:2px;height:5px;background:var(--rk-text);pointer-events:none"
 
@@ -179,6 +182,8 @@ class Timeline(View):
 
     def _places(self) -> str:
         """Return a mark for each place to check."""
+        if len(self.review.detections) > _MOST_LISTED:
+            return ""
         places = self.review.to_review()["frame"].drop_duplicates().head(300)
         return "".join(_div(f"{_ABSOLUTE};left:{self._x(frame) / 10:.2f}%;{_PLACE}") for frame in places)
 
