@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
@@ -307,6 +306,8 @@ def _pair(rows_a: pd.DataFrame, rows_b: pd.DataFrame, iou: float) -> NDArray[np.
     for in_a, in_b in _by_frame(rows_a, rows_b):
         overlaps = bx.iou(boxes_a[in_a], boxes_b[in_b])
         worth = np.where(overlaps >= iou, overlaps, 0.0)
+        from scipy.optimize import linear_sum_assignment  # costs a fifth of a second to import
+
         one, other = linear_sum_assignment(worth, maximize=True)
         kept = worth[one, other] > 0
         one, other = one[kept], other[kept]

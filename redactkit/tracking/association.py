@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, corrected, moved, unknown
 
@@ -176,6 +175,8 @@ def _costs(
 def _assign(cost: FloatArray) -> tuple[IntArray, IntArray]:
     if not cost.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    from scipy.optimize import linear_sum_assignment  # costs a fifth of a second to import
+
     track, box = linear_sum_assignment(cost)
     real = cost[track, box] < 0
     return track[real], box[real]
