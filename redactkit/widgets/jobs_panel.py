@@ -24,7 +24,7 @@ from redactkit.widgets.workbench import open as open_workbench
 __all__ = ["JobsPanel", "tell_job", "tell_jobs"]
 
 MODES = {"find and hide": "combined", "find only": "analyze", "hide what was found": "redact"}
-BARS = {"queued": "", "running": "info", "done": "success", "failed": "danger", "cancelled": "warning"}
+BARS = {"queued": "", "running": "info", "done": "info", "failed": "danger", "cancelled": "warning"}
 ORDER = {"running": 0, "failed": 1, "queued": 2, "done": 3, "cancelled": 3}
 """Which jobs are listed first, where not all are: those under way, and those that want something done."""
 
@@ -261,7 +261,7 @@ def tell_jobs(counts: Mapping[str, int], *, left: float) -> str:
 def tell_job(told: Mapping[Any, Any]) -> str:
     """Return in one line of plain text how a job stands, by its row of the table of jobs.
 
-    What is done is not called hidden where nothing is, nor whole where the report says that it is not.
+    What is written is called neither hidden nor clean: jobs do not look for leaks.
     """
     state, note = str(told["state"]), str(told["note"])
     if state == "failed":
@@ -275,7 +275,8 @@ def tell_job(told: Mapping[Any, Any]) -> str:
     faces = "1 face" if told["faces"] == 1 else f"{told['faces']} faces"
     if told["ok"] is False:
         return f"done, but the output is not as it should be; see its report ({faces})"
-    return f"done, {faces}" + (f"; {note}" if note else "")
+    told_of = f"{faces} found" if told["mode"] == "analyze" else f"written, {faces}, not checked for leaks"
+    return f"{told_of}; {note}" if note else told_of
 
 
 def _is_doubtful(told: Mapping[Any, Any]) -> bool:
@@ -288,7 +289,7 @@ def _is_doubtful(told: Mapping[Any, Any]) -> bool:
 def _show(line: _Line, told: Mapping[Any, Any]) -> None:
     state, doubtful = str(told["state"]), _is_doubtful(told)
     line.bar.value, line.bar.bar_style = float(told["progress"]), "danger" if doubtful else BARS[state]
-    css = "rk-bad" if doubtful or state == "failed" else "rk-good" if state == "done" else ""
+    css = "rk-bad" if doubtful or state == "failed" else ""
     line.text.value = f'<span class="rk-job-{state} {css}">{escape(tell_job(told))}</span>'
     line.cancel.disabled = state in ENDED
     line.again.disabled, line.open.disabled = state not in ENDED, state != "done"
