@@ -20,10 +20,10 @@ __all__ = ["rigid_faces", "rigidity"]
 MAX_CONFIDENCE = 0.7
 """Confidence of one box from which a track is not judged so. Raising it discards more, also faces on posters."""
 
-MIN_CORRELATION = 0.99
+MIN_CORRELATION = 0.985
 """Least normalized cross-correlation of a picture with most others. Lower discards more, also heads that keep still."""
 
-MIN_SECONDS = 0.7
+MIN_SECONDS = 0.5
 """Least time from the first to the last picture: within less a head may keep still."""
 
 MIN_MOTION_SHARE = 0.25
