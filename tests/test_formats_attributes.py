@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from fractions import Fraction
 
@@ -13,7 +14,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationWarning
 from redactkit.formats import read_annotations
 from redactkit.media import VideoInfo
-from redactkit.tables import as_detections, sort_detections
+from redactkit.tables import BOX, as_detections, sort_detections
 from redactkit.tracking import fill_gaps
 
 lossy = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
@@ -114,3 +115,18 @@ def test_cvat_has_a_keyframe_where_occlusion_changes(tmp_path):
     assert [int(number) for number in re.findall(r'<box frame="(\d)"', path.read_text())] == [0, 2, 4, 5]
     again = read_annotations(path, frame_rate=25).detections
     assert again["occluded"].tolist() == rows["occluded"].tolist()
+
+
+@lossy
+def test_outlines_of_label_studio_become_the_boxes_around_them(tmp_path):
+    size = {"original_width": 200, "original_height": 100}
+    shapes = [
+        ("polygonlabels", {"points": [[10, 20], [30, 60], [20, 10]], "polygonlabels": ["Face"]}),
+        ("ellipselabels", {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "ellipselabels": ["Face"]}),
+    ]
+    results = [{"type": kind, "value": value, **size} for kind, value in shapes]
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps([{"data": {"image": "frame_000000.png"}, "annotations": [{"result": results}]}]))
+    rows = read_annotations(path, frame_rate=25).detections
+    assert rows[BOX].to_numpy().tolist() == [[20, 10, 40, 50], [80, 30, 40, 40]]
+    assert set(rows["label"]) == {"Face"}

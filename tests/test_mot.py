@@ -96,7 +96,7 @@ def test_caller_may_say_size_and_rate(read):
         ("1,1,10,20,30,40\n1,2,10,x,30,40\n", "line 2: expected numbers, got 'x'"),
         ("1,1,10,20,30,40\n1,2,10,20,30,40,1,1\n", "line 2: expected 6 numbers, got 8"),
         ("1,1,10,20,30,40\n1,2,10\n", "row 2: expected a number as top"),
-        ("1,1,10,20,30,40,1,1,1,1,1\n", "expected 6 to 10 numbers a line, got 11"),
+        ("1,1,10,20,30,40,1,1,1,1,1,1\n", "expected 6 to 11 numbers a line, got 12"),
         ("1,1,10,20,nan,40\n", "row 1: expected a number as width, got nan"),
         ("1.5,1,10,20,30,40\n", "row 1: frame must be a whole number"),
         ("1,1e30,10,20,30,40\n", "row 1: id must be a whole number"),
@@ -131,3 +131,9 @@ def test_motmetrics_scores_what_is_written(read, tmp_path):
         scores.update(ids, ids, 1 - bx.iou(boxes, boxes), frameid=frame)
     summary = motmetrics.metrics.create().compute(scores, metrics=["mota", "idf1", "num_objects"])
     assert summary.iloc[0].tolist() == [1, 1, 3]
+
+
+def test_flag_that_pathtrack_writes_at_the_end_is_passed_over(read):
+    rows = read("1 1 893 90 148 538 -1 -1 -1 -1 0\n2 1 892 89 152 541 -1 -1 -1 -1 1\n").detections
+    assert rows["x"].tolist() == [892, 891]
+    assert rows["confidence"].isna().all()

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
-from redactkit.formats.images import Image, read_images
+from redactkit.formats.images import Image, around, read_images
 from redactkit.formats.keyframes import Knot, Track, lay_out
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json
@@ -19,9 +19,9 @@ __all__ = ["read_labelstudio"]
 
 _RULE = Numbering("Label Studio counts frames from 1", 1)
 _TRACK = "videorectangle"
-_BOXES = {"rectanglelabels", "rectangle"}
+_BOXES = {"rectanglelabels", "rectangle", "polygonlabels", "polygon", "ellipselabels", "ellipse"}
 _LOST = "results of kind {} have no boxes that are read, and are left out"
-_TURNED = "turned rectangles became the boxes around them"
+_TURNED = "turned rectangles, polygons and ellipses became the boxes around them"
 
 
 class _Key(Struct):
@@ -45,6 +45,11 @@ class _Value(Struct, rename="camel"):
     width: float | None = None
     height: float | None = None
     rotation: float = 0.0
+    points: list[tuple[float, float]] | None = None
+    radius_x: float | None = None
+    radius_y: float | None = None
+    polygonlabels: list[str] | None = None
+    ellipselabels: list[str] | None = None
 
 
 class _Result(Struct):
@@ -171,16 +176,27 @@ def _read_images(tasks: list[_Task], results: list[list[_Result]], source: Sourc
         size = next(((item.original_width, item.original_height) for item in boxes), (None, None))
         image = Image(_name(task), source.find_size(size, otherwise=(0, 0)))
         for place, item in enumerate(boxes):
-            value, where = item.value, f"$[{number}], result {place + 1}"
-            if value is None or None in (value.x, value.y, value.width, value.height):
-                raise AnnotationError(f"expected x, y, width and height of a rectangle - at {where}")
+            value, where = item.value or _Value(), f"$[{number}], result {place + 1}"
             if min(image.size) <= 0:
                 raise AnnotationError(f"expected original_width and original_height of the image - at {where}")
-            numbers = (value.x or 0.0, value.y or 0.0, value.width or 0.0, value.height or 0.0)
+            numbers = _upright(value, where)
+            turned |= value.points is not None or value.radius_x is not None
             left, top, right, bottom = from_percent(numbers, image.size, rotation=value.rotation, where=where)
             turned |= bool(value.rotation)
-            label = (value.rectanglelabels or [""])[0]
+            label = (value.rectanglelabels or value.polygonlabels or value.ellipselabels or [""])[0]
             image.add((left, top, right - left, bottom - top), label=label, confidence=item.score, place=where)
         images.append(image)
     told = [*remarks, *([Remark("other shapes", _TURNED)] if turned else [])]
     return read_images(images, source, format="labelstudio", remarks=told)
+
+
+def _upright(value: _Value, place: str) -> tuple[float, float, float, float]:
+    """Return the upright box around a shape, before it is turned: x, y, width, height, in percent."""
+    if value.points:
+        return around(value.points)
+    if value.x is not None and value.y is not None:
+        if value.radius_x is not None and value.radius_y is not None:
+            return value.x - value.radius_x, value.y - value.radius_y, 2 * value.radius_x, 2 * value.radius_y
+        if value.width is not None and value.height is not None:
+            return value.x, value.y, value.width, value.height
+    raise AnnotationError(f"expected x, y, width and height of a rectangle, or another shape's numbers - at {place}")

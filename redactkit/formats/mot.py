@@ -24,6 +24,7 @@ __all__ = ["is_header", "parse_rows", "read_mot", "whole_numbers"]
 
 _NAMES = ["frame", "id", "left", "top", "width", "height", "confidence", "class or x", "visibility or y", "z"]
 _MOST_BYTES = 2**20
+_MOST_COLUMNS = 11  # PathTrack writes a flag at the end
 _TRUTH_COLUMNS = 9
 _LOST = "flag and visibility have no place in our tables and are left out"
 _FROM_ONE = Numbering("MOT counts frames from 1", 1)
@@ -138,9 +139,9 @@ def parse_rows(text: bytes) -> NDArray[np.float64]:
     if table.shape[1] and table.iloc[:, -1].isna().all():  # a separator at the end of each line
         table = table.iloc[:, :-1]
     columns = table.shape[1]
-    if not 6 <= columns <= 10:
-        raise AnnotationError(f"expected 6 to 10 numbers a line, got {columns}")
-    values = table.to_numpy(np.float64)
+    if not 6 <= columns <= _MOST_COLUMNS:
+        raise AnnotationError(f"expected 6 to {_MOST_COLUMNS} numbers a line, got {columns}")
+    values = table.to_numpy(np.float64)[:, : len(_NAMES)]
     wrong = ~np.isfinite(values[:, :6])
     if wrong.any():
         row, column = np.argwhere(wrong)[0].tolist()
