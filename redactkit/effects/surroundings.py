@@ -230,7 +230,7 @@ def _membrane_weights() -> NDArray[np.float32]:
     beside = grids[:, :-2, 1:-1] + grids[:, 2:, 1:-1] + grids[:, 1:-1, :-2] + grids[:, 1:-1, 2:]
     # 3. Transform, divide by the stencil's eigenvalues 4 - 2 cos(a) - 2 cos(b), transform back.
     waves = 2 * np.cos(np.pi * np.arange(1, MEMBRANE_NODES - 1) / (MEMBRANE_NODES - 1))
-    from scipy.fft import dstn, idstn  # costs a fifth of a second to import
+    from scipy.fft import dstn, idstn  # slow to import
 
     transformed = dstn(beside, type=1, axes=(1, 2)) / (4 - np.add.outer(waves, waves))
     grids[:, 1:-1, 1:-1] = idstn(transformed, type=1, axes=(1, 2))

@@ -306,7 +306,7 @@ def _pair(rows_a: pd.DataFrame, rows_b: pd.DataFrame, iou: float) -> NDArray[np.
     for in_a, in_b in _by_frame(rows_a, rows_b):
         overlaps = bx.iou(boxes_a[in_a], boxes_b[in_b])
         worth = np.where(overlaps >= iou, overlaps, 0.0)
-        from scipy.optimize import linear_sum_assignment  # costs a fifth of a second to import
+        from scipy.optimize import linear_sum_assignment  # slow to import
 
         one, other = linear_sum_assignment(worth, maximize=True)
         kept = worth[one, other] > 0

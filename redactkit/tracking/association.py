@@ -175,7 +175,7 @@ def _costs(
 def _assign(cost: FloatArray) -> tuple[IntArray, IntArray]:
     if not cost.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    from scipy.optimize import linear_sum_assignment  # costs a fifth of a second to import
+    from scipy.optimize import linear_sum_assignment  # slow to import
 
     track, box = linear_sum_assignment(cost)
     real = cost[track, box] < 0

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import pdist
 
 from redactkit.boxes import FloatArray, as_boxes, to_corners
 from redactkit.errors import OptionError
@@ -191,6 +190,8 @@ def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolA
 
 def _scale(before: FloatArray, after: FloatArray) -> float:
     """Return the median ratio of the distances between points, after to before."""
+    from scipy.spatial.distance import pdist  # slow to import
+
     return float(np.median(pdist(after) / np.maximum(pdist(before), 1e-6)))
 
 
