@@ -12,7 +12,7 @@ from redactkit.passes import redact
 from redactkit.redaction import RedactionOptions, prepare
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
 from redactkit.redaction.rendering import write_frames
-from redactkit.tables import as_detections
+from redactkit.tables import as_decisions, as_detections
 from redactkit.video import Pictures, VideoReader, compare_files, plane_views, probe
 from redactkit.video.chunks import LEAD_FRAMES
 from redactkit.video.joining import join_videos
@@ -296,3 +296,20 @@ def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tm
     for cores in ("1", "2"):
         subprocess.run([sys.executable, "-c", script, cores, str(tmp_path / f"{cores}.mp4")], check=True)
     assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()
+
+
+def test_parts_keep_ranges_looks_and_regions(clip, tmp_path):
+    annotations = faces_of(probe(clip))
+    face = int(annotations.detections["face_id"].iloc[0])
+    told = {"look": "blur=Black shape=ellipse", "visible_at": "0.4-0.8"}
+    annotations = annotations.replace(decisions=as_decisions({face: told}, faces=annotations.selected_ids))
+    more = {"ranges": [(0.2, 2.0)], "regions": [{"box": [2, 2, 40, 20], "kind": "screen"}], "smart_copy": False}
+    more |= {"crf": 0}
+    joined = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, **more)
+    whole = redact(clip, annotations, output=tmp_path / "whole.mp4", progress=False, **more)
+    assert joined.ok and whole.ok
+    assert joined.faces.equals(whole.faces)
+    assert joined.settings == whole.settings
+    with VideoReader(joined.output) as one, VideoReader(whole.output) as other:
+        for a, b in zip(one.frames(), other.frames(), strict=True):
+            assert np.array_equal(a.luma(), b.luma())
