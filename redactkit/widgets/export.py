@@ -21,10 +21,11 @@ from redactkit.widgets.findings import FindingsView
 from redactkit.widgets.geometry import Region, region_around
 from redactkit.widgets.markup import escape
 from redactkit.widgets.panels import allowing_nothing
-from redactkit.widgets.pictures import jpeg, redacted
+from redactkit.widgets.pictures import redacted
 from redactkit.widgets.playback import as_video
 from redactkit.widgets.progress import PassBar
 from redactkit.widgets.runner import Job, Runner
+from redactkit.widgets.thumbnails import data_uri
 from redactkit.widgets.view import View, button, row
 
 __all__ = ["RedactPanel", "verdict_of"]
@@ -105,10 +106,10 @@ class RedactPanel(View):
         )
         self.draft.add_class("rk-draft")
         self.draft.observe(self._on_draft, "value")
-        self.margin = ipywidgets.FloatSlider(
-            0.15, min=0, max=1, step=0.05, description="margin", readout_format=".0%", layout={"width": "270px"}
+        self.margin = ipywidgets.BoundedFloatText(
+            0.15, min=0, max=2, step=0.05, description="margin, share of the box", layout={"width": "230px"}
         )
-        self.margin.style.description_width = "50px"
+        self.margin.style.description_width = "150px"
         self.margin.add_class("rk-margin")
         traitlets.link((self.review, "margin"), (self.margin, "value"))
         self.audio = ipywidgets.Dropdown(
@@ -150,7 +151,7 @@ class RedactPanel(View):
         )
 
     def _kind(self, name: str) -> tuple[Any, Any, Any]:
-        image = ipywidgets.Image(format="jpeg", value=b"", layout={"display": "none"})
+        image = ipywidgets.HTML(layout={"display": "none"})
         chosen = button("", KINDS[name].summary, text=name, css=f"rk-kind-{name}")
         chosen.layout.width = "66px"
         chosen.on_click(lambda _: setattr(self.review, "blur", name))
@@ -200,7 +201,8 @@ class RedactPanel(View):
         """Show what each kind makes of the current face."""
         region, frame = self._example(), self.review.current_frame
         for name, (_, image, _) in self.kinds.items():
-            image.value = jpeg(redacted(self.review, frame, region, width=96, kind=name))
+            picture = data_uri(redacted(self.review, frame, region, width=96, kind=name))
+            image.value = f'<img alt="{name}" src="{picture}">'
             image.layout.display = ""
 
     def _example(self) -> Region:

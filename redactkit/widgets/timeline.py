@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.review import Review
-from redactkit.widgets.markup import escape, face_name, timecode
+from redactkit.widgets.markup import escape, timecode
 from redactkit.widgets.view import View
 
 __all__ = ["Timeline", "pack_lanes", "runs_of"]
@@ -31,7 +31,7 @@ _MARK = (
 _MOST_LISTED = 100_000
 """Boxes up to which places to check are marked: listing them anew with each edit would hold up larger tables."""
 
-_DIAMOND = "color:#fff;text-shadow:0 0 2px #000;font-size:11px;line-height:12px"
+_DIAMOND = "width:7px;height:7px;background:#fff;border:1px solid #000;transform:rotate(45deg)"
 _PLACE = "bottom:0;width:2px;height:5px;background:var(--rk-text);pointer-events:none"
 
 
@@ -206,13 +206,14 @@ class Timeline(View):
         if len(tracks) > _NAMED or self._high > 6:
             return ""
         style = (
-            "position:absolute;color:#fff;font-size:10px;font-weight:600;text-shadow:0 0 2px #000;pointer-events:none"
+            "position:absolute;color:var(--rk-text);background:var(--rk-ground);font-size:10px;line-height:12px;"
+            "padding:0 3px;border-radius:2px;pointer-events:none"
         )
         spans = []
         for face, first, label in zip(tracks.index, tracks["first_frame"], tracks["label"], strict=True):
             left, top = self._x(first) / 10, (self._lanes[int(face)] + 0.5) / self._high * 100
-            place = f"left:calc({left:.2f}% + 3px);top:calc({top:.1f}% - 8px)"
-            spans.append(f'<span style="{style};{place}">{escape(face_name(int(face), label)[:24])}</span>')
+            place = f"left:calc({left:.2f}% + 3px);top:calc({top:.1f}% - 6px)"
+            spans.append(f'<span style="{style};{place}">{escape(str(label or int(face))[:24])}</span>')
         return "".join(spans)
 
     def _draw_line(self) -> None:
@@ -232,9 +233,9 @@ class Timeline(View):
             return ""
         frames = table.loc[(table["face_id"] == face).to_numpy() & table["keyframe"].to_numpy(), "frame"].head(200)
         top = (self._lanes[face] + 0.5) / self._high * 100
-        style = f"{_ABSOLUTE};top:calc({top:.1f}% - 6px);{_DIAMOND}"
+        style = f"{_ABSOLUTE};top:calc({top:.1f}% - 4px);{_DIAMOND}"
         places = [f"{style};left:calc({self._x(frame + 0.5) / 10:.2f}% - 5px)" for frame in frames]
-        return "".join(_div(place, "\u25c6") for place in places)
+        return "".join(_div(place, "") for place in places)
 
     def _frame_of(self, face: int | None) -> str:
         """Return a frame about the current face's bar."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from redactkit.widgets.stage import read_static
+from redactkit.widgets.cards import CardList
+from redactkit.widgets.stage import Stage, read_static
 
 PARTS = ("dom", "times", "boxes", "lens", "drawing")
 
@@ -109,3 +110,11 @@ def test_drafts_stand_until_the_kernel_knows_them(page):
         f"{load} b.draft(2, 1, [7, 7, 5, 5], 3); give(2); const a = b.at(2)[0].box[0]; give(3); [a, b.at(2)[0].box[0]]",
     )
     assert found == [7, 0]
+
+
+@pytest.mark.parametrize("widget", [Stage, CardList])
+def test_each_front_end_is_a_module_that_the_browser_takes(page, widget):
+    load = """async code => {
+        const address = URL.createObjectURL(new Blob([code], {type: 'text/javascript'}));
+        return typeof (await import(address)).default.render; }"""
+    assert page.evaluate(load, str(widget._esm)) == "function"

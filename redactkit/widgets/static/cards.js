@@ -11,8 +11,9 @@ class Cards {
     this.offs = [];
     this.root = make("div", "rk-cardlist");
     this.head = make("div", "rk-cards-head", { role: "status" });
-    this.list = make("div", "rk-cards-items", { role: "listbox", "aria-label": model.get("title"), tabindex: 0, "data-lm-suppress-shortcuts": "true" });
-    this.root.append(this.head, this.list);
+    this.list = make("div", "rk-cards-items", { role: "list", "aria-label": model.get("title"), tabindex: 0, "data-lm-suppress-shortcuts": "true" });
+    this.voice = make("div", "rk-voice", { "aria-live": "polite" }); // the current card, for a screen reader
+    this.root.append(this.head, this.list, this.voice);
     el.append(this.root);
     this.list.addEventListener("keydown", (event) => this.press(event));
     const on = (name, act) => {
@@ -60,13 +61,13 @@ class Cards {
     const same = order.length === this.list.children.length && order.every((card, place) => card === this.list.children[place]);
     if (!same) this.list.replaceChildren(...order);
     if (typing && !same) this.list.focus({ preventScroll: true });
-    if (!order.length) this.list.replaceChildren(make("p", "rk-none", {}, this.model.get("empty")));
+    if (!order.length) this.list.replaceChildren(make("p", "rk-none", { role: "listitem" }, this.model.get("empty")));
     this.tell();
     this.mark();
   }
 
   card(item, told, old) {
-    const card = make("div", `rk-card rk-is-${item.state || "plain"}`, { role: "option", id: `rk-card-${this.model.get("title").length}-${item.key}` });
+    const card = make("div", `rk-card rk-is-${item.state || "plain"}`, { role: "listitem" });
     card.dataset.key = item.key;
     const faces = make("div", "rk-card-pictures");
     const images = [];
@@ -102,14 +103,14 @@ class Cards {
     for (const [key, node] of this.nodes) {
       const now = key === current;
       node.card.classList.toggle("rk-current", now);
-      node.card.setAttribute("aria-selected", now);
+      if (now) node.card.setAttribute("aria-current", "true");
+      else node.card.removeAttribute("aria-current");
       if (now && !node.tools.children.length) this.fill(node);
       else if (!now && node.tools.children.length) node.tools.replaceChildren();
       if (now && this.scrolledTo !== current) node.card.scrollIntoView({ block: "nearest" });
     }
     const node = this.nodes.get(current);
-    if (node) this.list.setAttribute("aria-activedescendant", node.card.id);
-    else this.list.removeAttribute("aria-activedescendant");
+    this.voice.textContent = node ? `${node.item.title} ${node.item.badge || ""}` : "";
     this.scrolledTo = current;
   }
 
