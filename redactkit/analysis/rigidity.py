@@ -1,7 +1,8 @@
 """Tell patterns on a wall from heads: a doubtful track whose picture never changes while the camera moves.
 
-A head turns and blinks; a coat of arms, a knob or a bust is carried along by the camera's motion as it is. Confident
-tracks, and all where the camera keeps still, are left alone: a head may keep still for long.
+A head turns and blinks; a coat of arms, a knob or a bust is carried along by the camera's motion as it is, and so is
+the wall around it. Confident tracks, and all where the camera keeps still, are left alone: a head may keep still for
+long. So is who walks past what stands still, since what is around the head changes then.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["rigid_faces", "rigidity"]
 MAX_CONFIDENCE = 0.7
 """Confidence of one box from which a track is not judged so. Raising it discards more, also faces on posters."""
 
-MIN_CORRELATION = 0.985
+MIN_CORRELATION = 0.98
 """Least normalized cross-correlation of a picture with most others. Lower discards more, also heads that keep still."""
 
 MIN_SECONDS = 0.5
@@ -32,8 +33,11 @@ MIN_MOTION_SHARE = 0.25
 SAMPLES = 6
 """Pictures of a track that are compared with one another. Raising it judges better, and takes longer."""
 
-FACE_PIXELS, MARGIN_PIXELS = 30, 14
-"""Size to which a face is scaled, and how far on each side it is sought there."""
+SURROUNDINGS = 1.4
+"""Side of a picture in sizes of the face: the wall around it must keep still too. Raising it discards less."""
+
+PICTURE_PIXELS, MARGIN_PIXELS = 36, 12
+"""Size to which a face with its surroundings is scaled, and how far on each side it is sought there."""
 
 Gray = NDArray[np.uint8]
 
@@ -79,19 +83,20 @@ def rigidity(reader: VideoReader, rows: pd.DataFrame) -> float:
     Any of the pictures may be that one, since something may pass before the others. It is 0 where the camera keeps
     still.
     """
-    side = float(rows[["width", "height"]].max(axis=1).median())
+    size = float(rows[["width", "height"]].max(axis=1).median())
+    side = size * SURROUNDINGS
     picked = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))]
     middles, pictures = centers(picked[BOX].to_numpy(np.float64)), []
     for frame, box in zip(picked["frame"].tolist(), picked[BOX].to_numpy(np.float64), strict=True):
         pictures.append(_picture(reader, frame, box, side))
     count = len(pictures)
-    inner = slice(MARGIN_PIXELS, MARGIN_PIXELS + FACE_PIXELS)
+    inner = slice(MARGIN_PIXELS, MARGIN_PIXELS + PICTURE_PIXELS)
     correlations, motions = np.full((count, count), np.nan), np.zeros((count, count))
     for a, b in ((a, b) for a in range(count) for b in range(count) if a != b):
         one, other = pictures[a], pictures[b]
         if one is not None and other is not None:
             correlations[a, b], shift = _find(one[inner, inner], other)
-            motions[a, b] = np.hypot(*(middles[b] - middles[a] + shift * side / FACE_PIXELS)) / side
+            motions[a, b] = np.hypot(*(middles[b] - middles[a] + shift * side / PICTURE_PIXELS)) / size
     best = 0.0
     for found, moved in zip(correlations, motions, strict=True):
         known = found[np.isfinite(found)]
@@ -101,14 +106,14 @@ def rigidity(reader: VideoReader, rows: pd.DataFrame) -> float:
 
 
 def _picture(reader: VideoReader, frame: int, box: FloatArray, side: float) -> Gray | None:
-    """Return a square around a face, the face scaled to `FACE_PIXELS`; None of a frame that does not decode."""
+    """Return a square of ``side`` pixels around a face, scaled; None of a frame that does not decode."""
     import cv2
 
     try:
         gray = reader.frame_at(frame).gray()
     except VideoError:
         return None
-    size, scale = FACE_PIXELS + 2 * MARGIN_PIXELS, FACE_PIXELS / max(side, 1.0)
+    size, scale = PICTURE_PIXELS + 2 * MARGIN_PIXELS, PICTURE_PIXELS / max(side, 1.0)
     x, y = centers(box[None])[0]
     matrix = np.array([[scale, 0, size / 2 - x * scale], [0, scale, size / 2 - y * scale]])
     return np.asarray(cv2.warpAffine(gray, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE))
