@@ -24,6 +24,8 @@ from redactkit.tables import (
 
 TIMES = np.arange(40) / 25
 
+SAID = ["redact", "label", "reason", "person_id"]
+
 
 def table(rows: list[tuple[int, int, float, float, float, float]]) -> pd.DataFrame:
     columns = ["frame", "face_id", *BOX]
@@ -146,7 +148,7 @@ def test_merge_covers_every_pixel_of_both_boxes_and_is_redacted() -> None:
     decisions = as_decisions({1: {"redact": False, "reason": "staff"}, 2: {"redact": False, "label": "Ana"}})
     after = editing.merge_faces(table(rows), decisions, faces=[2, 1])
     assert box_at(after.detections, 1, 0) == [0, 0, 40, 15]
-    assert after.decisions.to_dict("index") == {1: {"redact": True, "label": "Ana", "reason": "", "person_id": 1}}
+    assert after.decisions[SAID].to_dict("index") == {1: {"redact": True, "label": "Ana", "reason": "", "person_id": 1}}
     assert selected_ids(*after) == [1]
 
 
@@ -184,7 +186,7 @@ def test_merge_after_split_gives_back_and_split_after_merge_too(before: pd.DataF
 def test_split_redacts_both_parts_though_the_face_was_visible() -> None:
     decisions = as_decisions({1: {"redact": False, "label": "Ana", "reason": "consented"}})
     after = editing.split_face(table(walk(1, range(4))), decisions, face_id=1, frame=2)
-    assert after.decisions.to_dict("index") == {
+    assert after.decisions[SAID].to_dict("index") == {
         1: {"redact": True, "label": "Ana", "reason": "", "person_id": 1},
         2: {"redact": True, "label": "", "reason": "", "person_id": 2},
     }

@@ -13,6 +13,9 @@ from redactkit.formats.assemble import MAX_ROWS, ParsedBoxes
 
 __all__ = ["Knot", "Track", "as_box", "lay_out"]
 
+FRAME_LIMIT = 2**31
+"""No frame number reaches this."""
+
 Corners = tuple[float, float, float, float]
 
 
@@ -59,7 +62,16 @@ class Track:
 
     @classmethod
     def of(cls, face: int | str | None, label: str, knots: Sequence[Knot], *, place: str, person: str = "") -> Track:
-        """Return the track of some keyframes."""
+        """Return the track of some keyframes.
+
+        Raises
+        ------
+        AnnotationError
+            If a frame number is beyond all that a video has.
+        """
+        beyond = next((knot.frame for knot in knots if abs(knot.frame) >= FRAME_LIMIT), None)
+        if beyond is not None:
+            raise AnnotationError(f"{place}: frame {beyond} is beyond the last frame that any video has")
         return cls(
             face,
             label,
@@ -95,8 +107,10 @@ def lay_out(found: ParsedBoxes, tracks: Iterable[Track], stop: int) -> None:
     Raises
     ------
     AnnotationError
-        If there are more boxes than can be read.
+        If there are more boxes than can be read, or ``stop`` is beyond all that a video has.
     """
+    if stop >= FRAME_LIMIT:
+        raise AnnotationError(f"a video of {stop} frames is longer than any; correct the frame count of the file")
     spans = [(track, _frames_of_knots(track, stop)) for track in tracks]
     rows = sum(int(counts.sum()) for _, counts in spans)
     if rows > MAX_ROWS:
