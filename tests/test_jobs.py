@@ -404,7 +404,7 @@ def test_workers_of_this_machine_are_at_least_one():
     [
         ({"mode": "blur"}, "mode must be one of combined, analyze, redact"),
         ({"blur": "Pink"}, "Pink"),
-        ({"detector": "eyes"}, "centerface, yunet"),
+        ({"detector": "eyes"}, "centerface, scrfd, yunet"),
         ({"chunk_frames": 0}, "at least 1"),
         ({"mute": [(3, 2)]}, "does not end after its start"),
     ],
