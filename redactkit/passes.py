@@ -160,6 +160,7 @@ def combined(
     model: str | Path | None = None,
     detection_size: int | None = None,
     sensitivity: str = "normal",
+    detectors: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     check: bool = False,
     progress: ProgressLike = True,
@@ -172,7 +173,7 @@ def combined(
     video : path
     output : path, optional
         Default ``foo_redacted.mp4`` beside the source.
-    detector, model, detection_size, sensitivity
+    detector, model, detection_size, sensitivity, detectors
         As in `redactkit.analyze`.
     overwrite : bool
         Replace an output that is there.
@@ -194,7 +195,7 @@ def combined(
     target = check_video_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
     check_report(target, overwrite=overwrite)
     progress = shown(progress)
-    how = {"detector": detector, "model": model, "sensitivity": sensitivity}
+    how = {"detector": detector, "model": model, "sensitivity": sensitivity, "detectors": detectors}
     annotations = analyze(video, detection_size=detection_size, same_person=False, progress=progress, **how)  # type: ignore[arg-type]
     trim_heap()  # what the detector took
     options = RedactionOptions.named({"allow_nothing": annotations.detections.empty, **blurring})

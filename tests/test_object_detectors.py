@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 import pytest
 
@@ -10,28 +9,8 @@ import redactkit as rk
 from redactkit.cli import main
 from redactkit.detectors.centerface import bundled_weights
 from redactkit.detectors.objects import ObjectDetector, ObjectModel, as_detectors, decode_objects
-from redactkit.detectors.runtime import ov
 from redactkit.errors import DetectorError, OptionError
-
-SIDE, CELL = 320, 16
-
-
-def red_finder(path, *, side=SIDE):
-    """Save a network of YOLO's layout that finds red: the mean of red less green and blue over each cell."""
-    ops = ov.opset13
-    picture = ops.parameter([1, 3, side, side], np.float32, name="picture")
-    weights = np.array([1.0, -1.0, -1.0], np.float32).reshape(1, 3, 1, 1)
-    red = ops.convolution(picture, ops.constant(weights), [1, 1], [0, 0], [0, 0], [1, 1])
-    pooled = ops.avg_pool(red, [CELL, CELL], [0, 0], [0, 0], [CELL, CELL], True)
-    scores = ops.clamp(pooled, 0.0, 1.0)
-    count = (side // CELL) ** 2
-    flat = ops.reshape(scores, ops.constant(np.array([1, 1, count], np.int64)), False)
-    middles = (np.arange(side // CELL) + 0.5) * CELL
-    down, across = (grid.ravel() for grid in np.meshgrid(middles, middles, indexing="ij"))
-    sides = np.full(count, 3.0 * CELL)
-    boxes = ops.constant(np.stack([across, down, sides, sides])[None].astype(np.float32))
-    ov.save_model(ov.Model([ops.concat([boxes, flat], 1)], [picture]), str(path), compress_to_fp16=False)
-    return path
+from tests.red_objects import make_red_clip, red_finder
 
 
 def picture_with_red(x, y, *, width=640, height=360, side=48):
@@ -117,18 +96,8 @@ def test_an_onnx_file_is_read_and_what_it_finds_is_no_box(tmp_path):
 
 @pytest.fixture(scope="module")
 def red_clip(tmp_path_factory):
-    """A second of a red square that moves over grey noise, as a plate would."""
-    path = tmp_path_factory.mktemp("red") / "red.mp4"
-    noise = np.random.default_rng(0).integers(80, 100, (360, 640, 3), dtype=np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "18", "threads": "1"})
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        for number in range(25):
-            pixels = noise.copy()
-            pixels[150:198, 100 + 6 * number : 148 + 6 * number] = (250, 10, 10)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
+    """A second of a red square that moves, as a plate would."""
+    return make_red_clip(tmp_path_factory.mktemp("red") / "red.mp4")
 
 
 def test_plates_are_found_tracked_hidden_and_checked(red_clip, tmp_path):

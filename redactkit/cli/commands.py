@@ -240,6 +240,7 @@ def _add_combined(commands: Any) -> None:
     command.add_argument("video", nargs="+")
     command.add_argument("-o", "--output", metavar="FILE|DIR", help="default: STEM_redacted.mp4 beside the video")
     add_detecting(command)
+    add_object_detectors(command)
     add_hiding(command)
     add_check(command)
     add_writing(command)
@@ -248,7 +249,7 @@ def _add_combined(commands: Any) -> None:
 def _combined(options: argparse.Namespace) -> int:
     from redactkit.passes import combined
 
-    shared = detector_options(options) | blur_options(options)
+    shared = detector_options(options) | blur_options(options) | {"detectors": dict(options.detectors)}
     return _each(options, lambda video: _tell(combined(video, output=_output_for(video, options), **shared), options))
 
 

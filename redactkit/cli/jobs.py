@@ -18,6 +18,7 @@ from redactkit.cli.options import (
     add_command,
     add_detecting,
     add_hiding,
+    add_object_detectors,
     add_writing,
     blur_options,
     detector_options,
@@ -53,6 +54,7 @@ def _add_running(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=int, help="of a worker's detector; default: as many as it has cores")
     command.add_argument("--fetch", action="store_true", help="let workers fetch addresses such as s3://...")
     add_detecting(command)
+    add_object_detectors(command)
     add_hiding(command)
     add_writing(command)
 
@@ -62,6 +64,7 @@ def _running_options(options: argparse.Namespace) -> dict[str, Any]:
     given.pop("progress")
     names = ("output", "mode", "annotations", "workers", "threads", "fetch")
     given |= {name: getattr(options, name) for name in names} | {"executor": options.scheduler}
+    given["detectors"] = dict(options.detectors)
     return given | ({"patterns": options.glob} if options.glob else {})
 
 

@@ -25,7 +25,7 @@ from redactkit.detectors import Detector
 from redactkit.detectors.runtime import ov
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["OUTPUTS", "ObjectDetector", "ObjectModel", "as_detectors", "decode_objects"]
+__all__ = ["OUTPUTS", "ObjectDetector", "ObjectModel", "as_detectors", "decode_objects", "digest_of"]
 
 OUTPUTS = ("auto", "yolov8", "yolov5", "yolo_end_to_end", "ssd", "ssd_detections")
 """Layouts of outputs, see `decode_objects`."""
@@ -105,7 +105,7 @@ class ObjectDetector:
         self.model = model if isinstance(model, ObjectModel) else ObjectModel(model)
         file = Path(self.model.path)
         self.name = file.name
-        self.digest = _digest(file)
+        self.digest = digest_of(file)
         network = _read(file)
         self._shape, self._planar = _input_of(network, self.model, file)
         network.reshape(self._shape)
@@ -311,7 +311,14 @@ def _told(outputs: Sequence[NDArray[Any]]) -> str:
     return ", ".join(str(each.shape) for each in outputs)
 
 
-def _digest(file: Path) -> str:
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a model file, with the weights beside an ``.xml``.
+
+    Raises
+    ------
+    DetectorError
+        If it cannot be read.
+    """
     try:
         parts = [file.read_bytes()]
         weights = file.with_suffix(".bin")

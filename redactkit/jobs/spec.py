@@ -84,6 +84,11 @@ class Spec:
         return self.mode != "redact"
 
     @property
+    def searches_part(self) -> bool:
+        """Whether the first pass searches only a stretch of time."""
+        return not {"start", "end"}.isdisjoint(self.analysis)
+
+    @property
     def redacts(self) -> bool:
         """Whether the job has a second pass."""
         return self.mode != "analyze"

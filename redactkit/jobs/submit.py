@@ -13,12 +13,17 @@ from redactkit.errors import OptionError
 from redactkit.jobs.executors import open_engine
 from redactkit.jobs.inputs import PATTERNS, find_videos
 from redactkit.jobs.jobs import Jobs
+from redactkit.jobs.object_models import describe_models
 from redactkit.jobs.spec import Spec
 from redactkit.redaction import RedactionOptions
 from redactkit.runtime.timecode import check_ranges
+from redactkit.tracking.regions import as_regions
 from redactkit.video.chunks import CHUNK_FRAMES
 
 __all__ = ["JobOptions", "make_specs", "submit"]
+
+_BOTH_PASSES = ("start", "end", "regions")
+"""Options that either pass takes: the first one in mode analyze, otherwise the second."""
 
 
 def submit(
@@ -83,6 +88,12 @@ class JobOptions:
     detector, model, detection_size, sensitivity, padding, same_person
         As of `redactkit.analyze`; a model is a file that every worker sees. Mode combined compares no faces, as nobody
         reviews them.
+    detectors : mapping, optional
+        What else is to be found, by its kind: model files that every worker sees, or
+        `redactkit.detectors.objects.ObjectModel` that describe them.
+    start, end, regions
+        In mode analyze as of `redactkit.analyze`. Combined searches the whole video, and these say what of it is
+        hidden, as in `redactkit.combined`.
     threads : int, optional
         Threads of a worker's detector; by default as many as it has cores.
     chunk_frames : int
@@ -98,7 +109,10 @@ class JobOptions:
     Raises
     ------
     OptionError
-        For a detector that does not exist.
+        For a detector that does not exist, a time range or region that is none, or one of ``detectors`` that is no
+        file.
+    DetectorError
+        If a file of ``detectors`` cannot be read.
     """
 
     annotations: str | Path | None = None
@@ -108,6 +122,10 @@ class JobOptions:
     sensitivity: str = "normal"
     padding: float = 0.0
     same_person: bool = True
+    detectors: Mapping[str, Any] | None = None
+    start: float | None = None
+    end: float | None = None
+    regions: Iterable[Any] = ()
     threads: int | None = None
     chunk_frames: int = CHUNK_FRAMES
     overwrite: bool = False
@@ -117,6 +135,11 @@ class JobOptions:
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:
             raise OptionError(f"detector must be one of {', '.join(sorted(DETECTORS))}, got {self.detector!r}")
+        if self.start is not None or self.end is not None:
+            first = self.start or 0.0  # where no end is given, any will do: the video is not known yet
+            check_ranges([(first, first + 1 if self.end is None else self.end)], end=math.inf)
+        object.__setattr__(self, "regions", as_regions(self.regions))
+        object.__setattr__(self, "detectors", describe_models(self.detectors))
 
     @classmethod
     def named(cls, options: Mapping[str, Any]) -> JobOptions:
@@ -133,18 +156,24 @@ class JobOptions:
         'High'
         """
         own = {each.name for each in fields(cls)} - {"hiding"}
-        hiding = {name: value for name, value in options.items() if name not in own}
+        options = {**options, "regions": as_regions(options.get("regions", ()))}  # an iterator could be read but once
+        hiding = {name: value for name, value in options.items() if name not in own or name in _BOTH_PASSES}
         hiding["mute"] = check_ranges(hiding.get("mute", ()), end=math.inf)
         chosen = {name: value for name, value in options.items() if name in own}
         return cls(**chosen, hiding=RedactionOptions.named(hiding))
 
-    @property
-    def analysis(self) -> dict[str, Any]:
-        """What the search is told."""
-        return {
-            name: getattr(self, name)
-            for name in ("detector", "detection_size", "sensitivity", "padding", "same_person")
-        }
+    def analysis(self, mode: str) -> dict[str, Any]:
+        """Return what the first pass is told in a mode.
+
+        What is not asked for is left out, so that a job which was done before an option existed counts as done.
+        """
+        names = ("detector", "detection_size", "sensitivity", "padding", "same_person")
+        wanted: dict[str, Any] = {"detectors": self.detectors}
+        if mode == "analyze":
+            regions = [region.as_dict() for region in as_regions(self.regions)]
+            wanted |= {"start": self.start, "end": self.end, "regions": regions or None}
+        told = {name: getattr(self, name) for name in names}
+        return told | {name: value for name, value in wanted.items() if value is not None and value != {}}
 
 
 def make_specs(
@@ -173,7 +202,10 @@ def make_specs(
     """
     job = JobOptions.named(options)
     # One value for all jobs, of which there may be ten thousand.
-    analysis, hiding = job.analysis if mode != "redact" else {}, job.hiding.as_settings() if mode != "analyze" else {}
+    analysis, hiding = (
+        job.analysis(mode) if mode != "redact" else {},
+        job.hiding.as_settings() if mode != "analyze" else {},
+    )
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     return [
         Spec(

@@ -32,6 +32,7 @@ from redactkit.jobs.manifest import (
     read_manifest,
     sizes_of,
 )
+from redactkit.jobs.object_models import load_models
 from redactkit.jobs.spec import Spec
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction import RedactionOptions, prepare, read_report, write_redacted
@@ -191,6 +192,8 @@ def _run_whole(spec: Spec, source: Path) -> Outcome:
 
 def _start_next_stage(spec: Spec, source: Path, info: VideoInfo, chunks: tuple[FrameRange, ...]) -> Outcome:
     """Prepare the next stage of a video in chunks, or finish the job."""
+    if spec.analyzes and spec.searches_part:  # what is searched is short, and chunks are those of the whole file
+        _analyze(spec, source, "start")
     if spec.analyzes and not _outputs_complete(spec, [spec.annotation_file]):
         prepare_analysis(info, spec.keep, **_analysis_options(spec))
         return Outcome("analyze", chunks)
@@ -234,6 +237,8 @@ def _analyze(spec: Spec, source: Path, task: str) -> None:
         chunk_frames=spec.chunk_frames,
         overwrite=True,
         progress=follow_progress(spec.work, task),
+        detectors=load_models(spec.analysis.get("detectors", {})),
+        **{name: spec.analysis[name] for name in ("start", "end", "regions") if name in spec.analysis},
         **_analysis_options(spec),
     )
     _record_outputs(spec, [spec.annotation_file])

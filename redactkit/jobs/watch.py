@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,8 @@ def watch(
     home = Path(folder)
     if not home.is_dir():
         raise OptionError(f"{home} is not a folder that can be watched")
+    # Options are read again for every file, and an iterator could be read but once.
+    options = {name: tuple(value) if isinstance(value, Iterator) else value for name, value in options.items()}
     patterns = options.get("patterns", PATTERNS)
     arrivals, ended = Arrivals(home, settle=settle, patterns=patterns), stop or threading.Event()
     make_specs([], output=output, **options)
