@@ -98,7 +98,7 @@ def test_resolve_detector_takes_the_floor_of_a_sensitivity():
 def test_resolve_detector_refuses_unknown_words():
     with pytest.raises(OptionError, match="'high', 'low', 'normal'"):
         resolve_detector("centerface", sensitivity="medium")
-    with pytest.raises(OptionError, match="'centerface', 'yunet'"):
+    with pytest.raises(OptionError, match="'centerface', 'scrfd', 'yunet'"):
         resolve_detector("retina")
     with pytest.raises(OptionError, match="sensitivity"):
         plan_search(info(), detector=blind, sensitivity="medium")
