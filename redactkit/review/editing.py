@@ -357,7 +357,7 @@ def set_decision(
     --------
     >>> from redactkit.tables import empty_decisions
     >>> set_decision(empty_decisions(), faces=[4], redact=False, reason="consented").loc[4].to_dict()
-    {'redact': False, 'label': '', 'reason': 'consented', 'person_id': 4, 'visible_at': '', 'look': ''}
+    {'redact': False, 'label': '', 'reason': 'consented', 'visible_at': '', 'look': '', 'person_id': 4}
     """
     ids = as_face_ids(faces, name="faces")
     table = as_decisions(decisions, faces=ids)
