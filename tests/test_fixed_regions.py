@@ -12,6 +12,8 @@ from redactkit.annotations import Annotations
 from redactkit.cli import main
 from redactkit.errors import OptionError
 from redactkit.formats import read_annotations
+from redactkit.redaction.options import RedactionOptions
+from redactkit.redaction.preparation import prepare
 from redactkit.review import Review
 from redactkit.review.fixed_regions import with_regions
 from redactkit.tables import BOX, empty_detections
@@ -105,6 +107,28 @@ def test_board_is_hidden_without_any_face_and_however_faces_are_chosen(short_cli
     check = rk.verify(short_clip, both.output, short_truth, include=None, progress=False)
     assert check.bare.empty
     assert 5 in check.faces.index
+
+
+def test_region_that_is_asked_for_is_hidden_though_the_annotations_have_it_and_leave_its_object_out(
+    short_clip, short_truth, tmp_path
+):
+    held = with_regions(short_truth, as_regions([BOARD]))
+    board = int(held.detections["face_id"].max())
+    one = int(short_truth.detections["face_id"].iloc[0])
+    rows = held.detections
+    deleted = held.replace(detections=rows[rows["face_id"] != board].reset_index(drop=True))
+    for made, chosen in ((held, {"labels": "face"}), (held, {"include": [one]}), (deleted, {})):
+        prepared = prepare(
+            short_clip,
+            made,
+            RedactionOptions(regions=[BOARD], labels=chosen.get("labels")),
+            include=chosen.get("include"),
+        )
+        assert prepared.plan.touched.all()
+        hidden = prepared.annotations.detections
+        hidden = hidden[hidden["face_id"].isin(prepared.faces) & (hidden["kind"] == "document")]
+        assert len(hidden) == 60
+        assert prepared.annotations.settings["regions"] == [FixedRegion(**BOARD).as_dict()]
 
 
 def test_review_adds_regions_and_takes_them_back(short_truth):

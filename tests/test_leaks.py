@@ -243,6 +243,24 @@ def test_findings_are_answered_on_the_command_line_and_never_asked_again(
     assert str(check_path(output)) in capsys.readouterr().out.splitlines()
 
 
+def test_answers_go_on_from_those_before_and_replace_no_other_annotations(
+    clip: Path, truth: Annotations, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = truth.detections
+    gone = (rows["face_id"] == FACE) & rows["frame"].isin(range(8, 16))
+    made = truth.replace(detections=rows[~gone].reset_index(drop=True)).to("azure", tmp_path / "other_name.json")
+    output = tmp_path / "out.mp4"
+    shared = ["--annotations", str(made), "--quiet"]
+    assert main(["redact", str(clip), "-o", str(output), "--check", *shared]) == 3
+    saved = tmp_path / f"{clip.stem}_annotations.json"
+    saved.write_text("what somebody else decided")
+    assert main(["settle", str(output), "--hide", "1"]) == 1
+    assert saved.read_text() == "what somebody else decided"
+    assert main(["settle", str(output), "--hide", "1", "--overwrite"]) == 0
+    assert read_check(output).report.settings["annotations"] == str(saved)
+    capsys.readouterr()
+
+
 def test_a_check_is_kept_for_the_file_that_was_checked(clip: Path, truth: Annotations, tmp_path: Path) -> None:
     output = redact(clip, truth, output=tmp_path / "out.mp4", progress=False).output
     report = checked(clip, output, truth.replace(detections=empty_detections()))

@@ -28,6 +28,7 @@ def add_add(commands: Any) -> None:
     command.add_argument("--across-shots", action="store_true", help="follow it over cuts")
     command.add_argument("--annotations", metavar="FILE", help="default: what analyze wrote for this video")
     command.add_argument("--new", action="store_true", help="begin without an analysis: no face is known then")
+    command.add_argument("--overwrite", action="store_true", help="replace other annotations that are there")
     command.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -54,7 +55,7 @@ def _add(options: argparse.Namespace) -> int:
         print(f"{options.video}: {options.kind} {', '.join(map(str, added))} added in frame {options.frame}")
         if options.follow:
             _follow(review, added, options)
-        print(f"  annotations: {review.save()}")
+        print(f"  annotations: {review.save(overwrite=options.overwrite)}")
     finally:
         review.close()
     return DONE

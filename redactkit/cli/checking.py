@@ -110,7 +110,7 @@ def _settle(options: argparse.Namespace) -> int:
             row = report.findings.loc[number]
             print(f"finding {number}, {row['what']} from {row['start']:.3f} s: {action}")
     saved = review.save(overwrite=options.overwrite)
-    kept.save(done)  # type: ignore[arg-type]
+    kept.save(done, annotations=saved)  # type: ignore[arg-type]
     print(f"{saved}: saved; {len(report.findings) - len(kept.answers) - len(done)} findings are left")
     again = f"redactkit redact {video} --annotations {saved} -o {options.redacted} --overwrite --check"
     print(f"  then redact again as before: {again}")

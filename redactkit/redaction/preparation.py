@@ -23,7 +23,7 @@ from redactkit.redaction.plan import IdsLike, Plan, hidden_frames, lay_out, requ
 from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
 from redactkit.redaction.trimming import kept_frames, trim_annotations
-from redactkit.review.fixed_regions import with_regions
+from redactkit.review.fixed_regions import region_objects, with_regions
 from redactkit.runtime.timecode import timecode
 from redactkit.tables import FaceIds
 from redactkit.video import compare_files, probe
@@ -101,8 +101,9 @@ def prepare(
     chosen = set(select_faces(laid, ids=ids, include=include, exclude=exclude))
     known = set(laid.detections["face_id"])
     laid = with_regions(laid, options.regions)
-    # Regions are hidden however faces are chosen.
-    faces = [face for face in np.unique(laid.detections["face_id"]).tolist() if face in chosen or face not in known]
+    # Regions are hidden however faces are chosen, also those that the annotations have already.
+    there = set(laid.detections["face_id"].tolist())
+    faces = sorted((chosen & there) | (there - known) | region_objects(laid, options.regions))
     whole = laid
     if options.trim:
         laid = trim_annotations(laid, kept_frames(info, options))

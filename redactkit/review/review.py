@@ -144,7 +144,7 @@ class Review(Following, PeopleCommands):
             raise
         review.reader = reader
         if isinstance(annotations, str | Path):
-            review._settle(Path(annotations).parent)
+            review._settle(Path(annotations).parent, Path(annotations))
         return review
 
     def __repr__(self) -> str:
@@ -331,10 +331,15 @@ class Review(Following, PeopleCommands):
         stem = self.video.path.stem if self.video.path else "video"
         return (folder / annotations_name(stem)).absolute(), (folder / id_list_name(stem)).absolute()
 
-    def _settle(self, folder: Path) -> None:
-        """Remember where the annotations came from: those files are this session's to replace."""
+    def _settle(self, folder: Path, came_from: Path | None = None) -> None:
+        """Remember where the annotations came from: those files are this session's to replace.
+
+        A file of another name beside them holds what somebody else decided.
+        """
         self.folder = folder
-        self._own |= set(self._files(folder))
+        files = self._files(folder)
+        if came_from is None or came_from.absolute() == files[0]:
+            self._own |= set(files)
 
 
 def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:

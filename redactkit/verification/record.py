@@ -54,9 +54,9 @@ class SavedCheck:
             if findings.count(number) > 1:
                 raise OptionError(f"finding {number} has two answers; give one")
 
-    def save(self, answers: Mapping[int, Action]) -> Path:
-        """Keep what was answered on top of what is kept already."""
-        return _write(self.report, sha256=self.sha256, answers=self.answers | dict(answers))
+    def save(self, answers: Mapping[int, Action], *, annotations: str | Path) -> Path:
+        """Keep what was answered on top of what is kept already, and the file that the next answers go on from."""
+        return _write(_with_annotations(self.report, annotations), self.sha256, self.answers | dict(answers))
 
 
 def save_check(report: VerificationReport, *, annotations: str | Path | None = None) -> Path:
@@ -70,12 +70,15 @@ def save_check(report: VerificationReport, *, annotations: str | Path | None = N
         If another file has that name.
     """
     if annotations is not None:
-        named = {**report.settings, "annotations": str(Path(annotations).absolute())}
-        report = replace(report, settings=named)
-    return _write(report, sha256=file_sha256(report.redacted), answers={})
+        report = _with_annotations(report, annotations)
+    return _write(report, file_sha256(report.redacted), {})
 
 
-def _write(report: VerificationReport, *, sha256: str, answers: dict[int, Action]) -> Path:
+def _with_annotations(report: VerificationReport, path: str | Path) -> VerificationReport:
+    return replace(report, settings={**report.settings, "annotations": str(Path(path).absolute())})
+
+
+def _write(report: VerificationReport, sha256: str, answers: dict[int, Action]) -> Path:
     path = check_path(report.redacted)
     check_output(path, overwrite=_load(path) is not None)
     said = {MARK: CHECK_MARK, "redacted_sha256": sha256, "answers": answers}
