@@ -106,13 +106,14 @@ def test_coco_keeps_times_confidence_and_labels(tmp_path):
         ("cvat", "times, confidence, source, cuts, settings"),
         (
             "mot",
-            "times, frame size, frames without faces, source, names of faces, labels, reasons, cuts, settings",
+            "times, frame size, frames without faces, source, names of faces, labels, keyframes, reasons, cuts, "
+            "settings",
         ),
-        ("coco", "source, cuts, settings"),
+        ("coco", "source, keyframes, cuts, settings"),
         (
             "yolo",
-            "times, frame size, frames without faces, confidence, source, decisions, names of faces, reasons, cuts, "
-            "settings",
+            "times, frame size, frames without faces, confidence, source, decisions, names of faces, keyframes, "
+            "reasons, cuts, settings",
         ),
         ("csv", "frame size, frames without faces, cuts, settings"),
     ],

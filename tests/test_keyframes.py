@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from redactkit.annotations import Annotations
 from redactkit.errors import TableError
 from redactkit.formats import read_annotations
+from redactkit.formats.catalogue import FORMATS
 from redactkit.media import VideoInfo
 from redactkit.review import Review
 from redactkit.tables import as_detections, empty_detections
@@ -85,3 +87,23 @@ def test_keyframes_outlive_a_crash(tmp_path):
     saved.add_face([10, 10, 30, 30], frame=2)
     saved.copy_box(3, face_id=1, frame=2)
     assert _keyframes(Review(first.annotations, autosave=tmp_path / "autosave").detections) == [2]
+
+
+@pytest.mark.parametrize("format", ["azure", "csv", "parquet", "cvat", "coco", "mot", "yolo"])
+def test_keyframes_come_back_from_a_file_or_it_is_said_that_they_do_not(tmp_path, format):
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    review = _review(9)
+    face = review.add_face([10, 10, 30, 30], frame=0)
+    review.set_box([50, 10, 30, 30], face_id=face, frame=4)
+    review.set_box([70, 60, 30, 30], face_id=face, frame=8)
+    review.interpolate_boxes(face_id=face)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        path = review.annotations.to(format, tmp_path / "a")
+    holds = "keyframes" in FORMATS[format].written
+    assert holds is (format in ("azure", "csv", "parquet", "cvat"))
+    lost = [str(each.message).partition("has no room for")[2] for each in said]
+    assert any("keyframes" in text for text in lost) is not holds
+    again = read_annotations(path, format=format, frame_rate=25, frame_size=(320, 240)).detections
+    assert _keyframes(again) == ([0, 4, 8] if holds else [])

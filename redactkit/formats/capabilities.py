@@ -71,6 +71,7 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "kinds": bool((labelled & told).any()),
         "occlusion": bool(detections["occluded"].any()),
         "persons": bool((detections["person"] != "").any()),
+        "keyframes": bool(detections["keyframe"].any()),
         "reasons": bool((decisions["reason"] != "").any()),
         "time ranges": bool((decisions["visible_at"] != "").any()),
         "looks": bool((decisions["look"] != "").any()),

@@ -20,10 +20,11 @@ COLUMNS = [
     "decisions",
     "occlusion",
     "persons",
+    "keyframes",
 ]
 _ALL = {
     "boxes", "face IDs", "labels", "kinds", "confidence", "times", "frame size", "names of faces", "decisions",
-    "reasons", "time ranges", "looks", "people", "occlusion", "persons", "suggestions", "source",
+    "reasons", "time ranges", "looks", "people", "occlusion", "persons", "keyframes", "suggestions", "source",
     "frames without faces", "discarded boxes", "cuts", "settings", "SHA-256",
 }  # fmt: skip
 
@@ -61,8 +62,8 @@ FORMATS: dict[str, Form] = {
     "google": Form("Google Video Intelligence results", _TRACKED | {"labels", "confidence", "times"}),
     "cvat": Form(
         "CVAT XML 1.1, for video and for images",
-        _SIZED | _SAID | {"labels", "frames without faces"},
-        _SIZED | _SAID | {"labels", "frames without faces"},
+        _SIZED | _SAID | {"labels", "keyframes", "frames without faces"},
+        _SIZED | _SAID | {"labels", "keyframes", "frames without faces"},
     ),
     "mot": Form(
         "MOTChallenge text",
@@ -80,14 +81,18 @@ FORMATS: dict[str, Form] = {
         _TRACKED | {"labels", "confidence"},
         many=".txt",
     ),
-    "labelstudio": Form("Label Studio JSON, of videos and images", _SIZED | {"labels", "confidence", "times"}),
+    "labelstudio": Form(
+        "Label Studio JSON, of videos and images", _SIZED | {"labels", "confidence", "times", "keyframes"}
+    ),
     "voc": Form("Pascal VOC XML, in a folder or a ZIP archive", _SIZED | {"labels"}, many=".xml"),
     "labelme": Form("LabelMe JSON, in a folder or a ZIP archive", _SIZED | {"labels"}, many=".json"),
     "via": Form(
         "VGG Image Annotator: projects, annotations and tables, of images and of videos", _TRACKED | {"labels", "times"}
     ),
     "supervisely": Form("Supervisely JSON, of a video or of images", _SIZED | {"labels"}, many=".json"),
-    "darwin": Form("Darwin JSON 2 (V7), of a video or of images", _SIZED | {"labels", "times"}, many=".json"),
+    "darwin": Form(
+        "Darwin JSON 2 (V7), of a video or of images", _SIZED | {"labels", "times", "keyframes"}, many=".json"
+    ),
     "datumaro": Form("Datumaro JSON", _SIZED | {"labels"}),
     "scalabel": Form("Scalabel and BDD100K JSON", _SIZED | {"labels", "confidence"}),
     "openface": Form("OpenFace landmarks", _TRACKED | {"confidence", "times"}),
@@ -97,8 +102,8 @@ FORMATS: dict[str, Form] = {
     "visdrone": Form("VisDrone text", _TRACKED | {"labels", "confidence"}),
     "csv": Form(
         "tables (CSV)",
-        _TRACKED | _SAID | {"labels", "kinds", "confidence", "times", "source"},
-        _TRACKED | _SAID | {"labels", "kinds", "confidence", "times", "source"},
+        _TRACKED | _SAID | {"labels", "kinds", "confidence", "times", "keyframes", "source"},
+        _TRACKED | _SAID | {"labels", "kinds", "confidence", "times", "keyframes", "source"},
     ),
     "parquet": Form("tables (Parquet)", _ALL, _ALL),
 }
