@@ -247,7 +247,8 @@ def frames_in_ranges(video: VideoInfo, ranges: Iterable[Iterable[float]], *, who
         if whole:
             shown |= (starts >= first - least) & (ends <= last + least)
         else:
-            shown |= (ends > first + least) & (starts < last - least)
+            # Of two frames with one timestamp the first has no time of its own, but it is there.
+            shown |= ((ends > first + least) | (starts >= first - least)) & (starts < last - least)
     return shown
 
 

@@ -131,6 +131,15 @@ def test_region_that_is_asked_for_is_hidden_though_the_annotations_have_it_and_l
         assert prepared.annotations.settings["regions"] == [FixedRegion(**BOARD).as_dict()]
 
 
+def test_redaction_says_which_places_are_left_bare(short_clip, short_truth, tmp_path):
+    left = [{"box": [0, 0, 0.3, 1], "unit": "shares", "rule": "ignore", "end": 1}, BOARD]
+    report = rk.redact(short_clip, short_truth, regions=left, output=tmp_path / "a.mp4", progress=False)
+    told = (
+        "faces that stay in 0, 0, 0.3, 1 (shares) from 00:00:00.000 to 00:00:01.000 are left bare, as the regions say"
+    )
+    assert told in report.notes
+
+
 def test_review_adds_regions_and_takes_them_back(short_truth):
     review = Review(short_truth)
     new = review.add_region([0, 0, 0.2, 0.2], unit="shares", kind="screen")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import redactkit as rk
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats import read_annotations
-from redactkit.media import FrameRange
+from redactkit.media import FrameRange, VideoInfo, frames_in_ranges
 from redactkit.passes import redact
 from redactkit.redaction import RedactionOptions
 from redactkit.redaction.plan import lay_out
@@ -41,6 +43,12 @@ def test_frames_that_a_range_touches_are_hidden(short_truth):
     assert (plan.frames.min(), plan.frames.max()) == (12, 24)
     both = plan_of(short_truth, ranges=[(0, 0.2), (2, 60)])
     assert set(both.frames) == {*range(5), *range(50, 60)}
+
+
+def test_frames_with_one_timestamp_are_both_in_a_range_that_begins_there():
+    video = VideoInfo(None, 64, 48, Fraction(10), Fraction(1, 10), np.array([0, 1, 1, 2]))
+    assert frames_in_ranges(video, [(0.1, 0.2)]).tolist() == [False, True, True, False]
+    assert frames_in_ranges(video, [(0.12, 0.2)]).tolist() == [False, False, True, False]
 
 
 def test_visible_range_of_a_decision_leaves_whole_frames_only(short_truth):

@@ -26,6 +26,7 @@ from redactkit.redaction.trimming import kept_frames, trim_annotations
 from redactkit.review.fixed_regions import region_objects, with_regions
 from redactkit.runtime.timecode import timecode
 from redactkit.tables import FaceIds
+from redactkit.tracking.regions import as_regions
 from redactkit.video import compare_files, probe
 from redactkit.video.muting import end_of
 
@@ -174,6 +175,7 @@ def report_of(
 def _warnings(prepared: Preparation) -> list[str]:
     settings, rows = prepared.settings, prepared.annotations.detections
     told = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
+    told += _unsearched_places(prepared.annotations)
     if settings["cosmetic"]:
         kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
         named = " and ".join(kind for kind in kinds if effects.KINDS[kind].cosmetic)
@@ -195,6 +197,17 @@ def _bare_on_purpose(prepared: Preparation) -> str:
     bare = rows[outside[rows["frame"].to_numpy(np.int64)] & rows["face_id"].isin(prepared.faces).to_numpy()]
     told = f"only {prepared.options.told_ranges} is redacted, and the {int(outside.sum())} other frames are left bare"
     return f"{told}: {len(bare)} boxes of {bare['face_id'].nunique()} chosen objects in them are not hidden"
+
+
+def _unsearched_places(annotations: Annotations) -> list[str]:
+    """Say where the picture was not searched, since nobody is counted there."""
+    regions = as_regions(annotations.settings.get("regions", ()))
+    told = []
+    for rule, where in (("ignore", "in"), ("only", "outside")):
+        places = [region.told for region in regions if region.rule == rule]
+        if places:
+            told.append(f"faces that stay {where} {' and '.join(places)} are left bare, as the regions say")
+    return told
 
 
 def _uncovered_ends(rows: pd.DataFrame, frame_count: int) -> list[str]:

@@ -18,7 +18,7 @@ from redactkit import boxes as bx
 from redactkit.errors import OptionError
 from redactkit.media import VideoInfo, frames_in_ranges
 from redactkit.runtime.kinds import as_kind
-from redactkit.runtime.timecode import check_ranges
+from redactkit.runtime.timecode import check_ranges, timecode
 from redactkit.tables import BOX, as_detections
 
 __all__ = ["RULES", "FixedRegion", "as_regions", "hidden_objects", "ignored_boxes", "split_ignored"]
@@ -98,6 +98,14 @@ class FixedRegion:
         """Return in which frames it holds, shape (F,): every one that its time range touches."""
         start, end = self._range
         return frames_in_ranges(info, [(start if start > 0 else -np.inf, end)])
+
+    @property
+    def told(self) -> str:
+        """Where and when it is, in words."""
+        sides = ", ".join(f"{side:.6g}" for side in self.box)
+        when = "" if self.start is None and self.end is None else f" from {timecode(self._range[0])}"
+        when += "" if self.end is None else f" to {timecode(self.end)}"
+        return f"{sides} ({self.unit}){when}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values for a file."""
