@@ -16,7 +16,7 @@ from redactkit.detectors.embedding import EmbeddingNetwork
 from redactkit.errors import AnnotationError, DetectorError, OptionError
 from redactkit.people import load_embedder
 from redactkit.people.embedder import ARCFACE_TEMPLATE, Alignment, alignment_of, check_vectors, has_default
-from redactkit.people.pairing import colour_pairs, face_pairs
+from redactkit.people.matching import colour_pairs, face_pairs
 from redactkit.people.portraits import (
     CANDIDATES,
     LandmarkFinder,

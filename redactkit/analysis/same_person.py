@@ -16,7 +16,7 @@ from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.identities import as_pairs
 from redactkit.people.embedder import Embedder, has_default, load_embedder
-from redactkit.people.pairing import colour_pairs, face_pairs
+from redactkit.people.matching import colour_pairs, face_pairs
 from redactkit.people.portraits import LandmarkFinder, boxes_of, pick_candidates
 from redactkit.people.vectors import FaceVectors, PortraitTaker, mean_colours
 from redactkit.runtime.kinds import FACE

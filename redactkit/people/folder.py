@@ -15,7 +15,7 @@ from redactkit.people.answers import read_answers, read_page_answers, save_answe
 from redactkit.people.clips import Clip, read_clips
 from redactkit.people.gathering import all_decisions, all_rows, all_vectors, number_tracks
 from redactkit.people.page import save_page
-from redactkit.people.pairing import face_pairs, similarity_of, unlike
+from redactkit.people.matching import face_pairs, similarity_of, unlike
 from redactkit.review.editing import set_decision
 from redactkit.runtime.html import show, show_facts, show_table
 from redactkit.tables import FaceIds, as_decisions, known_face_ids
