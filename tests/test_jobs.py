@@ -41,7 +41,7 @@ class Engine:
         self.futures.append(Future())
         return self.futures[-1]
 
-    def losses(self, error):
+    def lost_workers(self, error):
         return int(isinstance(error, WorkerLostError))
 
     def stop(self):

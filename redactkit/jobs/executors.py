@@ -38,7 +38,7 @@ class Engine(Protocol):
         """Start a task and return its future."""
         ...
 
-    def losses(self, error: BaseException) -> int:
+    def lost_workers(self, error: BaseException) -> int:
         """Return how many workers were lost over a task, by its error; 0 if the work itself failed."""
         ...
 
@@ -62,7 +62,7 @@ class _Futures:
     def submit(self, task: Task, *, priority: int) -> Any:
         return self._executor.submit(task.function, *task.arguments)
 
-    def losses(self, error: BaseException) -> int:
+    def lost_workers(self, error: BaseException) -> int:
         return int(isinstance(error, WorkerLostError | BrokenExecutor))
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class _Dask:
         key = f"redactkit-{task.name}-{video}-{self._client.id[-8:]}-{next(self._count)}"
         return self._client.submit(task.function, *task.arguments, key=key, priority=priority, pure=False)
 
-    def losses(self, error: BaseException) -> int:
+    def lost_workers(self, error: BaseException) -> int:
         from distributed import KilledWorker
 
         if isinstance(error, KilledWorker):  # Dask has already retried and given up

@@ -141,7 +141,7 @@ class JobLoop:
             self._advance(job, task, future.result())
         elif isinstance(error, PassCancelled):
             job.stopping = True
-        elif lost := self._engine.losses(error):
+        elif lost := self._engine.lost_workers(error):
             self._retry(job, task, lost, error)
         else:
             self._fail(job, describe_error(error))

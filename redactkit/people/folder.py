@@ -14,8 +14,8 @@ from redactkit.errors import OptionError
 from redactkit.people.answers import read_answers, read_page_answers, save_answers
 from redactkit.people.clips import Clip, read_clips
 from redactkit.people.gathering import all_decisions, all_rows, all_vectors, number_tracks
-from redactkit.people.page import save_page
 from redactkit.people.matching import face_pairs, similarity_of, unlike
+from redactkit.people.page import save_page
 from redactkit.review.editing import set_decision
 from redactkit.runtime.html import show, show_facts, show_table
 from redactkit.tables import FaceIds, as_decisions, known_face_ids
@@ -174,8 +174,8 @@ class People:
             faces, means, _ = vectors.means()
             if track in faces:
                 distance = unlike(means[faces == track], means)[0]
-                likeness = similarity_of(distance, vectors.alignment.likely)
-                tables.append(pd.Series(likeness, index=pd.Index(faces, name="track"), name="similarity"))
+                similarity = similarity_of(distance, vectors.alignment.likely)
+                tables.append(pd.Series(similarity, index=pd.Index(faces, name="track"), name="similarity"))
         if not tables:
             raise OptionError(
                 f"no picture of track {track} was good enough to compare it with others; look at it by eye"

@@ -8,12 +8,12 @@ from redactkit.widgets.markup import escape, timecode
 from redactkit.widgets.runner import Job, Runner
 from redactkit.widgets.view import button, row
 
-__all__ = ["PassBar", "tell"]
+__all__ = ["PassBar", "describe_job"]
 
 _BARS = {"running": "info", "done": "success", "failed": "danger", "cancelled": "warning", "waiting": ""}
 
 
-def tell(job: Job) -> str:
+def describe_job(job: Job) -> str:
     """Return in one line of plain text how a job stands."""
     if job.state == "waiting":
         return "waiting"
@@ -62,4 +62,4 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
         self.cancel_button.disabled = self.job.state not in ("waiting", "running")
         good = "rk-bad" if self.job.warning else "rk-good"
         css = {"failed": "rk-bad", "done": good}.get(self.job.state, "")
-        self.text.value = f'<span class="{css}">{escape(tell(self.job))}</span>'
+        self.text.value = f'<span class="{css}">{escape(describe_job(self.job))}</span>'
