@@ -133,8 +133,6 @@ def test_a_terminal_that_takes_no_more_does_not_hold_the_work_up():
         wait_until(lambda: not (shows.read() or drawing_threads()), 30)
 
 
-# A bar whose close fails does so once more when it is collected, which Python passes over.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("when", ["__init__", "refresh", "close"])
 def test_a_bar_that_fails_is_left_out_and_leaves_the_bars_of_others_alone(monkeypatch, caplog, when):
     """tqdm keeps its lock when it fails while it draws."""

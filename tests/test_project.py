@@ -15,6 +15,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+import redactkit
+
 ROOT = Path(__file__).parents[1]
 LARGEST_FILE = 4_000_000
 CONDA_NAMES = {"opencv": "opencv-python", "matplotlib-base": "matplotlib"}
@@ -117,7 +119,8 @@ def test_layers_hold():
 
 
 def _modules() -> dict[str, Path]:
-    files = {path.relative_to(ROOT).with_suffix(""): path for path in (ROOT / "redactkit").rglob("*.py")}
+    package = Path(redactkit.__file__).parent  # which may be installed
+    files = {path.relative_to(package.parent).with_suffix(""): path for path in package.rglob("*.py")}
     return {".".join(name.parts).removesuffix(".__init__"): path for name, path in files.items()}
 
 

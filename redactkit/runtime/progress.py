@@ -300,6 +300,13 @@ class TerminalBar(terminal_tqdm):  # type: ignore[misc]
             self._release_lock()
             raise
 
+    def __del__(self) -> None:
+        """Do nothing: who made a bar closes it.
+
+        tqdm closes one that is collected, which may be in the middle of another's drawing on the same thread; if that
+        fails, the other's lock is released as well.
+        """
+
     def _release_lock(self) -> None:
         self.disable = True
         lock = self.get_lock()
