@@ -175,7 +175,7 @@ def suppress(boxes: ArrayLike, scores: ArrayLike, *, overlap: float = 0.3) -> ND
 
 
 def clip(boxes: ArrayLike, *, width: float, height: float) -> FloatArray:
-    """Cut boxes to the frame; a box wholly outside gets zero area.
+    """Clip boxes to the frame; a box wholly outside gets zero area.
 
     Examples
     --------

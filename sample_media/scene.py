@@ -16,7 +16,7 @@ FRAMES = RATE * SECONDS
 
 
 @dataclass(frozen=True)
-class Walk:
+class Route:
     """One appearance of a person: keys are (second, x, y, width) of the face box's centre and width, in pixels.
 
     ``depth`` orders the people of a shot: the higher covers the lower.
@@ -39,21 +39,21 @@ class Walk:
         return float(across), float(down + bob), size, 2.0 * math.sin(step)
 
 
-SHOTS: tuple[tuple[Walk, ...], ...] = (
+SHOTS: tuple[tuple[Route, ...], ...] = (
     (
-        Walk(3, 0, ((0, 700, 250, 27), (4, 760, 252, 29), (8, 640, 262, 44), (11, 520, 275, 60))),
-        Walk(4, 1, ((0, 980, 240, 20), (5, 930, 258, 48), (8, 820, 300, 84), (11, 760, 330, 112))),
-        Walk(2, 2, ((1, 1360, 345, 88), (3, 1060, 345, 92), (5, 560, 345, 98), (7.4, -110, 350, 104))),
-        Walk(2, 2, ((9.0, -90, 350, 104), (11, 300, 350, 110))),
-        Walk(1, 3, ((0, 170, 330, 110), (4, 640, 320, 120), (6.5, 1000, 315, 125), (8, 1400, 315, 128))),
-        Walk(1, 3, ((9.2, 1400, 320, 140), (11, 1060, 325, 150))),
+        Route(3, 0, ((0, 700, 250, 27), (4, 760, 252, 29), (8, 640, 262, 44), (11, 520, 275, 60))),
+        Route(4, 1, ((0, 980, 240, 20), (5, 930, 258, 48), (8, 820, 300, 84), (11, 760, 330, 112))),
+        Route(2, 2, ((1, 1360, 345, 88), (3, 1060, 345, 92), (5, 560, 345, 98), (7.4, -110, 350, 104))),
+        Route(2, 2, ((9.0, -90, 350, 104), (11, 300, 350, 110))),
+        Route(1, 3, ((0, 170, 330, 110), (4, 640, 320, 120), (6.5, 1000, 315, 125), (8, 1400, 315, 128))),
+        Route(1, 3, ((9.2, 1400, 320, 140), (11, 1060, 325, 150))),
     ),
     (
-        Walk(3, 0, ((11, 1120, 290, 34), (15, 900, 288, 36), (20, 690, 290, 38))),
-        Walk(4, 1, ((12, 1350, 280, 70), (14, 1000, 285, 76), (16.5, 840, 280, 66), (20, 980, 275, 48))),
-        Walk(5, 2, ((11, 930, 300, 106), (13, 680, 310, 112), (15, 540, 310, 114), (18.2, -110, 310, 116))),
-        Walk(6, 3, ((11, 250, 330, 150), (14, 330, 330, 180), (16, 420, 335, 190), (20, 380, 340, 196))),
-        Walk(1, 4, ((14.5, 1420, 400, 170), (16.5, 1250, 400, 184), (18, 1130, 395, 190), (20, 1180, 400, 190))),
+        Route(3, 0, ((11, 1120, 290, 34), (15, 900, 288, 36), (20, 690, 290, 38))),
+        Route(4, 1, ((12, 1350, 280, 70), (14, 1000, 285, 76), (16.5, 840, 280, 66), (20, 980, 275, 48))),
+        Route(5, 2, ((11, 930, 300, 106), (13, 680, 310, 112), (15, 540, 310, 114), (18.2, -110, 310, 116))),
+        Route(6, 3, ((11, 250, 330, 150), (14, 330, 330, 180), (16, 420, 335, 190), (20, 380, 340, 196))),
+        Route(1, 4, ((14.5, 1420, 400, 170), (16.5, 1250, 400, 184), (18, 1130, 395, 190), (20, 1180, 400, 190))),
     ),
 )
 
@@ -65,8 +65,8 @@ def shot_of(frame: int) -> int:
 
 def people_at(frame: int) -> list[tuple[int, tuple[float, float, float, float]]]:
     """Return (person, (x, y, width, tilt)) of everyone placed at a frame, the farthest first."""
-    walks = sorted(SHOTS[shot_of(frame)], key=lambda walk: walk.depth)
-    placed = [(walk.person, walk.place(frame)) for walk in walks]
+    routes = sorted(SHOTS[shot_of(frame)], key=lambda route: route.depth)
+    placed = [(route.person, route.place(frame)) for route in routes]
     return [(person, place) for person, place in placed if place is not None]
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from redactkit.errors import OptionError, OutputExistsError
-from redactkit.runtime import part_files
+from redactkit.runtime import partial_files
 from redactkit.runtime.files import (
     MAX_NAME_BYTES,
     check_output,
@@ -26,7 +26,7 @@ from redactkit.runtime.files import (
     write_text,
     writing,
 )
-from redactkit.runtime.part_files import PART, remove_part, sweep_parts
+from redactkit.runtime.partial_files import PARTIAL_SUFFIX, remove_partial_file, sweep_partial_files
 from tests.waiting import wait_until
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs the permissions, links and locks of POSIX")
@@ -64,8 +64,8 @@ def left_by_the_dead(target):
 
 
 def test_sweep_of_an_empty_folder_removes_nothing(tmp_path):
-    assert sweep_parts(tmp_path) == []
-    assert sweep_parts(tmp_path / "none") == []
+    assert sweep_partial_files(tmp_path) == []
+    assert sweep_partial_files(tmp_path / "none") == []
 
 
 @posix
@@ -73,8 +73,8 @@ def test_sweep_removes_what_a_killed_process_left_and_not_what_is_being_written(
     left = left_by_the_dead(tmp_path / "a.mp4")
     assert left.read_text() == "half"
     with replacing(tmp_path / "b.mp4") as mine:
-        assert remove_part(left, dry_run=True)
-        assert sweep_parts(tmp_path) == [left]
+        assert remove_partial_file(left, dry_run=True)
+        assert sweep_partial_files(tmp_path) == [left]
         assert mine.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
 
@@ -84,9 +84,9 @@ def test_sweep_sees_the_writers_of_other_processes(tmp_path):
     command = [sys.executable, "-c", HOLDING, str(tmp_path / "a.mp4")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline()
-        assert sweep_parts(tmp_path) == []
+        assert sweep_partial_files(tmp_path) == []
         process.kill()
-    assert len(sweep_parts(tmp_path)) == 1
+    assert len(sweep_partial_files(tmp_path)) == 1
 
 
 @posix
@@ -95,12 +95,12 @@ def test_sweep_leaves_what_another_machine_may_be_writing(tmp_path, monkeypatch)
     fresh, old = (left_open(tmp_path) for _ in range(2))
     os.utime(old, (0, 0))
     monkeypatch.setattr("platform.node", lambda: "here")
-    assert sweep_parts(tmp_path) == [old]
+    assert sweep_partial_files(tmp_path) == [old]
     assert fresh.exists()
 
 
 def left_open(folder):
-    part, descriptor = part_files.make_part(folder)
+    part, descriptor = partial_files.make_partial_file(folder)
     os.close(descriptor)
     return part
 
@@ -108,8 +108,8 @@ def left_open(folder):
 def test_sweep_leaves_files_that_are_no_parts(tmp_path):
     (tmp_path / ".hidden").touch()
     (tmp_path / "clip.mp4").touch()
-    (tmp_path / f".folder{PART}").mkdir()
-    assert sweep_parts(tmp_path) == []
+    (tmp_path / f".folder{PARTIAL_SUFFIX}").mkdir()
+    assert sweep_partial_files(tmp_path) == []
 
 
 @posix
@@ -120,21 +120,21 @@ def test_sweep_never_goes_through_a_link_or_waits_for_a_pipe(tmp_path):
     pipe.unlink()
     link.symlink_to(tmp_path / "precious")
     os.mkfifo(pipe)
-    assert sweep_parts(tmp_path) == []
+    assert sweep_partial_files(tmp_path) == []
     assert (tmp_path / "precious").read_text() == "kept"
 
 
 @posix
 def test_a_part_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
-    lock, swept = part_files.lock, []
+    lock, swept = partial_files.lock, []
 
     def late(descriptor):
         if not swept:
             swept.append(True)
-            swept.extend(sweep_parts(tmp_path))
+            swept.extend(sweep_partial_files(tmp_path))
         return lock(descriptor)
 
-    monkeypatch.setattr(part_files, "lock", late)
+    monkeypatch.setattr(partial_files, "lock", late)
     write_text(tmp_path / "a.txt", "whole")
     assert len(swept) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
@@ -427,7 +427,7 @@ def test_an_interrupt_while_a_part_file_is_made_leaves_none(tmp_path, monkeypatc
         assert list(tmp_path.iterdir())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(part_files, "lock", interrupt)
+    monkeypatch.setattr(partial_files, "lock", interrupt)
     with pytest.raises(KeyboardInterrupt), writing(tmp_path / "a.txt"):
         pass
     assert not list(tmp_path.iterdir())

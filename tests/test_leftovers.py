@@ -146,7 +146,8 @@ def test_purge_removes_unfinished_work_but_not_what_is_being_written(tmp_path):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "inside.npz").touch()
     code = (
-        "import sys, pathlib; from redactkit.runtime.part_files import make_part; make_part(pathlib.Path(sys.argv[1]))"
+        "import sys, pathlib; from redactkit.runtime.partial_files import make_partial_file as make; "
+        "make(pathlib.Path(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     with replacing(tmp_path / "foo.mp4") as part:

@@ -35,7 +35,7 @@ from redactkit.runtime.cores import count_frames, opencv_in_one_thread
 from redactkit.runtime.files import check_output, fit_name, locked, make_private
 from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, trim_heap
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.runtime.timecode import check_ranges
 from redactkit.tables import as_decisions
@@ -210,7 +210,7 @@ def analyze(
         final = annotations if frames is None else _laid_back(annotations, whole, frames)
         if folder is None or keep is None:
             return final
-        sweep_parts(folder)
+        sweep_partial_files(folder)
         # Two analyses may write to one folder at once: the second waits, and then finds all files of the first.
         with locked(keep):
             _check_still_free(source, folder, overwrite=overwrite)

@@ -71,7 +71,7 @@ def describe(image: Image, boxes: FloatArray) -> Appearance:
 
 
 def _patch(image: Image, box: FloatArray, region: tuple[float, float, float, float]) -> Image | None:
-    """Cut a region of a face out of the image and scale it; None where the image shows too little of it."""
+    """Crop a region of a face and scale it; None where the image shows too little of it."""
     import cv2
 
     x, y, width, height = box.tolist()

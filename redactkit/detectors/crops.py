@@ -34,7 +34,7 @@ class Crop:
     scaled: int = CROP_PIXELS
 
     def picture(self, frame: Frame) -> Image:
-        """Cut the square out of a frame, gray where it reaches outside, and scale it."""
+        """Return the square of a frame, scaled, gray where it reaches outside."""
         import cv2
 
         side = max(1, round(self.side))

@@ -51,7 +51,7 @@ def _spell(steps: Steps) -> str:
 
 
 def _values(text: bytes) -> Iterator[tuple[int, Steps]]:
-    """Walk through JSON, which may be broken, and yield the start and the path of every value.
+    """Traverse JSON, which may be broken, and yield the start and the path of every value.
 
     The list of steps is the same object each time, changed in place.
     """

@@ -210,7 +210,7 @@ def _pascal(value: Any) -> Any:
 
 
 def _split(text: bytes) -> list[bytes]:
-    """Cut JSON values that stand one after the other; text that is one value, or broken, stays whole."""
+    """Split JSON values that stand one after the other; text that is one value, or broken, stays whole."""
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
         return [text]

@@ -11,7 +11,7 @@ from redactkit.formats.azure.writer import write_azure
 from redactkit.formats.cvat_writer import write_cvat
 from redactkit.formats.writers import write_coco, write_csv, write_mot, write_parquet
 from redactkit.formats.yolo_writer import write_yolo
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 
 __all__ = ["WRITABLE", "write_annotations"]
 
@@ -59,5 +59,5 @@ def write_annotations(
     """
     if format not in _WRITERS:
         raise OptionError(f"format must be one of {', '.join(_WRITERS)}, got {format!r}")
-    sweep_parts(Path(path).parent)
+    sweep_partial_files(Path(path).parent)
     return _WRITERS[format](annotations, path, overwrite=overwrite)

@@ -29,7 +29,7 @@ MARGIN_SHARE = 0.5
 """Margin around a box in a thumbnail, in shares of the box."""
 WHOLE_SHARE = 0.9
 """Share of a box inside the frame from which on the face counts as shown whole."""
-MOST_FACES, MOST_ROWS, MOST_PICTURES = 60, 300, 40
+MAX_FACES, MAX_FINDINGS, MAX_PICTURES = 60, 300, 40
 """Faces and suspicious rows that are listed, and suspicious rows that have pictures."""
 CELLS = 96
 """Resolution of the heat map, in cells across the frame."""
@@ -89,8 +89,8 @@ def page_html(report: Inspected) -> str:
     """Return the report as one HTML file that needs no other; with pictures where it knows the video."""
     annotations = report.annotations
     laid = _on_video(annotations, report.video)
-    faces = report.faces.sort_values(["frames"], ascending=False, kind="stable").head(MOST_FACES)
-    shown = report.findings.head(MOST_ROWS)
+    faces = report.faces.sort_values(["frames"], ascending=False, kind="stable").head(MAX_FACES)
+    shown = report.findings.head(MAX_FINDINGS)
     frames = _best_frames(laid, faces.index, report.video)
     pictures = _pictures(laid, report.video, [*frames.items(), *_places(laid, shown)])
     parts = [
@@ -246,7 +246,7 @@ def _places_of_rows(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place | Non
 
 
 def _places(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place]:
-    return [place for place in _places_of_rows(laid, shown) if place is not None][:MOST_PICTURES]
+    return [place for place in _places_of_rows(laid, shown) if place is not None][:MAX_PICTURES]
 
 
 def _pictures(laid: pd.DataFrame, video: VideoInfo | None, places: Iterable[Place]) -> dict[Place, Image]:

@@ -56,7 +56,7 @@ def worker_name() -> str:
 
 
 def record_start(work: Path, task: str) -> int:
-    """Record a start of a task, and return how often it was started, this time included.
+    """Count a start of a task, and return how often it was started, this time included.
 
     Raises
     ------

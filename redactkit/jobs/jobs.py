@@ -19,7 +19,7 @@ from redactkit.jobs.job import ENDED, STATES, Job, as_table, save_table, show_jo
 from redactkit.jobs.listeners import Listener
 from redactkit.jobs.loop import JobLoop
 from redactkit.jobs.spec import Spec
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 
 __all__ = ["Jobs"]
 
@@ -234,4 +234,4 @@ def _sweep(spec: Spec) -> None:
     """Remove the unfinished files that ended workers left in the folders of a job."""
     for folder in (Path(spec.folder), spec.manifest.parent, spec.work, *spec.work.glob("*/")):
         with suppress(OSError):  # a later run removes what cannot be removed now
-            sweep_parts(folder)
+            sweep_partial_files(folder)

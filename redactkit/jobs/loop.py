@@ -147,7 +147,7 @@ class JobLoop:
             self._fail(job, describe_error(error))
 
     def _advance(self, job: Job, task: Task, outcome: Outcome) -> None:
-        """Record a task's outcome, and queue the tasks that follow it."""
+        """Note a task's outcome, and queue the tasks that follow it."""
         job.worker = outcome.worker
         job.finished += task.frames
         job.add_note(outcome.note)

@@ -37,7 +37,7 @@ from redactkit.jobs.spec import Spec
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.redaction import RedactionOptions, prepare, read_report, write_redacted
 from redactkit.redaction.chunked import chunk_files, join_chunks, prepare_chunks, write_chunk
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.video import probe
 from redactkit.video.chunks import split_frames
 
@@ -82,7 +82,7 @@ def start_job(spec: Spec) -> Outcome:
     """Probe the video; do the whole job if it is one chunk, otherwise prepare the first stage and return its chunks."""
     starts = record_start(spec.work, "start")
     for folder in (spec.folder, spec.manifest.parent, spec.work):
-        sweep_parts(folder)
+        sweep_partial_files(folder)
     source = source_of(spec)
     info = probe(source)
     chunks = tuple(split_frames(info, longest=spec.chunk_frames))

@@ -111,7 +111,7 @@ def _in_few_frames(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def cut_out(picture: Image, box: FloatArray) -> tuple[Image, FloatArray]:
-    """Cut the square around a face out of a picture and scale it; return it and the matrix (2, 3) that does it."""
+    """Crop the square around a face and scale it; return it and the matrix (2, 3) that does it."""
     side = CUT_PIXELS * float(max(box[2:].max(), 1.0)) / CUT_FACE_PIXELS
     centre = box[:2] + box[2:] / 2
     scale = CUT_PIXELS / side
@@ -208,7 +208,7 @@ def judge(found: FloatArray, sharpness: float) -> float:
 
 
 def align_face(picture: Image, points: FloatArray, alignment: Alignment) -> Image:
-    """Cut a face out so that its landmarks lie where an embedder wants them, as near as turning and scaling allows.
+    """Warp a face so that its landmarks lie where an embedder wants them, as near as turning and scaling allows.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class RedactionOptions:
         Hide only in these time ranges, in seconds as in the column ``time``; everything else stays bare, as in the
         source. By default the whole video.
     trim : bool
-        Cut the output down to the one time range: its first frame is at 0, its sound in step.
+        Trim the output to the one time range: its first frame is at 0, its sound in step.
     regions : iterable of FixedRegion or mapping
         Rectangles of the frame that are always hidden, or where nothing is hidden, see
         `redactkit.tracking.regions.FixedRegion`.

@@ -1,4 +1,4 @@
-"""Cut annotations down to a stretch of a video's frames, as its header is cut."""
+"""Trim annotations to a stretch of a video's frames, as its header is cut."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from redactkit.redaction.report import RedactionReport
 from redactkit.runtime.cores import opencv_in_one_thread
 from redactkit.runtime.files import fit_name
 from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.runtime.progress import ProgressLike
 from redactkit.video import VideoWriter
 
@@ -32,7 +32,7 @@ def write_redacted(
     """Write what was prepared, and check it; errors as of `redact`."""
     limit_arenas()
     info, options = prepared.info, prepared.options
-    sweep_parts(target.parent)
+    sweep_partial_files(target.parent)
     with (
         VideoWriter(
             target,

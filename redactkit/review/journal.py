@@ -22,7 +22,7 @@ from redactkit.errors import AnnotationError, TableError
 from redactkit.identities import PAIRS, as_pairs
 from redactkit.review.history import Change, Delta, History, State
 from redactkit.runtime.files import make_private, open_to_append, write_text
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions, as_detections
 
 __all__ = ["Journal", "fingerprint"]
@@ -143,7 +143,7 @@ class Journal:
             os.fsync(file.fileno())
 
     def _write_header(self) -> None:
-        sweep_parts(make_private(self.path.parent))
+        sweep_partial_files(make_private(self.path.parent))
         header = msgspec.json.encode(_Header(JOURNAL_VERSION, self._fingerprint))
         write_text(self.path, header.decode() + "\n", overwrite=True)
 

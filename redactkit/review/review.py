@@ -19,7 +19,7 @@ from redactkit.review.navigation import nearest, stops
 from redactkit.review.people import PeopleCommands
 from redactkit.runtime.files import check_output, fit_name, make_private
 from redactkit.runtime.html import show
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
@@ -300,7 +300,7 @@ class Review(Following, PeopleCommands):
         """
         home = Path(folder) if folder is not None else self.home
         target, ids = files = self._files(make_private(home))
-        sweep_parts(home)
+        sweep_partial_files(home)
         with self.lock:
             saved = self.annotations
             may = {file: overwrite or file in self._own for file in files}

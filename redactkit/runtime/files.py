@@ -1,8 +1,8 @@
 """Atomic writing: a file is complete or absent. It is written under a random name and renamed when complete.
 
-The unfinished file, the *part file*, is created exclusively and locked (``flock``) while it is written. If the lock is
-free, its writer has ended. Files are readable by their owner alone, unless they are public. Without ``overwrite`` the
-last step is a hard link, which never replaces a file that appeared meanwhile.
+The unfinished file, the *partial file*, is created exclusively and locked (``flock``) while it is written. If the lock
+is free, its writer has ended. Files are readable by their owner alone, unless they are public. Without ``overwrite``
+the last step is a hard link, which never replaces a file that appeared meanwhile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from redactkit.errors import OptionError, OutputExistsError
-from redactkit.runtime.part_files import OPEN_NEW, PRIVATE_FILE, is_same, make_part, set_mode
+from redactkit.runtime.partial_files import OPEN_NEW, PRIVATE_FILE, is_same, make_partial_file, set_mode
 
 with suppress(ImportError):  # on Windows there is none, and a file that is open cannot be removed
     import fcntl
@@ -208,7 +208,7 @@ def writing(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing(path: str | Path, *, overwrite: bool = False, public: bool = False) -> Iterator[Path]:
-    """Yield the path of the part file, for writers that open files by name; otherwise like `writing`.
+    """Yield the path of the partial file, for writers that open files by name; otherwise like `writing`.
 
     ``public`` gives the complete file the permissions of ordinary new files (the umask's).
     """
@@ -219,7 +219,7 @@ def replacing(path: str | Path, *, overwrite: bool = False, public: bool = False
 @contextmanager
 def _unfinished(path: str | Path, *, overwrite: bool, public: bool = False) -> Iterator[tuple[Path, int]]:
     target = check_output(path, overwrite=overwrite)
-    part, descriptor = make_part(make_private(target.parent))
+    part, descriptor = make_partial_file(make_private(target.parent))
     try:
         yield part, descriptor
         if not is_same(part, descriptor):
@@ -243,7 +243,7 @@ def _ordinary_mode(folder: Path) -> int:
 
     The umask can only be read by setting it, which other threads would notice; so an empty file is made instead.
     """
-    probe, descriptor = make_part(folder, mode=_ORDINARY_FILE)
+    probe, descriptor = make_partial_file(folder, mode=_ORDINARY_FILE)
     try:
         return stat.S_IMODE(os.fstat(descriptor).st_mode)
     finally:

@@ -32,7 +32,7 @@ from redactkit.runtime.marks import (
     is_marked_jpeg,
     is_marked_png,
 )
-from redactkit.runtime.part_files import PART, remove_part
+from redactkit.runtime.partial_files import PARTIAL_SUFFIX, remove_partial_file
 
 __all__ = ["files_left", "purge"]
 
@@ -123,7 +123,7 @@ def files_left(folder: str | Path) -> list[tuple[Path, str]]:
     """Return what `purge` leaves in a folder although it may show or name faces, each with what it is.
 
     Listed are redacted videos and their reports, notebooks with outputs, files that have a name of redactkit's but
-    not its mark, part files that are still written, and what cannot be read. Videos of others are not listed.
+    not its mark, partial files that are still written, and what cannot be read. Videos of others are not listed.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def _is_own(path: Path) -> bool:
     if path.is_dir():
         return _is_work(path)
     if _is_part(path):
-        return remove_part(path, dry_run=True)
+        return remove_partial_file(path, dry_run=True)
     try:
         return _has_mark(path, _read(path, _HEAD_BYTES))
     except OSError:
@@ -202,7 +202,7 @@ def _has_mark(path: Path, head: bytes) -> bool:
 
 
 def _is_part(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(PART)
+    return path.name.startswith(".") and path.name.endswith(PARTIAL_SUFFIX)
 
 
 def _is_json(path: Path, head: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Probe, read, write and compare video files. The only package that uses PyAV (FFmpeg)."""
 
-from redactkit.runtime.part_files import sweep_parts
+from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.video.fidelity import check_container, compare_files
 from redactkit.video.frames import Frame
 from redactkit.video.options import WriterOptions
@@ -22,7 +22,7 @@ __all__ = [
     "pixel_layout",
     "plane_views",
     "probe",
-    "sweep_parts",
+    "sweep_partial_files",
 ]
 
 

@@ -78,12 +78,12 @@ class DecodeLog:
         return list(self.faults)
 
     def add(self, text: str) -> None:
-        """Record a fault; the same one is recorded once."""
+        """Note a fault; the same one is noted once."""
         if len(self.faults) < _MAX_FAULTS:
             self.faults[text] = None
 
     def add_frame(self, pts: int | None) -> None:
-        """Record that errors in a frame were concealed."""
+        """Note that errors in a frame were concealed."""
         self.add(f"frame at pts {pts} is damaged: parts of it were lost and concealed")
 
 

@@ -100,7 +100,7 @@ def _of_iso(file: BinaryIO) -> Encryption:
 
 
 def _read_track(track: bytes, kinds: dict[int, str], found: dict[str, str]) -> None:
-    """Record the type of a track, and its protection scheme if it has one."""
+    """Note the type of a track, and its protection scheme if it has one."""
     media = dict(_boxes(dict(_boxes(track)).get(b"mdia", b"")))
     kind = _HANDLERS.get(media.get(b"hdlr", b"")[8:12], "")
     kinds[_track_id(track, b"tkhd")] = kind

@@ -39,7 +39,7 @@ def luma_plane(picture: av.VideoFrame) -> NDArray[np.uint8] | None:
 
 
 def crop(picture: av.VideoFrame, left: int, top: int, right: int, bottom: int) -> tuple[av.VideoFrame, int, int]:
-    """Cut a rectangle out of a picture; return the smaller picture, and where in it the rectangle starts.
+    """Crop a picture to a rectangle; return the smaller picture, and where in it the rectangle starts.
 
     It is larger than the rectangle by what whole chroma samples and the smoothing between them need. A picture that
     is not planar is returned as it is.

@@ -38,7 +38,7 @@ class VideoWriter:
     """Writes an mp4 with the source's timestamps, size, orientation, colour tags and audio. A context manager.
 
     Each of its `segments` has an encoder of its own, so several threads can write, each its own segment.
-    Until it is complete the file is a part file beside ``path``; if the block ends with an exception it is
+    Until it is complete the file is a partial file beside ``path``; if the block ends with an exception it is
     removed.
 
     Parameters

@@ -186,7 +186,7 @@ def _read(path: str | Path) -> Picture | None:
 
 
 def _cropped(picture: Picture) -> Picture:
-    """Cut the middle square."""
+    """Crop to the middle square."""
     height, width = picture.shape[:2]
     side = min(height, width)
     return cut(picture, Region((width - side) / 2, (height - side) / 2, side, side))

@@ -164,7 +164,7 @@ def _as_shares(side: pd.Series[float], video: VideoInfo) -> NDArray[np.float64]:
 
 
 def _as_fragments(ticks: NDArray[np.int64], events: list[list[_Face]], *, last: int) -> list[_Fragment]:
-    """Cut the frames where the time from one to the next changes; the last frame lasts as long as the one before."""
+    """Split the frames where the time from one to the next changes; the last frame lasts as long as the one before."""
     if not len(ticks):
         return []
     spacing = np.diff(ticks)

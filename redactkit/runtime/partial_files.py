@@ -1,4 +1,4 @@
-"""Part files: unfinished files, created exclusively and locked while they are written, and removed when abandoned."""
+"""Partial files: unfinished, created exclusively and locked while they are written, and removed when abandoned."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ from redactkit.errors import OptionError
 with suppress(ImportError):  # on Windows there is none, and a file that is open cannot be removed
     import fcntl
 
-__all__ = ["OPEN_NEW", "PART", "PRIVATE_FILE", "is_same", "lock", "make_part", "remove_part", "set_mode", "sweep_parts"]
+__all__ = [
+    "OPEN_NEW",
+    "PARTIAL_SUFFIX",
+    "PRIVATE_FILE",
+    "is_same",
+    "lock",
+    "make_partial_file",
+    "remove_partial_file",
+    "set_mode",
+    "sweep_partial_files",
+]
 
-PART = ".redactkit-part"
-"""What the names of part files end with."""
+PARTIAL_SUFFIX = ".redactkit-part"
+"""What the names of partial files end with."""
 
 PRIVATE_FILE = 0o600
 """Permissions of a file that only its owner may read."""
 
 _ABANDONED_SECONDS = 24 * 3600
-"""Age at which a part file of another machine is removed, since its lock cannot be seen from here."""
+"""Age at which a partial file of another machine is removed, since its lock cannot be seen from here."""
 
 _MAX_NAME_TRIES = 100
 _WINDOWS = os.name == "nt"
@@ -34,16 +44,16 @@ OPEN_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_
 """Flags to create a file that is not there yet."""
 
 
-def make_part(folder: Path, *, mode: int = PRIVATE_FILE) -> tuple[Path, int]:
-    """Create a part file in a folder, and return it open and locked."""
+def make_partial_file(folder: Path, *, mode: int = PRIVATE_FILE) -> tuple[Path, int]:
+    """Create a partial file in a folder, and return it open and locked."""
     for _ in range(_MAX_NAME_TRIES):
-        part = folder / f".{_machine_prefix()}{secrets.token_hex(8)}{PART}"
+        part = folder / f".{_machine_prefix()}{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
         try:
             descriptor = os.open(part, OPEN_NEW, mode)
             if mode == PRIVATE_FILE and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
                 with suppress(OSError):  # of file systems that know no permissions
                     set_mode(part, descriptor, mode)
-            # A concurrent `sweep_parts` may have locked and removed it first; then try another name.
+            # A concurrent `sweep_partial_files` may have locked and removed it first; then try another name.
             if lock(descriptor) is not False and is_same(part, descriptor):
                 return part, descriptor
             os.close(descriptor)
@@ -87,16 +97,16 @@ def is_same(path: Path, descriptor: int) -> bool:
         return False
 
 
-def sweep_parts(folder: str | Path) -> list[Path]:
-    """Remove part files in ``folder`` whose writers have ended; return what was removed.
+def sweep_partial_files(folder: str | Path) -> list[Path]:
+    """Remove partial files in ``folder`` whose writers have ended; return what was removed.
 
-    Part files of another machine are removed after a day: whether their writer still runs cannot be seen here.
+    Partial files of another machine are removed after a day: whether their writer still runs cannot be seen here.
     """
-    return [part for part in Path(folder).glob(f".*{PART}*") if remove_part(part)]
+    return [part for part in Path(folder).glob(f".*{PARTIAL_SUFFIX}*") if remove_partial_file(part)]
 
 
-def remove_part(part: Path, *, dry_run: bool = False) -> bool:
-    """Remove a part file if its writer has ended; return whether it has."""
+def remove_partial_file(part: Path, *, dry_run: bool = False) -> bool:
+    """Remove a partial file if its writer has ended; return whether it has."""
     try:
         descriptor = os.open(part, os.O_RDWR | _OPEN_NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
     except OSError:
