@@ -97,7 +97,10 @@ class Terminal:
         self.ours, self.theirs = pty.openpty()
 
     def read(self):
-        return os.read(self.ours, 65536).decode() if select.select([self.ours], [], [], 0)[0] else ""
+        shown = b""
+        while select.select([self.ours], [], [], 0.2)[0]:  # a terminal hands on what is written a little later
+            shown += os.read(self.ours, 65536)
+        return shown.decode()
 
 
 @contextmanager
