@@ -16,7 +16,7 @@ from redactkit.review import Review
 from redactkit.tables import as_detections
 from redactkit.video import VideoReader, probe
 
-PART = 24
+CHUNK = 24
 
 
 class Brightest:
@@ -36,7 +36,7 @@ class Brightest:
 def run_passes(clip: Path, folder: Path) -> None:
     """Analyze where no annotations are, then redact, over what an earlier run may have left."""
     if not (folder / f"{clip.stem}_annotations.json").exists():
-        analyze(clip, output=folder, detector=Brightest(), chunk_frames=PART, progress=False)
+        analyze(clip, output=folder, detector=Brightest(), chunk_frames=CHUNK, progress=False)
     annotations = folder / f"{clip.stem}_annotations.json"
     output = folder / f"{clip.stem}_redacted.mp4"
     redact(clip, annotations, output=output, smart_copy=False, overwrite=True, progress=False)

@@ -218,7 +218,7 @@ def test_hostile_names_and_labels_are_only_text(tmp_path):
         ({"timescale": 1e12, "width": 9, "height": 9, "fragments": [{"start": 2**52, "duration": 1}]}, "more than the"),
     ],
 )
-def test_absurd_spans_are_refused_at_once(content, fault, tmp_path):
+def test_absurd_ranges_are_refused_at_once(content, fault, tmp_path):
     path = tmp_path / "their.file"
     path.write_text(json.dumps(content))
     with pytest.raises(AnnotationError, match=fault):

@@ -20,7 +20,7 @@ from redactkit.video import VideoReader, probe
 from redactkit.video.chunks import LEAD_FRAMES, SECTION_FRAMES, split_frames
 from tests.clips import Clip, make
 
-PART = 24
+CHUNK = 24
 
 
 class Brightest:
@@ -63,12 +63,12 @@ def clip(tmp_path_factory):
 
 
 @pytest.fixture
-def short_parts(monkeypatch):
-    monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
-    monkeypatch.setattr(sampling, "SECTION_FRAMES", PART)
+def short_chunks(monkeypatch):
+    monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=CHUNK))
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", CHUNK)
 
 
-def empty_part():
+def empty_chunk():
     nothing = np.zeros(0, np.int64)
     return ChunkResult(
         FrameRange(0, 1),
@@ -103,43 +103,43 @@ def equal(first, second):
     assert first.errors == second.errors
 
 
-def test_split_of_no_frames_is_one_empty_part():
+def test_split_of_no_frames_is_one_empty_chunk():
     assert split_frames(header(0, [])) == [(0, 0)]
 
 
-def test_split_of_a_short_video_is_one_part():
+def test_split_of_a_short_video_is_one_chunk():
     assert split_frames(header(4000, range(0, 4000, 250))) == [(0, 4000)]
 
 
 @pytest.mark.parametrize("every", [1, 7, 50, 250, 1999])
-def test_split_parts_follow_each_other_and_start_after_a_keyframe(every):
+def test_split_chunks_follow_each_other_and_start_after_a_keyframe(every):
     info = header(10_000, range(0, 10_000, every))
-    parts = split_frames(info, longest=1000)
-    assert parts[0][0] == 0
-    assert parts[-1][1] == 10_000
-    assert all(before[1] == after[0] for before, after in pairwise(parts))
-    assert all(start - LEAD_FRAMES in info.keyframes for start, _ in parts[1:])
-    assert all(stop - start >= 500 for start, stop in parts)
+    chunks = split_frames(info, longest=1000)
+    assert chunks[0][0] == 0
+    assert chunks[-1][1] == 10_000
+    assert all(before[1] == after[0] for before, after in pairwise(chunks))
+    assert all(start - LEAD_FRAMES in info.keyframes for start, _ in chunks[1:])
+    assert all(stop - start >= 500 for start, stop in chunks)
 
 
 @pytest.mark.parametrize("every", [7, 50, 250])
-def test_split_long_parts_start_where_sampling_does(every):
+def test_split_long_chunks_start_where_sampling_does(every):
     info = header(10_000, range(0, 10_000, every))
     edges = section_edges(info)
     assert all(later - sooner >= SECTION_FRAMES for sooner, later in pairwise(edges[:-1]))
     assert {start for start, _ in split_frames(info)} <= {*edges.tolist()}
 
 
-def test_split_without_keyframes_is_one_part():
+def test_split_without_keyframes_is_one_chunk():
     assert split_frames(header(10_000, [0])) == [(0, 10_000)]
 
 
-def test_split_refuses_empty_parts():
+def test_split_refuses_empty_chunks():
     with pytest.raises(OptionError, match="at least 1 frame"):
         split_frames(header(10, [0]), longest=0)
 
 
-def test_cuts_of_a_part_are_the_cuts_of_the_whole():
+def test_cuts_of_a_chunk_are_the_cuts_of_the_whole():
     rng = np.random.default_rng(3)
     shots = rng.integers(0, 255, (6, 36, 64, 3), np.uint8)
     frames = [shots[number] for number in rng.integers(0, 6, 160).repeat(rng.integers(1, 5, 160))[:160]]
@@ -147,10 +147,10 @@ def test_cuts_of_a_part_are_the_cuts_of_the_whole():
     for frame in frames:
         whole.add(frame)
     for start in range(LEAD_FRAMES, 120, 5):
-        part, stop = ShotBoundaryFinder(), start + 30
+        chunk, stop = ShotBoundaryFinder(), start + 30
         for frame in frames[start - LEAD_FRAMES : stop + LEAD_FRAMES]:
-            part.add(frame)
-        found = part.cuts() + start - LEAD_FRAMES
+            chunk.add(frame)
+        found = chunk.cuts() + start - LEAD_FRAMES
         assert found[(found >= start) & (found < stop)].tolist() == [
             cut for cut in whole.cuts().tolist() if start <= cut < stop
         ]
@@ -158,13 +158,13 @@ def test_cuts_of_a_part_are_the_cuts_of_the_whole():
 
 
 def test_checkpoint_of_no_folder_keeps_nothing(tmp_path):
-    Checkpoint(None).save(empty_part())
+    Checkpoint(None).save(empty_chunk())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_checkpoint_gives_back_what_was_kept(tmp_path):
     rng = np.random.default_rng(0)
-    part = ChunkResult(
+    chunk = ChunkResult(
         FrameRange(3, 9),
         6,
         np.array([3, 3, 8]),
@@ -176,20 +176,20 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
         mixed=np.array([4]),
         jumps=np.array([4, 5]),
     )
-    Checkpoint(tmp_path / "keep" / "key").save(part)
+    Checkpoint(tmp_path / "keep" / "key").save(chunk)
     loaded = Checkpoint(tmp_path / "keep" / "key").load(FrameRange(3, 9))
-    assert (loaded.frames, loaded.searched, loaded.errors) == ((3, 9), 6, part.errors)
+    assert (loaded.frames, loaded.searched, loaded.errors) == ((3, 9), 6, chunk.errors)
     assert all(
-        np.array_equal(getattr(loaded, name), getattr(part, name))
+        np.array_equal(getattr(loaded, name), getattr(chunk, name))
         for name in ("frame", "faces", "detected", "appearance", "cuts", "mixed", "jumps")
     )
     assert (tmp_path / "keep").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no zip", b"text"])
-def test_checkpoint_takes_a_damaged_part_for_none(tmp_path, damage):
+def test_checkpoint_takes_a_damaged_chunk_for_none(tmp_path, damage):
     checkpoint = Checkpoint(tmp_path)
-    checkpoint.save(empty_part())
+    checkpoint.save(empty_chunk())
     (file,) = tmp_path.iterdir()
     file.write_bytes(damage)
     assert checkpoint.load(FrameRange(0, 1)) is None
@@ -203,18 +203,18 @@ def test_checkpoint_belongs_to_one_video_and_one_search(tmp_path, clip):
     assert Checkpoint.of(tmp_path, info, {"model_sha256": None}).folder is None
 
 
-@pytest.mark.parametrize("segment", [PART, 240])
-def test_detect_by_parts_gives_the_table_of_one_go(clip, tmp_path, monkeypatch, segment):
+@pytest.mark.parametrize("segment", [CHUNK, 240])
+def test_detect_by_chunks_gives_the_table_of_one_go(clip, tmp_path, monkeypatch, segment):
     monkeypatch.setattr(sampling, "SECTION_FRAMES", segment)
     with VideoReader(clip) as reader:
         whole = detect(reader, detector=Brightest(), progress=False)
-        monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=PART))
+        monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=CHUNK))
         equal(detect(reader, detector=Brightest(), keep=tmp_path, progress=False), whole)
         equal(detect(reader, detector=Brightest(), progress=False), whole)
     assert len(list(tmp_path.glob("*/*.npz"))) > 3
 
 
-def test_detect_goes_on_where_it_was_stopped(clip, tmp_path, short_parts):
+def test_detect_goes_on_where_it_was_stopped(clip, tmp_path, short_chunks):
     with VideoReader(clip) as reader:
         untouched = Brightest()
         whole = detect(reader, detector=untouched, progress=False)
@@ -225,7 +225,7 @@ def test_detect_goes_on_where_it_was_stopped(clip, tmp_path, short_parts):
     assert 0 < detector.seen < untouched.seen
 
 
-def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path, short_parts):
+def test_detect_in_one_go_where_a_chunk_does_not_decode_by_itself(clip, tmp_path, short_chunks):
     with VideoReader(clip) as reader:
         whole = detect(reader, detector=Brightest(), progress=False)
 
@@ -244,10 +244,10 @@ def test_detect_in_one_go_where_a_part_does_not_decode_by_itself(clip, tmp_path,
     assert steps[-1] == ("analyze", 120, 120)
 
 
-@pytest.mark.parametrize("part", [40, 50])
-def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
+@pytest.mark.parametrize("length", [40, 50])
+def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, length):
     """Which frames are searched lightly depends on their neighbours in a batch."""
-    monkeypatch.setattr(sampling, "SECTION_FRAMES", part)
+    monkeypatch.setattr(sampling, "SECTION_FRAMES", length)
     with VideoReader(clip) as reader:
         search = replace(plan_search(reader.info, detector=Brightest()), sample_seconds=0.12)
         edges = section_edges(reader.info)
@@ -260,9 +260,9 @@ def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, part):
             return [[item.frame.index for item in batch] for batch in scanning._batches(scanned, reader.info)]
 
         whole = batches(0, reader.info.frame_count)
-        parts = [batch for start, stop in pairwise(edges.tolist()) for batch in batches(start, stop)]
+        sections = [batch for start, stop in pairwise(edges.tolist()) for batch in batches(start, stop)]
     assert len(edges) > 3
-    assert parts == whole
+    assert sections == whole
 
 
 def test_detect_can_be_cancelled_and_fails_with_the_detector(clip):
@@ -274,7 +274,7 @@ def test_detect_can_be_cancelled_and_fails_with_the_detector(clip):
     assert not [thread for thread in threading.enumerate() if thread.name == "redactkit-buffered"]
 
 
-def test_detect_names_each_decoding_fault_once(clip, short_parts):
+def test_detect_names_each_decoding_fault_once(clip, short_chunks):
     with VideoReader(clip) as reader:
 
         class Faulty:
@@ -288,7 +288,7 @@ def test_detect_names_each_decoding_fault_once(clip, short_parts):
         assert detect(Faulty(), detector=Brightest(), progress=False).errors == ("packet at pts 1: bad",)
 
 
-def test_analyze_drops_its_checkpoint_when_done(clip, tmp_path, short_parts):
+def test_analyze_drops_its_checkpoint_when_done(clip, tmp_path, short_chunks):
     with pytest.raises(PassCancelled):
         analyze(clip, output=tmp_path, detector=Brightest(), progress=stop_after(60))
     assert list(checkpoint_folder(tmp_path, "clip").glob("*/*.npz"))

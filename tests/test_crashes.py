@@ -49,7 +49,7 @@ def context():
     return forking
 
 
-def parts(folder):
+def partial_files(folder):
     return [path for path in folder.rglob("*") if "redactkit-part" in path.name]
 
 
@@ -93,7 +93,7 @@ def test_a_full_disk_leaves_nothing_half_done(clip, context, tmp_path, most):
     process.join(60)
     assert process.exitcode == 1
     assert_whole(tmp_path, FRAMES)
-    assert parts(tmp_path) == []
+    assert partial_files(tmp_path) == []
     assert not (tmp_path / "clip_redacted.mp4").exists()
 
 
@@ -107,7 +107,7 @@ def test_a_signal_ends_a_pass_with_one_line_and_no_output(tmp_path, number):
     options = ["--preset", "veryslow", "--no-smart-copy", "--allow-nothing", "--quiet"]
     heed = functools.partial(signal.signal, number, signal.SIG_DFL)  # what runs in the background ignores SIGINT
     process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True, preexec_fn=heed)
-    wait_until(lambda: parts(tmp_path), 60)
+    wait_until(lambda: partial_files(tmp_path), 60)
     process.send_signal(number)
     _, said = process.communicate(timeout=240)
     assert process.returncode == 1

@@ -233,7 +233,7 @@ def test_file_name_is_escaped(tmp_path):
     assert ET.parse(path).getroot().findtext("meta/source") == "a<b>& .mp4"
 
 
-def test_losses_are_named(tmp_path):
+def test_what_the_format_cannot_hold_is_named(tmp_path):
     first = make_annotations([(0, 1, 0, 10)], decisions={1: {"redact": False, "label": "anna"}}, cuts=[3])
     with pytest.warns(AnnotationWarning, match="cvat has no room for times, cuts; azure"):
         first.to("cvat", tmp_path / "a.xml")

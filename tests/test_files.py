@@ -105,7 +105,7 @@ def left_open(folder):
     return part
 
 
-def test_sweep_leaves_files_that_are_no_parts(tmp_path):
+def test_sweep_leaves_files_that_are_not_partial(tmp_path):
     (tmp_path / ".hidden").touch()
     (tmp_path / "clip.mp4").touch()
     (tmp_path / f".folder{PARTIAL_SUFFIX}").mkdir()
@@ -125,7 +125,7 @@ def test_sweep_never_goes_through_a_link_or_waits_for_a_pipe(tmp_path):
 
 
 @posix
-def test_a_part_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
+def test_a_partial_file_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
     lock, swept = partial_files.lock, []
 
     def late(descriptor):
@@ -261,7 +261,7 @@ def test_a_target_that_is_a_link_is_never_written_through(tmp_path):
 
 
 @posix
-def test_a_part_is_never_made_through_a_link(tmp_path, monkeypatch):
+def test_a_partial_file_is_never_made_through_a_link(tmp_path, monkeypatch):
     precious = tmp_path / "precious"
     precious.write_text("kept")
     names = iter(["a", "a", "b"])
@@ -284,7 +284,7 @@ def test_a_folder_full_of_taken_names_is_an_error(tmp_path, monkeypatch):
 
 
 @posix
-def test_a_part_that_another_file_took_the_place_of_is_not_kept(tmp_path):
+def test_a_partial_file_that_another_file_took_the_place_of_is_not_kept(tmp_path):
     (tmp_path / "theirs").write_text("theirs")
     with pytest.raises(OutputExistsError, match="was replaced by another file"), replacing(tmp_path / "a.txt") as part:
         part.write_text("mine")
@@ -294,7 +294,7 @@ def test_a_part_that_another_file_took_the_place_of_is_not_kept(tmp_path):
     assert (tmp_path / "theirs").read_text() == "theirs"
 
 
-def test_names_of_parts_are_short_and_never_the_same(tmp_path):
+def test_names_of_partial_files_are_short_and_never_the_same(tmp_path):
     target = tmp_path / "a.mp4"
     with replacing(target, overwrite=True) as one, replacing(target, overwrite=True) as other:
         assert one.name != other.name
@@ -422,7 +422,7 @@ def test_one_at_a_time_is_let_into_a_locked_folder_also_if_it_is_removed(tmp_pat
     assert max(most) == 1
 
 
-def test_an_interrupt_while_a_part_file_is_made_leaves_none(tmp_path, monkeypatch):
+def test_an_interrupt_while_a_partial_file_is_made_leaves_none(tmp_path, monkeypatch):
     def interrupt(_):
         assert list(tmp_path.iterdir())
         raise KeyboardInterrupt

@@ -134,7 +134,7 @@ def test_refine_follows_pixels_where_the_detector_is_blind():
     np.testing.assert_allclose(found["time"], found["frame"] / RATE)
 
 
-def test_refine_walks_out_of_both_ends_for_half_a_second():
+def test_refine_propagates_out_of_both_ends_for_half_a_second():
     found = refine(film(), as_detections(rows(range(15, 20))), detector=blind)
     assert found["frame"].tolist() == list(range(5, 30))
     assert off(found) < 3
@@ -175,7 +175,7 @@ def test_refine_leaves_the_boxes_of_other_faces_alone():
     assert both[both["face_id"] == 1]["frame"].max() <= 11
 
 
-def test_refine_joins_tracks_that_walk_into_each_other():
+def test_refine_joins_tracks_that_are_propagated_into_each_other():
     table = sorted_together(as_detections(rows(range(10))), as_detections(rows(range(14, 40), face=2)))
     found = refine(film(), table, detector=blind)
     assert found["face_id"].unique().tolist() == [1]
@@ -201,13 +201,13 @@ def sorted_together(*tables):
     return pd.concat(tables, ignore_index=True).sort_values(["frame", "face_id"], ignore_index=True)
 
 
-def test_look_closer_no_boxes_gives_nothing():
+def test_search_crops_no_boxes_gives_nothing():
     assert search_crops(blind, Picture(0, GROUND), np.zeros((0, 4))) == []
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("box", [[100, 60, 20, 30], [-5, -8, 24, 24], [180, 100, 100, 90]])
-def test_look_closer_gives_boxes_of_the_frame(box, mirrored):
+def test_search_crops_gives_boxes_of_the_frame(box, mirrored):
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     paste(image, np.full((box[3], box[2], 3), RED, np.uint8), box[0], box[1])
     (found,) = search_crops(marker, Picture(0, image), np.array([box], float), mirrored=mirrored)
@@ -216,7 +216,7 @@ def test_look_closer_gives_boxes_of_the_frame(box, mirrored):
     assert iou(shown, found[:, :4]) > 0.85
 
 
-def test_look_closer_shows_pictures_of_one_size():
+def test_search_crops_shows_pictures_of_one_size():
     shapes = []
 
     def note(images):
@@ -227,18 +227,18 @@ def test_look_closer_shows_pictures_of_one_size():
     assert shapes == [(CROP_PIXELS, CROP_PIXELS, 3)] * 2
 
 
-def test_second_opinion_of_no_tracks_is_empty():
+def test_rescore_doubtful_of_no_tracks_is_empty():
     assert rescore_doubtful(film(2), empty_detections(), detector=blind).empty
 
 
-def test_second_opinion_does_not_look_at_sure_tracks():
+def test_rescore_doubtful_does_not_look_at_sure_tracks():
     def never(images):
         raise AssertionError
 
     assert rescore_doubtful(film(), as_detections(rows(range(9))), detector=never).to_dict() == {1: 0.8}
 
 
-def test_second_opinion_weighs_what_the_closer_look_sees():
+def test_rescore_doubtful_weighs_what_the_closer_look_sees():
     def red(image, frame):
         paste(image, np.full((SIZE, SIZE, 3), RED, np.uint8), *place(frame))
 
@@ -249,7 +249,7 @@ def test_second_opinion_weighs_what_the_closer_look_sees():
     assert alone.to_dict() == {1: pytest.approx(0.2)}
 
 
-def test_second_opinion_needs_few_frames_near_each_other():
+def test_rescore_doubtful_needs_few_frames_near_each_other():
     asked = []
 
     class Counting(Film):

@@ -123,7 +123,7 @@ def test_outputs_of_others_are_not_replaced(clips, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_long_video_in_parts_is_the_video_in_one_go(tmp_path):
+def test_a_long_video_in_chunks_is_the_video_in_one_go(tmp_path):
     """Two workers, one of them killed among the parts: one table, one clock, no seam."""
     options = {"g": "10", "preset": "ultrafast", "sc_threshold": "0"}
     clip = make(tmp_path / "long.mp4", Clip(frames=120, width=256, height=144, audio=("aac",), options=options))

@@ -30,7 +30,7 @@ def test_merge_of_nothing_is_empty():
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("canvas", [None, (320, 256)])
-def test_look_finds_its_way_back_to_the_frame(rotation, canvas):
+def test_letterbox_maps_back_to_the_frame(rotation, canvas):
     image, box = mark(400, 240)
     letterbox = Letterbox(200, 120, canvas=canvas, rotation=rotation)
     picture = letterbox.picture(image)
@@ -38,13 +38,13 @@ def test_look_finds_its_way_back_to_the_frame(rotation, canvas):
     np.testing.assert_allclose(letterbox.faces(white_box(picture), width=400, height=240), [[*box, 0.5]], atol=2)
 
 
-def test_look_is_made_from_any_scaled_copy():
+def test_letterbox_is_made_from_any_scaled_copy():
     letterbox = Letterbox(64, 48)
     image, _ = mark(640, 480)
     np.testing.assert_allclose(letterbox.picture(image), letterbox.picture(image[::2, ::2]), atol=40)
 
 
-def test_look_leaves_small_boxes_and_boxes_outside_to_others():
+def test_letterbox_leaves_small_boxes_and_boxes_outside_to_others():
     letterbox = Letterbox(100, 100, canvas=(160, 160), min_box_pixels=16)
     found = np.array([[60, 60, 20, 20, 0.9], [60, 60, 20, 12, 0.9], [2, 2, 24, 24, 0.9]], np.float64)
     assert letterbox.faces(found, width=200, height=200).tolist() == [[60.0, 60.0, 40.0, 40.0, 0.9]]
@@ -71,7 +71,7 @@ def test_detection_size_refuses_faces_of_no_size():
 
 
 @given(sides, sides, st.none() | st.integers(32, 2000))
-def test_plan_looks_pictures_fit_the_network(width, height, size):
+def test_plan_letterboxes_pictures_fit_the_network(width, height, size):
     letterboxes = plan_letterboxes(width, height, size=size, rotations=(180,))
     assert [letterbox.rotation for letterbox in letterboxes] == [0, 0, 180, 180]
     fine, coarse = letterboxes[:2]
@@ -82,7 +82,7 @@ def test_plan_looks_pictures_fit_the_network(width, height, size):
     assert coarse.width * coarse.height < 0.2 * fine.width * fine.height
 
 
-def test_plan_looks_takes_the_size_asked_for():
+def test_plan_letterboxes_takes_the_size_asked_for():
     assert plan_letterboxes(1920, 1080, size=640)[0] == Letterbox(640, 352)
     with pytest.raises(OptionError, match="detection_size must be at least 32"):
         plan_letterboxes(1920, 1080, size=0)

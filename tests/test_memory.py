@@ -35,7 +35,7 @@ print(before, megabytes())
 """
 
 
-def test_give_back_returns_what_lies_between_pieces_in_use():
+def test_trim_heap_returns_what_lies_between_blocks_in_use():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     before, after = (float(number) for number in done.stdout.split())
     assert before - after > 25, "of 40 MB all but eight pieces were free"
@@ -61,7 +61,7 @@ with mmap_large_blocks() if sys.argv[1] == "apart" else nullcontext():
 """
 
 
-def test_large_blocks_apart_go_back_to_the_system_when_they_are_freed():
+def test_large_blocks_that_are_mapped_go_back_to_the_system_when_they_are_freed():
     # Dask, in the process of other tests, sets glibc's thresholds for all that come after.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     run = {"capture_output": True, "text": True, "check": True, "env": clean}

@@ -157,7 +157,7 @@ def test_carried_boxes_are_marked_and_keep_ids_and_shots(blended: Path):
     assert not queue["reason"].isin(["track ends inside the frame", "track starts inside the frame"]).any()
 
 
-def test_carried_boxes_do_not_depend_on_the_parts_of_a_video(blended: Path):
+def test_carried_boxes_do_not_depend_on_the_chunks_of_a_video(blended: Path):
     whole, parts = (analyze(blended, chunk_frames=frames, progress=False) for frames in (3000, 8))
     assert whole.detections.equals(parts.detections)
     assert whole.cuts.tolist() == parts.cuts.tolist()

@@ -20,7 +20,7 @@ from redactkit.video import VideoReader, VideoWriter, WriterOptions, compare_fil
 from redactkit.video.muting import Muting, first_sound
 from tests.clips import Clip, make
 from tests.sample_clips import sample_truth
-from tests.test_redaction_parts import CHUNKS, faces_of
+from tests.test_redaction_chunks import CHUNKS, faces_of
 
 RANGES = ((2.5, 4.2), (7.0, 7.9), (10.99, 11.02))
 BEYOND = 2 * 1024
@@ -204,7 +204,7 @@ def test_sound_settings_are_those_of_the_report_that_is_about_the_file(tmp_path)
         assert sound_settings(report.output) in ({}, {"audio": "keep", "mute": ()})
 
 
-def test_parts_are_joined_with_the_sound_muted(tmp_path):
+def test_chunks_are_joined_with_the_sound_muted(tmp_path):
     source = make(tmp_path / "a.mp4", Clip(frames=90, audio=["aac"], options={"g": "10", "sc_threshold": "0"}))
     truth = faces_of(probe(source))
     prepare_chunks(prepare(source, truth, RedactionOptions(mute=[(1, 2)], smart_copy=False)), tmp_path / "work")

@@ -28,9 +28,11 @@ def _first_column(heading: str) -> list[str]:
 
 
 def _used(text: str, names: list[str]) -> set[str]:
-    """Return which of the names stand in the text as words of their own; no name, no word."""
+    """Return which of the names stand in the text as words; those of several words also within longer names."""
     pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return set(re.findall(rf"(?<!\w)(?:{pattern})(?!\w)", text)) if names else set()
+    found = re.findall(rf"(?<![^\W_])(?:{pattern})(?![^\W_])", text) if names else []
+    alone = re.findall(rf"(?<!\w)(?:{pattern})(?!\w)", text) if names else []
+    return {name for name in found if "_" in name} | set(alone)
 
 
 def _old_modules() -> list[str]:
@@ -47,6 +49,7 @@ def test_used_finds_whole_words_only():
     assert _used("Wall = a.wall, walls", []) == set()
     assert _used("Wall = a.wall, walls", ["wall", "Wal"]) == {"wall"}
     assert _used("import a.wall", ["a.wall", "wall"]) == {"a.wall"}
+    assert _used("def test_wall_is_no_wall_at_all", ["wall", "wall_at"]) == {"wall_at"}
 
 
 def test_changelog_lists_old_names():

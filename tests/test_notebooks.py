@@ -11,7 +11,7 @@ from tests.sample_clips import cut_sample
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 VERDICTS = {"clean", "to be looked at", "exposed", "broken", "unproven"}
-ON_A_PART = {"01_two_passes", "03_check_the_result", "05_your_own_video"}
+ON_A_CLIP = {"01_two_passes", "03_check_the_result", "05_your_own_video"}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_notebook_runs_from_top_to_bottom(notebook, part, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     text = notebook.read_text()
-    if notebook.stem in ON_A_PART:
+    if notebook.stem in ON_A_CLIP:
         assert "rk.sample_path()" in text
         text = text.replace("rk.sample_path()", f"'{part}'")
     copy = tmp_path / notebook.name

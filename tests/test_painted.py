@@ -1,4 +1,4 @@
-"""What counts as hidden is what the painter painted: in one go, side by side, copied in between, and in parts."""
+"""What counts as hidden is what the painter painted: in one go, side by side, copied in between, and in chunks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effect, "find_regions", missing)
 
 
-def by_parts(clip: Path, annotations: Annotations, folder: Path):
+def by_chunks(clip: Path, annotations: Annotations, folder: Path):
     prepare_chunks(prepare(clip, annotations, RedactionOptions(smart_copy=False)), folder / "work")
     for chunk in CHUNKS:
         write_chunk(clip, folder / "work", chunk)
@@ -80,8 +80,8 @@ def test_every_box_painted_is_counted_once(clip, two_faces, smart_copy, cores, t
     assert {row["face_id"]: row["painted"] for row in read_report(report.path)["faces"]} == {1: 4, 2: 29}
 
 
-def test_parts_count_what_was_painted_in_each(clip, two_faces, tmp_path):
-    assert counts(by_parts(clip, two_faces, tmp_path)) == {1: (4, 4, 4), 2: (29, 29, 28)}
+def test_chunks_count_what_was_painted_in_each(clip, two_faces, tmp_path):
+    assert counts(by_chunks(clip, two_faces, tmp_path)) == {1: (4, 4, 4), 2: (29, 29, 28)}
 
 
 def test_a_face_left_visible_has_no_box_to_paint(clip, two_faces, tmp_path):
@@ -89,10 +89,10 @@ def test_a_face_left_visible_has_no_box_to_paint(clip, two_faces, tmp_path):
     assert counts(report) == {1: (4, 4, 4), 2: (0, 0, 0)} and report.ok
 
 
-@pytest.mark.parametrize("in_parts", [False, True])
-def test_a_box_that_was_not_painted_breaks_the_verdict(clip, two_faces, in_parts, tmp_path, skipped):
-    if in_parts:
-        report = by_parts(clip, two_faces, tmp_path)
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_box_that_was_not_painted_breaks_the_verdict(clip, two_faces, in_chunks, tmp_path, skipped):
+    if in_chunks:
+        report = by_chunks(clip, two_faces, tmp_path)
     else:
         report = redact(clip, two_faces, output=tmp_path / "out.mp4", progress=False)
     assert counts(report) == {1: (4, 4, 4), 2: (29, 28, 27)}
@@ -108,7 +108,7 @@ def test_the_command_line_ends_with_3_where_a_box_was_not_painted(clip, two_face
     assert "FACES NOT WHOLLY HIDDEN" in capsys.readouterr().out
 
 
-def test_a_part_without_a_record_of_what_was_painted_is_not_joined(clip, two_faces, tmp_path):
+def test_a_chunk_without_a_record_of_what_was_painted_is_not_joined(clip, two_faces, tmp_path):
     prepare_chunks(prepare(clip, two_faces, RedactionOptions(smart_copy=False)), tmp_path / "work")
     for chunk in CHUNKS:
         write_chunk(clip, tmp_path / "work", chunk)

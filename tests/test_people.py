@@ -79,7 +79,7 @@ def test_candidates_are_spread_and_tracks_share_frames() -> None:
     assert picked["frame"].nunique() < 2 * CANDIDATES
 
 
-def test_a_cut_shows_the_face_in_its_middle_also_beyond_the_frame() -> None:
+def test_a_crop_shows_the_face_in_its_middle_also_beyond_the_frame() -> None:
     picture = np.zeros((200, 300, 3), np.uint8)
     picture[0:40, 0:40] = 255
     cut, matrix = cut_out(picture, np.array([0.0, 0, 40, 40]))

@@ -48,13 +48,13 @@ def portrait():
         return np.ascontiguousarray(plt.imread(file)[:512, :, :3])
 
 
-def test_find_turns_of_no_faces_are_none():
+def test_find_rotations_of_no_faces_are_none():
     still = Still(np.zeros((64, 64, 3), np.uint8))
     assert find_rotations(still, RotationSamples(still.info, blind, plan_letterboxes(64, 64)[0])) == ()
 
 
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
-def test_find_turns_brings_a_face_upright(portrait, turned):
+def test_find_rotations_brings_a_face_upright(portrait, turned):
     still = Still(np.ascontiguousarray(np.rot90(portrait, turned // 90)))
     found = find_rotations(
         still,
@@ -63,7 +63,7 @@ def test_find_turns_brings_a_face_upright(portrait, turned):
     assert found in ({0: [()], 90: [(90,), ()], 180: [(180,)], 270: [(270,)]}[turned])
 
 
-def test_search_turned_adds_the_looks_once():
+def test_search_rotated_adds_the_letterboxes_once():
     search = plan_search(info(), detector=blind)
     assert [each.rotation for each in search.letterboxes] == [0, 0]
     twice = search.with_rotations([180]).with_rotations([180])
@@ -104,7 +104,7 @@ def test_resolve_detector_refuses_unknown_words():
         plan_search(info(), detector=blind, sensitivity="medium")
 
 
-def test_search_light_halves_the_detail_and_has_no_coarse_look():
+def test_search_light_halves_the_detail_and_has_no_coarse_letterbox():
     search = plan_search(info(width=1920, height=1080))
     assert [(each.width, each.height) for each in search.half_detail] == [(640, 352)]
 
@@ -123,7 +123,7 @@ def test_search_suits_half_detail_only_large_faces_that_do_not_fill_the_frame():
     assert not search.suits_half_detail(np.array([[0, 0, 400.0, 500.0, 0.9]]), video)
 
 
-def test_search_without_light_looks_sees_nothing_lightly():
+def test_search_without_light_letterboxes_sees_nothing_lightly():
     assert not plan_search(info(), detector=blind).suits_half_detail(np.zeros((0, 5)), info())
 
 

@@ -147,7 +147,7 @@ def parted() -> tuple[pd.DataFrame, np.ndarray]:
     return rows, np.eye(2)[rows["face_id"] - 1] + np.random.default_rng(0).normal(0, 0.05, (len(rows), 2))
 
 
-def test_link_settles_doubts_by_appearance():
+def test_link_resolves_doubts_by_appearance():
     rows, looks = parted()
     assert len(identities(rows)[0]) == 2
     assert identities(rows, appearance=looks) == [{1}, {2}]
@@ -161,7 +161,7 @@ def test_link_does_not_join_faces_that_look_different():
 
 
 @pytest.mark.parametrize("unknown", [np.nan, 0.0])
-def test_link_lives_with_looks_that_are_not_known(unknown):
+def test_link_lives_with_appearances_that_are_not_known(unknown):
     rows, looks = parted()
     np.testing.assert_array_equal(
         link(rows, frame_rate=25, appearance=np.full_like(looks, unknown))["face_id"],
@@ -237,19 +237,19 @@ def test_renumber_of_nothing_is_empty():
     assert renumber(empty_detections()).empty
 
 
-def test_split_weak_of_nothing_is_two_empty_tables():
+def test_filter_weak_of_nothing_is_two_empty_tables():
     kept, discarded = filter_weak(empty_detections())
     assert check_detections(kept).empty and check_detections(discarded).empty
 
 
-def test_split_weak_sets_blips_aside_and_keeps_strong_boxes():
+def test_filter_weak_sets_blips_aside_and_keeps_strong_boxes():
     rows = table(path(1, range(5), confidence=0.4), path(2, [3], x=300, confidence=0.3), path(3, [9], confidence=0.8))
     kept, discarded = filter_weak(rows)
     assert set(kept["face_id"]) == {1, 3} and set(discarded["face_id"]) == {2}
 
 
 @pytest.mark.parametrize("source", ["manual", "imported"])
-def test_split_weak_keeps_what_a_person_drew_or_imported(source):
+def test_filter_weak_keeps_what_a_person_drew_or_imported(source):
     kept, _ = filter_weak(path(1, [3], confidence=0.1).assign(source=pd.Categorical([source])).pipe(as_detections))
     assert len(kept) == 1
 
@@ -289,18 +289,18 @@ def going_behind(stop, *, speed=4.0):
     return table(path(1, range(40), size=60), path(2, range(stop), x=20, y=110, vx=speed, size=30))
 
 
-def test_hold_behind_of_nothing_is_empty():
+def test_hold_occluded_of_nothing_is_empty():
     assert hold_occluded(empty_detections(), times=[], longest=9).empty
 
 
-def test_hold_behind_holds_a_face_until_the_other_one_hides_it():
+def test_hold_occluded_holds_a_face_until_the_other_one_hides_it():
     held = hold_occluded(going_behind(15), times=TIMES[:40], longest=12).query("face_id == 2")
     assert held["frame"].tolist() == list(range(20)), "at frame 20 it is at 100, behind the other one"
     assert held["x"].to_numpy()[15:].tolist() == [80, 84, 88, 92, 96]
     assert set(held["source"][15:]) == {"interpolated"}
 
 
-def test_hold_behind_holds_a_face_that_comes_out():
+def test_hold_occluded_holds_a_face_that_comes_out():
     frames = going_behind(15).assign(frame=lambda rows: 39 - rows["frame"])
     held = hold_occluded(frames, times=TIMES[:40], longest=12).query("face_id == 2")
     assert held["frame"].tolist() == list(range(20, 40))
@@ -316,17 +316,17 @@ def test_hold_behind_holds_a_face_that_comes_out():
     ],
     ids=["ended for itself", "never ended", "at a cut", "not asked"],
 )
-def test_hold_behind_adds_nothing_where_no_face_goes_behind_another(faces, cuts, longest):
+def test_hold_occluded_adds_nothing_where_no_face_goes_behind_another(faces, cuts, longest):
     held = hold_occluded(faces, times=TIMES[:40], cuts=cuts, longest=longest)
     assert len(held) == len(faces)
 
 
-def test_hold_behind_leaves_a_face_that_stands_beside_another():
+def test_hold_occluded_leaves_a_face_that_stands_beside_another():
     faces = going_behind(15).assign(x=lambda rows: rows["x"].where(rows["face_id"] == 1, 85.0))
     assert len(hold_occluded(faces, times=TIMES[:40], longest=12)) == len(faces)
 
 
-def test_hold_behind_has_one_box_of_a_face_where_two_ends_of_a_gap_meet():
+def test_hold_occluded_has_one_box_of_a_face_where_two_ends_of_a_gap_meet():
     faces = going_behind(40, speed=4.0)
     away = faces["face_id"].eq(2) & faces["frame"].between(14, 18)
     held = hold_occluded(faces[~away], times=TIMES[:40], longest=12).query("face_id == 2")
@@ -334,14 +334,14 @@ def test_hold_behind_has_one_box_of_a_face_where_two_ends_of_a_gap_meet():
     assert {14, 15, 16, 17, 18} <= set(held["frame"])
 
 
-def test_hold_behind_holds_a_face_that_faded_for_a_moment():
+def test_hold_occluded_holds_a_face_that_faded_for_a_moment():
     faded = path(1, range(20), vx=2).assign(confidence=lambda rows: rows["confidence"].where(rows["frame"] < 18, 0.2))
     held = hold_occluded(faded, times=TIMES[:40], longest=12)
     assert held["frame"].tolist() == list(range(23)), "a quarter of twelve frames after the last"
     assert held["x"].to_numpy()[20:].tolist() == [140, 142, 144]
 
 
-def test_hold_behind_refuses_times_that_are_too_short():
+def test_hold_occluded_refuses_times_that_are_too_short():
     with pytest.raises(OptionError, match="times has 3 frames"):
         hold_occluded(going_behind(15), times=[0, 1, 2], longest=9)
 

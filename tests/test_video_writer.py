@@ -56,7 +56,7 @@ def test_writer_keeps_irregular_times_to_the_tick(tmp_path: Path) -> None:
     assert (written.time_base, written.pts.tolist()) == (Fraction(1, 1000), ticks)
 
 
-def test_writer_puts_the_index_first_and_leaves_no_part_behind(tmp_path: Path) -> None:
+def test_writer_puts_the_index_first_and_leaves_no_partial_file(tmp_path: Path) -> None:
     copy_video(make(tmp_path / "a.mp4", Clip()), tmp_path / "b.mp4")
     data = (tmp_path / "b.mp4").read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")

@@ -180,7 +180,7 @@ class ShotTracker:
         linked = link(shot.rows, frame_rate=float(info.frame_rate), appearance=shot.appearance)
         # Weak tracks are set aside at once, patterns that the camera passes next, doubtful ones after rescoring.
         brief = _brief_faces(linked, shot.isolated, least=thresholds.mismatch)
-        kept, weak = _split_weak(linked, besides=brief)
+        kept, weak = _set_weak_aside(linked, besides=brief)
         rigid = kept["face_id"].isin(rigid_faces(self._reader, kept))
         support = rescore_doubtful(self._reader, kept[~rigid], detector=detector, sure=thresholds.sure)
         confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief]) & ~rigid
@@ -214,7 +214,7 @@ def _brief_faces(linked: pd.DataFrame, isolated: NDArray[np.int64], *, least: fl
     return [int(face) for face in brief["face_id"].unique()]
 
 
-def _split_weak(linked: pd.DataFrame, *, besides: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _set_weak_aside(linked: pd.DataFrame, *, besides: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Set weak tracks aside; a box interpolated between two searched frames counts as detected."""
     kept, _ = filter_weak(linked.assign(source=linked["source"].where(linked["source"] != "interpolated", "detected")))
     strong = linked["face_id"].isin([*kept["face_id"], *besides])

@@ -97,7 +97,7 @@ def test_with_force_boxes_of_the_stored_frame_are_turned(tmp_path):
     assert (box[:2] + box[2:] <= [96, 160]).all()
 
 
-def test_a_digest_that_is_right_settles_it(clip, info):
+def test_a_digest_that_is_right_decides_it(clip, info):
     """Who has drawn boxes outside the frame of this very video has meant them."""
     rows = pd.DataFrame(ROWS).assign(x=500.0)
     assert len(check_same_video(info, Annotations(info, rows)).detections) == 12

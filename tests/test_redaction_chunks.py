@@ -50,7 +50,7 @@ def pictures(path):
         return [frame.rgb() for frame in reader.frames()]
 
 
-def redact_by_parts(clip, folder, output, *, chunks=CHUNKS, annotations=None, **options):
+def redact_by_chunks(clip, folder, output, *, chunks=CHUNKS, annotations=None, **options):
     annotations = annotations or faces_of(probe(clip))
     faces = {name: options.pop(name) for name in ("ids", "include", "exclude") if name in options}
     chosen = RedactionOptions(**{"smart_copy": False, **options})
@@ -60,25 +60,25 @@ def redact_by_parts(clip, folder, output, *, chunks=CHUNKS, annotations=None, **
     return join_chunks(clip, annotations, folder, chunks=chunks, output=output)
 
 
-def test_parts_join_without_a_seam_in_time_and_sound(clip, tmp_path):
-    report = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4")
+def test_chunks_join_without_a_seam_in_time_and_sound(clip, tmp_path):
+    report = redact_by_chunks(clip, tmp_path / "work", tmp_path / "joined.mp4")
     assert report.ok, report.fidelity
     assert np.array_equal(probe(tmp_path / "joined.mp4", exact=True).times, probe(clip).times)
     assert compare_files(probe(clip), tmp_path / "joined.mp4", exact=True)["ok"].all()
 
 
-def test_parts_hide_what_one_go_hides_with_the_same_values(clip, tmp_path):
-    """Nothing but the encoder's loss may differ, at the borders of parts as elsewhere."""
+def test_chunks_hide_what_one_go_hides_with_the_same_values(clip, tmp_path):
+    """Nothing but the encoder's loss may differ, at the borders of chunks as elsewhere."""
     options = {"blur": "Pixelate", "crf": 1, "preset": "veryfast"}
-    redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", **options)
+    redact_by_chunks(clip, tmp_path / "work", tmp_path / "joined.mp4", **options)
     redact(clip, faces_of(probe(clip)), output=tmp_path / "whole.mp4", progress=False, **options)
     pairs = zip(pictures(tmp_path / "joined.mp4"), pictures(tmp_path / "whole.mp4"), strict=True)
     worst = [np.abs(a.astype(int) - b).max() for a, b in pairs]
     assert max(worst) <= 12, worst
 
 
-def test_parts_have_the_report_of_one_go(clip, tmp_path):
-    joined = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", exclude=[2], blur="Black")
+def test_chunks_have_the_report_of_one_go(clip, tmp_path):
+    joined = redact_by_chunks(clip, tmp_path / "work", tmp_path / "joined.mp4", exclude=[2], blur="Black")
     options = {"exclude": [2], "blur": "Black", "smart_copy": False, "progress": False}
     whole = redact(clip, faces_of(probe(clip)), output=tmp_path / "a.mp4", **options)
     assert joined.settings == whole.settings
@@ -95,18 +95,18 @@ def some_of(annotations, frames):
 
 FEW = {
     "across a border": [*range(22, 35), 61],
-    "in one part": [50, 51],
+    "in one chunk": [50, 51],
     "at the ends": [0, 89],
-    "none in two parts": [3, 84],
+    "none in two chunks": [3, 84],
 }
 
 
 @pytest.mark.parametrize("frames", FEW.values(), ids=FEW)
-def test_parts_copy_the_groups_that_one_go_copies(clip, tmp_path, frames):
+def test_chunks_copy_the_groups_that_one_go_copies(clip, tmp_path, frames):
     """The same packets beside the same pictures, on one clock, with the report of one go."""
     annotations = some_of(faces_of(probe(clip)), frames)
     options = {"blur": "Pixelate", "crf": 1, "smart_copy": True}
-    joined = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, **options)
+    joined = redact_by_chunks(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, **options)
     whole = redact(clip, annotations, output=tmp_path / "whole.mp4", progress=False, **options)
     assert joined.ok, joined.fidelity
     assert compare_files(probe(clip), tmp_path / "joined.mp4", exact=True)["ok"].all()
@@ -119,12 +119,12 @@ def test_parts_copy_the_groups_that_one_go_copies(clip, tmp_path, frames):
     assert max(np.abs(a.astype(int) - b).max() for a, b in zip(ours, theirs, strict=True)) <= 12
 
 
-def test_parts_beside_copied_groups_with_reordered_frames_keep_one_clock(tmp_path):
+def test_chunks_beside_copied_groups_with_reordered_frames_keep_one_clock(tmp_path):
     options = {"g": "12", "bf": "2", "x264-params": "scenecut=0"}
     source = make(tmp_path / "a.mp4", Clip(frames=90, audio=["aac"], options=options))
     annotations = some_of(faces_of(probe(source)), [*range(26, 50), 80])
     options = {"annotations": annotations, "smart_copy": True, "preset": "medium"}
-    report = redact_by_parts(source, tmp_path / "work", tmp_path / "b.mp4", **options)
+    report = redact_by_chunks(source, tmp_path / "work", tmp_path / "b.mp4", **options)
     assert report.ok, report.fidelity
     assert report.record["copied_frames"] == [[0, 24], [60, 72], [84, 90]]
     with av.open(str(tmp_path / "b.mp4")) as container:
@@ -135,9 +135,9 @@ def test_parts_beside_copied_groups_with_reordered_frames_keep_one_clock(tmp_pat
     assert len(pictures(tmp_path / "b.mp4")) == 90
 
 
-def test_parts_of_a_video_without_faces_are_all_copied(clip, tmp_path):
+def test_chunks_of_a_video_without_faces_are_all_copied(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [])
-    report = redact_by_parts(
+    report = redact_by_chunks(
         clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True, allow_nothing=True
     )
     assert report.ok
@@ -145,7 +145,7 @@ def test_parts_of_a_video_without_faces_are_all_copied(clip, tmp_path):
     assert all(np.array_equal(*pair) for pair in zip(pictures(clip), pictures(report.output), strict=True))
 
 
-def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp_path):
+def test_chunks_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [50, 84])
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
         prepare_chunks(prepare(clip, annotations, RedactionOptions(preset=preset)), tmp_path / name)
@@ -158,25 +158,25 @@ def test_parts_encoded_in_another_way_are_not_put_beside_copied_groups(clip, tmp
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_parts_of_a_damaged_video_copy_nothing(clip, tmp_path):
+def test_chunks_of_a_damaged_video_copy_nothing(clip, tmp_path):
     annotations = some_of(faces_of(probe(clip)), [50]).replace(settings={"decode_errors": ["x"]})
-    report = redact_by_parts(
+    report = redact_by_chunks(
         clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, smart_copy=True, allow_nothing=True
     )
     assert report.record["copied_frames"] == []
 
 
-def test_parts_hide_nothing_when_every_face_is_visible(clip, tmp_path):
+def test_chunks_hide_nothing_when_every_face_is_visible(clip, tmp_path):
     annotations = faces_of(probe(clip))
     everyone_visible = annotations.replace(decisions=annotations.decisions.assign(redact=False))
-    report = redact_by_parts(
+    report = redact_by_chunks(
         clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=everyone_visible, allow_nothing=True
     )
     assert report.settings["faces"] == []
     assert not report.faces["redact"].any()
 
 
-def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
+def test_a_chunk_that_is_there_is_not_written_again(clip, tmp_path):
     prepare_chunks(prepare(clip, faces_of(probe(clip)), RedactionOptions(smart_copy=False)), tmp_path)
     (first,) = write_chunk(clip, tmp_path, CHUNKS[1])
     before = first.stat().st_mtime_ns
@@ -188,7 +188,7 @@ def test_a_part_that_is_there_is_not_written_again(clip, tmp_path):
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
-    redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", codec=codec)
+    redact_by_chunks(clip, tmp_path / "work", tmp_path / "joined.mp4", codec=codec)
     with av.open(str(tmp_path / "joined.mp4")) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         assert container.streams.video[0].codec_context.name == codec
@@ -206,27 +206,27 @@ def test_joined_decoding_times_rise_and_are_never_late(clip, tmp_path, codec):
         ([CHUNKS[1], CHUNKS[0], *CHUNKS[2:]], "too late|twice"),
     ],
 )
-def test_join_refuses_parts_that_are_not_the_whole(clip, tmp_path, chunks, message):
+def test_join_refuses_chunks_that_are_not_the_whole(clip, tmp_path, chunks, message):
     info = probe(clip)
     prepare_chunks(prepare(clip, faces_of(info), RedactionOptions(smart_copy=False)), tmp_path / "work")
     for chunk in CHUNKS:
         write_chunk(clip, tmp_path / "work", chunk)
-    parts = [path for chunk in chunks for path in chunk_files(tmp_path / "work", chunk).values()]
+    files = [path for chunk in chunks for path in chunk_files(tmp_path / "work", chunk).values()]
     with pytest.raises(VideoError, match=message):
-        join_videos(parts, tmp_path / "out.mp4", info)
+        join_videos(files, tmp_path / "out.mp4", info)
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
-def test_join_refuses_parts_encoded_in_different_ways(clip, tmp_path):
+def test_join_refuses_chunks_encoded_in_different_ways(clip, tmp_path):
     info = probe(clip)
     for name, preset in (("a", "ultrafast"), ("b", "medium")):
         prepare_chunks(
             prepare(clip, faces_of(info), RedactionOptions(preset=preset, smart_copy=False)), tmp_path / name
         )
-    parts = write_chunk(clip, tmp_path / "a", FrameRange(0, 48))
-    parts += write_chunk(clip, tmp_path / "b", FrameRange(48, 90))
+    files = write_chunk(clip, tmp_path / "a", FrameRange(0, 48))
+    files += write_chunk(clip, tmp_path / "b", FrameRange(48, 90))
     with pytest.raises(VideoError, match="another way"):
-        join_videos(parts, tmp_path / "out.mp4", info)
+        join_videos(files, tmp_path / "out.mp4", info)
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -236,7 +236,7 @@ def test_join_does_not_replace_a_file(clip, tmp_path):
         join_videos([], tmp_path / "out.mp4", probe(clip))
 
 
-def test_write_part_needs_a_prepared_folder(clip, tmp_path):
+def test_write_chunk_needs_a_prepared_folder(clip, tmp_path):
     prepare_chunks(prepare(clip, faces_of(probe(clip)), RedactionOptions(smart_copy=False)), tmp_path)
     (tmp_path / "settings.json").unlink()
     with pytest.raises(OptionError, match="was not prepared"):
@@ -259,7 +259,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
+def test_chunks_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
     """Wherever the border lies in the window for which cells are held, with faces on both sides of it."""
     info = probe(clip)
     plan = prepare(clip, faces_of(info)).plan
@@ -267,13 +267,13 @@ def test_parts_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
     write_frames(info, plan, whole, kind=kind, strength=1.0, progress=False)
     assert len(whole.written) == 90
     for border in range(28, 28 + HOLD_FRAMES):
-        part = Recorder(info, FrameRange(border, border + 12))
-        write_frames(info, plan, part, kind=kind, strength=1.0, progress=False)
+        chunk = Recorder(info, FrameRange(border, border + 12))
+        write_frames(info, plan, chunk, kind=kind, strength=1.0, progress=False)
         expected = {pts: whole.written[pts] for pts in info.pts[border : border + 12].tolist()}
-        assert part.written == expected, f"part from frame {border}"
+        assert chunk.written == expected, f"chunk from frame {border}"
 
 
-def test_parts_look_back_no_further_than_they_can_start_decoding():
+def test_chunks_look_back_no_further_than_they_can_start_decoding():
     assert HOLD_FRAMES - 1 <= LEAD_FRAMES
 
 
@@ -298,14 +298,14 @@ def test_what_is_encoded_does_not_depend_on_the_number_of_cores(sample_media, tm
     assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()
 
 
-def test_parts_keep_ranges_looks_and_regions(clip, tmp_path):
+def test_chunks_keep_ranges_looks_and_regions(clip, tmp_path):
     annotations = faces_of(probe(clip))
     face = int(annotations.detections["face_id"].iloc[0])
     told = {"look": "blur=Black shape=ellipse", "visible_at": "0.4-0.8"}
     annotations = annotations.replace(decisions=as_decisions({face: told}, faces=annotations.selected_ids))
     more = {"ranges": [(0.2, 2.0)], "regions": [{"box": [2, 2, 40, 20], "kind": "screen"}], "smart_copy": False}
     more |= {"crf": 0}
-    joined = redact_by_parts(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, **more)
+    joined = redact_by_chunks(clip, tmp_path / "work", tmp_path / "joined.mp4", annotations=annotations, **more)
     whole = redact(clip, annotations, output=tmp_path / "whole.mp4", progress=False, **more)
     assert joined.ok and whole.ok
     assert joined.faces.equals(whole.faces)
