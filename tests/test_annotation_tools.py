@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redactkit.errors import AnnotationError, RedactkitError
+from redactkit.errors import AnnotationError, AnnotationWarning, RedactkitError
 from redactkit.formats import READABLE, WRITABLE, read_annotations
 from redactkit.inspection import inspect
 from redactkit.tables import BOX
@@ -176,6 +177,9 @@ def test_circle_of_labelme_and_polygon_of_its_xml_become_boxes(tmp_path):
     face = f"<object><name>face</name><polygon>{points}</polygon></object>"
     xml = f"<annotation><filename>a.jpg</filename>{face}</annotation>"
     assert read_annotations(put({"b.xml": xml}, tmp_path)).detections[BOX].to_numpy().tolist() == [[1, 2, 8, 6]]
+    sides = "<xmin>3</xmin><ymin>4</ymin><xmax>9</xmax><ymax>8</ymax>"
+    mask = xml.replace(f"<polygon>{points}</polygon>", f"<segm><box>{sides}</box><mask>m.png</mask></segm>")
+    assert read_annotations(put({"c.xml": mask}, tmp_path)).detections[BOX].to_numpy().tolist() == [[3, 4, 6, 4]]
 
 
 def test_keys_that_are_no_numbers_become_numbers_and_no_names(tmp_path):
@@ -196,3 +200,37 @@ def test_darwin_box_moves_between_keyframes_and_stays_to_the_end_of_its_range(tm
     rows = annotations.detections
     assert dict(zip(rows["frame"], rows["x"], strict=True)) == {0: 10, 1: 10, 2: 15, 3: 20, 4: 20, 6: 20, 7: 40, 8: 40}
     assert annotations.frame_count == 12
+
+
+def test_ellipse_and_skeleton_of_darwin_become_boxes_and_tags_are_said_to_be_lost(tmp_path):
+    ellipse = {"center": {"x": 100, "y": 50}, "radius": {"x": 20, "y": 10}, "angle": math.pi / 2}
+    skeleton = {"nodes": [{"name": "1", "x": 5, "y": 7}, {"name": "2", "x": 15, "y": 27}]}
+    items = [{"name": "face", "ellipse": ellipse}, {"name": "face", "skeleton": skeleton}, {"name": "x", "tag": {}}]
+    document = {"version": "2.0", "item": {"name": "a.jpg", "slots": []}, "annotations": items}
+    with pytest.warns(AnnotationWarning, match=r"1 annotations \(tags, .*\) have no box"):
+        rows = read_annotations(put({"a.json": json.dumps(document)}, tmp_path)).detections
+    assert rows[BOX].to_numpy().tolist() == [[90, 30, 20, 40], [5, 7, 10, 20]]
+
+
+def test_openface_of_one_face_has_no_face_id(tmp_path):
+    names = ", ".join(f"{axis}_{number}" for axis in "xy" for number in range(5))
+    row = "1, 0, 0.9, 1, 10, 50, 30, 10, 50, 20, 20, 30, 60, 60"
+    path = put({"a.csv": f"frame, timestamp, confidence, success, {names}\n{row}\n"}, tmp_path)
+    rows = read_annotations(path).detections
+    assert rows[["frame", "face_id", *BOX]].to_numpy().tolist() == [[0, 0, 10, 0, 40, 60]]
+
+
+def test_first_frame_of_scalabel_without_a_label_hides_none_of_the_others(tmp_path):
+    label = {"id": "3", "category": "face", "box2d": {"x1": 1, "y1": 2, "x2": 4, "y2": 6}}
+    frames = [{"name": "a-0.jpg", "videoName": "a"}, {"name": "a-1.jpg", "videoName": "a", "labels": [label]}]
+    rows = read_annotations(put({"a.json": json.dumps({"frames": frames})}, tmp_path)).detections
+    assert rows[["frame", "face_id", *BOX]].to_numpy().tolist() == [[1, 3, 1, 2, 3, 4]]
+    listed = [{"url": "a-0.jpg", "videoName": "a"}, frames[1]]
+    assert len(read_annotations(put({"b.json": json.dumps(listed)}, tmp_path)).detections) == 1
+
+
+def test_attribute_of_via_that_is_a_list_is_no_face(tmp_path):
+    rows = [Row(0, 1, 10, 20, 30, 40, "face")]
+    whole = json.loads(TOOLS["via"][2](rows, 1)["via.json"])
+    whole["metadata"]["1_0"]["av"]["2"] = [[]]
+    assert len(read_annotations(put({"via.json": json.dumps(whole)}, tmp_path)).detections) == 1

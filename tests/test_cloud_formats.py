@@ -262,6 +262,25 @@ def test_rekognition_result_of_an_image_is_no_result_of_a_video(read):
         read(content, video=video)
 
 
+@pytest.mark.parametrize("form", [str, camel, snake])
+@pytest.mark.parametrize(
+    ("content", "label", "name"),
+    [
+        ({"CelebrityFaces": [{"Face": BOUNDS, "Name": "A"}], "UnrecognizedFaces": []}, "", "A"),
+        ({"CelebrityFaces": [], "UnrecognizedFaces": [BOUNDS]}, "", ""),
+        ({"SourceImageFace": BOUNDS, "FaceMatches": [{"Face": BOUNDS}], "UnmatchedFaces": []}, "", ""),
+        ({"SourceImageFace": BOUNDS, "FaceMatches": [], "UnmatchedFaces": [BOUNDS]}, "", ""),
+        ({"Labels": [{"Name": "Person", "Instances": [BOUNDS]}, {"Name": "A", "Instances": []}]}, "Person", ""),
+    ],
+)
+def test_rekognition_results_of_images_are_read(read, content, label, name, form):
+    annotations = read(spelled(content, form), frame_size=(640, 360))
+    rows = annotations.detections
+    assert rows[["frame", "label"]].to_numpy().tolist() == [[0, label]]
+    assert rows.iloc[0][["x", "y", "width", "height"]].tolist() == pytest.approx(PIXELS)
+    assert annotations.decisions["label"].tolist() == [name]
+
+
 def google_result(**kinds):
     return {"annotationResults": [{"inputUri": "/b/a.mp4", **kinds}]}
 

@@ -108,11 +108,23 @@ def test_segmentations_are_named_as_lost(read):
         read({"images": [image(1)], "annotations": [item(1, track_id=1, segmentation=[[1, 2, 3, 4, 5, 6]])]})
 
 
+def test_annotation_with_polygons_alone_has_the_box_around_them(read):
+    whole = {**item(1), "segmentation": [[1, 2, 9, 2, 5, 8], [20, 3, 21, 4, 22, 5]]}
+    del whole["bbox"]
+    rows = read({"images": [image(1)], "annotations": [whole], "categories": [{"id": 1, "name": 7}]}).detections
+    assert rows[[*BOX, "label"]].to_numpy().tolist() == [[1, 2, 21, 6, "7"]]
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
         ({"images": [image(1)], "annotations": [item(2)]}, r"no image has the id 2 - at `\$.annotations\[0\]`"),
-        ({"images": [image(1)], "annotations": [{"image_id": 1}]}, r"missing required field `bbox` - at `\$.ann"),
+        (
+            {"images": [image(1)], "annotations": [item(1), {"image_id": 1}]},
+            r"missing required field `bbox` - at `\$.annotations\[1\]`",
+        ),
+        ({"images": [image(1)], "annotations": [{"image_id": 1, "caption": "a"}]}, "its annotations have no boxes"),
+        ({"images": [image(1)], "annotations": [item("x" * 999)]}, "no image has the id '[x]{41} - at"),
         ({"images": [image(1)], "annotations": [item(1, left=None)]}, r"got `null` - at `\$.annotations\[0\].bbox"),
         (
             {"images": [image(1)], "annotations": [{**item(1), "bbox": [1, 2, 3]}]},

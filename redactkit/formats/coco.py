@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 from msgspec.structs import asdict
@@ -17,6 +18,7 @@ from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
 from redactkit.formats.attributes import decision_of, is_no, person_of
 from redactkit.formats.imagenames import number_names, videos_by_name
+from redactkit.formats.images import around
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.sizes import fit_images
 from redactkit.formats.source import Source, decode_json
@@ -55,8 +57,8 @@ class _Video(Struct):
 
 class _Category(Struct):
     id: Key
-    name: str = ""
-    label: str | None = None
+    name: Key = ""
+    label: Key | None = None
     kind: str = ""
 
 
@@ -137,6 +139,7 @@ def read_coco(source: Source) -> Reading:
     """
     document = _decode(source)
     try:
+        _require_boxes(document.annotations or [])
         part = _of_one_video(document, source)
         numbering, numbers = _number(part)
         found, sizes = ParsedBoxes(), list[FrameSize]()
@@ -178,7 +181,7 @@ def _of_one_video(document: _Document, source: Source) -> _Part:
     images, items = document.images or [], document.annotations or []
     rows: Sequence[int] = range(len(items))
     categories = document.categories or []
-    labels = {item.id: item.name if item.label is None else item.label for item in categories}
+    labels = {item.id: str(item.name if item.label is None else item.label) for item in categories}
     kinds = {item.id: as_kind(item.kind) for item in categories if item.kind}
     ours = document.info is not None and document.info.contributor == COCO_CONTRIBUTOR
     of_image: dict[Key, Any] = {image.id: image.video_id for image in images}
@@ -268,14 +271,34 @@ def _add_boxes(found: ParsedBoxes, part: _Part, numbers: dict[Key, int]) -> list
     sizes = []
     places = _Places(part.rows)
     for place, item in enumerate(part.annotations):
-        if item.bbox is None:
+        box = item.bbox if item.bbox is not None else _around_polygons(item)
+        if box is None:
             raise AnnotationError(f"object missing required field `bbox` - at `{places[place]}`")
         frame = _frame_of(item, numbers, places, place)
         said = _class(item, part) | _said(item)
-        found.add(frame, _face(item), item.bbox, place="", confidence=item.score, **said)
+        found.add(frame, _face(item), box, place="", confidence=item.score, **said)
         sizes.append(of_image.get(item.image_id, (0, 0)) if item.image_id is not None else (0, 0))
     found.places = places
     return sizes
+
+
+def _around_polygons(item: _Annotation) -> Box | None:
+    """Return the box around an annotation's polygons; None where it has none, or a mask."""
+    try:
+        polygons = msgspec.json.decode(item.segmentation, type=list[list[float]])
+    except msgspec.DecodeError:
+        return None
+    points = [point for polygon in polygons for point in zip(polygon[::2], polygon[1::2], strict=False)]
+    return around(points) if points else None
+
+
+def _require_boxes(items: Sequence[_Annotation]) -> None:
+    """Refuse annotations none of which says where something is: captions, classes, or masks in other files."""
+    if items and all(item.bbox is None and item.bboxes is None and not _around_polygons(item) for item in items):
+        raise AnnotationError(
+            "its annotations have no boxes, as in COCO's captions, labels and panoptic segmentation; "
+            "name the file of instances or of keypoints"
+        )
 
 
 def _frame_of(item: _Annotation, numbers: dict[Key, int], places: Sequence[str], row: int) -> int:
@@ -283,7 +306,7 @@ def _frame_of(item: _Annotation, numbers: dict[Key, int], places: Sequence[str],
     if numbers and image in numbers:
         return numbers[image]
     if numbers or not isinstance(image, int):
-        raise AnnotationError(f"no image has the id {image!r} - at `{places[row]}`")
+        raise AnnotationError(f"no image has the id {repr(image)[:42]} - at `{places[row]}`")
     return image
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.images import Image, around, read_images
 from redactkit.formats.keyframes import Knot, Track, lay_out
-from redactkit.formats.normalize import Reading
+from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source, decode_json, to_utf8
 from redactkit.formats.videos import choose_video
 
@@ -38,23 +38,40 @@ class _Polygon(Struct):
     path: list[_Point] | None = None
 
 
+class _Radius(Struct):
+    x: float
+    y: float
+
+
+class _Ellipse(Struct):
+    center: _Point
+    radius: _Radius
+    angle: float = 0
+
+
+class _Skeleton(Struct):
+    nodes: list[_Point]
+
+
 class _Shape(Struct):
+    """Where something is, in one of the ways there are."""
+
     bounding_box: _Box | None = None
     polygon: _Polygon | None = None
+    ellipse: _Ellipse | None = None
+    skeleton: _Skeleton | None = None
 
 
 class _Instance(Struct):
     value: int | str | None = None
 
 
-class _Annotation(Struct):
+class _Annotation(_Shape):
     name: str = ""
     id: str | None = None
     frames: dict[str, _Shape] | None = None
     ranges: list[tuple[int, int]] | None = None
     segments: list[tuple[int, int | None]] | None = None
-    bounding_box: _Box | None = None
-    polygon: _Polygon | None = None
     instance_id: _Instance | None = None
 
 
@@ -78,7 +95,9 @@ class _Document(Struct):
 
 
 def read_darwin(source: Source) -> Reading:
-    """Read boxes and polygons; in a video a box moves in a straight line between its keyframes, within its ranges.
+    """Read boxes, and the boxes around polygons, ellipses and skeletons.
+
+    In a video a box moves in a straight line between its keyframes, within its ranges.
 
     References
     ----------
@@ -92,7 +111,8 @@ def read_darwin(source: Source) -> Reading:
         videos = {name: document for name, document in documents.items() if _is_video(document)}
         if videos:
             return _read_video(videos, source)
-        return read_images([_image(document, name) for name, document in documents.items()], source, format="darwin")
+        images = [_image(document, name) for name, document in documents.items()]
+        return read_images(images, source, format="darwin", remarks=_lost(documents.values()))
     except AnnotationError as err:
         raise type(err)(f"{source.path}: {err}") from err
 
@@ -122,7 +142,7 @@ def _read_video(videos: Mapping[str, _Document], source: Source) -> Reading:
             format="darwin",
             size=source.find_size((slot.width, slot.height), otherwise=(0, 0)),
             frame_rate=source.rate_of(slot.fps),
-            remarks=several,
+            remarks=[*several, *_lost([document])],
         ),
         numbering=_RULE,
         frame_count=slot.frame_count or 0,
@@ -159,21 +179,46 @@ def _whole(text: str, place: str) -> int:
     return int(text)
 
 
-def _has_box(shape: Any) -> bool:
-    return shape.bounding_box is not None or shape.polygon is not None
+def _has_box(shape: _Shape) -> bool:
+    return any(kind is not None for kind in (shape.bounding_box, shape.polygon, shape.ellipse, shape.skeleton))
 
 
-def _around(shape: Any, place: str) -> tuple[float, float, float, float]:
+def _around(shape: _Shape, place: str) -> tuple[float, float, float, float]:
     """Return left, top, right, bottom."""
     if shape.bounding_box is not None:
         box = shape.bounding_box
         return box.x, box.y, box.x + box.w, box.y + box.h
-    paths = [*(shape.polygon.paths or []), *([shape.polygon.path] if shape.polygon.path else [])]
-    points = [(point.x, point.y) for path in paths for point in path]
+    if shape.ellipse is not None:
+        return _around_ellipse(shape.ellipse)
+    points = _points(shape)
     if not points:
-        raise AnnotationError(f"expected a polygon with points - at {place}")
+        raise AnnotationError(f"expected a polygon or a skeleton with points - at {place}")
     x, y, width, height = around(points)
     return x, y, x + width, y + height
+
+
+def _points(shape: _Shape) -> list[tuple[float, float]]:
+    if shape.polygon is not None:
+        paths = [*(shape.polygon.paths or []), *([shape.polygon.path] if shape.polygon.path else [])]
+        return [(point.x, point.y) for path in paths for point in path]
+    return [(node.x, node.y) for node in shape.skeleton.nodes] if shape.skeleton is not None else []
+
+
+def _around_ellipse(ellipse: _Ellipse) -> tuple[float, float, float, float]:
+    """Return the upright box around an ellipse that is turned by ``angle`` radians."""
+    cos, sin = math.cos(ellipse.angle), math.sin(ellipse.angle)
+    across = math.hypot(ellipse.radius.x * cos, ellipse.radius.y * sin)
+    down = math.hypot(ellipse.radius.x * sin, ellipse.radius.y * cos)
+    x, y = ellipse.center.x, ellipse.center.y
+    return x - across, y - down, x + across, y + down
+
+
+def _lost(documents: Iterable[_Document]) -> list[Remark]:
+    """Return what is to be said of annotations that have no place: tags, points, lines and masks."""
+    items = [item for document in documents for item in document.annotations or []]
+    lost = sum(not _has_box(item) and not any(map(_has_box, (item.frames or {}).values())) for item in items)
+    text = f"{lost} annotations (tags, points, lines or masks) have no box and are left out"
+    return [Remark("lost fields", text)] if lost else []
 
 
 def _image(document: _Document, name: str) -> Image:

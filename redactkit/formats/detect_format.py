@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection
 from typing import Any
@@ -209,6 +210,10 @@ def _of_service(keys: Keys) -> str | None:
         return "rekognition"
     if _has(keys, "facedetails", {"boundingbox"}) or _has(keys, "facerecords", {"face"}):
         return "rekognition"
+    if own >= {"celebrityfaces", "unrecognizedfaces"} or own >= {"sourceimageface", "unmatchedfaces"}:
+        return "rekognition"
+    if _has(keys, "labels", {"name", "instances"}) and not _is_empty(keys, "labels"):
+        return "rekognition"
     if "jobstatus" in own and not own & {"moderationlabels", "textdetections", "segments"}:
         return "rekognition"
     if own & {"summarizedinsights", "insights"} or (own >= {"videos"} and b'"insights"' in _head(keys["videos"], None)):
@@ -230,7 +235,7 @@ def _of_tool(keys: Keys) -> str | None:
         return "via"
     if own >= {"size", "objects"} or own >= {"framescount", "frames"}:
         return "supervisely"
-    if own >= {"frames"} and _has(keys, "frames", {"labels"}):
+    if own >= {"frames"} and _has(keys, "frames", {"labels"}, {"videoname"}, {"name", "frameindex"}):
         return "scalabel"
     return None
 
@@ -242,7 +247,7 @@ def _of_items(item: Any) -> str | None:
         return "coco"
     if own >= {"data", "annotations"} or own >= {"video", "box"} or own >= {"data", "predictions"}:
         return "labelstudio"
-    if own >= {"name", "labels"} or own >= {"videoname", "labels"}:
+    if own >= {"name", "labels"} or own >= {"videoname", "labels"} or own >= {"videoname", "url"}:
         return "scalabel"
     return None
 
@@ -300,6 +305,8 @@ def _of_numbers(line: str) -> str | None:
 
 def _are_shares(numbers: list[float]) -> bool:
     """Return whether numbers are shares of an image: small, and not all whole unless all are 0 or 1."""
+    if not all(map(math.isfinite, numbers)):
+        return False
     if any(number != int(number) for number in numbers):
         return all(abs(number) <= _SIDE for number in numbers)
     return set(numbers) <= {0, 1}
@@ -310,6 +317,9 @@ def _of_columns(line: str) -> str:
     names = {word.strip().strip('"').lower() for word in line.split(separator)}
     if "region_shape_attributes" in names:
         return "via"
+    # With one face it writes no face_id.
+    if {"success", "confidence", "timestamp"} <= names and not {"x", "facerectx"} & names:
+        return "openface"
     if {"success", "face_id"} <= names and not {"x", "facerectx"} & names:
         return "openface"
     if "temporal_coordinates" in names:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -61,7 +62,7 @@ _OTHER_NAMES = {
     "bb_left": "left", "bb_top": "top", "bb_width": "width", "bb_height": "height",
     "bbox_left": "left", "bbox_top": "top", "bbox_width": "width", "bbox_height": "height",
     "is_occluded": "occluded", "occlusion": "occluded", "person_name": "person", "identity": "person",
-    "class": "label", "class_name": "label", "category": "label", "category_name": "label",
+    "class": "label", "class_name": "label", "label_name": "label", "category": "label", "category_name": "label",
     "time_s": "seconds", "timestamp_s": "seconds",
     "filename": "image", "file_name": "image", "file": "image", "image_name": "image", "image_path": "image",
     "video_name": "video", "video_file": "video", "video_path": "video", "video_id": "video",
@@ -72,6 +73,11 @@ _PYFEAT = {
     "frame": "frame", "input": "video", "FaceRectX": "x", "FaceRectY": "y", "FaceRectWidth": "width",
     "FaceRectHeight": "height", "FaceScore": "confidence", "Identity": "face_id", "approx_time": "",
 }  # fmt: skip
+
+
+_OF_PYFEAT = "Py-Feat "
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_SHOWN, _LONGEST = 8, 40  # names of columns in a message, and letters of each
 
 
 class ParquetHeader(Header):
@@ -177,15 +183,32 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
         raise AnnotationError(f"not a CSV table: {err}") from err
 
 
+def _listed(names: Iterable[Any]) -> str:
+    """Return the first names of columns, for a message, and how many more there are."""
+    told = [str(name).removeprefix(_OF_PYFEAT)[:_LONGEST] for name in names]
+    more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    return ", ".join(told[:_SHOWN]) + more
+
+
+def _without_frames(table: pd.DataFrame) -> str:
+    """Return what is wrong with a table that does not say when its boxes are."""
+    names = [str(name) for name in table.columns]
+    if any(_NUMBER.fullmatch(name) for name in names):
+        told = "expected a first line that names the columns, such as frame,face_id,x,y,width,height"
+        return f"{told}, got {_listed(names)}"
+    return f"expected a column frame or time, got {_listed(names)}"
+
+
 def _rename(table: pd.DataFrame) -> pd.DataFrame:
     given = [str(name).strip().strip('"') for name in table.columns]
     if "FaceRectX" in given:
-        names = [_PYFEAT.get(name) or f"Py-Feat {name}" for name in given]
+        names = [_PYFEAT.get(name) or f"{_OF_PYFEAT}{name}" for name in given]
     else:
         names = [name.lower().replace(" ", "_") for name in given]
         names = [_OTHER_NAMES.get(name, name) for name in names]
     if len(set(names)) < len(names):
-        raise AnnotationError(f"two columns mean the same: {', '.join(map(str, table.columns))[:200]}")
+        twice = [old for old, name in zip(table.columns, names, strict=True) if names.count(name) > 1]
+        raise AnnotationError(f"two columns mean the same: {_listed(twice)}")
     return table.set_axis(names, axis="columns")
 
 
@@ -195,7 +218,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     numbers, odd = _in_seconds(numbers, table, source)
     by_image = "image" in table and not {"frame", "time"} & numbers.keys()
     if not by_image and "frame" not in numbers and "time" not in numbers:
-        raise AnnotationError(f"expected a column frame or time, got {', '.join(map(str, table.columns))[:200]}")
+        raise AnnotationError(_without_frames(table))
     given = face_column(table)
     boxes = _boxes(numbers)
     boxless = len(boxes) > 0 and bool(np.isnan(boxes).all())
@@ -331,7 +354,10 @@ def _boxes(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
             if names[0] == "center_x":
                 a, b = a - c / 2, b - d / 2
             return np.column_stack([a, b, c, d])
-    raise AnnotationError("expected the columns x, y, width, height, or corners, or centres, for the boxes")
+    raise AnnotationError(
+        "expected the columns x, y, width, height, or corners, or centres, for the boxes, each number in a column of "
+        "its own"
+    )
 
 
 def _lost(table: pd.DataFrame) -> list[Remark]:
@@ -347,5 +373,5 @@ def _lost(table: pd.DataFrame) -> list[Remark]:
     extra = [str(name) for name in table.columns if name not in known]
     if not extra:
         return []
-    text = f"the columns {', '.join(extra)[:200]} have no place in our tables and are left out"
+    text = f"the columns {_listed(extra)} have no place in our tables and are left out"
     return [Remark("lost fields", text)]

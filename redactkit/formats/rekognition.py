@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
-from msgspec import Struct
 
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame, by_time
 from redactkit.formats.normalize import Reading, Remark
-from redactkit.formats.source import Source, decode_json
+from redactkit.formats.rekognition_pages import Box, Celebrity, Metadata, Page, Person, decode_pages, of_one_video
+from redactkit.formats.source import Source
 from redactkit.formats.units import from_shares
 from redactkit.formats.videos import choose_video
 
@@ -23,125 +20,18 @@ __all__ = ["read_rekognition"]
 _LOST = "landmarks, pose, quality and emotions have no place in our tables and are left out"
 _RULE = "times are the service's, in milliseconds"
 _IMAGE = Numbering("this is the result of one image, which is taken for the video's first frame")
-_SMALL_KEY = re.compile(rb'"(faces|face_?[dD]etails|face_?[rR]ecords|persons|celebrities|labels|job_?[sS]tatus)"\s*:')
-
-
-class _Box(Struct, rename="pascal"):
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-class _Face(Struct, rename="pascal"):
-    bounding_box: _Box
-    confidence: float | None = None
-
-
-class _Detection(Struct, rename="pascal"):
-    """An item of ``Faces``: of a video with time and face, of a collection with a box and the image it is from."""
-
-    timestamp: int | None = None
-    face: _Face | None = None
-    bounding_box: _Box | None = None
-    confidence: float | None = None
-    image_id: str | None = None
-    external_image_id: str | None = None
-
-
-class _Record(Struct, rename="pascal"):
-    face: _Face
-
-
-class _Person(Struct, rename="pascal"):
-    index: int | None = None
-    bounding_box: _Box | None = None
-    face: _Face | None = None
-    confidence: float | None = None
-
-
-class _Known(Struct, rename="pascal"):
-    external_image_id: str | None = None
-
-
-class _Match(Struct, rename="pascal"):
-    face: _Known | None = None
-
-
-class _Tracked(Struct, rename="pascal"):
-    timestamp: int
-    person: _Person
-    face_matches: list[_Match] | None = None
-
-
-class _Celebrity(Struct, rename="pascal"):
-    id: str | None = None
-    name: str | None = None
-    bounding_box: _Box | None = None
-    face: _Face | None = None
-    confidence: float | None = None
-
-
-class _Recognized(Struct, rename="pascal"):
-    timestamp: int
-    celebrity: _Celebrity
-
-
-class _Instance(Struct, rename="pascal"):
-    bounding_box: _Box | None = None
-    confidence: float | None = None
-
-
-class _Label(Struct, rename="pascal"):
-    name: str = ""
-    instances: list[_Instance] | None = None
-
-
-class _Labelled(Struct, rename="pascal"):
-    label: _Label
-    timestamp: int | None = None
-
-
-class _Object(Struct, rename="pascal"):
-    name: str = ""
-
-
-class _Stored(Struct):
-    """Where the video is; ``S3Object`` is also spelled S3object where keys were changed to snake_case and back."""
-
-    s3_object: _Object | None = msgspec.field(default=None, name="S3Object")
-
-
-class _Metadata(Struct, rename="pascal"):
-    frame_rate: float | None = None
-    frame_width: float | None = None
-    frame_height: float | None = None
-
-
-class _Page(Struct, rename="pascal"):
-    faces: list[_Detection] | None = None
-    persons: list[_Tracked] | None = None
-    celebrities: list[_Recognized] | None = None
-    labels: list[_Labelled] | None = None
-    face_details: list[_Face] | None = None
-    face_records: list[_Record] | None = None
-    job_status: str | None = None
-    status_message: str | None = None
-    next_token: str | None = None
-    video: _Stored | None = None
-    video_metadata: _Metadata | list[_Metadata] | None = None
 
 
 def read_rekognition(source: Source) -> Reading:
     """Read Rekognition pages: a page, a list of pages, or pages one after the other.
 
-    Read are face detection, face search, person tracking, celebrities and labels of videos, and of images
-    ``DetectFaces``, ``IndexFaces`` and ``ListFaces``, whose faces are put in the first frame. Where the service does
-    not tell which faces are one person, every box is a face of its own. A person without a face box has the label
-    ``person``.
+    Read are face detection, face search, person tracking, celebrities and labels of videos. Of images those are
+    ``DetectFaces``, ``IndexFaces``, ``ListFaces``, ``CompareFaces`` (the target), ``RecognizeCelebrities`` and
+    ``DetectLabels``, whose boxes are put in the first frame. Where the service does not tell which faces are one
+    person, every box is a face of its own. A person without a face box has the label ``person``.
     """
     try:
-        pages, several = _of_one_video(_pages(source), source)
+        pages, several = of_one_video(decode_pages(source), source)
         failed = [page.status_message or "no reason given" for page in pages if page.job_status == "FAILED"]
         if failed:
             text = (
@@ -149,13 +39,13 @@ def read_rekognition(source: Source) -> Reading:
             )
             raise AnnotationError(text)
         remarks = [Remark("lost fields", _LOST), *several, *_unfinished(pages)]
-        if any(item.timestamp is None for page in pages for item in page.faces or []) or any(map(_of_image, pages)):
+        if any(map(_of_image, pages)):
             return _read_image(pages, source, remarks)
         found, names = ParsedBoxes(), dict[int | str, dict[str, str]]()
         for number, page in enumerate(pages):
             _add_page(found, page, f"$[{number}]")
             names |= _names(page)
-        metadata = next(_metadata(pages), _Metadata())
+        metadata = next(_metadata(pages), Metadata())
         return by_time(
             found,
             source,
@@ -176,77 +66,33 @@ def read_rekognition(source: Source) -> Reading:
         raise type(err)(f"{source.path}: {err}") from err
 
 
-def _pages(source: Source) -> list[_Page]:
-    """Decode pages; those in camelCase or snake_case are spelled as the service spells them first."""
-    text = source.text
-    odd = _SMALL_KEY.search(text[:100_000]) is not None
-    kind: Any = Any if odd else _Page
-    if text.lstrip()[:1] == b"[":
-        given = decode_json(text, list[kind], path=source.path)
-    else:
-        given = [decode_json(page, kind, path=source.path) for page in _split(text)]
-    if not odd:
-        return given
-    return [decode_json(msgspec.json.encode(_pascal(page)), _Page, path=source.path) for page in given]
-
-
-def _of_one_video(pages: list[_Page], source: Source) -> tuple[list[_Page], list[Remark]]:
-    """Return the pages of the one video that is meant; a page that does not say which goes with the one before."""
-    names: list[str] = []
-    for page in pages:
-        stored = page.video.s3_object if page.video is not None else None
-        names.append(stored.name if stored is not None else names[-1] if names else "")
-    known = list(dict.fromkeys(names))
-    place, remarks = choose_video([(name,) for name in known], source)
-    return [page for page, name in zip(pages, names, strict=True) if name == known[place]], remarks
-
-
-def _pascal(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_pascal(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {"".join(word[:1].upper() + word[1:] for word in key.split("_")): _pascal(of) for key, of in value.items()}
-
-
-def _split(text: bytes) -> list[bytes]:
-    """Split JSON values that stand one after the other; text that is one value, or broken, stays whole."""
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-        return [text]
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    pages, decoder, rest = [], json.JSONDecoder(), text.decode("utf-8", "replace").strip()
-    while rest:
-        try:
-            _, end = decoder.raw_decode(rest)
-        except (ValueError, RecursionError):
-            return [text]
-        pages.append(rest[:end].encode())
-        rest = rest[end:].lstrip()
-    return pages
-
-
-def _metadata(pages: Sequence[_Page]) -> Iterator[_Metadata]:
+def _metadata(pages: Sequence[Page]) -> Iterator[Metadata]:
     """Yield what pages say of the video; newer operations have a list of it."""
     for page in pages:
         told = page.video_metadata
         yield from told if isinstance(told, list) else [] if told is None else [told]
 
 
-def _of_image(page: _Page) -> bool:
-    return page.face_details is not None or page.face_records is not None
+def _of_image(page: Page) -> bool:
+    told = (page.face_details, page.face_records, page.celebrity_faces, page.unmatched_faces, page.source_image_face)
+    labels = page.labels or []
+    # A face in a video says when it is; a label of an image has no object for itself.
+    return (
+        any(item is not None for item in told)
+        or any(item.timestamp is None for item in page.faces or [])
+        or any(item.label is None for item in labels)
+    )
 
 
 def _percent(confidence: float | None) -> float | None:
     return None if confidence is None else confidence / 100
 
 
-def _shares(box: _Box) -> list[float]:
+def _shares(box: Box) -> list[float]:
     return [box.left, box.top, box.width, box.height]
 
 
-def _add_page(found: ParsedBoxes, page: _Page, where: str) -> None:
+def _add_page(found: ParsedBoxes, page: Page, where: str) -> None:
     for place, item in enumerate(page.faces or []):
         at = f"{where}.Faces[{place}]"
         if item.face is None:
@@ -260,7 +106,7 @@ def _add_page(found: ParsedBoxes, page: _Page, where: str) -> None:
         celebrity = recognized.celebrity
         _add_either(found, recognized.timestamp, celebrity.id, celebrity, f"{where}.Celebrities[{place}]")
     for place, labelled in enumerate(page.labels or []):
-        if labelled.timestamp is None:  # the video as a whole, by segments
+        if labelled.timestamp is None or labelled.label is None:  # the video as a whole, by segments
             continue
         for instance in labelled.label.instances or []:
             if instance.bounding_box is not None:
@@ -269,7 +115,7 @@ def _add_page(found: ParsedBoxes, page: _Page, where: str) -> None:
                 found.add(labelled.timestamp, None, box, place=where_label, confidence=confidence, label=name)
 
 
-def _add_either(found: ParsedBoxes, at: int, face: int | str | None, item: _Person | _Celebrity, place: str) -> None:
+def _add_either(found: ParsedBoxes, at: int, face: int | str | None, item: Person | Celebrity, place: str) -> None:
     """Add the box of a face, or of the whole person where the face has none, so that nobody is left out."""
     if item.face is not None:
         confidence = _percent(item.face.confidence)
@@ -279,7 +125,7 @@ def _add_either(found: ParsedBoxes, at: int, face: int | str | None, item: _Pers
         found.add(at, face, _shares(item.bounding_box), place=place, confidence=confidence, label="person")
 
 
-def _names(page: _Page) -> dict[int | str, dict[str, str]]:
+def _names(page: Page) -> dict[int | str, dict[str, str]]:
     """Return the names that the service found for faces."""
     names: dict[int | str, dict[str, str]] = {}
     for tracked in page.persons or []:
@@ -303,34 +149,60 @@ def _bodies(found: ParsedBoxes) -> list[Remark]:
     return [Remark("no face boxes", text)]
 
 
-def _read_image(pages: Sequence[_Page], source: Source, remarks: list[Remark]) -> Reading:
+class _Row(NamedTuple):
+    """A box in an image: which image, whose face or what it is, and where in the result it stands."""
+
+    image: tuple[str, ...]
+    box: Box
+    confidence: float | None
+    place: str
+    label: str = ""
+    name: str = ""
+
+
+def _rows(page: Page, where: str) -> Iterator[_Row]:
+    """Yield the boxes of an image's result."""
+    faces = [*(page.face_details or []), *(record.face for record in page.face_records or [])]
+    faces += page.unrecognized_faces or []
+    if page.source_image_face is not None:
+        # Those of the target; the source's face is of another image.
+        faces += [*(match.face for match in page.face_matches or []), *(page.unmatched_faces or [])]
+    yield from (_Row((), face.bounding_box, face.confidence, where) for face in faces)
+    for known in page.celebrity_faces or []:
+        yield _Row((), known.face.bounding_box, known.face.confidence, where, name=known.name)
+    for place, item in enumerate(page.faces or []):
+        at = f"{where}.Faces[{place}]"
+        box = item.face.bounding_box if item.face is not None else item.bounding_box
+        if box is None:
+            raise AnnotationError(f"object missing required field `BoundingBox` - at `{at}`")
+        image = tuple(name for name in (item.external_image_id, item.image_id) if name)
+        yield _Row(image, box, item.confidence, at)
+    for place, label in enumerate(page.labels or []):
+        for instance in label.instances or []:
+            if instance.bounding_box is not None:
+                at = f"{where}.Labels[{place}]"
+                yield _Row((), instance.bounding_box, instance.confidence, at, label=label.name)
+
+
+def _read_image(pages: Sequence[Page], source: Source, remarks: list[Remark]) -> Reading:
     """Read results of images: of several images those of the one that is meant."""
-    rows: list[tuple[tuple[str, ...], _Box, float | None, str]] = []
-    for number, page in enumerate(pages):
-        faces = [*(page.face_details or []), *(record.face for record in page.face_records or [])]
-        rows += [((), face.bounding_box, face.confidence, f"$[{number}]") for face in faces]
-        for place, item in enumerate(page.faces or []):
-            at = f"$[{number}].Faces[{place}]"
-            box = item.face.bounding_box if item.face is not None else item.bounding_box
-            if box is None:
-                raise AnnotationError(f"object missing required field `BoundingBox` - at `{at}`")
-            image = tuple(name for name in (item.external_image_id, item.image_id) if name)
-            rows.append((image, box, item.confidence, at))
+    rows = [row for number, page in enumerate(pages) for row in _rows(page, f"$[{number}]")]
     if source.video is not None and source.video.frame_count > 1:
         raise AnnotationError(
             f"the result is of an image, and the video has {source.video.frame_count} frames, so that a face would be "
             "hidden in one of them; run face detection of the stored video (StartFaceDetection)"
         )
-    images = list(dict.fromkeys(row[0] for row in rows))
+    images = list(dict.fromkeys(row.image for row in rows))
     place, several = choose_video(images, source)
-    rows = [row for row in rows if row[0] == images[place]] if images else []
+    rows = [row for row in rows if row.image == images[place]] if images else []
     found, size = ParsedBoxes(), source.find_size()
-    for _, box, confidence, at in rows:
-        found.add(0, None, _shares(box), place=at, confidence=_percent(confidence))
+    for row in rows:
+        face = row.name or None
+        found.add(0, face, _shares(row.box), place=row.place, confidence=_percent(row.confidence), label=row.label)
     shares = np.array(found.boxes, np.float64).reshape(-1, 4)
     pixels, odd = from_shares(shares, size, where=found.places.__getitem__)
     found.boxes = pixels.tolist()
-    remarks = [*remarks, *several, *odd]
+    remarks = [*remarks, *several, *odd, *_bodies(found)]
     return by_frame(
         found,
         source,
@@ -341,7 +213,7 @@ def _read_image(pages: Sequence[_Page], source: Source, remarks: list[Remark]) -
     )
 
 
-def _unfinished(pages: Sequence[_Page]) -> list[Remark]:
+def _unfinished(pages: Sequence[Page]) -> list[Remark]:
     remarks = []
     if pages and pages[-1].next_token:
         text = "the last page names a next one, so faces are missing; join all pages of the job"

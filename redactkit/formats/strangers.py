@@ -65,8 +65,19 @@ _KEYS = [
     ({"textdetections"}, "Rekognition text detection, which has no face boxes"),
     ({"segments", "selectedsegmenttypes"}, "Rekognition segment detection, which has no face boxes"),
     ({"facemodelversions", "labels"}, "Rekognition labels"),
+    ({"facesearchresponse"}, "records of a Rekognition stream processor, which are of a live stream and not of a file"),
+    ({"searchedfaceid", "facematches"}, "a search of a Rekognition collection, whose boxes are of other images"),
+    ({"searchedfaceboundingbox"}, "a search of a Rekognition collection, whose boxes are of other images"),
+    ({"protectiveequipmentmodelversion"}, "Rekognition protective equipment, which has no face boxes"),
+    ({"api", "jobid", "status"}, "the notice that a Rekognition job has ended, and not the job's result"),
+    ({"statement", "version"}, "an access policy (AWS)"),
     ({"jobid"}, "the answer to a request that started a job, and not the job's result"),
     ({"resourcemanifest"}, "a Rekognition manifest"),
+    ({"segmentsinfo"}, "COCO panoptic segmentation, whose masks are in images beside it"),
+    ({"assets", "videosettings"}, "a VoTT project; export it as CSV or Pascal VOC"),
+    ({"image", "coordinates"}, "Create ML JSON; export Pascal VOC or COCO instead"),
+    ({"label", "coordinates"}, "Create ML JSON; export Pascal VOC or COCO instead"),
+    ({"trackbboxes", "trackmasks"}, "raw results of mmtracking; write MOT text instead"),
     ({"nbformat", "cells"}, "a Jupyter notebook"),
     ({"type", "features"}, "GeoJSON"),
     ({"people", "version"}, "OpenPose keypoints, which have no boxes"),
@@ -141,6 +152,10 @@ def name_text(line: str) -> str | None:
         return "a pointer of Git LFS and not the file itself; fetch it with git lfs pull"
     if line.startswith("/annex/objects") or "/.git/annex/" in line:
         return "a pointer of git-annex and not the file itself; fetch it with git annex get"
+    if line.startswith("#Study :"):
+        return "an iMotions table; save frame, x, y, width and height as CSV"
+    if re.match(r"(train|val|test|names|nc|path|download|yaml|roboflow)\s*:", line):
+        return "the data.yaml of a YOLO data set, without a box; name the folder or the archive in which it is"
     if line.startswith(("#!", "import ", "from ", "def ")):
         return "a program's text"
     if re.fullmatch(r"[-\d.,\s]+", line) and len(line.split()) == 1 and line.strip().isdigit():

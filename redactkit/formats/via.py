@@ -177,10 +177,7 @@ def _read_images(described: Mapping[str, _Image], source: Source) -> Reading:
         for place, region in enumerate(regions):
             where = f"{item.filename}, region {place + 1}"
             more = region.region_attributes or {}
-            face = next(
-                (more[name] for name in _IDS if isinstance(more.get(name), int | str) and more[name] != ""), None
-            )
-            image.add(_box(region.shape_attributes, where), face=face, label=_label(more), place=where)
+            image.add(_box(region.shape_attributes, where), face=_face(more), label=_label(more), place=where)
             kinds.add(str(region.shape_attributes.get("name")))
         images.append(image)
     return read_images(images, source, format="via", remarks=_shapes(kinds - {"rect"}))
@@ -189,6 +186,11 @@ def _read_images(described: Mapping[str, _Image], source: Source) -> Reading:
 def _shapes(kinds: set[str]) -> list[Remark]:
     text = f"shapes of kind {', '.join(sorted(kinds))[:200]} became the boxes around them"
     return [Remark("other shapes", text)] if kinds else []
+
+
+def _face(attributes: Mapping[str, Any]) -> int | str | None:
+    told = (attributes.get(name) for name in _IDS)
+    return next((value for value in told if isinstance(value, int | str) and value != ""), None)
 
 
 def _label(attributes: Mapping[str, Any]) -> str:
@@ -251,9 +253,8 @@ def _read_videos(project: _Project3, source: Source) -> Reading:
             for n, v in mark.av.items()
             if n in project.attribute
         }
-        face = next((named[name] for name in _IDS if named.get(name)), None)
         at = _as_ticks(mark.z[0], key)
-        found.add(at, face, _box3(mark.xy, key), place=key, label=_label(named))
+        found.add(at, _face(named), _box3(mark.xy, key), place=key, label=_label(named))
     return by_time(
         found,
         source,

@@ -65,8 +65,10 @@ def _add(image: Image, item: Element, place: str) -> None:
     label = children["name"].text if "name" in children else ""
     face = next((children[name].text for name in _IDS if name in children and children[name].text), None)
     face = face if face is not None else _attribute(item)
-    if "bndbox" in children:
-        texts = {child.name: child.text for child in children["bndbox"].children}
+    # LabelMe has a box around a mask.
+    box = children.get("bndbox") or next((child for child in item.walk() if child.name == "box"), None)
+    if box is not None:
+        texts = {child.name: child.text for child in box.children}
         left, top, right, bottom = (_number(texts.get(side, ""), side, place) for side in _SIDES)
         image.add((left, top, right - left, bottom - top), face=face, label=label, place=place)
         return

@@ -106,7 +106,7 @@ def parse_xml(text: bytes, *, ends: Collection[str], encoding: str | None = None
     except (ValueError, LookupError) as err:
         if isinstance(err, AnnotationError):
             raise
-        raise AnnotationError(f"XML cannot be read: {err}") from err
+        raise AnnotationError(f"XML cannot be read: {str(err)[:80]}") from err
     finally:
         if collecting:
             gc.enable()
