@@ -127,3 +127,23 @@ def test_kept_frames_are_not_decoded_again(clip: Path) -> None:
             other.frame_at(3)
             assert decoded.count > 0
         assert np.array_equal(reader.frame_at(19).luma(), shown)
+
+
+def test_a_kept_frame_is_held_in_memory_only_where_the_file_has_no_room(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with VideoReader(clip, cache=1) as reader:
+        frames = list(reader.frames())
+        kept = [reader.keep(frame) for frame in frames]
+        assert [each.frame for each in kept] == [None] * FRAMES
+        assert all(np.array_equal(each.load().luma(), frame.luma()) for each, frame in zip(kept, frames, strict=True))
+        # What made place for others meanwhile is decoded again.
+        reader.drop_kept(before=10)
+        assert np.array_equal(kept[3].load().luma(), frames[3].luma())
+    monkeypatch.setattr(module, "MIN_ROOM_FRAMES", 1 << 40)
+    with VideoReader(clip, cache=1) as reader:
+        held = reader.keep(frames[5])
+        reader.drop_kept(before=10)
+        with count_decoded() as decoded:
+            assert held.load() is frames[5]
+        assert decoded.count == 0

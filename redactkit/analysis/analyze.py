@@ -40,7 +40,7 @@ from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.runtime.timecode import check_ranges
 from redactkit.tables import as_decisions
 from redactkit.tracking.regions import as_regions
-from redactkit.video import Frame, VideoReader, probe
+from redactkit.video import KeptFrame, VideoReader, probe
 from redactkit.video.chunks import CHUNK_FRAMES
 from redactkit.video.muting import end_of
 
@@ -237,10 +237,10 @@ def _scan(
     trim_heap()  # compiling the network took memory that is free now
     tracker = ShotTracker(reader, turned)
 
-    def watch(batch: list[Frame], found: ScanResult) -> None:
+    def watch(batch: list[KeptFrame], found: ScanResult) -> None:
         for frame in batch if later else ():
             if frame.index in numbers:
-                samples.add(frame)
+                samples.add(frame.load())
         tracker.watch(batch, found)
 
     scanned = scan(reader, turned, keep=keep, chunk_frames=chunk_frames, progress=progress, watch=watch)

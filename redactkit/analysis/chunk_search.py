@@ -19,13 +19,15 @@ from redactkit.analysis.search import Search
 from redactkit.errors import VideoError
 from redactkit.media import FrameRange
 from redactkit.runtime.progress import Update
-from redactkit.video import Frame, VideoReader
+from redactkit.video import KeptFrame, VideoReader
 from redactkit.video.chunks import LEAD_FRAMES
 
 __all__ = ["Watch", "assemble", "scan_chunk", "scan_separate_chunk"]
 
-Watch = Callable[[list[Frame], ScanResult], None]
-"""Is given the frames of each batch when it has been searched, with what was found so far."""
+Watch = Callable[[list[KeptFrame], ScanResult], None]
+"""Is given the frames of each batch when it has been searched, with what was found so far.
+
+It also says which frames need not be kept any more (`redactkit.video.VideoReader.drop_kept`)."""
 
 
 def scan_chunk(
@@ -43,11 +45,13 @@ def scan_chunk(
     known = len(reader.decode_errors)
     frames = reader.frames(max(wanted.start - LEAD_FRAMES, 0), wanted.stop + LEAD_FRAMES)
     found = ScanResult()
-    for batch in search_frames(frames, reader.info, search, found, wanted=wanted, edges=edges):
-        if watch is not None:
+    for batch in search_frames(frames, reader.info, search, found, wanted=wanted, edges=edges, keep=reader.keep):
+        if watch is None:
+            reader.drop_kept(before=batch[-1].index + 1)
+        else:
             watch(batch, found)
         update(sum(chunk.holds(frame.index) for frame in batch))
-        batch.clear()  # or its frames would be held until the next batch is whole
+        batch.clear()  # or those held in memory would be until the next batch is whole
     marks = {name: _inside(getattr(found, name), chunk) for name in ("cuts", "mixed", "jumps")}
     return assemble(found, chunk, marks=marks, errors=tuple(reader.decode_errors[known:]))
 

@@ -16,7 +16,7 @@ from redactkit.boxes import FloatArray, suppress
 from redactkit.detectors import is_thread_safe, run_detector
 from redactkit.detectors.crops import Crop
 from redactkit.media import VideoInfo
-from redactkit.video import Frame
+from redactkit.video import Frame, KeptFrame
 
 __all__ = ["DescribedFaces", "FrameDetector", "ScannedFrame", "scaled_image"]
 
@@ -33,7 +33,7 @@ class ScannedFrame:
     what the detector found in it.
     """
 
-    frame: Frame
+    frame: KeptFrame
     restart: bool
     section_end: bool
     sampled: bool
@@ -70,7 +70,10 @@ class FrameDetector:
         """Search whole frames with each letterbox; inputs of one size follow each other."""
         if not items:
             return []
-        images = [scaled_image(item.frame, letterboxes[0]) if item.image is None else item.image for item in items]
+        # Frames are loaded one at a time, since a few of 1080p take as much memory as the network.
+        images = [
+            scaled_image(item.frame.load(), letterboxes[0]) if item.image is None else item.image for item in items
+        ]
         pictures = [letterbox.picture(image) for letterbox in letterboxes for image in images]
         results = self._detect(pictures)
         # The results of one frame are as many apart as there are frames.
@@ -78,7 +81,10 @@ class FrameDetector:
 
     def search_cropped(self, items: Sequence[tuple[ScannedFrame, Sequence[Crop]]]) -> list[DescribedFaces]:
         """Search crops of frames; a face that a crop cuts off may be found as a smaller one."""
-        pictures = [crop.picture(item.frame) for item, crops in items for crop in crops]
+        pictures: list[Image] = []
+        for item, crops in items:
+            frame = item.frame.load()
+            pictures += [crop.picture(frame) for crop in crops]
         # The crops of all frames go to the detector as one list, and are dealt out again to their frames.
         shown, results = iter(pictures), iter(self._detect(pictures))
         return [self._merged_crops([(crop, next(shown), next(results)) for crop in crops]) for _, crops in items]

@@ -32,15 +32,17 @@ from redactkit.boxes import FloatArray, union_cover
 from redactkit.detectors.crops import Crop
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.streams import buffered
-from redactkit.video import Frame
+from redactkit.video import Frame, KeptFrame
 
 __all__ = ["search_frames"]
 
 BATCH_SAMPLES = 4
-"""Sampled frames in a batch. Raising it gives the detector more frames at once, and holds more frames."""
+"""Sampled frames in a batch. Raising it gives the detector more frames at once, and holds more of their pictures."""
 
 BUFFERED_BATCHES = 1
-"""Items that the first two stages may be ahead. Raising it evens out their speeds, and holds more frames."""
+"""Items that the first two stages may be ahead. Raising it evens out their speeds, and holds more of them."""
+
+Keep = Callable[[Frame], KeptFrame]
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
 
@@ -66,8 +68,15 @@ class _Gap:
 
 
 def search_frames(
-    frames: Iterator[Frame], info: VideoInfo, search: Search, found: ScanResult, *, wanted: FrameRange, edges: IntArray
-) -> Iterator[list[Frame]]:
+    frames: Iterator[Frame],
+    info: VideoInfo,
+    search: Search,
+    found: ScanResult,
+    *,
+    wanted: FrameRange,
+    edges: IntArray,
+    keep: Keep,
+) -> Iterator[list[KeptFrame]]:
     """Search frames in order and add the faces and shot boundaries to ``found``.
 
     Decoding and the surely needed searches run ahead in threads of their own.
@@ -84,23 +93,25 @@ def search_frames(
         The frames to search.
     edges : ndarray of int
         Frames at which sampling starts anew.
+    keep : callable
+        Takes a frame out of memory, see `redactkit.video.VideoReader.keep`.
 
     Yields
     ------
-    list of Frame
+    list of KeptFrame
         Frames that are done.
     """
     detect = FrameDetector(info, search)
     scanner = _Scanner(info, search, found, detect)
     decoded = buffered(frames, ahead=BUFFERED_BATCHES)
-    scanned = _scanned_frames(decoded, info, search, found, wanted=wanted, edges=edges)
+    scanned = _scanned_frames(decoded, info, search, found, wanted=wanted, edges=edges, keep=keep)
     batches = _full_detail_batches(buffered(scanned, ahead=BUFFERED_BATCHES), detect)
     sampled = _sampled_batches(buffered(batches, ahead=0), scanner)
     with closing(buffered(sampled, ahead=0)) as ready:
         for batch, gaps in ready:
             scanner.close(gaps, batch)
             done = [item.frame for item in batch]
-            batch.clear()  # or its frames would be held until the next batch is whole
+            batch.clear()  # or its pictures would be held until the next batch is whole
             yield done
 
 
@@ -112,6 +123,7 @@ def _scanned_frames(
     *,
     wanted: FrameRange,
     edges: IntArray,
+    keep: Keep,
 ) -> Iterator[ScannedFrame]:
     """Yield the frames of ``wanted``, with images of those that surely need a search at full detail."""
     sampled, full = sampled_frames(info, search.sample_seconds), sampled_frames(info, 2 * search.sample_seconds)
@@ -134,7 +146,7 @@ def _scanned_frames(
             # Every other sampled frame needs full detail; the rest may do with less, see `_Scanner._search_lightly`.
             image = scaled_image(frame, search.letterboxes[0]) if restart or section_end or full[frame.index] else None
             certain = bool(restart or section_end or sampled[frame.index])
-            yield ScannedFrame(frame, restart, section_end, certain, image)
+            yield ScannedFrame(keep(frame), restart, section_end, certain, image)
 
 
 def _batches(scanned: Iterator[ScannedFrame], info: VideoInfo) -> Iterator[list[ScannedFrame]]:

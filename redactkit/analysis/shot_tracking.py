@@ -31,7 +31,7 @@ from redactkit.media import FrameRange
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
 from redactkit.tracking import filter_weak, link
-from redactkit.video import Frame, VideoReader
+from redactkit.video import KeptFrame, VideoReader
 
 __all__ = ["ShotTracker"]
 
@@ -92,7 +92,7 @@ class ShotTracker:
         self._settled = self._next = 0
         self.crops = KeptCrops()
 
-    def watch(self, batch: list[Frame], found: ScanResult) -> None:
+    def watch(self, batch: list[KeptFrame], found: ScanResult) -> None:
         """Take a batch of frames that has been searched, and track the shots that are over."""
         new = [frame for frame in batch if frame.index >= self._next]
         if not new:
@@ -102,7 +102,6 @@ class ShotTracker:
             self._start, self._settled, self._pending = None, new[0].index, ScanResult()
             self._marks = {name: [] for name in _MARKS}
         for frame in new:
-            self._reader.keep(frame)
             for name in ("faces", "searched", "appearance"):
                 known = getattr(found, name)
                 if frame.index in known:

@@ -7,11 +7,12 @@ from redactkit.video.options import WriterOptions
 from redactkit.video.pictures import Pictures, as_jpeg
 from redactkit.video.planes import pixel_layout, plane_views
 from redactkit.video.probe import probe
-from redactkit.video.reader import VideoReader
+from redactkit.video.reader import KeptFrame, VideoReader
 from redactkit.video.writer import VideoWriter
 
 __all__ = [
     "Frame",
+    "KeptFrame",
     "Pictures",
     "VideoReader",
     "VideoWriter",

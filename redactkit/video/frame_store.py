@@ -32,6 +32,9 @@ MAX_BYTES = 1 << 30
 MAX_FREE_SHARE = 0.25
 """Largest share of the free disk space that the file takes."""
 
+MIN_ROOM_FRAMES = 64
+"""Frames that the file must have room for, so that the newest may be let go from memory; more are never searched at
+once. Raising it keeps frames in memory where the file is small."""
 
 _COLOR = ("colorspace", "color_range", "color_primaries", "color_trc")
 """What tells the colours of a picture; scaling depends on all of it."""
@@ -56,14 +59,10 @@ class _Slot:
             {name: getattr(frame, name) for name in names},
         )
 
-    def frame(self, index: int, packed: NDArray[np.uint8], picture: av.VideoFrame) -> Frame:
-        """Return the frame with the samples that were read, in a picture that nobody else has."""
+    def frame(self, index: int, picture: av.VideoFrame) -> Frame:
+        """Return the frame with a picture that nobody else has, and that holds its samples already."""
         for name in _COLOR:
             setattr(picture, name, self.picture[name])
-        start = 0
-        for view in plane_views(picture):
-            view[:] = packed[start : start + view.nbytes].view(view.dtype).reshape(view.shape)
-            start += view.nbytes
         return Frame(index=index, picture=picture, **self.fields)
 
 
@@ -90,6 +89,16 @@ class _Copies:
         """Return one more copy."""
         self._graph.push(self._picture)
         return cast(av.VideoFrame, self._graph.pull())
+
+
+def _read(file: FileIO, view: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
+    """Fill a plane with the next bytes of a file; return whether there were enough."""
+    # Where rows are padded, the samples of a plane do not lie one behind the other.
+    packed = view if view.flags.c_contiguous else np.empty(view.shape, view.dtype)
+    whole = file.readinto(packed.data.cast("B")) == view.nbytes
+    if packed is not view:
+        view[:] = packed
+    return whole
 
 
 def _packed_size(picture: av.VideoFrame) -> int:
@@ -123,31 +132,32 @@ class FrameStore:
         self._lock = threading.Lock()
         self._shut = False
 
-    def put(self, frame: Frame) -> None:
-        """Keep a frame, unless it is there, or cannot be kept."""
+    def put(self, frame: Frame) -> bool:
+        """Keep a frame, unless it is there, or cannot be kept; return whether it will be there for a while."""
         size = _packed_size(frame.picture)
         with self._lock:
-            if self._shut or frame.index in self._slots or not size or self._size not in (0, size):
-                return
-            self._size = size
-            try:
-                self._write(frame, size)
-            except OSError:  # the disk is full, or there is none to write to: frames are decoded again
-                self._drop()
+            if self._shut or not size or self._size not in (0, size):
+                return False
+            if frame.index not in self._slots:
+                self._size = size
+                try:
+                    self._write(frame, size)
+                except OSError:  # the disk is full, or there is none to write to: frames are decoded again
+                    self._drop()
+            return frame.index in self._slots and self._most >= MIN_ROOM_FRAMES * size
 
     def get(self, index: int) -> Frame | None:
         """Return a frame that was kept, else None."""
         with self._lock:
             if index not in self._slots or self._file is None:
                 return None
-            slot = self._slots[index]
-            packed = np.empty(slot.size, np.uint8)
+            slot, picture = self._slots[index], cast(_Copies, self._copies).another()
             try:
                 self._file.seek(slot.number * slot.size)
-                whole = cast(FileIO, self._file).readinto(packed.data) == slot.size
+                whole = all(_read(cast(FileIO, self._file), view) for view in plane_views(picture))
             except OSError:
                 whole = False
-            return slot.frame(index, packed, self._copies.another()) if whole and self._copies else None
+            return slot.frame(index, picture) if whole else None
 
     def forget(self, before: int) -> None:
         """Drop the frames before one."""

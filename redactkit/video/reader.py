@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ from redactkit.video.frames import Frame
 from redactkit.video.opening import checked_file
 from redactkit.video.probe import probe
 
-__all__ = ["VideoReader"]
+__all__ = ["KeptFrame", "VideoReader"]
 
 _CACHE_BYTES = 160 << 20
 """Memory for the frames that `VideoReader.frame_at` keeps. Higher makes going back in large frames quicker."""
@@ -143,12 +144,17 @@ class VideoReader:
             # What the file has need not be in memory too.
             return self._cache.get(index) or self._store.get(index) or self._fetch(self._open_cursor(), int(index))
 
-    def keep(self, frame: Frame) -> None:
+    def keep(self, frame: Frame) -> KeptFrame:
         """Keep a frame that was decoded in a temporary file, for `frame_at` of this reader and of `another`.
 
-        See `redactkit.video.frame_store`.
+        See `redactkit.video.frame_store`. What is returned holds the frame in memory only where the file has no room.
         """
-        self._store.put(frame)
+        kept = self._store.put(frame)
+        return KeptFrame(frame.index, None if kept else frame, self)
+
+    def kept(self, index: int) -> Frame:
+        """Return what `frame_at` does, sooner for a frame that was kept: nobody waits for another to be decoded."""
+        return self._store.get(index) or self.frame_at(index)
 
     def drop_kept(self, *, before: int) -> None:
         """Drop the frames kept before one."""
@@ -224,6 +230,33 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class KeptFrame:
+    """A frame by its number, out of memory where it lies in the reader's file.
+
+    Parameters
+    ----------
+    index : int
+    frame : Frame or None
+        The frame where it must be held in memory.
+    reader : VideoReader
+    """
+
+    index: int
+    frame: Frame | None
+    reader: VideoReader
+
+    def load(self) -> Frame:
+        """Return the frame, read from the file each time.
+
+        Raises
+        ------
+        VideoError
+            If it made place for others, and does not decode again.
+        """
+        return self.frame or self.reader.kept(self.index)
 
 
 def _range_of(cursor: Cursor, start: int, stop: int) -> Iterator[Frame]:
