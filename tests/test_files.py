@@ -1,5 +1,6 @@
 """Files that are whole or absent: names, races, links, permissions, and what is left by who is gone."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -185,6 +186,27 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path, monkeypatch, linking):
 
 def refuse_links(*names, **options):
     raise PermissionError(1, "Operation not permitted")
+
+
+@posix
+def test_a_device_or_a_pipe_is_no_output(tmp_path):
+    with pytest.raises(OutputExistsError, match="/dev/null is a device or a pipe"):
+        check_output("/dev/null", overwrite=True)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputExistsError, match="pipe is a device or a pipe"):
+        write_text(tmp_path / "pipe", "x", overwrite=True)
+
+
+def test_a_full_disk_is_told_with_the_file_and_leaves_nothing(tmp_path):
+    told = r"a\.txt cannot be written: No space left on device; make room"
+    with pytest.raises(OptionError, match=told), writing(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_another_file_while_writing_is_not_taken_for_one_of_writing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"), writing(tmp_path / "a.txt"):
+        (tmp_path / "absent").read_bytes()
 
 
 def test_without_hard_links_files_are_written_too(tmp_path, monkeypatch):

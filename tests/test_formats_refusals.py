@@ -92,6 +92,16 @@ def test_fault_in_a_file_of_faces_is_told_and_not_taken_for_another_service(tmp_
         read_annotations(path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"<" + b"a" * 9000 + b"/>", b'<?xml version="1.0" encoding="' + b"x" * 9000 + b'"?>']
+)
+def test_error_stays_short_whatever_it_quotes(tmp_path, content):
+    (tmp_path / "their.file").write_bytes(content)
+    with pytest.raises(AnnotationError, match=r"their\.file") as caught:
+        read_annotations(tmp_path / "their.file", format="cvat" if b"xml" in content else None)
+    assert len(str(caught.value)) < 2000
+
+
 def test_documentation_has_the_table_that_the_code_makes():
     page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
     assert as_markdown() in page

@@ -189,6 +189,7 @@ def test_examples_that_were_cut_short_are_found_out(shared_formats):
         "start": 0.0, "end": pytest.approx(62062 / 30000), "faces": 1, "boxes": 3, "labels": {"": 3},
         "first_box": pytest.approx(2.002), "last_box": pytest.approx(62062 / 30000), "gaps": 0,
         "suspicious": {"count contradicts duration": 1}, "notes": [],
+            "reach": pytest.approx((0.6062498, 0.336111)),
     }  # fmt: skip
     cut_short = inspect(shared_formats / "redactor_example.json").findings
     assert cut_short["kind"].tolist() == ["count contradicts duration"]
@@ -294,3 +295,25 @@ def test_file_without_a_box_has_the_rate_of_the_video_beside_it(tmp_path):
     report = inspect(path, video=video)
     assert report.summary["frame_rate"] == 25
     assert not any("frame rate" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reach", "told"),
+    [
+        ("0,1,0,0,320,180\n1,1,10,0,300,90\n2,1,9,0,300,90\n", (0.5, 0.5), True),
+        ("0,1,0,0,330,180\n1,1,10,0,300,90\n2,1,9,0,300,90\n", (0.515625, 0.5), False),
+        ("0,1,0,0,32,18\n", (0.05, 0.05), False),
+    ],
+)
+def test_boxes_of_a_smaller_copy_of_the_video_are_told(tmp_path, rows, reach, told):
+    path = tmp_path / "proxy.csv"
+    path.write_text(f"frame,face_id,x,y,width,height\n{rows}")
+    report = inspect(path, frame_size=(640, 360))
+    assert report.summary["reach"] == reach
+    assert f"boxes reach to {reach[0]:.0%} of the frame's width" in str(report)
+    assert any("a smaller copy of the video" in note for note in report.notes) == told
+    assert inspect(path).summary["reach"] is None
+
+
+def test_annotations_with_a_size_of_their_own_are_of_no_smaller_copy():
+    assert not any("smaller copy" in note for note in inspect(make_annotations()).notes)

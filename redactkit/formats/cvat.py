@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.attributes import READ, decision_of, person_of
+from redactkit.formats.cvat_shapes import BEYOND, box_around, integer, is_outside, plain_track
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.keyframes import Knot, Track, as_box, lay_out
 from redactkit.formats.normalize import Reading, Remark
@@ -27,7 +27,6 @@ _SHAPES = {"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", 
 # What CVAT calls the frames of a video, without an ending; the number is that of the video, whatever the task's step.
 _OF_VIDEO = re.compile(r"frame_\d{6,9}")
 _NAMED = "CVAT names images by the video's frames, from 0"
-_BEYOND = 2**53
 _STEP = re.compile(r"step\s*=\s*(\d{1,9})")
 
 
@@ -177,7 +176,7 @@ def _numbering(collected: _Collected, source: Source) -> Numbering:
 def _count_from_start(collected: _Collected, start: int, step: int) -> None:
     """Put frames that are numbered by the task at their numbers in the video."""
     highest = max([*(int(track.frames.max(initial=0)) for track in collected.tracks), *collected.images])
-    if highest * step + start >= _BEYOND:
+    if highest * step + start >= BEYOND:
         raise AnnotationError(f"frame {highest} of a task that takes every {step}th frame is beyond any video")
     collected.found.at = [frame * step + start for frame in collected.found.at]
     collected.tracks = [replace(track, frames=track.frames * step + start) for track in collected.tracks]
@@ -190,7 +189,7 @@ def _meta_number(collected: _Collected, name: str, otherwise: int) -> int:
         value = int(collected.meta.get(name, otherwise))
     except ValueError:
         return otherwise
-    return value if abs(value) < _BEYOND else otherwise
+    return value if abs(value) < BEYOND else otherwise
 
 
 def _step(collected: _Collected) -> int:
@@ -200,26 +199,32 @@ def _step(collected: _Collected) -> int:
 
 
 def _take_track(collected: _Collected, element: Element) -> None:
-    face = _integer(element, "id", element.attributes)
+    face = integer(element, "id", element.attributes)
     label = element.attributes.get("label", "")
-    knots: dict[int, Knot] = {}
-    doubled: list[Knot] = []
-    told: list[dict[str, str]] = []
-    for shape in _shapes(collected, element):
-        frame = _integer(shape, "frame", shape.attributes)
-        known = knots.get(frame)
-        if known is not None and not known.outside:
-            doubled.append(known)
-        outside, given = _is_outside(shape), shape.attributes
-        knots[frame] = Knot(frame, _box(shape), outside, given.get("occluded") == "1", given.get("keyframe") != "0")
-        if not outside:
-            told.append(_attributes(collected, shape))
+    shapes = _shapes(collected, element)
+    told = [_attributes(collected, shape) for shape in shapes if not is_outside(shape)]
     person = next(filter(None, map(person_of, filter(None, told))), "")
     if any(told):
         collected.decided[face] += told
+    more = {"place": f"line {element.line}", "person": person}
+    plain = plain_track(face, label, shapes, **more)
+    if plain is not None:
+        collected.tracks.append(plain)
+        collected.outside += not told
+        return
+    knots: dict[int, Knot] = {}
+    doubled: list[Knot] = []
+    for shape in shapes:
+        frame = integer(shape, "frame", shape.attributes)
+        known = knots.get(frame)
+        if known is not None and not known.outside:
+            doubled.append(known)
+        outside, given = is_outside(shape), shape.attributes
+        knots[frame] = Knot(
+            frame, box_around(shape), outside, given.get("occluded") == "1", given.get("keyframe") != "0"
+        )
     collected.outside += bool(knots) and not told
     ordered = [knots[frame] for frame in sorted(knots)]
-    more = {"place": f"line {element.line}", "person": person}
     collected.tracks.append(Track.of(face, label, ordered, **more))
     for knot in doubled:
         # CVAT keeps the last of two shapes in a frame. The other may be a face too, so it holds to the next as well.
@@ -240,18 +245,11 @@ def _attributes(collected: _Collected, shape: Element) -> dict[str, str]:
     return told
 
 
-def _is_outside(shape: Element) -> bool:
-    """Return whether an object is gone from a shape's frame on: a skeleton, where all its points are."""
-    if shape.name == "skeleton" and "outside" not in shape.attributes:
-        return bool(shape.children) and all(item.attributes.get("outside") == "1" for item in shape.children)
-    return shape.attributes.get("outside") == "1"
-
-
 def _take_image(collected: _Collected, element: Element) -> None:
-    frame = _integer(element, "id", element.attributes)
+    frame = integer(element, "id", element.attributes)
     size = (0, 0)
     if {"width", "height"} <= element.attributes.keys():
-        size = (_integer(element, "width", element.attributes), _integer(element, "height", element.attributes))
+        size = (integer(element, "width", element.attributes), integer(element, "height", element.attributes))
     collected.images[frame] = size
     collected.names[frame] = element.attributes.get("name", "")
     collected.tags += sum(item.name == "tag" for item in element.children)
@@ -261,7 +259,7 @@ def _take_image(collected: _Collected, element: Element) -> None:
         collected.found.add(
             frame,
             name,
-            as_box(_box(shape)),
+            as_box(box_around(shape)),
             place=f"line {shape.line}",
             label=shape.attributes.get("label", ""),
             occluded=shape.attributes.get("occluded") == "1",
@@ -276,93 +274,6 @@ def _shapes(collected: _Collected, element: Element) -> list[Element]:
     shapes = [item for item in element.children if item.name in _SHAPES]
     collected.boxed |= {item.name for item in shapes if item.name != "box"}
     return shapes
-
-
-def _integer(element: Element, name: str, attributes: Mapping[str, str]) -> int:
-    try:
-        value = int(attributes[name])
-    except (KeyError, ValueError):
-        raise AnnotationError(
-            f"expected a whole number as {name} of <{element.name}>, got {attributes.get(name, 'none')[:40]!r} "
-            f"- at line {element.line}"
-        ) from None
-    if not -(2**31) < value < _BEYOND:
-        raise AnnotationError(f"{name} {value} of <{element.name}> is beyond any video - at line {element.line}")
-    return value
-
-
-def _number(element: Element, name: str) -> float:
-    try:
-        return float(element.attributes[name])
-    except (KeyError, ValueError):
-        given = element.attributes.get(name, "none")[:40]
-        raise AnnotationError(
-            f"expected a number as {name} of <{element.name}>, got {given!r} - at line {element.line}"
-        ) from None
-
-
-def _box(shape: Element) -> tuple[float, float, float, float]:
-    """Return left, top, right, bottom of the upright box around a shape."""
-    given = shape.attributes
-    if shape.name == "box" and "rotation" not in given:
-        try:  # nearly every shape of a large file
-            left, top, right, bottom = (
-                float(given["xtl"]),
-                float(given["ytl"]),
-                float(given["xbr"]),
-                float(given["ybr"]),
-            )
-        except (KeyError, ValueError):
-            left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
-        if left <= right < math.inf and top <= bottom < math.inf and left + top > -math.inf:
-            return left, top, right, bottom
-    points = _points(shape)
-    angle = _number(shape, "rotation") if "rotation" in given else 0.0
-    if angle % 360:
-        points = _turn(points, angle)
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    if not all(map(math.isfinite, (*xs, *ys))):
-        raise AnnotationError(f"expected finite coordinates in <{shape.name}> - at line {shape.line}")
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _points(shape: Element) -> list[tuple[float, float]]:
-    if shape.name == "skeleton":
-        seen = [item for item in shape.children if item.attributes.get("outside") != "1"]
-        points = [point for item in seen or shape.children if item.name == "points" for point in _listed_points(item)]
-        if not points:
-            raise AnnotationError(f"expected points in <skeleton> - at line {shape.line}")
-        return points
-    if shape.name == "box":
-        left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
-    elif shape.name == "ellipse":
-        x, y, across, down = (_number(shape, name) for name in ("cx", "cy", "rx", "ry"))
-        left, top, right, bottom = x - across, y - down, x + across, y + down
-    elif shape.name == "mask":
-        left, top, wide, high = (_number(shape, name) for name in ("left", "top", "width", "height"))
-        right, bottom = left + wide, top + high
-    elif shape.name == "cuboid":
-        ends = [side + edge for side in ("tl", "bl", "tr", "br") for edge in ("1", "2")]
-        return [(_number(shape, f"x{end}"), _number(shape, f"y{end}")) for end in ends]
-    else:
-        return _listed_points(shape)
-    return [(left, top), (right, top), (right, bottom), (left, bottom)]
-
-
-def _listed_points(shape: Element) -> list[tuple[float, float]]:
-    try:
-        pairs = [pair.split(",") for pair in shape.attributes["points"].split(";")]
-        return [(float(x), float(y)) for x, y in pairs]
-    except (KeyError, ValueError):
-        raise AnnotationError(f"expected points as x,y;x,y in <{shape.name}> - at line {shape.line}") from None
-
-
-def _turn(points: Sequence[tuple[float, float]], degrees: float) -> list[tuple[float, float]]:
-    """Turn clockwise about the middle."""
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    x0, y0 = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return [(x0 + (x - x0) * cos - (y - y0) * sin, y0 + (x - x0) * sin + (y - y0) * cos) for x, y in points]
 
 
 def _find_size(collected: _Collected, source: Source) -> tuple[tuple[int, int], list[Remark]]:

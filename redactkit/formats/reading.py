@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from redactkit.annotations import Annotations
-from redactkit.errors import MismatchError, OptionError
+from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats.alignment import align
 from redactkit.formats.azure.reader import read_azure
 from redactkit.formats.coco import read_coco
@@ -67,6 +67,7 @@ _READERS: dict[str, Callable[[Source], Reading]] = {
 }
 READABLE = list(_READERS)
 MAX_STEP = 100_000
+_LONGEST_ERROR = 1500  # characters
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,17 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
             options.frame_step,
         )
 
-    source, name, remarks = open_source(path, format=options.format, make=make)
     try:
+        source, name, remarks = open_source(path, format=options.format, make=make)
         reading = _READERS[name](source)
     except MismatchError as err:
         raise MismatchError(f"{source.path}: {err}") from err
+    except AnnotationError as err:
+        if len(str(err)) <= _LONGEST_ERROR:
+            raise
+        # A hostile or broken file can have names and nests of any length, which a reader quotes.
+        half = _LONGEST_ERROR // 2
+        raise type(err)(f"{str(err)[:half]} ... {str(err)[-half:]}") from err
     if options.labels is not None:
         reading = replace(reading, annotations=choose_labels(reading.annotations, options.labels))
     reading = replace(reading, remarks=[*remarks, *reading.remarks])

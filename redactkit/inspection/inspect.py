@@ -32,6 +32,10 @@ _NOTES = {
 }  # fmt: skip
 _NO_RATE = "no frame rate"
 _SHOWN = 20
+_SIZELESS = {"csv", "kitti", "mot", "openface", "via", "visdrone", "wider"}
+"""Formats whose boxes are in pixels of a frame of which they do not say the size."""
+_HALF = 0.5 + 1e-6
+_FEWEST = 3  # boxes from which it is no accident that none is in the other half
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class Inspection:
             "faces": int(annotations.detections["face_id"].nunique()),
             "boxes": len(annotations.detections),
             "labels": count_labels(annotations),
+            "reach": _reach(annotations),
             "first_box": _number(times.min()),
             "last_box": _number(times.max()),
             "gaps": len(self.gaps),
@@ -211,9 +216,35 @@ def _inspect(annotations: Annotations, name: str, format: str, remarks: Sequence
     tables = [table for table in (structural, found) if len(table)]
     findings = pd.concat(tables, ignore_index=True) if tables else as_findings()
     notes = [remark.text for remark in remarks if remark.kind in _NOTES]
+    notes += _doubt_size(annotations, format)
     findings = findings.sort_values(["time", "frame", "face_id"], kind="stable", ignore_index=True)
     timed = not any(remark.kind == _NO_RATE for remark in remarks)
     return Inspection(name, format, annotations, findings, find_gaps(annotations), notes, timed)
+
+
+def _reach(annotations: Annotations) -> tuple[float, float] | None:
+    """Return the largest x + width and y + height as shares of the frame's width and height; None if one is unknown."""
+    video, rows = annotations.video, annotations.detections
+    if not (annotations.has_boxes and len(rows) and video.width > 0 and video.height > 0):
+        return None
+    return float((rows["x"] + rows["width"]).max() / video.width), float(
+        (rows["y"] + rows["height"]).max() / video.height
+    )
+
+
+def _doubt_size(annotations: Annotations, format: str) -> list[str]:
+    """Return what is to be said of boxes in pixels that may be those of a smaller copy of the video.
+
+    Only files that do not say of which size their frames are can be meant for another one.
+    """
+    reach = _reach(annotations)
+    if format not in _SIZELESS or reach is None or max(reach) > _HALF or len(annotations.detections) < _FEWEST:
+        return []
+    video = annotations.video
+    return [
+        f"no box reaches beyond half of the frame of {video.width}x{video.height}, across or down, and the file does "
+        "not say of which size its frames are; if it is of a smaller copy of the video, scale its boxes"
+    ]
 
 
 def _number(value: float) -> float | None:
@@ -247,6 +278,7 @@ def _headline(report: Inspection) -> list[str]:
         f"{told['file']}: {told['format']}, {size}, {rate}, {told['frames']} frames, {span}",
         f"{told['faces']} faces, {told['boxes']} boxes, {told['gaps']} gaps, {len(report.findings)} suspicious",
         *_label_lines(told["labels"]),
+        *_reach_lines(told["reach"]),
         *(f"note: {note}" for note in told["notes"]),
     ]
 
@@ -255,6 +287,12 @@ def _label_lines(labels: dict[str, int]) -> list[str]:
     if not set(labels) - {""}:
         return []
     return ["labels: " + ", ".join(f"{label or 'none'} {count}" for label, count in list(labels.items())[:_SHOWN])]
+
+
+def _reach_lines(reach: tuple[float, float] | None) -> list[str]:
+    return (
+        [] if reach is None else [f"boxes reach to {reach[0]:.0%} of the frame's width, {reach[1]:.0%} of its height"]
+    )
 
 
 def _face_lines(report: Inspection) -> list[str]:

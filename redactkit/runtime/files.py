@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from redactkit.errors import OptionError, OutputExistsError
+from redactkit.errors import OptionError, OutputExistsError, RedactkitError
 from redactkit.runtime.partial_files import OPEN_NEW, PRIVATE_FILE, is_same, make_partial_file, set_mode
 
 with suppress(ImportError):  # on Windows there is none, and a file that is open cannot be removed
@@ -59,7 +59,7 @@ def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Pa
     Raises
     ------
     OutputExistsError
-        If the file exists and ``overwrite`` is false, it is a folder, or it is one of ``sources`` (always).
+        If the file exists and ``overwrite`` is false, or, always, if it is a folder, a device or one of ``sources``.
     OptionError
         If the name is longer than a file system takes.
     """
@@ -73,6 +73,10 @@ def check_output(path: str | Path, *, overwrite: bool = False, sources: tuple[Pa
         raise OutputExistsError(f"{target} is the source itself, which is never written to; name another output")
     if target.is_dir():
         raise OutputExistsError(f"{target} is a folder; name a file in it")
+    if target.exists() and not target.is_file():
+        raise OutputExistsError(
+            f"{target} is a device or a pipe, which would be replaced by a file; name another output"
+        )
     # A dangling link counts as a file: whoever made it may want it to be written through.
     if os.path.lexists(target) and not overwrite:
         raise _taken(target)
@@ -192,6 +196,8 @@ def writing(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     ------
     OutputExistsError
         If a file exists and ``overwrite`` is false, also one that appeared during the writing.
+    OptionError
+        If it cannot be written, as on a full disk.
 
     Examples
     --------
@@ -202,8 +208,15 @@ def writing(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     >>> target.read_text()
     'whole'
     """
-    with _unfinished(path, overwrite=overwrite) as (_, descriptor), open(descriptor, "r+b", closefd=False) as file:
-        yield file
+    with _unfinished(path, overwrite=overwrite) as (_, descriptor):
+        try:
+            with open(descriptor, "r+b", closefd=False) as file:
+                yield file
+        except OSError as err:
+            # An error of writing names no file; one that does is of something else that was opened meanwhile.
+            if isinstance(err, RedactkitError) or err.filename is not None:
+                raise
+            raise _unwritable(path, err) from err
 
 
 @contextmanager
@@ -219,7 +232,12 @@ def replacing(path: str | Path, *, overwrite: bool = False, public: bool = False
 @contextmanager
 def _unfinished(path: str | Path, *, overwrite: bool, public: bool = False) -> Iterator[tuple[Path, int]]:
     target = check_output(path, overwrite=overwrite)
-    part, descriptor = make_partial_file(make_private(target.parent))
+    try:
+        part, descriptor = make_partial_file(make_private(target.parent))
+    except OSError as err:
+        if isinstance(err, RedactkitError):
+            raise
+        raise _unwritable(path, err) from err
     try:
         yield part, descriptor
         if not is_same(part, descriptor):
@@ -236,6 +254,10 @@ def _unfinished(path: str | Path, *, overwrite: bool, public: bool = False) -> I
             part.unlink(missing_ok=True)
         if descriptor != -1:
             os.close(descriptor)
+
+
+def _unwritable(path: str | Path, err: OSError) -> OptionError:
+    return OptionError(f"{path} cannot be written: {err.strerror or err}; make room, or name another output")
 
 
 def _ordinary_mode(folder: Path) -> int:
