@@ -319,27 +319,30 @@ def summarize_people(tracks: pd.DataFrame, *, frame_rate: float) -> pd.DataFrame
     >>> summarize_people(tracks, frame_rate=25)[["faces", "seconds", "decision"]].to_dict("index")
     {1: {'faces': (1, 2), 'seconds': 0.12, 'decision': 'redact'}}
     """
-    table = tracks.reset_index().assign(area=tracks["median_width"].to_numpy() * tracks["median_height"].to_numpy())
-    rows = {int(str(person)): _one_person(mine, frame_rate) for person, mine in table.groupby("person_id", sort=True)}
-    summary = pd.DataFrame.from_dict(rows, orient="index", columns=list(PEOPLE)).rename_axis("person_id")
-    return summary.set_index(summary.index.astype("int64")).astype(PEOPLE)
+    area = tracks["median_width"].to_numpy() * tracks["median_height"].to_numpy()
+    table = tracks.reset_index().assign(area=area, shown=tracks["thumbnail"].notna().to_numpy())
+    people = table.groupby("person_id", sort=True)
+    best = table.sort_values(["person_id", "shown", "area"], kind="stable").groupby("person_id", sort=True).tail(1)
+    redacted, visible = people["redact"].any(), ~people["redact"].all()
+    summary = pd.DataFrame(
+        {
+            "faces": people["face_id"].agg(tuple) if len(table) else [],
+            "tracks": people.size(),
+            "first_frame": people["first_frame"].min(),
+            "last_frame": people["last_frame"].max(),
+            "start": people["start"].min(),
+            "end": people["end"].max(),
+            "seconds": people["frames"].sum() / frame_rate,
+            "best_face": best["face_id"].to_numpy(),
+            "thumbnail": best["thumbnail"].to_numpy(),
+            "decision": np.select([redacted & visible, redacted], ["mixed", "redact"], "visible"),
+            **{name: _first_text(table, name).reindex(redacted.index, fill_value="") for name in ("label", "reason")},
+        },
+        index=redacted.index.astype("int64"),
+    )
+    return summary[list(PEOPLE)].astype(PEOPLE)
 
 
-def _one_person(mine: pd.DataFrame, frame_rate: float) -> list[Any]:
-    shown = mine[mine["thumbnail"].notna()]
-    best = (shown if len(shown) else mine).sort_values("area", kind="stable").iloc[-1]
-    decisions = set(mine["redact"])
-    return [
-        tuple(mine["face_id"].tolist()),
-        len(mine),
-        mine["first_frame"].min(),
-        mine["last_frame"].max(),
-        mine["start"].min(),
-        mine["end"].max(),
-        mine["frames"].sum() / frame_rate,
-        best["face_id"],
-        best["thumbnail"],
-        "mixed" if len(decisions) > 1 else "redact" if True in decisions else "visible",
-        next((text for text in mine["label"] if text), ""),
-        next((text for text in mine["reason"] if text), ""),
-    ]
+def _first_text(table: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return what is said first of each person."""
+    return table[table[name] != ""].drop_duplicates("person_id").set_index("person_id")[name]

@@ -26,8 +26,7 @@ from redactkit.runtime.kinds import FACE, kinds_of_labels
 __all__ = [
     "BOX", "CARRIED", "DECISIONS", "DETECTIONS", "FACE", "NEEDED", "OPTIONAL", "SOURCES", "TEXTS", "TRACKS", "FaceIds",
     "as_decisions", "as_detections", "as_face_ids", "check_detections", "empty_decisions", "empty_detections",
-    "frame_rows", "known_face_ids", "replace_rows", "row_keys", "selected_ids", "sort_detections",
-    "summarize_tracks",
+    "frame_rows", "known_face_ids", "row_keys", "selected_ids", "sort_detections", "summarize_tracks",
 ]  # fmt: skip
 
 
@@ -205,21 +204,6 @@ def row_keys(*tables: pd.DataFrame) -> list[NDArray[np.int64]]:
         faces, low = np.unique(faces, return_inverse=True)[1], 0
         span = int(faces.max()) + 1
     return np.split(frames * span + (faces - low), np.cumsum([len(table) for table in tables])[:-1])
-
-
-def replace_rows(detections: pd.DataFrame, gone: NDArray[np.bool_], rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a sorted table without the rows where ``gone`` is true and with ``rows``; quick on large tables."""
-    kept = np.flatnonzero(~gone)
-    keys, added = row_keys(detections, rows)
-    order = np.argsort(np.concatenate([keys[kept], added]), kind="stable")
-    columns: dict[str, Any] = {}
-    for name in DETECTIONS:
-        old, new = (table[name].cat.codes if name == "source" else table[name] for table in (detections, rows))
-        columns[name] = np.concatenate([old.to_numpy()[kept], new.to_numpy()])[order]
-    columns["source"] = pd.Categorical.from_codes(columns["source"], dtype=SOURCE_DTYPE)
-    for name in CARRIED:  # or pandas makes a dtype of its own for text
-        columns[name] = pd.Series(columns[name], dtype="object", copy=False)
-    return pd.DataFrame(columns, copy=False)
 
 
 def check_detections(detections: pd.DataFrame) -> pd.DataFrame:

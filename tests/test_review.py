@@ -21,7 +21,9 @@ from redactkit.review import Review
 from redactkit.review.history import State, difference, patch
 from redactkit.review.journal import Journal
 from redactkit.review.navigation import STOPS, stops
+from redactkit.review.rows import same_column
 from redactkit.tables import BOX, as_decisions, as_detections, empty_detections, sort_detections, summarize_tracks
+from redactkit.widgets.edits import correct_box
 
 FRAMES = 30
 
@@ -273,6 +275,20 @@ def test_difference_leads_from_one_table_to_the_other_and_back(before: pd.DataFr
     delta = difference(before, after)
     pd.testing.assert_frame_equal(patch(before, delta), after)
     pd.testing.assert_frame_equal(patch(after, delta and delta.inverse), before)
+    if delta is not None:  # and it holds no row that both tables have
+        rows = [[tuple(map(str, row)) for row in part.itertuples(index=False)] for part in delta]
+        assert (rows[0] or rows[1]) and not set(rows[0]) & set(rows[1])
+
+
+def test_correcting_a_box_copies_only_the_columns_that_change() -> None:
+    """Of half a million boxes, so that an edit does not cost more the more there are."""
+    review = Review(Annotations(video(), detections((1, range(0, 10)), (2, range(5, 20)))))
+    before = review.detections
+    correct_box(review, face_id=1, frame=3, box=[1, 2, 30, 40])
+    shared = {name for name in before if same_column(before, review.detections, name)}
+    assert shared >= {"frame", "time", "face_id", "kind", "label", "occluded", "person"}
+    assert not shared & {"x", "y", "width", "height", "source", "keyframe"}
+    assert review.edits[-1].detections.removed["face_id"].tolist() == [1] * 10
 
 
 def test_autosave_goes_on_where_the_session_ended(tmp_path: Path) -> None:

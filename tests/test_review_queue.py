@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from redactkit.tables import as_detections, empty_detections
+from redactkit.boxes import paired_intersections
+from redactkit.tables import BOX, as_detections, empty_detections
 from redactkit.tracking import review_queue
 from redactkit.tracking.review_queue import REASONS
 
+queue = importlib.import_module("redactkit.tracking.review_queue")  # the package has a function of this name
 CLIP = {"video_size": (640, 360), "frame_count": 100}
 
 
@@ -107,3 +111,26 @@ def test_boxes_followed_in_doubt_are_listed() -> None:
     assert queue[["frame", "reason", "frames"]].to_numpy().tolist() == [[10, "followed in doubt", 4]]
     # What no person drew is the analysis' own: its confidences fall by rule.
     assert review_queue(followed, video_size=(200, 200), frame_count=30).empty
+
+
+def test_crossings_are_those_of_all_pairs_of_a_frame(monkeypatch):
+    monkeypatch.setattr(queue, "_PAIRS", 50)
+    random = np.random.default_rng(1)
+    frames, faces = np.divmod(np.arange(240), 30)
+    places = {"x": random.uniform(-50, 400, 240), "y": random.uniform(0, 200, 240)}
+    sides = {"width": random.uniform(0, 90, 240), "height": random.uniform(0, 90, 240)}
+    sides["width"][::17] *= 1e12
+    rows = as_detections({"frame": frames, "face_id": faces, **places, **sides})
+    rows.loc[::11, BOX] = np.nan
+    rows = rows.sort_values(["face_id", "frame"], ignore_index=True)
+    boxes = rows[BOX].to_numpy()
+    expected = [
+        any(
+            paired_intersections(boxes[[one]], boxes[[other]])[0]
+            > queue.MIN_CROSSING_SHARE * min(boxes[one, 2:].prod(), boxes[other, 2:].prod())
+            for other in np.flatnonzero((rows["frame"] == rows["frame"][one]) & (rows.index != one))
+        )
+        for one in range(len(rows))
+    ]
+    assert 50 < sum(expected) < 200
+    assert queue._crossings(rows).tolist() == expected

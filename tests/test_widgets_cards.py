@@ -96,6 +96,13 @@ def test_picking_a_card_picks_its_face_and_leaves_the_time(people: PeopleView, r
     assert review.current_frame == review.tracks.loc[1, "first_frame"]
 
 
+def test_a_face_that_has_no_card_yet_picks_none(people: PeopleView, review: Review) -> None:
+    review.current_face = 1
+    new = review.split_face(face_id=1, frame=int(review.tracks.loc[1, "first_frame"]) + 5)
+    assert people.wait()
+    assert (review.current_face, people.cards.current) == (new, f"f{new}")
+
+
 def test_suggested_pair_is_accepted_or_refused(people: PeopleView, review: Review) -> None:
     spans = review.tracks[["first_frame", "last_frame"]]
     first = review.split_face(face_id=1, frame=int(spans.loc[1].mean()))

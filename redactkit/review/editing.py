@@ -23,6 +23,7 @@ from redactkit.review.rows import (
     known_faces,
     manual_rows,
     put_rows,
+    replace_rows,
     row_at,
     rows_of,
     shifts_of,
@@ -38,7 +39,6 @@ from redactkit.tables import (
     as_decisions,
     as_detections,
     as_face_ids,
-    replace_rows,
     sort_detections,
 )
 

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.identities import empty_pairs
-from redactkit.tables import DETECTIONS, empty_decisions, empty_detections, replace_rows, row_keys
+from redactkit.review.rows import replace_rows, same_column, values_of
+from redactkit.tables import DETECTIONS, empty_decisions, empty_detections, row_keys
 
 __all__ = ["Change", "Delta", "History", "State", "difference", "patch"]
 
@@ -142,14 +143,38 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> Delta | None:
     """
     if before is after:
         return None
-    old, new = row_keys(before, after)
-    same, place = _find(old, new)
-    same[same] = _equal_rows(before, after, np.flatnonzero(same), place[same])
-    kept = np.zeros(len(after), bool)
-    kept[place[same]] = True
-    if same.all() and kept.all():
+    if all(np.array_equal(before[name], after[name]) for name in ("frame", "face_id")):
+        changed = np.flatnonzero(_changed(before, after))
+        lost = added = changed
+    else:
+        lost, added = _moved(before, after)
+    if not (lost.size or added.size):
         return None
-    return Delta(before[~same].reset_index(drop=True), after[~kept].reset_index(drop=True))
+    return Delta(before.take(lost).reset_index(drop=True), after.take(added).reset_index(drop=True))
+
+
+def _moved(before: pd.DataFrame, after: pd.DataFrame) -> tuple[IntArray, IntArray]:
+    """Return the rows that only one of two tables has, each in its own; what both begin and end with is not sought."""
+    old, new = row_keys(before, after)
+    shorter = min(len(old), len(new))
+    unlike = np.flatnonzero(old[:shorter] != new[:shorter])
+    start = int(unlike[0]) if unlike.size else shorter
+    backwards = np.flatnonzero(old[::-1][: shorter - start] != new[::-1][: shorter - start])
+    end = int(backwards[0]) if backwards.size else shorter - start
+    ends = [(0, start, 0, start), (len(old) - end, len(old), len(new) - end, len(new))]
+    same, place = _find(old[start : len(old) - end], new[start : len(new) - end])
+    here, there = np.flatnonzero(same) + start, place[same] + start
+    differ = np.zeros(len(old), bool)
+    differ[start : len(old) - end] = ~same
+    missing = np.zeros(len(new), bool)
+    missing[start : len(new) - end] = True
+    missing[there] = False
+    unequal = _changed(before.take(here), after.take(there))
+    differ[here[unequal]] = missing[there[unequal]] = True
+    for first, last, other, stop in ends:
+        unequal = _changed(before.iloc[first:last], after.iloc[other:stop])
+        differ[first:last], missing[other:stop] = unequal, unequal
+    return np.flatnonzero(differ), np.flatnonzero(missing)
 
 
 def patch(table: pd.DataFrame, delta: Delta | None) -> pd.DataFrame:
@@ -157,7 +182,10 @@ def patch(table: pd.DataFrame, delta: Delta | None) -> pd.DataFrame:
     if delta is None:
         return table
     keys, removed = row_keys(table, delta.removed)
-    return replace_rows(table, _find(keys, removed)[0], delta.added)
+    there, place = _find(removed, keys)
+    gone = np.zeros(len(table), bool)
+    gone[place[there]] = True
+    return replace_rows(table, gone, delta.added)
 
 
 def _find(keys: IntArray, among: IntArray) -> tuple[BoolArray, IntArray]:
@@ -168,11 +196,14 @@ def _find(keys: IntArray, among: IntArray) -> tuple[BoolArray, IntArray]:
     return among[place] == keys, place
 
 
-def _equal_rows(left: pd.DataFrame, right: pd.DataFrame, here: IntArray, there: IntArray) -> BoolArray:
-    """Return which rows ``here`` of one table equal those ``there`` of the other."""
-    equal = np.ones(len(here), bool)
+def _changed(left: pd.DataFrame, right: pd.DataFrame) -> BoolArray:
+    """Return which rows of two tables with the same faces and frames differ."""
+    changed = np.zeros(len(left), bool)
     for name in DETECTIONS:
-        a, b = (table[name].cat.codes if name == "source" else table[name] for table in (left, right))
-        first, second = a.to_numpy()[here], b.to_numpy()[there]
-        equal &= (first == second) | ((first != first) & (second != second))
-    return equal
+        if same_column(left, right, name):
+            continue
+        a, b = values_of(name, left, right)
+        unlike = a != b
+        if unlike.any():  # two unknown numbers are alike
+            changed |= unlike & ((a == a) | (b == b))
+    return changed

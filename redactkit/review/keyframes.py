@@ -13,7 +13,8 @@ import pandas as pd
 from redactkit.errors import OptionError, TableError
 from redactkit.media import FrameRange
 from redactkit.review.editing import set_box
-from redactkit.tables import BOX, CARRIED, as_detections, replace_rows
+from redactkit.review.rows import replace_rows
+from redactkit.tables import BOX, CARRIED, as_detections
 
 __all__ = ["REACHES", "adjust_box", "put_followed"]
 

@@ -39,7 +39,8 @@ class PeopleCommands(Commands):
             just alike enough to ask; ``basis`` is ``face`` or ``colours``, on which nothing is ever sure.
         """
         with self.lock:
-            found = identities.open_pairs(self.pairs, self.decisions, detections=self.detections, cuts=self.cuts)
+            pairs, decisions, detections = self.pairs, self.decisions, self.detections
+        found = identities.open_pairs(pairs, decisions, detections=detections, cuts=self.cuts)
         return found[found["sure"]].reset_index(drop=True) if sure else found
 
     def accept_suggestion(self, face_id: int, other_id: int) -> int:

@@ -237,16 +237,18 @@ class Review(Following, PeopleCommands):
         if self.queue is not None:
             return self.queue
         with self.lock:
-            if self._listed is None or self._listed[0] is not self.detections:
-                found = review_queue(
-                    self.detections,
-                    video_size=(self.video.width, self.video.height),
-                    frame_count=self.frame_count,
-                    cuts=self.cuts,
-                    discarded=self.discarded,
-                )
-                self._listed = (self.detections, found)
-            return self._listed[1]
+            listed, detections, discarded = self._listed, self.detections, self.discarded
+        if listed is None or listed[0] is not detections:
+            # Not under the lock: on a large table it takes longer than an edit may wait.
+            found = review_queue(
+                detections,
+                video_size=(self.video.width, self.video.height),
+                frame_count=self.frame_count,
+                cuts=self.cuts,
+                discarded=discarded,
+            )
+            self._listed = listed = (detections, found)
+        return listed[1]
 
     def _seek_queue(self, direction: int) -> int | None:
         """Go to the next place to look at, and make its face the current one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redactkit import boxes
 from redactkit.errors import TableError
-from redactkit.tables import BOX, CARRIED, FaceIds, as_detections, known_face_ids, replace_rows
+from redactkit.tables import BOX, CARRIED, DETECTIONS, SOURCE_DTYPE, FaceIds, as_detections, known_face_ids, row_keys
 
 __all__ = [
     "Box",
@@ -18,10 +19,13 @@ __all__ = [
     "known_faces",
     "manual_rows",
     "put_rows",
+    "replace_rows",
     "row_at",
     "rows_of",
+    "same_column",
     "shifts_of",
     "unite_rows",
+    "values_of",
     "with_boxes",
 ]
 
@@ -137,3 +141,50 @@ def unite_rows(rows: pd.DataFrame) -> pd.DataFrame:
     union = np.where(several[:, None], np.hstack([low, sides]), box[first])
     best = np.fmax.reduceat(rows["confidence"].to_numpy(), first)
     return one.assign(confidence=best, **{name: union[:, column] for column, name in enumerate(BOX)})
+
+
+def replace_rows(detections: pd.DataFrame, gone: NDArray[np.bool_], rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a sorted table without the rows where ``gone`` is true and with ``rows``; quick on large tables.
+
+    Where ``rows`` are of the faces and frames that go, columns in which nothing changes are those of ``detections``.
+    """
+    lost = np.flatnonzero(gone)
+    if all(np.array_equal(detections[name].to_numpy()[lost], rows[name].to_numpy()) for name in ("frame", "face_id")):
+        return _put_values(detections, lost, rows)
+    kept = np.flatnonzero(~gone)
+    keys, added = row_keys(detections, rows)
+    order = np.argsort(np.concatenate([keys[kept], added]), kind="stable")
+    order = np.concatenate([kept, len(detections) + np.arange(len(rows))])[order]
+    columns = {name: np.concatenate(values_of(name, detections, rows)).take(order) for name in DETECTIONS}
+    return pd.DataFrame({name: _column(name, values) for name, values in columns.items()}, copy=False)
+
+
+def _put_values(detections: pd.DataFrame, places: NDArray[np.int64], rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with ``rows`` in the places given; columns that stay equal are not copied."""
+    changed = {}
+    for name in DETECTIONS:
+        old, new = values_of(name, detections, rows)
+        if not np.array_equal(old[places], new):
+            values = old.copy()
+            values[places] = new
+            changed[name] = _column(name, values)
+    return detections.assign(**changed)
+
+
+def values_of(name: str, *tables: pd.DataFrame) -> list[NDArray[Any]]:
+    """Return a column of each table as an array, sources as their codes."""
+    return [(table[name].cat.codes if name == "source" else table[name]).to_numpy() for table in tables]
+
+
+def _column(name: str, values: NDArray[Any]) -> Any:
+    """Return what `values_of` gave as a column again."""
+    if name == "source":
+        return pd.Categorical.from_codes(values, dtype=SOURCE_DTYPE)
+    # Or pandas makes a dtype of its own for text.
+    return pd.Series(values, dtype="object", copy=False) if name in CARRIED else values
+
+
+def same_column(one: pd.DataFrame, other: pd.DataFrame, name: str) -> bool:
+    """Return whether two tables share a column's memory, as they do where an edit left the column alone."""
+    first, second = (values.__array_interface__ for values in values_of(name, one, other))
+    return all(first[part] == second[part] for part in ("data", "shape", "strides"))

@@ -58,6 +58,12 @@ MAX_EDGE_DISTANCE_SHARE = 0.05
 MAX_RUN_STEP_FRAMES = 2
 """Step between two marked frames up to which they are one entry. Raising it makes fewer, longer entries."""
 
+_FAR_PIXELS = 2.0**20
+"""Where boxes may as well be anywhere: edges beyond it count as there. No limit on what is listed."""
+
+_PAIRS = 1_000_000
+"""Pairs of boxes compared at a time. Raising it takes more memory, and hardly less time."""
+
 
 def review_queue(
     detections: pd.DataFrame,
@@ -217,17 +223,25 @@ def _doubtful(rows: pd.DataFrame) -> BoolArray:
 
 def _crossings(rows: pd.DataFrame) -> BoolArray:
     """Tell which rows' boxes overlap another face's box of the same frame."""
-    order = np.argsort(rows["frame"].to_numpy(), kind="stable")
-    frame, boxes = rows["frame"].to_numpy()[order], rows[BOX].to_numpy()[order]
-    index = np.arange(len(rows))
-    # All pairs of rows of one frame, each once.
-    one, other = expanded(index + 1, np.searchsorted(frame, frame, side="right"))
-    # The intersection of each pair, as a share of the smaller box.
-    shared = paired_intersections(boxes[one], boxes[other])
-    smaller = np.minimum(boxes[one, 2:].prod(axis=1), boxes[other, 2:].prod(axis=1))
-    hit = shared > MIN_CROSSING_SHARE * smaller
+    left, width = rows["x"].to_numpy(), rows["width"].to_numpy()
+    # Sweep and prune: within a frame, in order of left edges, a box can only overlap those that begin before it ends.
+    ends = np.clip([left, left + width], -_FAR_PIXELS, _FAR_PIXELS)
+    place = rows["frame"].to_numpy() * (4 * _FAR_PIXELS) + ends
+    order = np.argsort(place[0], kind="stable")[: int(np.isfinite(place[0]).sum())]
+    begin, end, boxes = place[0][order], place[1][order], rows[BOX].to_numpy()[order]
+    stops = np.maximum(np.searchsorted(begin, end, side="right"), np.arange(1, len(order) + 1))
+    starts = np.arange(1, len(order) + 1)
     crossing = np.zeros(len(rows), bool)
-    crossing[order[one[hit]]] = crossing[order[other[hit]]] = True
+    # Some at a time: in a dense crowd the pairs are many more than the rows.
+    parts = np.searchsorted(np.cumsum(stops - starts), np.arange(_PAIRS, (stops - starts).sum(), _PAIRS))
+    for part in np.split(np.arange(len(order)), parts):
+        one, other = expanded(starts[part], stops[part])
+        one += part[0] if len(part) else 0
+        # The intersection of each pair, as a share of the smaller box.
+        shared = paired_intersections(boxes[one], boxes[other])
+        smaller = np.minimum(boxes[one, 2:].prod(axis=1), boxes[other, 2:].prod(axis=1))
+        hit = shared > MIN_CROSSING_SHARE * smaller
+        crossing[order[one[hit]]] = crossing[order[other[hit]]] = True
     return crossing
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.review import Review, editing
+from redactkit.review.rows import replace_rows
 from redactkit.tables import BOX
 
 __all__ = ["Applied", "correct_box", "set_aside"]
@@ -57,10 +58,12 @@ def correct_box(review: Review, *, face_id: int, frame: int, box: Sequence[float
         weights = _weights(frames, keys, here, cuts=review.cuts)
         changed = np.flatnonzero(weights > 0)
         rows = mine[changed]
-        places = table[BOX].to_numpy(np.float64, copy=True)
-        moved = _moved(places[rows], places[mine[here]], np.asarray(box, np.float64), weights[changed])
-        places[rows] = moved
-        new = table.assign(**{name: places[:, place] for place, name in enumerate(BOX)})
+        near = table.take(rows)
+        before = table[BOX].take([mine[here]]).to_numpy(np.float64)[0]
+        moved = _moved(near[BOX].to_numpy(np.float64), before, np.asarray(box, np.float64), weights[changed])
+        gone = np.zeros(len(table), bool)
+        gone[rows] = True
+        new = replace_rows(table, gone, near.assign(**{name: moved[:, place] for place, name in enumerate(BOX)}))
         new = editing.set_box(new, face_id=face_id, frame=frame, box=box, time=float(review.times[frame]))
         review.edit(_told(face_id, frames[changed]), detections=new)
     return Applied(face_id, int(frames[changed[0]]), int(frames[changed[-1]]))
@@ -77,22 +80,18 @@ def _weights(
     """Return how much of the change each row takes: 1 where nothing is set, fading to 0 at the next keyframe."""
     weights = np.zeros(len(frames))
     weights[here] = 1
+    # Whether each row and the next are of frames next to one another, in one shot.
+    follows = (np.diff(frames) == 1) & ~np.isin(frames[1:], cuts)
     for step in (-1, 1):
         stretch = []
         at = here + step
-        while 0 <= at < len(frames) and not keys[at] and _follows(frames[at - step], frames[at], cuts):
+        while 0 <= at < len(frames) and not keys[at] and follows[min(at, at - step)]:
             stretch.append(at)
             at += step
-        held = 0 <= at < len(frames) and keys[at] and _follows(frames[at - step], frames[at], cuts)
+        held = 0 <= at < len(frames) and keys[at] and follows[min(at, at - step)]
         for row in stretch:
             weights[row] = abs(frames[at] - frames[row]) / abs(frames[at] - frames[here]) if held else 1.0
     return weights
-
-
-def _follows(one: int, other: int, cuts: NDArray[np.int64]) -> bool:
-    """Return whether two frames are next to one another and in one shot."""
-    later = max(one, other)
-    return abs(int(one) - int(other)) == 1 and later not in cuts
 
 
 def _moved(

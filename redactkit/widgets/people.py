@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from redactkit.identities import summarize_people
 from redactkit.review import Review
 from redactkit.tables import BOX
 from redactkit.widgets.cards import CardAction, CardList
@@ -65,7 +66,9 @@ class PeopleView(View):
     def refresh(self) -> None:
         """Show the people as they stand."""
         with self.review.lock:
-            people, tracks, pairs = self.review.people, self.review.tracks, self.review.suggestions()
+            tracks = self.review.tracks
+            people = summarize_people(tracks, frame_rate=float(self.review.video.frame_rate))
+            pairs = self.review.suggestions()
             aside = int(self.review.discarded["face_id"].nunique())
         area = (tracks["median_width"] * tracks["median_height"]).groupby(tracks["person_id"]).max()
         self._people = people.loc[area.reindex(people.index).sort_values(ascending=False, kind="stable").index]
@@ -113,6 +116,8 @@ class PeopleView(View):
     def _faces(self, key: str) -> list[int]:
         if key.startswith("p"):
             return [int(face) for face in key[1:].split("-")]
+        if not key:
+            return []
         person = int(key[1:])
         return list(self._people["faces"].to_dict().get(person, ()))
 

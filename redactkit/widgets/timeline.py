@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.review import Review
+from redactkit.review.rows import same_column
 from redactkit.widgets.markup import escape, timecode
 from redactkit.widgets.view import View
 
@@ -102,6 +103,7 @@ class Timeline(View):
         super().__init__(review, css="rk-timeline")
         self._lanes: dict[int, int] = {}
         self._spans = pd.DataFrame()
+        self._sorted: tuple[pd.DataFrame | None, IntArray, list[Any]] = (None, np.zeros(0, np.int64), [])
         self.bars, self.line = ipywidgets.HTML(), ipywidgets.HTML()
         self.ruler = ipywidgets.HTML()
         self.ruler.add_class("rk-ruler")
@@ -132,12 +134,7 @@ class Timeline(View):
 
     def _draw_bars(self, detections: pd.DataFrame, tracks: pd.DataFrame, cuts: IntArray) -> str:
         hidden = set(tracks.index[tracks["redact"]].tolist())
-        order = np.argsort(detections["face_id"].to_numpy(), kind="stable")
-        faces, frames = detections["face_id"].to_numpy()[order], detections["frame"].to_numpy()[order]
-        low = detections["confidence"].to_numpy()[order] < _LOW
-        joined = max(1, self.review.frame_count // _ACROSS)
-        runs = list(zip(*runs_of(faces, frames, joined=joined), strict=True))
-        pale = zip(*runs_of(faces[low], frames[low], joined=joined), strict=True)
+        runs, pale = self._runs(detections)
         spans = zip(tracks.index, tracks["first_frame"], tracks["last_frame"], strict=True)
         shown = self._path((r for r in runs if r[0] not in hidden), top=0.34, high=0.32)
         paths = (
@@ -153,6 +150,20 @@ class Timeline(View):
         svg = f"<svg {view}>{self._patterns()}{shots}{drawn}</svg>"
         self.ruler.value = self._ruler()
         return svg + self._names(tracks) + self._places()
+
+    def _runs(self, detections: pd.DataFrame) -> tuple[list[Any], list[Any]]:
+        """Return the runs of all boxes, and of doubtful ones; those of a table of the same faces and frames again."""
+        before, order, runs = self._sorted
+        joined = max(1, self.review.frame_count // _ACROSS)
+        if before is None or not all(same_column(before, detections, name) for name in ("face_id", "frame")):
+            order = np.argsort(detections["face_id"].to_numpy(), kind="stable")
+            faces, frames = detections["face_id"].to_numpy()[order], detections["frame"].to_numpy()[order]
+            runs = list(zip(*(part.tolist() for part in runs_of(faces, frames, joined=joined)), strict=True))
+            self._sorted = (detections, order, runs)
+        low = order[detections["confidence"].to_numpy()[order] < _LOW]
+        faces, frames = detections["face_id"].to_numpy()[low], detections["frame"].to_numpy()[low]
+        pale = zip(*(part.tolist() for part in runs_of(faces, frames, joined=joined)), strict=True)
+        return runs, list(pale)
 
     @property
     def _name(self) -> str:

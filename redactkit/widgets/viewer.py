@@ -12,6 +12,7 @@ import traitlets
 
 from redactkit.errors import OptionError
 from redactkit.review import Review
+from redactkit.review.rows import same_column
 from redactkit.runtime.progress import ProgressLike
 from redactkit.tables import BOX, FACE
 from redactkit.widgets.actions import ACTIONS, mark
@@ -60,6 +61,7 @@ class FrameViewer(FramedView):
     def __init__(self, review: Review, *, height: int = 480, width: int = 1280, runner: Runner | None = None) -> None:
         self.runner = runner or Runner()
         self._last_box: tuple[int, int, list[float], int] | None = None
+        self._known_kinds: tuple[pd.DataFrame | None, dict[int, str]] = (None, {})
         super().__init__(review, css="rk-viewer", height=height, width=width)
         self._state_worker = self.worker(self._show_state, interval=0.05)
         self.watch(self._on_tables, "revision")
@@ -92,9 +94,12 @@ class FrameViewer(FramedView):
 
     def _kinds(self) -> dict[int, str]:
         """Return what the objects are that are no faces."""
-        table = self.review.detections
-        others = table[(table["kind"] != FACE).to_numpy()]
-        return dict(zip(others["face_id"].tolist(), others["kind"].astype(str).tolist(), strict=True))
+        table, (before, known) = self.review.detections, self._known_kinds
+        if before is None or not all(same_column(before, table, name) for name in ("face_id", "kind")):
+            others = table.take(np.flatnonzero(table["kind"].to_numpy() != FACE))
+            known = dict(zip(others["face_id"].tolist(), others["kind"].astype(str).tolist(), strict=True))
+            self._known_kinds = (table, known)
+        return known
 
     def rows(self, start: int, stop: int) -> BoxRows:
         """Return the boxes of some frames, as a stage takes them; rows without a place are left out."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 __all__ = ["LatestWorker"]
 
 _IDLE = 5.0
+_LONGEST_PAUSE = 2.0
 
 
 class LatestWorker:
@@ -21,7 +22,7 @@ class LatestWorker:
     work : callable
         Takes no argument: it reads what is to be done when it starts.
     interval : float
-        Least seconds between two calls.
+        Least seconds between two calls; where it is given, a call is also followed by a pause as long as it took.
     """
 
     def __init__(self, work: Callable[[], None], *, interval: float = 0.0) -> None:
@@ -62,7 +63,9 @@ class LatestWorker:
                 raise
             finally:
                 self._done()
-            time.sleep(max(0.0, self._interval - (time.monotonic() - begun)))
+            took = time.monotonic() - begun
+            # What takes long, on large tables, is done half of the time at most: edits must not wait for it.
+            time.sleep(max(self._interval - took, min(took, _LONGEST_PAUSE)) if self._interval else 0.0)
 
     def _done(self) -> None:
         with self._condition:
