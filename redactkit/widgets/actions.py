@@ -38,13 +38,15 @@ class Action(NamedTuple):
     """One thing to do.
 
     ``keys`` are the browser's names, lower case, with ``ctrl+``, ``alt+`` and ``shift+`` before them in this order;
-    ``act`` takes the view, and is None where the page does it by itself.
+    ``act`` takes the view, and is None where the page does it by itself; ``group`` is the heading under which the
+    menu "More" offers it, empty where it does not.
     """
 
     name: str
     tip: str
     keys: tuple[str, ...] = ()
     act: Callable[[Any], Any] | None = None
+    group: str = ""
 
 
 def toggle_redact(review: Review) -> None:
@@ -115,7 +117,7 @@ MOVES = (
     Action("first", "first frame", ("home",)),
     Action("last", "last frame", ("end",)),
     Action("full", "fill the window, and back", ("w",)),
-    Action("help", "show the keys", ("shift+?", "?")),
+    Action("help", "show all keys", ("shift+?", "?"), group="Help"),
     Action("leave", "let go: of a drag, of this list, of the window, of the face", ("escape",)),
 )
 """What every viewer's page does."""
@@ -131,38 +133,47 @@ ACTIONS = (
     Action("split", "from this frame on, a face of its own", ("s",), lambda view: view.review.split_face()),
     Action(
         "merge",
-        "merge the marked faces (Shift+click marks) with this one",
+        "merge this face with those marked by Shift+click",
         ("m",),
         lambda view: merge_marked(view.review),
+        group="Boxes",
     ),
     Action("delete", "delete this box in this frame", ("delete", "backspace"), lambda view: delete_box(view.review)),
     Action("nudge", "move the box by a pixel, with Shift by ten", ("alt+arrowleft", "alt+arrowright")),
     Action("grow", "grow this box by 5 %", ("+", "shift++", "=")),
     Action("shrink", "shrink this box by 5 %", ("-",)),
-    Action("new", "new face: a box in the middle", ("shift+n",), lambda view: add_in_middle(view.review)),
-    Action("keyframe", "mark or clear the keyframe", ("k",), lambda view: toggle_keyframe(view.review)),
-    Action("interpolate", "interpolate between keyframes", ("i",), lambda view: view.review.interpolate_boxes()),
+    Action(
+        "new", "new face: a box in the middle", ("shift+n",), lambda view: add_in_middle(view.review), group="Boxes"
+    ),
+    Action("keyframe", "mark or clear the keyframe", ("k",), lambda view: toggle_keyframe(view.review), group="Boxes"),
+    Action(
+        "interpolate",
+        "interpolate between keyframes",
+        ("i",),
+        lambda view: view.review.interpolate_boxes(),
+        group="Boxes",
+    ),
     Action("next-face", "next face in this frame (1 to 9 pick one)", ("t",)),
     Action("last-face", "last face in this frame", ("shift+t",)),
     Action("face-back", "last frame with this face", (",",), _seek("face", -1)),
     Action("face-on", "next frame with this face", (".",), _seek("face", 1)),
     Action("edge-back", "last start or end of a face", ("[",), _seek("edge", -1)),
-    Action("edge-on", "next start or end of a face", ("]",), _seek("edge", 1)),
-    Action("empty-back", "last frame without a box", ("shift+<",), _seek("empty", -1)),
-    Action("empty-on", "next frame without a box", ("shift+>",), _seek("empty", 1)),
+    Action("edge-on", "next start or end of a face", ("]",), _seek("edge", 1), group="Go"),
+    Action("empty-back", "last frame without a box", ("shift+<", "<"), _seek("empty", -1)),
+    Action("empty-on", "next frame without a box", ("shift+>", ">"), _seek("empty", 1), group="Go"),
     Action("queue-back", "last place to check", ("shift+q",), _seek("queue", -1)),
-    Action("queue-on", "next place to check", ("q",), _seek("queue", 1)),
-    Action("zoom", "zoom to this face, and back", ("f",)),
-    Action("names", "all names, or only the chosen face's", ("l",)),
+    Action("queue-on", "next place to check", ("q",), _seek("queue", 1), group="Go"),
+    Action("zoom", "zoom to this face, and back", ("f",), group="Look"),
+    Action("names", "all names, or only the chosen face's", ("l",), group="Look"),
     Action("preview", "the frame as it will be written", ("p",)),
-    Action("both", "original and redacted side by side", ("b",)),
+    Action("both", "original and redacted side by side", ("b",), group="Look"),
     Action("undo", "undo", ("z", "ctrl+z"), lambda view: view.review.undo()),
-    Action("redo", "redo", ("shift+z", "ctrl+y", "ctrl+shift+z"), lambda view: view.review.redo()),
-    Action("save", "save annotations and ID list", ("ctrl+s",), lambda view: view.save()),
+    Action("redo", "redo", ("ctrl+y", "ctrl+shift+z", "shift+z"), lambda view: view.review.redo(), group="Work"),
+    Action("save", "save annotations and ID list", ("ctrl+s",), lambda view: view.save(), group="Work"),
 )
 """What a frame viewer does besides."""
 
 
 def as_plain(actions: tuple[Action, ...]) -> list[dict[str, Any]]:
     """Return what the page must know of actions."""
-    return [{"name": one.name, "tip": one.tip, "keys": list(one.keys)} for one in actions]
+    return [{"name": one.name, "tip": one.tip, "keys": list(one.keys), "group": one.group} for one in actions]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import traitlets
 
 from redactkit.review import Review
 from redactkit.verification import Action, VerificationReport, crops
@@ -37,7 +38,14 @@ class CheckView(View):
     Parameters
     ----------
     review : Review
+
+    Attributes
+    ----------
+    answered : int
+        How many places have an answer.
     """
+
+    answered = traitlets.Int(0)
 
     def __init__(self, review: Review) -> None:
         super().__init__(review, css="rk-check-list")
@@ -81,6 +89,7 @@ class CheckView(View):
             places.setdefault(f"{row.reason} {row.face_id} {row.frame}", row)
         self._places = places
         self.cards.items = [self._item(key, row) for key, row in list(places.items())[:_MOST]]
+        self.answered = sum(key in self._answers for key in places)
         left, leaks = self.left, sum(key.startswith("leak") and key not in self._answers for key in places)
         told = f"{left} of {len(places)} left to check" if places else ""
         self.cards.summary = told + (f", {leaks} of them from the leak check" if leaks else "")

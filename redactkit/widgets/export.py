@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,14 @@ class RedactPanel(View):
         Show at once what each kind makes of the current face.
     checked : callable, optional
         Takes the report of a leak check; left out, its findings are shown here.
+
+    Attributes
+    ----------
+    state : tuple of str
+        How the last export ended, in a few words, and as a colour.
     """
+
+    state = traitlets.Tuple(("", ""))
 
     def __init__(
         self,
@@ -273,6 +281,7 @@ class RedactPanel(View):
         return job
 
     def _tell(self, colour: str, text: str) -> None:
+        self.state = (re.split("[:.,]", text)[0].lower(), colour)
         self.verdict.value = f'<div class="rk-said rk-said-{colour}" role="status">{escape(text)}</div>' if text else ""
 
     def _show_written(self, report: RedactionReport) -> None:

@@ -45,6 +45,8 @@ STYLE = """<style>
 .rk-view button:focus-visible, .rk-view input:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .rk-view .rk-row { flex-flow: row wrap; align-items: center; gap: 3px 4px; padding: 2px 0; flex-shrink: 0; }
 .rk-row > * { margin: 0; }
+.rk-side .widget-inline-hbox { width: auto; max-width: 100%; } .rk-side .widget-inline-hbox select { min-width: 0; }
+.rk-side .rk-show-as { margin: 0 0 2px; }
 .rk-view .widget-checkbox label, .rk-view .widget-checkbox { align-items: center; display: flex; }
 .rk-view .widget-checkbox input { margin: 0 5px 0 2px; }
 .rk-view .widget-label-basic { padding: 0; }
@@ -55,7 +57,7 @@ STYLE = """<style>
   border-left: 3px solid var(--rk-now); background: var(--rk-soft); height: auto; }
 .rk-hint .widget-html-content { color: var(--rk-faint); font-size: 11px; line-height: 14px; white-space: normal; }
 .rk-view.rk-workbench { height: var(--rk-height, 640px); display: flex; flex-direction: column; gap: 4px; }
-.rk-room-head { flex: 0 0 auto; }
+.rk-room-head { flex: 0 0 auto; } .rk-room-head > * { flex: 1 1 0; min-width: 0; }
 .rk-room-body { flex: 1 1 0; min-height: 0; display: grid; gap: 8px;
   grid-template-columns: minmax(0, 1fr) clamp(250px, 31%, 430px); }
 .rk-view .rk-room-main { display: flex; flex-direction: column; min-height: 0; min-width: 0; overflow: hidden; }

@@ -35,6 +35,7 @@ _PARTS = (
     "drawing",
     "pointer",
     "keys",
+    "menu",
     "controls",
     "fit",
     "player",

@@ -16,7 +16,7 @@ from redactkit.review.rows import same_column
 from redactkit.widgets.markup import escape, timecode
 from redactkit.widgets.view import View
 
-__all__ = ["Timeline", "pack_lanes", "runs_of"]
+__all__ = ["MOST_LISTED", "Timeline", "pack_lanes", "runs_of"]
 
 IntArray = NDArray[np.int64]
 _ACROSS = 2000
@@ -29,7 +29,7 @@ _STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _MARK = (
     "top:0;font-size:9px;line-height:10px;padding-left:2px;border-left:1px solid var(--rk-faint);pointer-events:none"
 )
-_MOST_LISTED = 100_000
+MOST_LISTED = 100_000
 """Boxes up to which places to check are marked: listing them anew with each edit would hold up larger tables."""
 
 _DIAMOND = "width:7px;height:7px;background:#fff;border:1px solid #000;transform:rotate(45deg)"
@@ -193,7 +193,7 @@ class Timeline(View):
 
     def _places(self) -> str:
         """Return a mark for each place to check."""
-        if len(self.review.detections) > _MOST_LISTED:
+        if len(self.review.detections) > MOST_LISTED:
             return ""
         places = self.review.to_review()["frame"].drop_duplicates().head(300)
         return "".join(_div(f"{_ABSOLUTE};left:{self._x(frame) / 10:.2f}%;{_PLACE}") for frame in places)

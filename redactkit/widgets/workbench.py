@@ -20,11 +20,11 @@ from redactkit.widgets.editor import BoxEditor
 from redactkit.widgets.export import RedactPanel
 from redactkit.widgets.faces import FaceGrid
 from redactkit.widgets.idlist import IdList
-from redactkit.widgets.markup import escape
 from redactkit.widgets.panels import AnalyzePanel
 from redactkit.widgets.people import PeopleView
 from redactkit.widgets.runner import Runner
-from redactkit.widgets.timeline import Timeline
+from redactkit.widgets.steps import StepBar
+from redactkit.widgets.timeline import MOST_LISTED, Timeline
 from redactkit.widgets.tracks import TrackTable
 from redactkit.widgets.view import View, row
 from redactkit.widgets.viewer import FrameViewer
@@ -68,10 +68,11 @@ class Workbench(View):
         _OPEN[review] = weakref.ref(self)
         self.runner = Runner()
         self._parts: dict[str, Any] = {}
+        self._states_worker = self.worker(self._show_states, interval=0.3)
         self._build()
         self._keep_autosave()
-        self.watch(self._show_header, "revision", "current_face")
-        self._show_header()
+        self.watch(lambda _: self._states_worker.submit(), "revision", "queue")
+        self._show_states()
 
     def _keep_autosave(self) -> None:
         """Write each decision to the disk as it is made, and go on from those of a session that was broken off."""
@@ -90,9 +91,8 @@ class Workbench(View):
         review = self.review
         self.viewer = FrameViewer(review, height=0, runner=self.runner)
         self.timeline = Timeline(review, height=72)
-        self.steps = ipywidgets.ToggleButtons(options=STEPS)
-        self.steps.add_class("rk-steps")
-        traitlets.link((self, "step"), (self.steps, "value"))
+        self.steps = StepBar(STEPS)
+        traitlets.link((self, "step"), (self.steps, "step"))
         self.side = ipywidgets.Box()
         self.side.add_class("rk-side")
         shown = {"People": "people", "Grid": "faces", "Table": "tracks", "Box in numbers": "editor", "ID list": "ids"}
@@ -100,13 +100,11 @@ class Workbench(View):
         self.observe(lambda _: self._show_step(), "step")
         self.step = "Find" if review.detections.empty else "Who"
         self._show_step()
-        self.header = ipywidgets.HTML()
-        self.header.add_class("rk-header")
         main, body = ipywidgets.VBox([self.viewer, self.timeline]), ipywidgets.Box()
         main.add_class("rk-room-main")
         body.add_class("rk-room-body")
         body.children = (main, self.side)
-        self.show(row(self.header, self.steps, css="rk-room-head"), body)
+        self.show(row(self.steps, css="rk-room-head"), body)
 
     def _show_step(self) -> None:
         """Show the panel of the step; one that was made stays in the page, out of sight."""
@@ -134,7 +132,10 @@ class Workbench(View):
                 ),
                 "analyze": lambda: AnalyzePanel(self.review, runner=self.runner),
             }
-            self._parts[name] = makers[name]()
+            self._parts[name] = made = makers[name]()
+            for trait in ("state", "answered"):
+                if made.has_trait(trait):
+                    made.observe(lambda _: self._states_worker.submit(), trait)
         return self._parts[name]
 
     def _show_findings(self, report: VerificationReport | None) -> None:
@@ -181,12 +182,22 @@ class Workbench(View):
         """The first pass."""
         return self.part("analyze")  # type: ignore[no-any-return]
 
-    def _show_header(self, _: Any = None) -> None:
+    def _show_states(self) -> None:
+        """Say at each step how it stands."""
         review, info = self.review, self.review.video
-        name = escape(info.path.name if info.path else "no video")
-        faces, hidden = len(review.decisions), len(review.selected_ids)
         size = f"{info.width}x{info.height}, {float(info.frame_rate):.3f} fps, {info.frame_count} frames"
-        self.header.value = f'<b>{name}</b> <span class="rk-faint">{size}</span> &middot; {hidden} of {faces} hidden'
+        self.steps.name = [info.path.name if info.path else "no video", size]
+        with review.lock:
+            faces, hidden, boxes = len(review.decisions), len(review.selected_ids), len(review.detections)
+        check, export = self._parts.get("check"), self._parts.get("redact")
+        left = check.left if check is not None else len(review.to_review()) if boxes <= MOST_LISTED else 0
+        found = f"{faces} face{'s' * (faces != 1)}" if faces else "no face yet"
+        self.steps.states = {
+            "Find": [found, ""],
+            "Who": [f"{hidden} of {faces} hidden" if faces else "", ""],
+            "Check": [f"{left} left" if left else "", ""],
+            "Export": list(export.state) if export is not None else ["", ""],
+        }
 
     def close(self) -> None:
         """Stop a running pass, close every view and blank the pictures; the review stays open."""

@@ -65,3 +65,19 @@ def test_video_below_the_servers_root_is_played_by_the_browser(open_notebook, la
     frame = lab.kernel.wait_until("viewer.shown_frame > 20 and viewer.shown_frame")
     lab.page.wait_for_selector(f'.rk-front[data-frame="{frame}"]')
     assert not lab.page.locator(".rk-by-video").count()
+
+
+def test_rare_actions_stand_in_a_menu_in_words_and_few_buttons_are_seen(room):
+    seen = room.find("button:visible", has_not=room.page.locator(".rk-step-number"))
+    assert seen.count() <= 10
+    assert all(text.strip() for text in seen.all_inner_texts())
+    room.kernel.run("review.delete_boxes(faces=[1], start=20, stop=40); review.undo()")
+    room.find(".rk-more").click()
+    room.find(".rk-menu").get_by_role("menuitem", name="Redo").click()
+    room.kernel.wait_until("review.history_position == 1")
+    room.find(".rk-menu").wait_for(state="detached")
+    room.find(".rk-more").click()
+    room.page.keyboard.press("ArrowUp")
+    room.page.keyboard.press("Enter")
+    room.find(".rk-help").wait_for()
+    room.page.keyboard.press("Escape")

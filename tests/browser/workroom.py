@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -42,7 +43,7 @@ class Workroom:
 
     def open_step(self, step: str, show: str = "") -> None:
         """Go to a step, and to one of the views that it offers."""
-        self.find(".rk-steps").get_by_role("button", name=step).click()
+        self.find(".rk-steps").get_by_role("button", name=re.compile(f"^{step}")).click()
         if show:
             self.find(".rk-show-as select").select_option(show)
 

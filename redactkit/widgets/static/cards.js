@@ -118,6 +118,7 @@ class Cards {
     const { item } = node;
     for (const action of this.model.get("actions")) {
       if (item.actions && !item.actions.includes(action.name)) continue;
+      if ({ hide: "hide", visible: "show" }[action.name] === item.state && item.name !== undefined) continue; // it is so already
       const one = make("button", `rk-button rk-card-${action.name}`, { type: "button", tabindex: -1, title: `${action.tip}${action.key ? ` (${keyName(action.key)})` : ""}` }, action.text);
       one.addEventListener("click", () => this.act(action.name, item.key));
       node.tools.append(one);

@@ -13,6 +13,7 @@ class Controls {
 
   close() {
     clearInterval(this.ticking);
+    this.menu.close();
   }
 
   button(name, text, css = "") {
@@ -41,6 +42,7 @@ class Controls {
     });
     this.place.addEventListener("blur", () => this.showTime());
     this.number = make("span", "rk-frame");
+    this.number.append("frame 0", make("span", "rk-of", {}, ` of ${last}`));
     this.speed = make("select", "rk-speed", { "aria-label": "Speed of playing" });
     for (const speed of [0.25, 0.5, 1, 1.5, 2, 4]) this.speed.append(make("option", "", { value: speed }, `${speed}×`));
     this.speed.addEventListener("change", () => this.set("speed", Number(this.speed.value)));
@@ -49,8 +51,12 @@ class Controls {
     const gap = () => make("span", "rk-fill");
     this.bar.append(this.button("play", "Play", "rk-first"), this.place, this.number, this.speed, gap());
     if (this.actions.preview) this.bar.append(this.button("preview", "Preview"));
-    if (this.actions.undo) this.bar.append(this.button("undo", "Undo"), this.button("redo", "Redo"));
-    this.bar.append(this.saved, this.button("full", "Full window"), this.button("help", "Keys"));
+    if (this.actions.undo) this.bar.append(this.button("undo", "Undo"));
+    this.bar.append(this.saved, this.button("full", "Full window"));
+    this.more = make("button", "rk-button rk-more", { type: "button", title: "what is done now and then, with its keys" }, "More");
+    this.menu = new Menu(stage, this.more);
+    this.more.addEventListener("click", () => this.menu.toggle());
+    this.bar.append(this.more);
     stage.root.append(this.slider, this.bar);
     this.note = make("div", "rk-note", { role: "status", "aria-live": "polite" });
     this.note.hidden = true;
@@ -77,19 +83,17 @@ class Controls {
     this.slider.value = stage.frame;
     this.slider.setAttribute("aria-valuetext", `frame ${stage.frame}, ${clock(stage.timeOf(stage.frame))}`);
     if (document.activeElement !== this.place) this.place.value = clock(stage.timeOf(stage.frame));
-    this.number.textContent = `frame ${stage.frame} of ${stage.info.count - 1}`;
+    this.number.firstChild.textContent = `frame ${stage.frame}`;
   }
 
   refresh() {
     const { model } = this.stage;
     this.buttons.play.textContent = this.stage.player.playing ? "Pause" : "Play";
     this.speed.value = String(model.get("speed"));
-    const [undo, redo] = model.get("history");
-    for (const [name, what] of [["undo", undo], ["redo", redo]]) {
-      const one = this.buttons[name];
-      if (!one) continue;
-      one.disabled = !what;
-      one.title = what ? `${name}: ${what}` : `nothing to ${name}`;
+    const [undo] = model.get("history");
+    if (this.buttons.undo) {
+      this.buttons.undo.disabled = !undo;
+      this.buttons.undo.title = undo ? `undo (Z): ${undo}` : "nothing to undo";
     }
     this.buttons.preview?.setAttribute("aria-pressed", model.get("look") !== "original");
     const face = this.stage.faces[this.stage.current];

@@ -80,6 +80,7 @@ class Keys {
   leave() {
     const { stage } = this;
     if (stage.pointer.cancel() || stage.controls.closeHelp()) return;
+    if (stage.controls.menu.list) return stage.controls.menu.close({ focus: true });
     if (stage.isFull) stage.fit.toggle();
     else if (stage.current !== null) stage.pick(null);
     else stage.root.blur();
