@@ -153,6 +153,8 @@ def test_places_to_check_are_counted_and_answered(check: CheckView, review: Revi
     send(check, do="fine", key=key)
     assert (check.left, item(check, key)["badge"]) == (total - 1, "fine")
     assert f"{total - 1} of {total} left" in check.cards.summary
+    send(check, do="undo", key=None)
+    assert (check.left, review.history_position) == (total, 1)
     send(check, do="no-face", key=key)
     assert 1 not in review.decisions.index
     send(check, do="undo", key=None)
@@ -185,3 +187,27 @@ def test_findings_of_the_leak_check_stand_first_with_source_and_output(
     send(check, do="fine", key=broken["key"])
     check.show_report(None)
     assert not [one for one in check.cards.items if one["key"].startswith("leak")]
+
+
+def test_gap_is_covered_and_undo_takes_the_answer_back(check: CheckView, review: Review) -> None:
+    review.delete_boxes(faces=[1], start=20, stop=26)
+    assert check.wait()
+    key = next(one["key"] for one in check.cards.items if one["key"].startswith("gap 1"))
+    assert item(check, key)["title"] == "Face 1 has no box for 6 frames"
+    assert item(check, key)["actions"] == ["fill", "no-face", "fine"]
+    send(check, do="fill", key=key)
+    assert check.runner.jobs[-1].over.wait(120)
+    assert (check.runner.jobs[-1].state, check.runner.jobs[-1].error) == ("done", "")
+    assert not review.holes(1)
+    assert check.wait()
+    assert key not in [one["key"] for one in check.cards.items]
+    send(check, do="undo", key=None)
+    assert item(check, key)["badge"] == ""
+
+
+def test_answer_of_a_place_that_stays_goes_with_its_edit(check: CheckView, review: Review) -> None:
+    key = next(one["key"] for one in check.cards.items if "hide" in one["actions"])
+    send(check, do="hide", key=key)
+    assert item(check, key)["badge"] == "hidden"
+    send(check, do="undo", key=None)
+    assert (item(check, key)["badge"], review.history_position) == ("", 0)

@@ -6,25 +6,46 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import traitlets
 
 from redactkit.review import Review
+from redactkit.runtime.progress import ProgressLike
 from redactkit.verification import Action, VerificationReport, crops
 from redactkit.widgets.cards import CardAction, CardList
 from redactkit.widgets.crops import Place
 from redactkit.widgets.edits import set_aside
 from redactkit.widgets.markup import timecode
+from redactkit.widgets.runner import Job, Runner
 from redactkit.widgets.view import View
 
 __all__ = ["CheckView"]
 
 _ACTIONS = (
     CardAction("hide", "Hide", "hide it", "enter"),
+    CardAction("fill", "Cover the gap", "follow the face into the frames without a box, and hide it there", "enter"),
+    CardAction("on", "Follow on", "follow the face further from here, and hide it there", "enter"),
     CardAction("no-face", "No face", "it is no face", "n"),
     CardAction("fine", "Fine", "nothing is to be done", "f"),
     CardAction("visible", "Leave visible", "it may be seen", "v"),
 )
+_SAID = {"hide": "hidden", "no-face": "no face", "fine": "fine", "visible": "left visible"}
 _SETTLED: dict[str, Action] = {"hide": "hide", "no-face": "no face", "visible": "leave visible"}
+_COVERS = {"gap": "fill", "track ends inside the frame": "on", "track starts inside the frame": "on"}
+"""Reasons whose answer is more boxes, and the action that draws them."""
+
+_SENTENCES = {
+    "gap": "{name} has no box for {frames} frames",
+    "track ends inside the frame": "{name} is lost here, inside the picture",
+    "track starts inside the frame": "{name} is first found here, inside the picture",
+    "followed in doubt": "{name} was followed in doubt",
+    "short track": "{name} is seen for {frames} frames only",
+    "filled gap": "{name}: boxes filled in between two sightings",
+    "confidence dip": "{name} is hard to see here",
+    "crossing": "{name} meets another face",
+    "discarded blip": "{name} was set aside as no face",
+    "touches the edge": "{name} is at the edge of the picture",
+}
 _MOST = 400
 """Cards shown at a time."""
 
@@ -32,12 +53,15 @@ _MOST = 400
 class CheckView(View):
     """Places to look at, the riskiest first, each answered by a key: Enter hides, N is no face, F is fine.
 
-    Picking a card goes to its frame; answering one goes on to the next. After an export with a leak check its
-    findings stand first, source and output side by side.
+    Picking a card goes to its frame; answering one goes on to the next without an answer. Where a face has no box for
+    some frames, or is lost, Enter follows it on. After an export with a leak check its findings stand first, source
+    and output side by side.
 
     Parameters
     ----------
     review : Review
+    runner : Runner, optional
+        Shared with other panels: following waits for a pass under way.
 
     Attributes
     ----------
@@ -47,12 +71,14 @@ class CheckView(View):
 
     answered = traitlets.Int(0)
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, review: Review, *, runner: Runner | None = None) -> None:
         super().__init__(review, css="rk-check-list")
+        self.runner = runner or Runner()
         self.report: VerificationReport | None = None
         self._pictures: dict[int, Any] = {}
         self._places: dict[str, Any] = {}
         self._answers: dict[str, str] = {}
+        self._made: list[tuple[str, int | None]] = []
         self.cards = CardList(
             review,
             title="Places to check",
@@ -81,6 +107,10 @@ class CheckView(View):
 
     def refresh(self) -> None:
         """Show the places as they stand."""
+        with self.review.lock:  # answers come from the page while edits make the list anew
+            self._refresh()
+
+    def _refresh(self) -> None:
         places: dict[str, Any] = {}
         if self.report is not None:
             places |= {f"leak{row.Index}": row for row in self.report.findings.itertuples()}
@@ -88,6 +118,7 @@ class CheckView(View):
         for row in queue.itertuples():
             places.setdefault(f"{row.reason} {row.face_id} {row.frame}", row)
         self._places = places
+        self._forget_undone()
         self.cards.items = [self._item(key, row) for key, row in list(places.items())[:_MOST]]
         self.answered = sum(key in self._answers for key in places)
         left, leaks = self.left, sum(key.startswith("leak") and key not in self._answers for key in places)
@@ -96,7 +127,8 @@ class CheckView(View):
 
     def _item(self, key: str, row: Any) -> dict[str, Any]:
         answer, leak = self._answers.get(key, ""), key.startswith("leak")
-        actions = ["hide", "no-face", "visible" if leak else "fine"]
+        hide = "hide" if leak or self.review.reader is None else _COVERS.get(str(row.reason), "hide")
+        actions = [hide, "no-face", "visible" if leak else "fine"]
         title, lines = self._finding(row) if leak else self._queued(row)
         if leak and not row.frames:
             actions = ["fine"]  # what is wrong with the file has no place, and no answer but another export
@@ -116,9 +148,10 @@ class CheckView(View):
         return f"{row.verdict.capitalize()}: {row.what}{whose}", [*span, *([row.note] if row.note else [])]
 
     def _queued(self, row: Any) -> tuple[str, list[str]]:
-        label = self.review.decisions["label"].get(row.face_id, "") or f"face {row.face_id}"
-        span = f"{timecode(row.time)}, frame {row.frame}" + (f", {row.frames} frames" if row.frames > 1 else "")
-        return f"{str(row.reason).capitalize()}: {label}", [span]
+        label = self.review.decisions["label"].get(row.face_id, "") or f"Face {row.face_id}"
+        told = _SENTENCES.get(str(row.reason), f"{{name}}: {row.reason}").format(name=label, frames=row.frames)
+        span = f" to {row.frame + row.frames - 1}" if row.frames > 1 else ""
+        return told, [f"at {timecode(row.time)[3:10]}, frame{'s' * (row.frames > 1)} {row.frame}{span}"]
 
     def _pictures_of(self, key: str) -> list[Place]:
         row = self._places.get(key)
@@ -141,18 +174,43 @@ class CheckView(View):
     def do(self, message: Mapping[str, Any]) -> None:
         """Take an answer."""
         self.say()
+        with self.review.lock:
+            self._do(message)
+
+    def _do(self, message: Mapping[str, Any]) -> None:
         what, key = str(message.get("do")), str(message.get("key"))
         if what == "undo":
-            self.review.undo()
+            self._undo()
             return
         row = self._places.get(key)
         if row is None:
             return
-        if what != "fine":
-            self._settle(what, key, row)
-        said = {"hide": "hidden", "no-face": "no face", "fine": "fine", "visible": "left visible"}
-        self._answers[key] = said.get(what, what)
+        if what in ("fill", "on"):
+            self._cover(what, key, row)
+        else:
+            before = self.review.history_position
+            if what != "fine":
+                self._settle(what, key, row)
+            after = self.review.history_position
+            self._made.append((key, after if after != before else None))
+            self._answers[key] = _SAID[what]
         self.refresh()
+
+    def _undo(self) -> None:
+        """Take the last answer back, and what it changed."""
+        if self._made and self._made[-1][1] is None:
+            self._answers.pop(self._made.pop()[0], None)
+            self.refresh()
+        else:
+            self.review.undo()
+
+    def _forget_undone(self) -> None:
+        """Drop answers whose edit was undone."""
+        position = self.review.history_position
+        for key, made in self._made:
+            if made is not None and made > position:
+                self._answers.pop(key, None)
+        self._made = [(key, made) for key, made in self._made if made is None or made <= position]
 
     def _settle(self, what: str, key: str, row: Any) -> None:
         review = self.review
@@ -167,6 +225,30 @@ class CheckView(View):
             review.restore_face(face)
         elif known:
             set_aside(review, [face])
+
+    def _cover(self, what: str, key: str, row: Any) -> None:
+        """Follow a face to where it has no box, in the background."""
+        review, face, frame = self.review, int(row.face_id), int(row.frame)
+        if face not in review.selected_ids:
+            review.decide([face], redact=True)
+        self._answers[key] = "following"
+        direction = "forward" if "ends" in row.reason else "backward"
+
+        def work(progress: ProgressLike) -> pd.DataFrame:
+            if what == "fill":
+                return review.fill_gaps(face, progress=progress)
+            return review.follow(face, frame, direction=direction, progress=progress)
+
+        def finished(job: Job) -> None:
+            if job.state == "done":
+                self._answers[key] = f"{int(job.result['frames'].sum())} frames covered"
+                self._made.append((key, review.history_position))
+            else:
+                self._answers.pop(key, None)
+                self.say(job.error)
+            self.refresh()
+
+        self.runner.submit(f"follow {face}", work, finished=self.guard(finished))
 
     def _on_pick(self, change: Any) -> None:
         row = self._places.get(change["new"] or "")

@@ -126,7 +126,7 @@ class Workbench(View):
                 "editor": lambda: BoxEditor(self.review),
                 "ids": lambda: IdList(self.review),
                 "people": lambda: PeopleView(self.review),
-                "check": lambda: CheckView(self.review),
+                "check": lambda: CheckView(self.review, runner=self.runner),
                 "redact": lambda: RedactPanel(
                     self.review, runner=self.runner, examples=False, checked=self._show_findings
                 ),

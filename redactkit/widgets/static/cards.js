@@ -144,7 +144,8 @@ class Cards {
     const here = keys.indexOf(this.model.get("current"));
     const steps = { arrowdown: 1, arrowright: 1, arrowup: -1, arrowleft: -1 };
     const key = event.key.toLowerCase();
-    const action = this.model.get("actions").find((one) => one.key === key);
+    const can = this.nodes.get(keys[here])?.item.actions; // two actions may share a key, where no card has both
+    const action = this.model.get("actions").find((one) => one.key === key && (!can || can.includes(one.name)));
     if (steps[key]) this.pick(keys[Math.min(Math.max(here + steps[key], 0), keys.length - 1)]);
     else if (key === "e" && here >= 0) this.nodes.get(keys[here]).tools.querySelector("input")?.focus();
     else if (key === "z") this.send("undo", null);
@@ -158,7 +159,8 @@ class Cards {
     const { item } = this.nodes.get(key) || {};
     if (!item || (item.actions && !item.actions.includes(name))) return;
     const keys = [...this.nodes.keys()];
-    const next = keys[keys.indexOf(key) + 1];
+    const later = keys.slice(keys.indexOf(key) + 1);
+    const next = later.find((one) => this.nodes.get(one).item.state !== "done") ?? later[0];
     this.send(name, key);
     if (this.model.get("advance").includes(name) && next !== undefined) this.pick(next);
     this.list.focus({ preventScroll: true });
