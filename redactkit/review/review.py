@@ -61,8 +61,8 @@ class Review(Following, PeopleCommands):
         Faces picked together, to be merged or decided at once.
     queue : DataFrame or None
         What is to be looked at instead of `to_review`'s own list, with a column ``frame``.
-    blur, margin : str, float
-        How the redacted picture is previewed and made.
+    blur, margin, strength, shape : str, float, float, str
+        How the redacted picture is previewed and made, where a decision has no look of its own.
     detections, decisions, discarded, pairs : DataFrame
     revision : int
         Counts up after each change of a table; views observe it.
@@ -91,6 +91,8 @@ class Review(Following, PeopleCommands):
     queue = traitlets.Instance(pd.DataFrame, allow_none=True)
     blur = traitlets.Unicode("Med")
     margin = traitlets.Float(0.15, min=0.0, max=2.0)
+    strength = traitlets.Float(1.0, min=1.0, max=10.0)
+    shape = traitlets.Enum(("rectangle", "ellipse"), "rectangle")
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,20 @@ from redactkit.passes import redact
 from redactkit.redaction import RedactionReport, default_output
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
-from redactkit.runtime.timecode import parse_ranges
+from redactkit.runtime.timecode import parse_ranges, parse_timecode, timecode
 from redactkit.verification import VerificationReport, verify
 from redactkit.widgets.findings import FindingsView
-from redactkit.widgets.geometry import Region, region_around
+from redactkit.widgets.looks import DRAFTS, LookChooser
 from redactkit.widgets.markup import escape
 from redactkit.widgets.panels import allowing_nothing
-from redactkit.widgets.pictures import redacted
 from redactkit.widgets.playback import as_video
 from redactkit.widgets.progress import PassBar
 from redactkit.widgets.runner import Job, Runner
-from redactkit.widgets.thumbnails import data_uri
 from redactkit.widgets.view import View, button, row
 
 __all__ = ["RedactPanel", "verdict_of"]
 
-DRAFTS = {"Box": "outlines", "Low": "light"}
-"""Kinds that hide nobody, and the word that their files carry, so that none is taken for a redacted video."""
+_WHOLE, _REST_KEPT, _REST_CUT = "the whole video", "a part; the rest stays as it is", "a part; the rest is cut away"
 
 
 def verdict_of(report: RedactionReport, check: VerificationReport | None) -> tuple[str, str]:
@@ -91,89 +89,90 @@ class RedactPanel(View):
         self._asked: tuple[str, int] | None = None
         self._exposed_at: int | None = None
         self._build()
-        pictures = self.worker(self._show_kinds, interval=0.5)
-        self.show_kinds = pictures.submit
-        self.watch(lambda _: self._mark_kind(), "blur")
+        self.watch(lambda _: self._mark_draft(), "blur")
         self.watch(lambda _: self.bar.refresh(), "revision", source=self.runner)
-        self._mark_kind()
+        self._mark_draft()
         if examples and review.reader is not None:
             self.show_kinds()
 
     def _build(self) -> None:
         self.verdict = ipywidgets.HTML()
         self.verdict.add_class("rk-verdict")
-        self.kinds = {name: self._kind(name) for name in KINDS if name not in DRAFTS}
+        self.looks = LookChooser(self.review)
+        self.kinds, self.margin, self.show_kinds = self.looks.kinds, self.looks.margin, self.looks.show_kinds
         self.draft = ipywidgets.Dropdown(
             options=[
                 ("no draft: hide faces", ""),
                 ("outlines only, hides nothing", "Box"),
                 ("light blur, hides nobody", "Low"),
             ],
-            description="draft",
-            layout={"width": "270px"},
+            description="Draft",
         )
         self.draft.add_class("rk-draft")
         self.draft.observe(self._on_draft, "value")
-        self.margin = ipywidgets.BoundedFloatText(
-            0.15, min=0, max=2, step=0.05, description="margin, share of the box", layout={"width": "230px"}
-        )
-        self.margin.style.description_width = "150px"
-        self.margin.add_class("rk-margin")
-        traitlets.link((self.review, "margin"), (self.margin, "value"))
-        self.audio = ipywidgets.Dropdown(
-            options=[("keep", "keep"), ("none", "drop")], description="sound", layout={"width": "130px"}
-        )
-        self.audio.style.description_width = "40px"
-        self.mute = ipywidgets.Text(placeholder="silent ranges, such as 0:05-0:07.5; 12-13", layout={"width": "270px"})
-        self.mute.add_class("rk-mute")
-        self.output = ipywidgets.Text(self._default_output(), placeholder="foo_redacted.mp4", description="to")
-        self.output.style.description_width = "20px"
-        self.output.layout.width = "100%"
+        self.output = ipywidgets.Text(self._default_output(), placeholder="foo_redacted.mp4", description="To")
         self.output.add_class("rk-output")
-        self.check = ipywidgets.Checkbox(
-            True, description="then look for bare faces", indent=False, layout={"width": "180px"}
-        )
+        self.check = ipywidgets.Checkbox(True, description="then look for bare faces", indent=False)
         self.check.add_class("rk-check")
         self.allow_nothing = allowing_nothing()
         self.run_button = button("", "write the redacted video", text="Export", css="rk-run")
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.ask_and_run))
-        self.try_button = button("", "show each kind on the current frame", text="Try on this frame", css="rk-try")
-        self.try_button.on_click(self.press(self._try))
         self.bar = PassBar(self.runner)
         self.report = ipywidgets.HTML()
         self.report.add_class("rk-report")
         self.player, self.findings = ipywidgets.VBox(), ipywidgets.VBox()
-        advanced = ipywidgets.VBox([row(self.draft), row(self.mute), self.allow_nothing, self.report])
+        self.see_button = button("", "answer them one by one", text="See what was found", css="rk-see")
+        self.see_button.layout.display = "none"
+        self.see_button.on_click(lambda _: self.see())
+        advanced = ipywidgets.VBox([row(self.draft), self.allow_nothing, self.report])
         self.advanced = ipywidgets.Accordion([advanced], titles=["Advanced"])
         self.show(
             self.verdict,
-            row(*(box for box, _, _ in self.kinds.values()), self.try_button),
-            row(self.margin, self.audio),
-            self.output,
-            row(self.run_button, self.check),
-            self.bar,
+            self.see_button,
             self.player,
             self.findings,
+            self.looks,
+            *self._build_parts(),
+            self.output,
             self.advanced,
+            row(self.run_button, self.check, self.bar, css="rk-go"),
         )
 
-    def _kind(self, name: str) -> tuple[Any, Any, Any]:
-        image = ipywidgets.HTML(layout={"display": "none"})
-        chosen = button("", KINDS[name].summary, text=name, css=f"rk-kind-{name}")
-        chosen.layout.width = "66px"
-        chosen.on_click(lambda _: setattr(self.review, "blur", name))
-        box = ipywidgets.VBox([image, chosen])
-        box.add_class("rk-kind")
-        return box, image, chosen
+    def _build_parts(self) -> tuple[Any, ...]:
+        """Return the fields of what is written: which part of the video, and which sound."""
+        self.part = ipywidgets.Dropdown(options=[_WHOLE, _REST_KEPT, _REST_CUT], description="Part")
+        self.part.add_class("rk-part")
+        span = (timecode(float(self.review.times[at]))[3:11] for at in (0, -1))
+        self.start, self.end = (ipywidgets.Text(value) for value in span)
+        self.range = row(self.start, ipywidgets.HTML("to"), self.end, css="rk-range")
+        for name, field in (("start", self.start), ("end", self.end)):
+            field.tooltip = "a time such as 0:05.2"
+            here = button("", f"the {name} is the frame shown", text="here", css=f"rk-{name}-here")
+            here.on_click(self.press(partial(self._put_time, field)))
+            self.range.children = (*self.range.children, here)
+        first, word, last, first_here, last_here = self.range.children
+        self.range.children = (first, first_here, word, last, last_here)
+        self.part.observe(lambda _: self._show_parts(), "value")
+        self.audio = ipywidgets.Dropdown(
+            options=[("as it is", "keep"), ("silent in parts", "mute"), ("none", "drop")], description="Sound"
+        )
+        self.audio.add_class("rk-audio")
+        self.audio.observe(lambda _: self._show_parts(), "value")
+        self.mute = ipywidgets.Text(placeholder="silent in, such as 0:05-0:07.5; 12-13", description="")
+        self.mute.add_class("rk-mute")
+        self._show_parts()
+        return self.part, self.range, self.audio, self.mute
+
+    def _put_time(self, field: Any) -> None:
+        field.value = timecode(float(self.review.times[self.review.current_frame]))[3:]
+
+    def _show_parts(self) -> None:
+        self.range.layout.display = "none" if self.part.value == _WHOLE else ""
+        self.mute.layout.display = "" if self.audio.value == "mute" else "none"
 
     def _default_output(self) -> str:
-        path = self.review.video.path
-        if path is None:
-            return ""
-        target = (self.review.folder or path.parent) / default_output(path).name
-        word = DRAFTS.get(self.review.blur)
-        return str(target.with_name(f"{path.stem}_{word}.mp4") if word else target)
+        return self._made_output(self.review.blur)
 
     def _on_draft(self, change: Any) -> None:
         if change["new"]:
@@ -181,9 +180,7 @@ class RedactPanel(View):
         elif self.review.blur in DRAFTS:
             self.review.blur = "Med"
 
-    def _mark_kind(self) -> None:
-        for name, (_, _, chosen) in self.kinds.items():
-            chosen.button_style = "primary" if name == self.review.blur else ""
+    def _mark_draft(self) -> None:
         self.draft.value = self.review.blur if self.review.blur in DRAFTS else ""
         draft = bool(self.draft.value)
         self.run_button.description = "Export draft" if draft else "Export"
@@ -200,29 +197,23 @@ class RedactPanel(View):
         folder = self.review.folder or path.parent
         return str(folder / (f"{path.stem}_{DRAFTS[kind]}.mp4" if kind in DRAFTS else default_output(path).name))
 
-    def _try(self) -> None:
-        if self.review.reader is None:
-            raise OptionError("there is no video to try it on: open the review with Review.open(video, annotations)")
-        self.show_kinds()
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How faces are hidden and the video is written, as `redactkit.redact` takes it.
 
-    def _show_kinds(self) -> None:
-        """Show what each kind makes of the current face."""
-        region, frame = self._example(), self.review.current_frame
-        for name, (_, image, _) in self.kinds.items():
-            picture = data_uri(redacted(self.review, frame, region, width=96, kind=name))
-            image.value = f'<img alt="{name}" src="{picture}">'
-            image.layout.display = ""
-
-    def _example(self) -> Region:
-        video, box = self.review.video, self.review.box_of()
-        if box is None:
-            rows = self.review.boxes_at()
-            box = self.review.box_of(int(rows["face_id"].iloc[0])) if len(rows) else None
-        if box is None:
-            return Region(0, 0, video.width, video.height)
-        around = region_around((box[0], box[1], box[2], box[3]), width=video.width, height=video.height, times=1.8)
-        side = min(around.width, around.height)
-        return Region(around.x + (around.width - side) / 2, around.y + (around.height - side) / 2, side, side)
+        Raises
+        ------
+        OptionError
+            If a time or a time range means nothing.
+        """
+        review = self.review
+        look = {"blur": review.blur, "margin": review.margin, "strength": review.strength, "shape": review.shape}
+        silent = self.mute.value if self.audio.value != "drop" else ""
+        settings = {**look, "audio": "drop" if self.audio.value == "drop" else "keep", "mute": parse_ranges(silent)}
+        if self.part.value == _WHOLE:
+            return settings
+        ends = [parse_timecode(self.start.value), parse_timecode(self.end.value)]
+        return settings | {"ranges": [tuple(ends)], "trim": self.part.value == _REST_CUT}
 
     def ask_and_run(self) -> Job | None:
         """Queue the pass; say first, and wait for a second press, where it would replace a file or repeat a leak."""
@@ -255,11 +246,7 @@ class RedactPanel(View):
         source, target = review.video.path, Path(output)
         draft = review.blur in DRAFTS
         annotations, check, revision = review.annotations, self.check.value and not draft, review.revision
-        settings: dict[str, Any] = {
-            "blur": review.blur,
-            "margin": review.margin,
-            "audio": self.audio.value,
-            "mute": parse_ranges(self.mute.value),
+        settings = self.settings | {
             "overwrite": replace or target in self._own,
             "allow_nothing": self.allow_nothing.value or draft,
         }
@@ -280,7 +267,11 @@ class RedactPanel(View):
         self.bar.follow(job)
         return job
 
+    def see(self) -> None:
+        """Go to what the leak check found; a workbench says where that is."""
+
     def _tell(self, colour: str, text: str) -> None:
+        self.see_button.layout.display = "none"
         self.state = (re.split("[:.,]", text)[0].lower(), colour)
         self.verdict.value = f'<div class="rk-said rk-said-{colour}" role="status">{escape(text)}</div>' if text else ""
 
@@ -305,6 +296,8 @@ class RedactPanel(View):
             self.bar.refresh()
         if self._checked is not None:
             self._checked(found)
+            if found is not None and len(found.findings):
+                self.see_button.layout.display = ""
         elif found is not None and not found.ok:
             self.findings.children = (FindingsView(self.review, found),)
         if not self.player.children:

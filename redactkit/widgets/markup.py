@@ -104,8 +104,21 @@ STYLE = """<style>
 .rk-lanes .widget-html-content { position: absolute; inset: 0; height: 100%; }
 .rk-lanes svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .rk-lanes text { fill: var(--rk-text); font-size: 11px; }
-.rk-kind { align-items: center; } .rk-kind button { padding: 0; font-size: 12px; }
-.rk-history { margin: 0; } .rk-kind img { width: 66px; height: 66px; object-fit: cover; margin: 0; }
+.rk-view .rk-kinds { display: grid; grid-template-columns: repeat(auto-fit, minmax(60px, 1fr)); gap: 6px; }
+.rk-kind img { width: 100%; aspect-ratio: 1; object-fit: cover; margin: 0; border-radius: 4px; display: block; }
+.rk-kind .widget-html, .rk-kind .widget-html-content { height: auto; margin: 0; width: 100%; line-height: 0; }
+.rk-view .rk-kind button { padding: 0; font-size: 12px; width: 100%; margin: 2px 0 0; }
+.rk-history { margin: 0; }
+.rk-redact .widget-inline-hbox > .widget-label { width: 62px; flex: 0 0 62px; text-align: left; }
+.rk-redact .widget-inline-hbox { margin: 1px 0; } .rk-redact .rk-numbers { display: block; }
+.rk-redact .widget-text { width: 100%; }
+.rk-redact .rk-range .widget-text { flex: 1 1 60px; width: auto; min-width: 60px; }
+.rk-redact .rk-range { margin-left: 62px; flex-wrap: nowrap; }
+.rk-redact .rk-range button { min-width: 40px; padding: 0 6px; }
+.rk-side .rk-go { position: sticky; bottom: 0; background: var(--rk-ground); z-index: 2; padding: 4px 0; }
+.rk-side .rk-redact, .rk-side .rk-looks { overflow: visible; } .rk-redact .rk-row { margin: 0; }
+.rk-redact .rk-check { flex: 1 1 150px; }
+.rk-redact .rk-player { width: 100%; height: auto; max-height: 40vh; }
 .rk-ids textarea { font-family: var(--jp-code-font-family, monospace); }
 .rk-said { padding: 6px 10px; border-left: 6px solid; font-weight: 600; white-space: normal; margin-bottom: 4px; }
 .rk-said-good { border-color: #2f9e44; background: #2f9e4426; }

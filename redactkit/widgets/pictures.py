@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from redactkit.annotations import Annotations
 from redactkit.errors import OptionError
-from redactkit.redaction import Preview, make_plan
+from redactkit.redaction import Preview, RedactionOptions
+from redactkit.redaction.plan import lay_out
 from redactkit.review import Review
+from redactkit.review.editing import set_decision
 from redactkit.widgets.geometry import Region
 
 __all__ = ["QUALITY", "cut", "jpeg", "original", "redacted"]
@@ -35,8 +41,20 @@ def original(review: Review, frame: int, region: Region, *, width: int) -> Pictu
     return _resized(cut(review.picture(frame), region), size)
 
 
-def redacted(review: Review, frame: int, region: Region, *, width: int, kind: str | None = None) -> Picture:
+def redacted(
+    review: Review, frame: int, region: Region, *, width: int, looks: Mapping[int, Mapping[str, Any]] | None = None
+) -> Picture:
     """Return a region of a frame as `redactkit.redact` would make it, by the same code.
+
+    Parameters
+    ----------
+    review : Review
+    frame : int
+    region : Region
+    width : int
+        Most pixels across.
+    looks : mapping, optional
+        What some faces' looks would be, and that they are hidden, whatever was decided.
 
     Raises
     ------
@@ -45,13 +63,22 @@ def redacted(review: Review, frame: int, region: Region, *, width: int, kind: st
     """
     if review.reader is None:
         raise OptionError("a redacted preview needs the video: open the review with Review.open(video, annotations)")
+    tried = dict(looks or {})
     with review.lock:
-        table, faces = review.detections, review.selected_ids
+        table, decisions = review.detections, review.decisions
     first, last = np.searchsorted(table["frame"].to_numpy(), [frame - _REPLAYED, frame + 1])
     rows = table.iloc[first:last]
     rows = rows[rows["x"].notna().to_numpy()]
-    plan = make_plan(rows, review.reader.info, faces=faces, margin=review.margin)
-    preview = Preview(review.reader, plan, kind=kind or review.blur)
+    decisions = decisions[decisions.index.isin(rows["face_id"])]
+    if tried:
+        decisions = set_decision(decisions, faces=[face for face in tried if face in decisions.index], redact=True)
+    for face, look in tried.items():
+        if face in decisions.index:
+            decisions = set_decision(decisions, faces=[face], look=look)
+    shown = Annotations(review.reader.info, rows.reset_index(drop=True), decisions)
+    options = RedactionOptions(blur=review.blur, margin=review.margin, strength=review.strength, shape=review.shape)
+    plan = lay_out(shown, review.reader.info, faces=shown.selected_ids, options=options)
+    preview = Preview(review.reader, plan, kind=review.blur, strength=review.strength)
     size = _size(review, region, width)
     if _is_whole(review, region):
         return preview.rgb(frame, width=size[0], height=size[1])

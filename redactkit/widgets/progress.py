@@ -42,11 +42,12 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
         self.cancel_button.on_click(lambda _: self.cancel())
         self.text = ipywidgets.HTML()
         self.text.add_class("rk-progress-text")
-        super().__init__([row(self.bar, self.cancel_button, self.text)])
+        super().__init__([row(self.bar, self.cancel_button, self.text)], layout={"display": "none"})
 
     def follow(self, job: Job) -> None:
         """Show this job from now on."""
         self.job = job
+        self.layout.display = ""
         self.refresh()
 
     def cancel(self) -> None:
@@ -59,7 +60,10 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
         if self.job is None:
             return
         self.bar.value, self.bar.bar_style = self.job.share, _bar_style(self.job)
-        self.cancel_button.disabled = self.job.state not in ("waiting", "running")
+        ended = self.job.state not in ("waiting", "running")
+        self.cancel_button.disabled = ended
+        for part in (self.cancel_button, self.bar):
+            part.layout.display = "none" if ended else ""
         good = "rk-bad" if self.job.warning else "rk-good"
         css = {"failed": "rk-bad", "done": good}.get(self.job.state, "")
         self.text.value = f'<span class="{css}">{escape(describe_job(self.job))}</span>'

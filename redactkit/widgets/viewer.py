@@ -67,7 +67,7 @@ class FrameViewer(FramedView):
         self.watch(self._on_tables, "revision")
         self.watch(lambda _: self._state_worker.submit(), "marked")
         self.watch(lambda change: setattr(self.stage, "current", change["new"]), "current_face")
-        self.watch(lambda _: self.stage.forget_pictures("redacted"), "blur", "margin")
+        self.watch(lambda _: self.stage.forget_pictures("redacted"), "blur", "margin", "strength", "shape")
         self.stage.observe(self._pick, "current")
         self.stage.observe(self._on_look, "look")
         self.observe(self._set_look, ["preview", "both"])

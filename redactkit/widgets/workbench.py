@@ -133,6 +133,8 @@ class Workbench(View):
                 "analyze": lambda: AnalyzePanel(self.review, runner=self.runner),
             }
             self._parts[name] = made = makers[name]()
+            if name == "redact":
+                made.see = lambda: setattr(self, "step", "Check")
             for trait in ("state", "answered"):
                 if made.has_trait(trait):
                     made.observe(lambda _: self._states_worker.submit(), trait)

@@ -1,0 +1,173 @@
+"""How faces are hidden: for everybody, or for one object; each kind is shown on a face of this video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from redactkit.effects import KINDS
+from redactkit.effects.look import SHAPES, parse_look
+from redactkit.review import Review
+from redactkit.widgets.geometry import Region, region_around
+from redactkit.widgets.pictures import redacted
+from redactkit.widgets.thumbnails import data_uri
+from redactkit.widgets.view import View, button, row
+
+__all__ = ["DRAFTS", "LookChooser"]
+
+DRAFTS = {"Box": "outlines", "Low": "light"}
+"""Kinds that hide nobody, and the word that their files carry, so that none is taken for a redacted video."""
+
+_WORDS = {"Med": "Blur", "High": "More blur", "Pixelate": "Mosaic"}
+_EVERYBODY = 0
+
+
+class LookChooser(View):
+    """Blur kind, margin, strength and shape, of all or of one object, with a picture of each kind.
+
+    Parameters
+    ----------
+    review : Review
+        Its ``blur``, ``margin``, ``strength`` and ``shape`` are those of everybody; the looks of single objects stand
+        in its decisions.
+
+    Attributes
+    ----------
+    kinds : dict
+        For each kind its box, picture and button.
+    whose : ipywidgets.Dropdown
+        0 for everybody, or a face.
+    """
+
+    def __init__(self, review: Review) -> None:
+        super().__init__(review, css="rk-looks")
+        self._shown = self._quiet = False
+        self.whose = ipywidgets.Dropdown(options=[("everybody", _EVERYBODY)], description="Hide")
+        self.whose.add_class("rk-whose")
+        self.kinds = {name: self._kind(name) for name in KINDS if name not in DRAFTS}
+        self.margin = self._slider("Margin", least=0.0, most=2.0, step=0.05, shown=".0%")
+        self.strength = self._slider("Strength", least=1.0, most=10.0, step=0.5, shown=".1f")
+        self.shape = ipywidgets.Dropdown(options=list(SHAPES), description="Shape")
+        self.alike = button("", "no look of its own", text="As everybody", css="rk-as-everybody")
+        self.alike.on_click(self.press(lambda: self.review.decide([self.whose.value], look={})))
+        self.margin.tooltip = "what is hidden around the box, as a share of it; more hides more of hair, ears and chin"
+        self.strength.tooltip = "1 is as measured to hide; more is coarser"
+        tiles = row(*(box for box, _, _ in self.kinds.values()), css="rk-kinds")
+        self.show(row(self.whose, self.alike), tiles, row(self.margin, self.strength, self.shape, css="rk-numbers"))
+        for name, field in (("margin", self.margin), ("strength", self.strength), ("shape", self.shape)):
+            field.add_class(f"rk-{name}")
+            field.observe(lambda change, name=name: self._set(**{name: change["new"]}), "value")
+        self.whose.observe(lambda _: self._follow(), "value")
+        self._pictures = self.worker(self._show_kinds, interval=0.5)
+        self.watch(lambda _: self._follow(), "blur", "margin", "strength", "shape", "revision")
+        self.watch(lambda _: self._draw(), "current_face")
+        self._follow()
+
+    def _slider(self, text: str, *, least: float, most: float, step: float, shown: str) -> Any:
+        return ipywidgets.FloatSlider(
+            least, min=least, max=most, step=step, description=text, readout_format=shown, continuous_update=False
+        )
+
+    def _kind(self, name: str) -> tuple[Any, Any, Any]:
+        image = ipywidgets.HTML()
+        chosen = button("", f"{name}: {KINDS[name].summary}", text=_WORDS.get(name, name), css=f"rk-kind-{name}")
+        chosen.on_click(lambda _: self._set(blur=name))
+        box = ipywidgets.VBox([image, chosen])
+        box.add_class("rk-kind")
+        return box, image, chosen
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """The look of the chosen object alone."""
+        text = self.review.decisions["look"].get(self.whose.value, "") if self.whose.value else ""
+        return parse_look(str(text)) if text else {}
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """How the chosen object, or everybody, is hidden."""
+        review = self.review
+        shared = {"blur": review.blur, "margin": review.margin, "strength": review.strength, "shape": review.shape}
+        return shared | self._own
+
+    def _set(self, **changed: Any) -> None:
+        if self._quiet or all(self.look[name] == value for name, value in changed.items()):
+            return
+        if self.whose.value:
+            self.review.decide([self.whose.value], look=self._own | changed)
+            return
+        for name, value in changed.items():
+            setattr(self.review, name, value)
+
+    def _follow(self) -> None:
+        """Show the look as it stands."""
+        self._quiet = True
+        try:
+            self._list_objects()
+            look = self.look
+            for name, (_, _, chosen) in self.kinds.items():
+                chosen.button_style = "primary" if name == look["blur"] else ""
+            for field, name in ((self.margin, "margin"), (self.strength, "strength"), (self.shape, "shape")):
+                field.value = look[name]
+            self.alike.layout.display = "" if self._own else "none"
+        finally:
+            self._quiet = False
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown:
+            self._pictures.submit()
+
+    def _list_objects(self) -> None:
+        decisions = self.review.decisions
+        own = decisions["look"].astype(bool)
+        options = [("everybody", _EVERYBODY)]
+        for face in decisions.index[decisions["redact"]].tolist():
+            mark = ", its own way" if own[face] else ""
+            options.append((f"{str(decisions.loc[face, 'label'])[:30] or f'face {face}'}{mark}", face))
+        if list(self.whose.options) != options:
+            kept = self.whose.value
+            self.whose.options = options
+            self.whose.value = kept if kept in [face for _, face in options] else _EVERYBODY
+
+    def show_kinds(self) -> None:
+        """Show what each kind makes of a face, from now on also when the look or the face changes."""
+        self._shown = True
+        self._pictures.submit()
+
+    def _show_kinds(self) -> None:
+        found = self._example()
+        if found is None:
+            return
+        face, frame, region = found
+        revision = self.review.revision
+        for name, (_, image, _) in self.kinds.items():
+            picture = redacted(self.review, frame, region, width=112, looks={face: self.look | {"blur": name}})
+            if self.review.revision != revision:
+                return  # an edit took the face from under it; a call for that edit waits already
+            image.value = f'<img alt="" src="{data_uri(picture)}">'
+
+    def _example(self) -> tuple[int, int, Region] | None:
+        """Return a face with a frame and a region that shows it: the chosen, the current, or the largest one."""
+        review = self.review
+        with review.lock:
+            tracks = review.tracks
+            wanted = [self.whose.value, review.current_face]
+            face = next((one for one in wanted if one in tracks.index), None)
+            if face is None:
+                area = (tracks["median_width"] * tracks["median_height"]).dropna()
+                if area.empty:
+                    return None
+                face = area.index[int(area.to_numpy().argmax())]
+            frame = review.current_frame
+            box = review.box_of(face, frame=frame)
+            if box is None:
+                frame = int(tracks.loc[face, "best_frame"])
+                box = review.box_of(face, frame=frame)
+        if box is None:
+            return None
+        video = review.video
+        around = region_around((box[0], box[1], box[2], box[3]), width=video.width, height=video.height, times=1.8)
+        side = min(around.width, around.height)
+        left, top = around.x + (around.width - side) / 2, around.y + (around.height - side) / 2
+        return int(face), frame, Region(left, top, side, side)
