@@ -38,7 +38,7 @@ def test_without_a_face_there_is_everybody_and_no_picture(short_clip: Path) -> N
 def test_look_is_of_everybody_or_of_one_object_and_goes_with_undo(review: Review) -> None:
     looks = LookChooser(review)
     looks.kinds["High"][2].click()
-    looks.margin.value = 0.3
+    looks.margin.value = 30
     assert (review.blur, review.margin, review.history) == ("High", 0.3, ())
     looks.whose.value = 1
     assert looks.look == {"blur": "High", "margin": 0.3, "strength": 1.0, "shape": "rectangle"}

@@ -129,7 +129,7 @@ def test_redact_panel_writes_shows_and_checks(review: Review, tmp_path: Path, mo
     panel.run_button.click()
     assert "a time range is START-END" in panel.message.value
     panel.mute.value = "0:00.5-0:01; 2-2.2"
-    panel.margin.value = 0.3
+    panel.margin.value = 30
     assert (review.blur, review.margin) == ("Black", 0.3)
     assert panel.output.value == str(tmp_path / "short_redacted.mp4")
     job = panel.run()

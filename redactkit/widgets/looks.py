@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -46,28 +47,31 @@ class LookChooser(View):
         self.whose = ipywidgets.Dropdown(options=[("everybody", _EVERYBODY)], description="Hide")
         self.whose.add_class("rk-whose")
         self.kinds = {name: self._kind(name) for name in KINDS if name not in DRAFTS}
-        self.margin = self._slider("Margin", least=0.0, most=2.0, step=0.05, shown=".0%")
-        self.strength = self._slider("Strength", least=1.0, most=10.0, step=0.5, shown=".1f")
+        self.margin = ipywidgets.BoundedFloatText(0.0, min=0.0, max=200.0, step=5.0, description="Margin, %")
+        self.strength = ipywidgets.BoundedFloatText(1.0, min=1.0, max=10.0, step=0.5, description="Strength")
         self.shape = ipywidgets.Dropdown(options=list(SHAPES), description="Shape")
         self.alike = button("", "no look of its own", text="As everybody", css="rk-as-everybody")
         self.alike.on_click(self.press(lambda: self.review.decide([self.whose.value], look={})))
-        self.margin.tooltip = "what is hidden around the box, as a share of it; more hides more of hair, ears and chin"
+        self.margin.tooltip = "what is hidden around the box, on each side; more hides more of hair, ears and chin"
         self.strength.tooltip = "1 is as measured to hide; more is coarser"
         tiles = row(*(box for box, _, _ in self.kinds.values()), css="rk-kinds")
         self.show(row(self.whose, self.alike), tiles, row(self.margin, self.strength, self.shape, css="rk-numbers"))
-        for name, field in (("margin", self.margin), ("strength", self.strength), ("shape", self.shape)):
+        for field, name, unit in self._fields:
             field.add_class(f"rk-{name}")
-            field.observe(lambda change, name=name: self._set(**{name: change["new"]}), "value")
+            field.observe(partial(self._on_field, name, unit), "value")
         self.whose.observe(lambda _: self._follow(), "value")
         self._pictures = self.worker(self._show_kinds, interval=0.5)
         self.watch(lambda _: self._follow(), "blur", "margin", "strength", "shape", "revision")
         self.watch(lambda _: self._draw(), "current_face")
         self._follow()
 
-    def _slider(self, text: str, *, least: float, most: float, step: float, shown: str) -> Any:
-        return ipywidgets.FloatSlider(
-            least, min=least, max=most, step=step, description=text, readout_format=shown, continuous_update=False
-        )
+    @property
+    def _fields(self) -> tuple[tuple[Any, str, float], ...]:
+        """The fields, what each sets, and how much of that one of the field is; 0 where it is no number."""
+        return (self.margin, "margin", 0.01), (self.strength, "strength", 1.0), (self.shape, "shape", 0.0)
+
+    def _on_field(self, name: str, unit: float, change: Any) -> None:
+        self._set(**{name: round(change["new"] * unit, 6) if unit else change["new"]})
 
     def _kind(self, name: str) -> tuple[Any, Any, Any]:
         image = ipywidgets.HTML()
@@ -107,8 +111,8 @@ class LookChooser(View):
             look = self.look
             for name, (_, _, chosen) in self.kinds.items():
                 chosen.button_style = "primary" if name == look["blur"] else ""
-            for field, name in ((self.margin, "margin"), (self.strength, "strength"), (self.shape, "shape")):
-                field.value = look[name]
+            for field, name, unit in self._fields:
+                field.value = round(look[name] / unit, 6) if unit else look[name]
             self.alike.layout.display = "" if self._own else "none"
         finally:
             self._quiet = False

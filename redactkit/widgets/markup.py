@@ -110,7 +110,8 @@ STYLE = """<style>
 .rk-view .rk-kind button { padding: 0; font-size: 12px; width: 100%; margin: 2px 0 0; }
 .rk-history { margin: 0; }
 .rk-redact .widget-inline-hbox > .widget-label { width: 62px; flex: 0 0 62px; text-align: left; }
-.rk-redact .widget-inline-hbox { margin: 1px 0; } .rk-redact .rk-numbers { display: block; }
+.rk-redact .widget-inline-hbox { margin: 1px 0; } .rk-view .rk-numbers { gap: 2px 10px; }
+.rk-numbers > * { flex: 1 1 130px; } .rk-numbers .rk-shape { flex-basis: 100%; }
 .rk-redact .widget-text { width: 100%; }
 .rk-redact .rk-range .widget-text { flex: 1 1 60px; width: auto; min-width: 60px; }
 .rk-redact .rk-range { margin-left: 62px; flex-wrap: nowrap; }
