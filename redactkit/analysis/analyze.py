@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from redactkit.analysis.shot_tracking import ShotTracker
 from redactkit.analysis.thumbnails import KeptCrops, save_thumbnails
 from redactkit.analysis.track_building import find_tracks
 from redactkit.annotations import Annotations, annotations_name, find_thumbnails
+from redactkit.boxes import FloatArray
 from redactkit.detectors import Detector, release
 from redactkit.errors import AnnotationError, OptionError, OutputExistsError
 from redactkit.formats import find_id_lists, write_annotations
@@ -107,6 +108,7 @@ def analyze(
     embedder: str | Path | Embedder | None = None,
     overwrite: bool = False,
     progress: ProgressLike = True,
+    watch: Callable[[Mapping[int, FloatArray]], None] | None = None,
 ) -> Annotations:
     """Find every face of a video and track it from frame to frame.
 
@@ -153,6 +155,9 @@ def analyze(
         Replace annotations that are there.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
+    watch : callable, optional
+        Takes what was found in some frames, as the search comes to them: from a frame's number to its boxes, shape
+        (N, 5): x, y, width, height, confidence. They are neither tracked nor sorted out, and for looking at only.
 
     Returns
     -------
@@ -190,7 +195,9 @@ def analyze(
         stopped = keep is not None and keep.is_dir()
         # Chunks that are kept are those of the whole video.
         chunks = keep if frames is None else None
-        found, tracker = _scan(reader, search, keep=chunks, chunk_frames=chunk_frames, progress=progress)
+        found, tracker = _scan(
+            reader, search, keep=chunks, chunk_frames=chunk_frames, progress=progress, seen=_moved(watch, frames)
+        )
         found = tracker.search_isolated(found)
         release(search.detector)
         annotations = _annotate(reader, found, tracker, padding=padding, progress=progress)
@@ -221,8 +228,23 @@ def analyze(
     return saved
 
 
+def _moved(
+    watch: Callable[[Mapping[int, FloatArray]], None] | None, frames: FrameRange | None
+) -> Callable[[Mapping[int, FloatArray]], None] | None:
+    """Return ``watch`` such that it is given the frames of the whole video."""
+    if watch is None or frames is None:
+        return watch
+    return lambda found: watch({number + frames.start: boxes for number, boxes in found.items()})
+
+
 def _scan(
-    reader: VideoReader, search: Search, *, keep: Path | None, chunk_frames: int, progress: ProgressLike
+    reader: VideoReader,
+    search: Search,
+    *,
+    keep: Path | None,
+    chunk_frames: int,
+    progress: ProgressLike,
+    seen: Callable[[Mapping[int, FloatArray]], None] | None = None,
 ) -> tuple[Scan, ShotTracker]:
     """Scan the video in the rotation of its footage, and track the shots that are over meanwhile.
 
@@ -242,6 +264,8 @@ def _scan(
             if frame.index in numbers:
                 samples.add(frame.load())
         tracker.watch(batch, found)
+        if seen is not None:
+            seen({frame.index: found.faces[frame.index] for frame in batch if frame.index in found.faces})
 
     scanned = scan(reader, turned, keep=keep, chunk_frames=chunk_frames, progress=progress, watch=watch)
     rotations = find_rotations(reader, samples) if later else ()

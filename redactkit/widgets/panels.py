@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
 from redactkit.analysis import analyze, default_folder
+from redactkit.boxes import FloatArray
 from redactkit.errors import AnnotationError, OptionError, RedactkitError
 from redactkit.formats import Preset, read_preset
 from redactkit.passes import run_preset
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
+from redactkit.widgets.found import FoundSoFar
 from redactkit.widgets.markup import escape
 from redactkit.widgets.progress import PassBar
 from redactkit.widgets.runner import Job, Runner
 from redactkit.widgets.view import View, button, row
+from redactkit.widgets.viewer import FrameViewer
 
 __all__ = ["AnalyzePanel", "allowing_nothing"]
 
@@ -42,11 +46,16 @@ class AnalyzePanel(View):
         Gets the annotations when the pass over its own video is done.
     runner : Runner, optional
         Shared with other panels, so that passes wait for each other.
+    viewer : FrameViewer, optional
+        Shows the boxes as they are found, and goes along with the search until somebody goes elsewhere.
     """
 
-    def __init__(self, review: Review, *, runner: Runner | None = None) -> None:
+    def __init__(self, review: Review, *, runner: Runner | None = None, viewer: FrameViewer | None = None) -> None:
         super().__init__(review, css="rk-analyze")
         self.runner = runner or Runner()
+        self._viewer, self._went_to = viewer, -1
+        self.found = FoundSoFar(review)
+        self._along = self.worker(self._go_along, interval=0.5)
         self._build()
         self.watch(lambda _: self.bar.refresh(), "revision", source=self.runner)
 
@@ -65,10 +74,11 @@ class AnalyzePanel(View):
         self.model = ipywidgets.Text(placeholder="model file, which yunet needs", layout={"width": "240px"})
         self.model.add_class("rk-model")
         self.sensitivity = ipywidgets.Dropdown(
-            options=["normal", "high", "low"], description="sensitivity", layout={"width": "170px"}
+            options=[("usual faces", "normal"), ("more, and more that are none", "high"), ("only clear ones", "low")],
+            description="Find",
+            layout={"width": "auto"},
         )
-        for box in (self.detector, self.sensitivity):
-            box.style.description_width = "64px"
+        self.detector.style.description_width, self.sensitivity.style.description_width = "64px", "36px"
         self.output = ipywidgets.Text(
             str(default_folder(own)) if own else "",
             placeholder="folder; default foo_analysis",
@@ -84,6 +94,8 @@ class AnalyzePanel(View):
         self.run_button.button_style = "primary"
         self.run_button.on_click(self.press(self.run))
         self.bar = PassBar(self.runner)
+        self.hint = _hint("Finds every face and follows it through the video. Nothing leaves this machine.")
+        self.found.layout.display = "none"
         advanced = ipywidgets.VBox(
             [
                 _hint("The video; for many there is rk.widgets.JobsPanel."),
@@ -97,9 +109,10 @@ class AnalyzePanel(View):
             ]
         )
         self.show(
-            _hint("Looks at every frame, finds faces and follows each. Nothing leaves this machine."),
-            row(self.run_button, self.sensitivity),
+            self.hint,
+            row(self.run_button, self.sensitivity, css="rk-find"),
             self.bar,
+            self.found,
             ipywidgets.Accordion([advanced], titles=["Advanced"]),
         )
 
@@ -132,6 +145,7 @@ class AnalyzePanel(View):
         preset, named = self.read(), self.video.value.strip()
         if not named:
             raise OptionError("name a video first, under Advanced")
+        self.found.clear()
         job = self._submit(Path(named), preset)
         self.bar.follow(job)
         return job
@@ -144,17 +158,48 @@ class AnalyzePanel(View):
         search["model"] = self.model.value.strip() or None
         allow_nothing = self.allow_nothing.value
 
+        own = self.review.video.path is not None and video == self.review.video.path
+
         def work(progress: ProgressLike) -> Any:
             shared: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
             if preset.mode == "analyze":
-                return analyze(video, output=folder, detection_size=preset.detection_size, **search, **shared)
+                watch = self._watch() if own else None
+                search["detection_size"] = preset.detection_size
+                return analyze(video, output=folder, watch=watch, **search, **shared)
             return run_preset(video, preset, output=folder, allow_nothing=allow_nothing, **search, **shared)
 
         finished = self.guard(lambda job: self._finished(job, video, folder, preset))
         return self.runner.submit(f"{preset.mode} {video.name}", work, finished=finished)
 
+    def _watch(self) -> Callable[[Mapping[int, FloatArray]], None]:
+        """Let what is found be seen from now on; return what takes it."""
+        self.found.layout.display = ""
+        if self._viewer is not None and not self.review.history:
+            self._viewer.found, self._went_to = self.found, self.review.current_frame
+
+        def watch(found: Mapping[int, FloatArray]) -> None:
+            self.found.add(found)
+            self._along.submit()
+
+        return watch
+
+    def _go_along(self) -> None:
+        """Show the frame that the search has come to."""
+        viewer = self._viewer
+        if viewer is None or viewer.found is None:
+            return
+        if self.review.current_frame == self._went_to:
+            self._went_to = self.found.frame
+            self.review.current_frame = self.found.frame
+        viewer.stage.show_boxes()
+
     def _finished(self, job: Job, video: Path, folder: Path, preset: Preset) -> None:
         self.bar.refresh()
+        self.found.layout.display = "none"
+        if self._viewer is not None and self._viewer.found is not None:
+            self._viewer.found = None
+            self.review.current_frame = 0
+            self._viewer.stage.show_boxes()
         own = self.review.video.path
         if job.state != "done" or preset.mode != "analyze" or own is None or not video.samefile(own):
             return
@@ -164,9 +209,8 @@ class AnalyzePanel(View):
             )
             return
         self.review.load(job.result)
-        self.say(
-            f"{self.review.tracks.shape[0]} faces found; decide in the next step who is hidden. Written to {folder}"
-        )
+        people = len(self.review.people)
+        self.say(f"{people} people found; decide in step 2, Who, who is hidden. Written to {folder}")
 
 
 def _hint(text: str) -> ipywidgets.HTML:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets
 
-from redactkit.widgets.markup import escape, timecode
+from redactkit.widgets.markup import escape
 from redactkit.widgets.runner import Job, Runner
 from redactkit.widgets.view import button, row
 
@@ -13,13 +13,31 @@ __all__ = ["PassBar", "describe_job"]
 _BARS = {"running": "info", "done": "success", "failed": "danger", "cancelled": "warning", "waiting": ""}
 
 
+_STAGES = {
+    "analyze": "Looking for faces",
+    "track": "Joining faces to tracks",
+    "refine": "Following faces closely",
+    "people": "Comparing faces",
+    "redact": "Hiding and writing",
+    "verify": "Looking for bare faces",
+    "follow": "Following",
+}
+"""What the stages of the passes do, in words; each has a bar of its own."""
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 def describe_job(job: Job) -> str:
     """Return in one line of plain text how a job stands."""
     if job.state == "waiting":
         return "waiting"
     if job.state == "running":
-        left = "" if job.left is None else f", {timecode(job.left)[:8]} left"
-        return f"{job.stage}: {job.done} of {job.total} frames, {job.rate:.0f} a second{left}"
+        left = "" if job.left is None else f", {_duration(job.left)} left"
+        what = "tracks" if job.stage == "people" else "frames"
+        stage = _STAGES.get(job.stage, job.stage)
+        return f"{stage}: {job.done} of {job.total} {what}, {job.rate:.0f} a second{left}"
     if job.warning:
         return f"{job.state}, but {job.warning}"
     return f"{job.state} {job.error}".strip()

@@ -17,6 +17,7 @@ from redactkit.runtime.progress import ProgressLike
 from redactkit.tables import BOX, FACE
 from redactkit.widgets.actions import ACTIONS, mark
 from redactkit.widgets.edits import correct_box
+from redactkit.widgets.found import FoundSoFar
 from redactkit.widgets.framed import FramedView
 from redactkit.widgets.geometry import Region
 from redactkit.widgets.pictures import jpeg, redacted
@@ -50,12 +51,15 @@ class FrameViewer(FramedView):
         Of playing, 0.25 to 4.
     stage : Stage
         The front end; ``shown_frame`` is the frame that it shows.
+    found : FoundSoFar or None
+        Whose boxes are shown instead of the review's while a search runs.
     """
 
     zoom = traitlets.Bool(False)
     preview = traitlets.Bool(False)
     both = traitlets.Bool(False)
     actions = ACTIONS
+    found: FoundSoFar | None = None
     _following: Job | None = None
 
     def __init__(self, review: Review, *, height: int = 480, width: int = 1280, runner: Runner | None = None) -> None:
@@ -103,6 +107,8 @@ class FrameViewer(FramedView):
 
     def rows(self, start: int, stop: int) -> BoxRows:
         """Return the boxes of some frames, as a stage takes them; rows without a place are left out."""
+        if self.found is not None:
+            return self.found.rows(start, stop)
         table = self.review.detections
         first, last = np.searchsorted(table["frame"].to_numpy(), [start, stop])
         part = table.iloc[first:last]

@@ -130,7 +130,7 @@ class Workbench(View):
                 "redact": lambda: RedactPanel(
                     self.review, runner=self.runner, examples=False, checked=self._show_findings
                 ),
-                "analyze": lambda: AnalyzePanel(self.review, runner=self.runner),
+                "analyze": lambda: AnalyzePanel(self.review, runner=self.runner, viewer=self.viewer),
             }
             self._parts[name] = made = makers[name]()
             if name == "redact":
