@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import pytest
 
 import redactkit as rk
 from redactkit.cli import main
+from redactkit.cli.options import add_object_detectors
 from redactkit.detectors.centerface import bundled_weights
-from redactkit.detectors.objects import ObjectDetector, ObjectModel, as_detectors, decode_objects
+from redactkit.detectors.object_outputs import decode_outputs
+from redactkit.detectors.objects import ObjectDetector, ObjectModel, as_detectors
 from redactkit.errors import DetectorError, OptionError
-from tests.red_objects import make_red_clip, red_finder
+from tests.red_objects import make_red_clip, red_finder, red_onnx
 
 
 def picture_with_red(x, y, *, width=640, height=360, side=48):
@@ -46,33 +50,45 @@ CORNERS = np.array([[40, 35, 60, 45], [75, 15, 85, 25]], float)
         ("yolo_end_to_end", [np.hstack([CORNERS, [[0.9, 1], [0.05, 0]]])[None]]),
         ("ssd", [CORNERS[None] / 100, np.array([[[0.0, 0.1, 0.9], [0.9, 0.05, 0.1]]])]),
         ("ssd_detections", [np.hstack([[[0, 1, 0.9], [0, 1, 0.1]], CORNERS / 100])[None, None]]),
+        ("ssd_lists", [CORNERS, np.array([0.9, 0.1]), np.array([1, 1])]),
+        ("ssd_lists", [CORNERS[None] / 100, np.array([[1, 1]]), np.array([[0.9, 0.1]])]),
+        ("ssd_tensorflow", [CORNERS[None][..., [1, 0, 3, 2]] / 100, np.ones((1, 2)), np.array([[0.9, 0.1]]), [2.0]]),
     ],
 )
 def test_each_layout_gives_the_same_boxes(output, arrays):
-    model = ObjectModel("a.onnx", output=output)
-    found = decode_objects(arrays, model, size=(100, 100))
+    arrays = [np.asarray(each) for each in arrays]
+    found = decode_outputs(arrays, output, size=(100, 100))
     assert np.allclose(found, [[40, 35, 20, 10, 0.9]])
-    number = 2 if output == "ssd" else 1
-    chosen = decode_objects(arrays, ObjectModel("a.onnx", output=output, classes=number), size=(100, 100))
+    chosen = decode_outputs(arrays, output, classes=2 if output == "ssd" else 1, size=(100, 100))
     assert np.allclose(chosen, found)
-    none = decode_objects(arrays, ObjectModel("a.onnx", output=output, classes=[7]), size=(100, 100))
+    none = decode_outputs(arrays, output, classes=[7], size=(100, 100))
     assert none.shape == (0, 5)
 
 
 def test_layouts_are_told_apart_by_their_shapes_or_refused():
     many = {"yolov8": [(1, 6, 300)], "yolov5": [(1, 300, 8)], "ssd": [(1, 300, 4), (1, 300, 2)]}
     for shapes in [*many.values(), [(1, 1, 200, 7)]]:
-        decode_objects([np.zeros(shape) for shape in shapes], ObjectModel("a"), size=(100, 100))
-    for shapes in ([(1, 300, 6)], [(1, 10)], []):
+        decode_outputs([np.zeros(shape) for shape in shapes], size=(100, 100))
+    for shapes in ([(1, 300, 6)], [(1, 10)], [(1, 9, 4), (1, 9), (1, 9)], []):
         with pytest.raises(DetectorError, match="do not say how its boxes are laid out"):
-            decode_objects([np.zeros(shape) for shape in shapes], ObjectModel("a"), size=(100, 100))
+            decode_outputs([np.zeros(shape) for shape in shapes], size=(100, 100))
+
+
+def test_one_class_of_yolov5_is_known_by_its_rows():
+    table = np.zeros((1, 25200, 6))
+    table[0, 7] = [100, 100, 40, 20, 0.9, 1.0]
+    assert np.allclose(decode_outputs([table], size=(640, 640)), [[80, 90, 40, 20, 0.9]])
+    with pytest.raises(DetectorError, match="do not say"):
+        decode_outputs([table[:, :300]], size=(640, 640))
 
 
 def test_values_that_are_no_confidences_are_refused():
     with pytest.raises(DetectorError, match="no confidences from 0 to 1"):
-        decode_objects([np.full((1, 5, 50), 7.0)], ObjectModel("a"), size=(100, 100))
+        decode_outputs([np.full((1, 5, 50), 7.0)], size=(100, 100))
     with pytest.raises(DetectorError, match="are not those of ssd"):
-        decode_objects([np.zeros((1, 5, 50))], ObjectModel("a", output="ssd"), size=(100, 100))
+        decode_outputs([np.zeros((1, 5, 50))], "ssd", size=(100, 100))
+    with pytest.raises(DetectorError, match="are not those of ssd_lists"):
+        decode_outputs([CORNERS, np.array([0.9, 0.1]), np.array([0.5, 0.5])], "ssd_lists", size=(100, 100))
 
 
 def test_files_that_are_no_such_model_are_refused(tmp_path):
@@ -123,3 +139,30 @@ def test_command_takes_a_detector_for_a_kind(red_clip, tmp_path, capsys):
     assert "1 objects" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["analyze", str(red_clip), "--detect", "plates.onnx"])
+
+
+@pytest.mark.parametrize("layout", ["yolov8", "yolov5", "ssd", "ssd_tensorflow"])
+def test_onnx_files_of_each_style_are_told_apart_and_find_the_same(tmp_path, layout):
+    find = ObjectDetector(ObjectModel(red_onnx(tmp_path / "red.onnx", layout=layout), threshold=0.5))
+    found = find([picture_with_red(300, 100)])[0]
+    middle = found[0, :2] + found[0, 2:4] / 2
+    assert np.abs(middle - [324, 124]).max() < 34
+
+
+def test_command_finds_and_hides_with_an_onnx_file(red_clip, tmp_path, capsys):
+    red_onnx(tmp_path / "red.onnx", layout="yolov5")
+    given = ["--detect", f"plate={tmp_path / 'red.onnx'},output=yolov5,classes=0,threshold=0.3", "--quiet"]
+    assert main(["combined", str(red_clip), "-o", str(tmp_path / "out.mp4"), "--blur", "Black", *given]) == 0
+    assert "1 of 1 objects hidden" in capsys.readouterr().out
+
+
+def test_what_is_said_about_a_model_on_the_command_line_is_read():
+    parser = argparse.ArgumentParser()
+    add_object_detectors(parser)
+    given = ["--detect", "plate=a,b.onnx", "--detect", "sign=b.onnx,classes=0+2,size=640x384,reverse_channels=yes"]
+    plain, told = parser.parse_args(given).detectors
+    assert plain == ("plate", "a,b.onnx")
+    assert told == ("sign", ObjectModel("b.onnx", classes=[0, 2], size=(640, 384), reverse_channels=True))
+    for wrong in ("plate=b.onnx,output=rcnn", "plate=b.onnx,classes=x", "plate=,output=ssd"):
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--detect", wrong])

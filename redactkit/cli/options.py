@@ -136,16 +136,48 @@ def add_object_detectors(command: argparse.ArgumentParser) -> None:
         type=_kind_and_file,
         action="append",
         default=[],
-        metavar="KIND=FILE",
-        help="find other things too, with a model of yours: plate=plates.onnx; may be repeated",
+        metavar="KIND=FILE[,NAME=VALUE...]",
+        help="find other things too, with a model of yours: plate=plates.onnx, or with how it is read: "
+        "plate=plates.onnx,output=yolov5,classes=0+2,threshold=0.3,size=640x640; may be repeated",
     )
 
 
-def _kind_and_file(text: str) -> tuple[str, str]:
-    kind, equals, file = text.partition("=")
+_MODEL_VALUES: dict[str, Callable[[str], Any]] = {
+    "output": str,
+    "classes": lambda text: [int(number) for number in text.split("+")],
+    "threshold": float,
+    "overlap": float,
+    "size": lambda text: tuple(int(side) for side in text.split("x")),
+    "mean": float,
+    "scale": float,
+    "reverse_channels": lambda text: {"yes": True, "no": False}[text],
+}
+
+
+def _kind_and_file(text: str) -> tuple[str, Any]:
+    """Read KIND=FILE, and what is said about the model after commas."""
+    from redactkit.errors import OptionError
+
+    kind, equals, rest = text.partition("=")
+    file, said = rest, {}
+    # A file's name may hold commas too.
+    while "," in file and file.rpartition(",")[2].partition("=")[0] in _MODEL_VALUES:
+        file, _, pair = file.rpartition(",")
+        name, _, value = pair.partition("=")
+        try:
+            said[name] = _MODEL_VALUES[name](value)
+        except (ValueError, KeyError):
+            raise argparse.ArgumentTypeError(f"{name} of a model means nothing: {value!r}") from None
     if not (kind.strip() and equals and file):
         raise argparse.ArgumentTypeError(f"expected KIND=FILE such as plate=plates.onnx, got {text!r}")
-    return kind, file
+    if not said:
+        return kind, file
+    from redactkit.detectors.objects import ObjectModel  # with the inference runtime, and wanted only here
+
+    try:
+        return kind, ObjectModel(file, **said)
+    except OptionError as err:
+        raise argparse.ArgumentTypeError(str(err)) from None
 
 
 def add_regions(command: argparse.ArgumentParser) -> None:

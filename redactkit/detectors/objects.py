@@ -22,13 +22,11 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, clip, suppress
 from redactkit.detectors import Detector
+from redactkit.detectors.object_outputs import OUTPUTS, decode_outputs
 from redactkit.detectors.runtime import ov
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["OUTPUTS", "ObjectDetector", "ObjectModel", "as_detectors", "decode_objects", "digest_of"]
-
-OUTPUTS = ("auto", "yolov8", "yolov5", "yolo_end_to_end", "ssd", "ssd_detections")
-"""Layouts of outputs, see `decode_objects`."""
+__all__ = ["ObjectDetector", "ObjectModel", "as_detectors", "digest_of"]
 
 DEFAULT_SIDE = 640
 """Pixels of the input's sides where the model leaves them open."""
@@ -48,7 +46,8 @@ class ObjectModel:
     path : str or Path
         ONNX, or OpenVINO's ``.xml``.
     output : str
-        One of `OUTPUTS`; ``auto`` tells it from the shapes, and refuses where they fit two.
+        One of `redactkit.detectors.object_outputs.OUTPUTS`; ``auto`` tells it from the shapes, and refuses where they
+        fit two.
     classes : int or sequence of int, optional
         Which classes of the model are meant, from 0; by default all (of SSD scores all but 0, the background).
     threshold : float
@@ -113,6 +112,7 @@ class ObjectDetector:
         self._compiled = ov.Core().compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
         height, width = self._shape[2:] if self._planar else self._shape[1:3]
         self._size = (int(width), int(height))
+        self._names = ["/".join(sorted(each.names)) for each in self._compiled.outputs]
 
     def __call__(self, images: Sequence[Image]) -> list[FloatArray]:
         """Return for each image its objects, shape (N, 5): x, y, width, height, confidence, best first."""
@@ -125,7 +125,15 @@ class ObjectDetector:
         except RuntimeError as err:
             raise DetectorError(f"{self.name} failed: {err}") from err
         outputs = [np.asarray(results[number]) for number in range(len(self._compiled.outputs))]
-        found = decode_objects(outputs, self.model, size=self._size, name=self.name)
+        found = decode_outputs(
+            outputs,
+            self.model.output,
+            size=self._size,
+            threshold=self.model.threshold,
+            classes=self.model.classes,
+            name=self.name,
+            names=self._names,
+        )
         found[:, :4] = (found[:, :4] - [left, top, 0, 0]) / scale
         found[:, :4] = clip(found[:, :4], width=image.shape[1], height=image.shape[0])
         found = found[(found[:, 2:4] > 0).all(axis=1)]
@@ -170,145 +178,6 @@ def as_detectors(given: Mapping[str, Any]) -> dict[str, Detector]:
                 f"the detector of {kind} must be a model file, an ObjectModel or a callable, got {one!r:.60}"
             )
     return found
-
-
-def decode_objects(
-    outputs: Sequence[NDArray[Any]], model: ObjectModel, *, size: tuple[int, int], name: str = "the model"
-) -> FloatArray:
-    """Turn a network's outputs for one picture into boxes above the threshold.
-
-    Parameters
-    ----------
-    outputs : sequence of ndarray
-        As the network gives them, batch first. Layouts, with N boxes and K classes:
-
-        - ``yolov8``: (1, 4 + K, N); centre, width and height in input pixels, then a confidence for each class.
-        - ``yolov5``: (1, N, 5 + K); the same with a confidence that there is an object, which multiplies those of the
-          classes.
-        - ``yolo_end_to_end``: (1, N, 6); left, top, right, bottom, confidence, class: doubles are gone already.
-        - ``ssd``: boxes (1, N, 4), corners in shares of the input, and confidences (1, N, K), of which 0 is background.
-        - ``ssd_detections``: (1, 1, N, 7); image, class, confidence, then corners in shares.
-    model : ObjectModel
-    size : (int, int)
-        Width and height of the input.
-    name : str
-        What errors call it.
-
-    Returns
-    -------
-    ndarray of shape (M, 5)
-        x, y, width, height in input pixels, and confidence.
-
-    Raises
-    ------
-    DetectorError
-        If the outputs have none of these shapes, fit two, or hold no confidences.
-
-    Examples
-    --------
-    >>> held = np.array([[[50.0, 80.0], [40.0, 20.0], [20.0, 10.0], [10.0, 10.0], [0.9, 0.1]]])
-    >>> decode_objects([held], ObjectModel("a.onnx", output="yolov8"), size=(100, 100)).tolist()
-    [[40.0, 35.0, 20.0, 10.0, 0.9]]
-    """
-    layout = _layout(outputs, name) if model.output == "auto" else model.output
-    try:
-        corners, scores, first = _DECODERS[layout](outputs, size)
-    except (ValueError, IndexError, StopIteration) as err:
-        raise DetectorError(f"the outputs of {name} are not those of {layout}: {_told(outputs)}") from err
-    scores = _of_classes(scores, model.classes, first)
-    if scores.size and not (scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3):
-        raise DetectorError(f"{name} gives no confidences from 0 to 1 where {layout} has them; name another output")
-    best = scores.max(axis=1, initial=0.0)
-    kept = (best >= model.threshold) & np.isfinite(corners).all(axis=1)
-    sides = corners[kept, 2:] - corners[kept, :2]
-    return np.hstack([corners[kept, :2], np.maximum(sides, 0), np.minimum(best[kept], 1)[:, None]]).astype(np.float64)
-
-
-_Decoded = tuple[NDArray[Any], NDArray[Any], int]
-"""Corners, shape (N, 4), in input pixels; confidences, shape (N, K); and the class of the first of them."""
-
-
-def _yolov8(outputs: Sequence[NDArray[Any]], size: tuple[int, int]) -> _Decoded:
-    table = _only(outputs, 3)[0].T
-    return _centred(table[:, :4]), table[:, 4:], 0
-
-
-def _yolov5(outputs: Sequence[NDArray[Any]], size: tuple[int, int]) -> _Decoded:
-    table = _only(outputs, 3)[0]
-    return _centred(table[:, :4]), table[:, 5:] * table[:, 4:5], 0
-
-
-def _end_to_end(outputs: Sequence[NDArray[Any]], size: tuple[int, int]) -> _Decoded:
-    return _listed(_only(outputs, 3)[0][:, [5, 4, 0, 1, 2, 3]])
-
-
-def _ssd(outputs: Sequence[NDArray[Any]], size: tuple[int, int]) -> _Decoded:
-    boxes = next(each for each in outputs if each.ndim == 3 and each.shape[2] == 4)[0]
-    scores = next(each for each in outputs if each.ndim == 3 and each.shape[2] != 4)[0]
-    return boxes * [*size, *size], scores[:, 1:], 1
-
-
-def _detections(outputs: Sequence[NDArray[Any]], size: tuple[int, int]) -> _Decoded:
-    rows = _only(outputs, 4)[0, 0]
-    rows = rows[rows[:, 0] >= 0][:, 1:]
-    return _listed(np.hstack([rows[:, :2], rows[:, 2:] * [*size, *size]]))
-
-
-_DECODERS = {
-    "yolov8": _yolov8,
-    "yolov5": _yolov5,
-    "yolo_end_to_end": _end_to_end,
-    "ssd": _ssd,
-    "ssd_detections": _detections,
-}
-
-
-def _listed(rows: NDArray[Any]) -> _Decoded:
-    """Return rows of class, confidence and corners with a column of confidences for each class."""
-    numbers = rows[:, 0].astype(np.int64)
-    scores = np.zeros((len(rows), max(1, int(numbers.max(initial=0)) + 1)))
-    scores[np.arange(len(rows)), np.maximum(numbers, 0)] = rows[:, 1]
-    return rows[:, 2:], scores, 0
-
-
-def _centred(boxes: NDArray[Any]) -> NDArray[Any]:
-    return np.hstack([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2])
-
-
-def _only(outputs: Sequence[NDArray[Any]], dimensions: int) -> NDArray[Any]:
-    """Return the one output of so many dimensions."""
-    (found,) = [each for each in outputs if each.ndim == dimensions]
-    return found
-
-
-def _of_classes(scores: NDArray[Any], classes: int | Sequence[int] | None, first: int) -> NDArray[Any]:
-    if classes is None:
-        return scores
-    wanted = [classes] if isinstance(classes, int) else list(classes)
-    columns = [number - first for number in wanted if 0 <= number - first < scores.shape[1]]
-    return scores[:, columns]
-
-
-def _layout(outputs: Sequence[NDArray[Any]], name: str) -> str:
-    """Tell the layout from shapes alone."""
-    shapes = [each.shape for each in outputs]
-    flat = [shape for shape in shapes if len(shape) == 3]
-    if any(len(shape) == 4 and shape[1] == 1 and shape[3] == 7 for shape in shapes):
-        return "ssd_detections"
-    if len(flat) == 2 and any(shape[2] == 4 for shape in flat) and flat[0][1] == flat[1][1]:
-        return "ssd"
-    if len(flat) == 1 and flat[0][1] >= 5 and flat[0][2] > flat[0][1]:
-        return "yolov8"
-    if len(flat) == 1 and flat[0][2] > 6 and flat[0][1] > flat[0][2]:
-        return "yolov5"
-    raise DetectorError(
-        f"the outputs of {name} do not say how its boxes are laid out: {_told(outputs)}; "
-        f"name it with ObjectModel(path, output=...), one of {', '.join(OUTPUTS[1:])}"
-    )
-
-
-def _told(outputs: Sequence[NDArray[Any]]) -> str:
-    return ", ".join(str(each.shape) for each in outputs)
 
 
 def digest_of(file: Path) -> str:
