@@ -140,6 +140,25 @@ def test_redaction_says_which_places_are_left_bare(short_clip, short_truth, tmp_
     assert told in report.notes
 
 
+def test_region_that_a_review_does_not_search_is_kept_undone_and_recovered(short_truth, tmp_path):
+    session = Review(short_truth, autosave=tmp_path / "a.jsonl")
+    # Nobody lives there, so that no table changes.
+    session.add_region([0.9, 0.9, 0.1, 0.1], rule="ignore", unit="shares", end=1)
+    session.add_region([0, 0, 5, 5], rule="hide")
+    (kept,) = session.annotations.settings["regions"]
+    assert (kept["rule"], kept["unit"], kept["end"]) == ("ignore", "shares", 1)
+    again = read_annotations(session.annotations.to("azure", tmp_path / "a.json"))
+    assert again.settings["regions"] == [kept]
+    session.undo()
+    session.undo()
+    assert "regions" not in session.annotations.settings
+    session.redo()
+    assert session.annotations.settings["regions"] == [kept]
+    recovered = Review(short_truth, autosave=tmp_path / "a.jsonl")
+    assert recovered.annotations.settings["regions"] == [kept]
+    assert Review(again).annotations.settings["regions"] == [kept]
+
+
 def test_review_adds_regions_and_takes_them_back(short_truth):
     review = Review(short_truth)
     new = review.add_region([0, 0, 0.2, 0.2], unit="shares", kind="screen")

@@ -163,9 +163,11 @@ class Commands(Session):
         """
         with self.lock:
             after = with_regions(self.annotations, as_regions([{"box": box, "rule": rule, **how}]), anew=True)
-            tables = {"detections": after.detections, "decisions": after.decisions, "discarded": after.discarded}
+            names = ("detections", "decisions", "discarded", "pairs")
             new = set(after.detections["face_id"]) - set(self.detections["face_id"])
-            self.edit(f"region to {rule}", **tables, pairs=after.pairs)
+            # What is hidden is an object from here on; what is not searched is known by the settings alone.
+            held = None if new else list(after.settings["regions"])
+            self._edit(f"region to {rule}", {name: getattr(after, name) for name in names}, regions=held)
         return max(new, default=None)
 
     def set_kind(self, faces: FaceIds, kind: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,8 @@ class Delta(NamedTuple):
 class Change:
     """One edit: its name, who made it and when, and what it did to each table (None: nothing).
 
-    The small tables, ``decisions`` and ``pairs``, are kept whole, before and after.
+    The small tables, ``decisions`` and ``pairs``, are kept whole, before and after; so are the ``regions`` in which
+    nothing is searched, as plain values.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Change:
     at: str = ""
     user: str = ""
     pairs: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    regions: tuple[list[dict[str, Any]], list[dict[str, Any]]] | None = None
 
     @classmethod
     def between(cls, before: State, after: State, *, name: str, at: str = "", user: str = "") -> Change:
@@ -82,7 +84,8 @@ class Change:
     @property
     def is_empty(self) -> bool:
         """Whether nothing changed."""
-        return all(part is None for part in (self.detections, self.decisions, self.discarded, self.pairs))
+        parts = (self.detections, self.decisions, self.discarded, self.pairs, self.regions)
+        return all(part is None for part in parts)
 
     def apply(self, state: State) -> State:
         """Return the state after the change."""
@@ -99,6 +102,7 @@ class Change:
             decisions=self.decisions and self.decisions[::-1],
             discarded=self.discarded and self.discarded.inverse,
             pairs=self.pairs and self.pairs[::-1],
+            regions=self.regions and self.regions[::-1],
         )
 
 

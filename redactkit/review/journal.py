@@ -24,6 +24,7 @@ from redactkit.review.history import Change, Delta, History, State
 from redactkit.runtime.files import make_private, open_to_append, write_text
 from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions, as_detections
+from redactkit.tracking.regions import as_regions
 
 __all__ = ["Journal", "fingerprint"]
 
@@ -50,6 +51,7 @@ class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     move: int = 0
     saving: str = ""
     pairs: dict[str, list[Any]] | None = None
+    regions: list[list[dict[str, Any]]] | None = None
 
 
 def fingerprint(state: State) -> str:
@@ -177,7 +179,8 @@ def _encode(change: Change) -> _Line:
     decided = None if change.decisions is None else _decision_columns(change.decisions[1])
     rows = [_encode_rows(delta) for delta in (change.detections, change.discarded)]
     pairs = None if change.pairs is None else {name: change.pairs[1][name].tolist() for name in PAIRS}
-    return _Line(change.name, change.at, change.user, rows[0], decided, rows[1], pairs=pairs)
+    regions = None if change.regions is None else [*change.regions]
+    return _Line(change.name, change.at, change.user, rows[0], decided, rows[1], pairs=pairs, regions=regions)
 
 
 def _encode_rows(delta: Delta | None) -> _Rows | None:
@@ -211,7 +214,14 @@ def _decode(line: _Line, state: State) -> Change:
     detections = _decode_rows(line.detections, state.detections)
     discarded = _decode_rows(line.discarded, state.discarded)
     pairs = None if line.pairs is None else (state.pairs, as_pairs(line.pairs))
-    return Change(line.do, detections, decided, discarded, line.at, line.user, pairs)
+    return Change(line.do, detections, decided, discarded, line.at, line.user, pairs, _decode_regions(line.regions))
+
+
+def _decode_regions(regions: list[list[dict[str, Any]]] | None) -> tuple[list[Any], list[Any]] | None:
+    if regions is None:
+        return None
+    before, after = ([region.as_dict() for region in as_regions(each)] for each in regions)
+    return before, after
 
 
 def _as_decisions(columns: Mapping[str, list[Any]]) -> pd.DataFrame:

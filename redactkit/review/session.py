@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,7 @@ class Session(traitlets.HasTraits):
         journal, recovered, done = self._recovered(state)
         with self.lock:
             self._base, self._journal, self._past, self._begun = annotations, journal, done, state
+            self._regions = self._regions_after(done)
             self._summary: pd.DataFrame | None = None
             self._touched: set[int] = set()
             self._show(recovered)
@@ -121,6 +124,7 @@ class Session(traitlets.HasTraits):
                 return 0
             if len(done.changes):
                 self._past = done
+                self._regions = self._regions_after(done)
                 self._summary = None
                 self._show(recovered)
             return len(done.changes)
@@ -138,6 +142,8 @@ class Session(traitlets.HasTraits):
             settings = dict(self._base.settings)
             if edits:
                 settings["edits"] = [*settings.get("edits", []), *edits]
+            if self._regions != list(settings.get("regions", ())):
+                settings["regions"] = list(self._regions)
             return self._base.replace(**self._state._asdict(), settings=settings)
 
     @property
@@ -182,16 +188,25 @@ class Session(traitlets.HasTraits):
         TableError
             If the tables break the schema; nothing changes then.
         """
+        self._edit(name, tables)
+
+    def _edit(
+        self, name: str, tables: Mapping[str, pd.DataFrame], *, regions: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Replace tables, and the regions that hold as in ``settings["regions"]``, as one edit."""
         with self.lock:
             before = self._state
             after = _tidied(before._replace(**tables), known=before)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             change = Change.between(before, after, name=name, at=now, user=_user())
+            if regions is not None and regions != self._regions:
+                change = replace(change, regions=(self._regions, regions))
             if change.is_empty:
                 return
             if self._journal is not None:
                 self._journal.add(change)
             self._past = self._past.push(change)
+            self._regions = change.regions[1] if change.regions else self._regions
             self._touched |= _faces_of(change)
             self._show(after)
 
@@ -207,6 +222,11 @@ class Session(traitlets.HasTraits):
     def _state(self) -> State:
         return State(self.detections, self.decisions, self.discarded, self.pairs)
 
+    def _regions_after(self, done: History) -> list[dict[str, Any]]:
+        """Return the regions that hold after a history."""
+        made = [change.regions for change in done.changes[: done.position] if change.regions is not None]
+        return made[-1][1] if made else list(self._base.settings.get("regions", ()))
+
     def _move_in_history(self, step: int) -> None:
         with self.lock:
             past = self._past.moved(step)
@@ -216,6 +236,8 @@ class Session(traitlets.HasTraits):
             if self._journal is not None:
                 self._journal.move(change, step)
             self._past = past
+            if change.regions:
+                self._regions = change.regions[step > 0]
             self._touched |= _faces_of(change)
             self._show((change if step > 0 else change.inverse).apply(self._state))
 
