@@ -7,9 +7,10 @@ import pytest
 
 from redactkit.boxes import iou
 from redactkit.errors import OptionError, PassCancelled
-from redactkit.following import Ending, Follower
+from redactkit.following import Ending, Follower, Start, follow_boxes
 from redactkit.review import Review
 from redactkit.tables import BOX
+from redactkit.video import VideoReader
 from tests.moving_board import SIDES, SIZE, draw, place, write
 
 
@@ -165,6 +166,18 @@ def test_several_objects_are_followed_in_one_pass(review):
     assert set(told["face_id"]) == {first, second}
     assert sorted(_ious(review, first)) == sorted(_ious(review, second)) == list(range(40))
     assert steps[-1] == ("follow", 78, 78)
+
+
+def test_objects_are_followed_alike_by_any_number_of_threads(clip, monkeypatch):
+    starts = [Start(number, 10 + number, place(10 + number), 20, "screen") for number in range(3)]
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr("redactkit.following.sweep.count_cores", lambda cores=cores: cores)
+        with VideoReader(clip) as reader:
+            found.append([each.places for each in follow_boxes(reader, starts)])
+    for one, other in zip(*found, strict=True):
+        assert len(one) == len(other) > 0
+        assert all((one[frame].box == other[frame].box).all() for frame in one)
 
 
 def test_cancelled_following_changes_nothing(review):

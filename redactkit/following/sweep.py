@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from redactkit.following.fitting import FLAT_KINDS
 from redactkit.following.follower import Follower
 from redactkit.following.views import GrayImage
 from redactkit.media import VideoInfo
+from redactkit.runtime.cores import count_cores, opencv_in_one_thread
 from redactkit.runtime.progress import ProgressLike, Update, track
 from redactkit.video import Frame, VideoReader
 
@@ -22,6 +25,9 @@ __all__ = ["Followed", "Start", "follow_boxes"]
 
 CHUNK_BYTES = 128 << 20
 """Memory for the frames that are decoded forwards and followed backwards. Raising it decodes fewer frames twice."""
+
+MAX_WORKERS = 4
+"""Threads that follow at once. Half of the work is Python's own, so that more of them would only wait."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,13 @@ def follow_boxes(
     done: dict[int, Followed] = {}
     total = sum(abs(start.last - start.frame) for start in moving)
     with reader.another(threads=0, share=8) as own, track(progress, "follow", total=total) as update:
-        for step in (1, -1):
-            group = [start for start in moving if start.step == step]
-            sweep = _Sweep(own.info, step, detector, options or FollowOptions(), update)
-            for start, result in sweep.run(own, group):
-                done[id(start)] = result
+        workers = min(count_cores(), MAX_WORKERS)
+        with opencv_in_one_thread(), ThreadPoolExecutor(workers, thread_name_prefix="redactkit-follow") as pool:
+            for step in (1, -1):
+                group = [start for start in moving if start.step == step]
+                sweep = _Sweep(own.info, step, detector, options or FollowOptions(), update, pool)
+                for start, result in sweep.run(own, group):
+                    done[id(start)] = result
     return [done[id(start)] for start in moving]
 
 
@@ -140,6 +148,7 @@ class _Sweep:
     detector: Detector | None
     options: FollowOptions
     update: Update
+    pool: ThreadPoolExecutor
     active: list[_Active] = field(default_factory=list)
 
     def run(self, reader: VideoReader, starts: Sequence[Start]) -> Iterator[tuple[Start, Followed]]:
@@ -182,13 +191,14 @@ class _Sweep:
 
     def _go_on(self, number: int, image: GrayImage, picture: Frame | None) -> Iterator[tuple[Start, Followed]]:
         still = []
+        going = [each.follower for each in self.active if each.follower.ending is None]
+        # Objects know nothing of each other, and half of the work is OpenCV's, which lets other threads run.
+        for _ in self.pool.map(partial(Follower.step, image=image, frame=number), going):
+            self.update(1)
         for each in self.active:
             follower = each.follower
-            if follower.ending is None:
-                follower.step(image, number)
-                self.update(1)
-                if each.help is not None and picture is not None:
-                    each.help.assist(follower, image, picture)
+            if follower.ending is None and each.help is not None and picture is not None:
+                each.help.assist(follower, image, picture)
             if follower.ending is None and number != each.start.last:
                 still.append(each)
                 continue
