@@ -175,8 +175,13 @@ def _costs(
 def _assign(cost: FloatArray) -> tuple[IntArray, IntArray]:
     if not cost.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    from scipy.optimize import linear_sum_assignment  # slow to import
+    real = cost < 0
+    if real.sum(axis=0).max() > 1 or real.sum(axis=1).max() > 1:
+        from scipy.optimize import linear_sum_assignment  # slow to import
 
-    track, box = linear_sum_assignment(cost)
-    real = cost[track, box] < 0
-    return track[real], box[real]
+        track, box = linear_sum_assignment(cost)
+        assigned = real[track, box]
+        return track[assigned], box[assigned]
+    # Where no two pairs share a track or a box, all of them are the best assignment.
+    track, box = real.nonzero()
+    return track, box

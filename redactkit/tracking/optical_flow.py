@@ -190,9 +190,9 @@ def _moved(boxes: FloatArray, before: FloatArray, after: FloatArray, good: BoolA
 
 def _scale(before: FloatArray, after: FloatArray) -> float:
     """Return the median ratio of the distances between points, after to before."""
-    from scipy.spatial.distance import pdist  # slow to import
-
-    return float(np.median(pdist(after) / np.maximum(pdist(before), 1e-6)))
+    first, second = np.triu_indices(len(before), 1)
+    was, now = (np.sqrt(((points[first] - points[second]) ** 2).sum(axis=1)) for points in (before, after))
+    return float(np.median(now / np.maximum(was, 1e-6)))
 
 
 def _correlation(previous: GrayImage, current: GrayImage, before: FloatArray, after: FloatArray) -> FloatArray:

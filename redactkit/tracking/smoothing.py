@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import maximum_filter1d
 
 from redactkit.errors import OptionError
 from redactkit.tables import BOX
@@ -111,13 +110,18 @@ def _windowed_mean(values: FloatArray, run: IntArray, weights: FloatArray) -> Fl
 
 def _windowed_max(values: FloatArray, run: IntArray, reach: int) -> FloatArray:
     """Return the maximum of values of 0 or more, shape (N, K), over a window cut off at the ends of its run."""
-    # With ``reach`` zeros between runs one filter serves them all: no window sees values of another run.
+    if not len(run):
+        return values
+    # With ``reach`` zeros around runs one filter serves them all: no window sees values of another run.
     positions = np.arange(len(values)) + run * reach
-    spaced = np.zeros((len(values) + (int(run[-1]) if len(run) else 0) * reach, values.shape[1]))
-    spaced[positions] = values
-    return (
-        np.asarray(maximum_filter1d(spaced, 2 * reach + 1, axis=0, mode="constant"))[positions] if len(run) else values
-    )
+    widest = np.zeros((len(values) + (int(run[-1]) + 2) * reach, values.shape[1]))
+    widest[positions + reach] = values
+    # Maxima of two neighbouring windows make that of one twice as long; SciPy's filter takes 0.3 s to import.
+    length = 1
+    while 2 * length <= 2 * reach + 1:
+        widest = np.maximum(widest[:-length], widest[length:])
+        length *= 2
+    return np.maximum(widest[positions], widest[positions + 2 * reach + 1 - length])
 
 
 def _run_neighbours(run: IntArray) -> tuple[IntArray, IntArray]:
