@@ -249,6 +249,25 @@ def test_rescore_doubtful_weighs_what_the_closer_look_sees():
     assert alone.to_dict() == {1: pytest.approx(0.2)}
 
 
+def test_rescore_doubtful_ends_where_it_is_decided():
+    def red(image, frame):
+        paste(image, np.full((SIZE, SIZE, 3), RED, np.uint8), *place(frame))
+
+    seen = []
+
+    def counting(images):
+        seen.extend(images)
+        return marker(images)
+
+    table = as_detections({**rows(range(30)), "confidence": 0.4})
+    # 20 crops of 0.3 give a score of 0.35, and the first of them a score of 0.2075.
+    for enough, least in ((np.inf, 20), (0.36, 20), (0.34, 19), (0.25, 7), (0.2, 0)):
+        seen.clear()
+        support = rescore_doubtful(film(draw=red), table, detector=counting, enough=enough)[1]
+        assert len(seen) == least
+        assert (support >= enough) == (enough <= 0.35)
+
+
 def test_rescore_doubtful_needs_few_frames_near_each_other():
     asked = []
 

@@ -198,6 +198,8 @@ def test_rgb_part_is_that_part_of_the_whole(form: str, rotation: int, mirrored: 
     for left, top, right, bottom in ((0, 0, *frame.size), (13, 7, 48, 62), (frame.size[0] - 9, 1, frame.size[0], 4)):
         away = frame.rgb_part(left, top, right, bottom).astype(int) - whole[top:bottom, left:right]
         assert np.abs(away).max() <= 8 and np.abs(away).mean() <= 2, "more than rounding, which depends on the place"
+        away = frame.gray_part(left, top, right, bottom).astype(int) - frame.gray()[top:bottom, left:right]
+        assert np.abs(away).max() <= 8 and np.abs(away).mean() <= 2, "the same of gray"
 
 
 @pytest.mark.parametrize("form", ["yuv420p", "yuvj444p", "gray", "yuv420p10le", "nv12", "rgb24", "gbrp"])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from redactkit.boxes import FloatArray, iou
 from redactkit.detectors import Detector
-from redactkit.detectors.crops import search_crops
+from redactkit.detectors.crops import scaled_crops, search_scaled
 from redactkit.errors import VideoError
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
@@ -18,8 +18,8 @@ from redactkit.video import Frame, VideoReader
 
 __all__ = ["crop_confidences", "rescore_doubtful"]
 
-CROP_VARIANTS = [(face, mirrored) for face in (32.0, 48.0) for mirrored in (False, True)]
-"""Longer sides in pixels that a doubtful face gets in the crop, and whether the crop is mirrored."""
+CROP_FACES_PIXELS = (32.0, 48.0)
+"""Longer sides in pixels that a doubtful face gets in the crops; each is searched plain and mirrored."""
 
 SAMPLES_PER_TRACK = 5
 """Boxes of a track that are rescored. Raising it judges tracks better, and takes longer."""
@@ -37,6 +37,7 @@ def rescore_doubtful(
     *,
     detector: Detector,
     sure: float = 0.6,
+    enough: float = np.inf,
     progress: ProgressLike = False,
 ) -> pd.Series[float]:
     """Score each track by its boxes and, if it is doubtful, by detecting again in crops around some of them.
@@ -50,6 +51,9 @@ def rescore_doubtful(
         With a low threshold.
     sure : float
         Confidence of one box from which a track is not doubtful. Raising it rescores more tracks.
+    enough : float
+        Score at which a track is looked at no more: its score is then one that further crops could only raise.
+        Raising it looks at more crops.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
 
@@ -65,16 +69,19 @@ def rescore_doubtful(
     doubtful = detections[detections["face_id"].isin(best.index[best < sure])]
     means = doubtful.groupby("face_id")["confidence"].mean()
     samples = _samples(doubtful)
-    rescored: dict[int, list[float]] = {int(face): [] for face in means.index}
+    counts = samples.groupby("face_id").size() * 2 * len(CROP_FACES_PIXELS)
+    # The sum of the crops' confidences from which the score is enough, and that so far.
+    needed = {int(face): (2 * enough - means[face]) * counts[face] for face in means.index}
+    sums = dict.fromkeys(needed, 0.0)
     # Frame by frame over all tracks, so that the video is decoded forwards.
     with track(progress, "verify", total=len(samples)) as update:
         for frame, rows in samples.groupby("frame", sort=True):
-            scores = _frame_confidences(reader, int(str(frame)), rows[BOX].to_numpy(), detector)
-            for face, score in zip(rows["face_id"], scores, strict=True):
-                rescored[int(face)].append(score)
+            undecided = rows[[sums[int(face)] < needed[int(face)] for face in rows["face_id"]]]
+            if len(undecided):
+                _add_confidences(reader, int(str(frame)), undecided, detector, sums=sums, needed=needed)
             update(len(rows))
-    for face, scores in rescored.items():
-        support[face] = (means[face] + float(np.mean(scores))) / 2
+    for face, total in sums.items():
+        support[face] = (means[face] + total / counts[face]) / 2
     return support
 
 
@@ -92,18 +99,38 @@ def _near_best(rows: pd.DataFrame) -> pd.DataFrame:
     return picked
 
 
-def _frame_confidences(reader: VideoReader, frame: int, boxes: FloatArray, detector: Detector) -> list[float]:
-    """Return the boxes' crop confidences; 0 for a frame that does not decode."""
+def _add_confidences(
+    reader: VideoReader,
+    frame: int,
+    rows: pd.DataFrame,
+    detector: Detector,
+    *,
+    sums: dict[int, float],
+    needed: dict[int, float],
+) -> None:
+    """Add the crop confidences of a frame's boxes to their tracks' sums; 0 for a frame that does not decode."""
     try:
         shown = reader.frame_at(frame)
     except VideoError:
-        return [0.0] * len(boxes)
-    return crop_confidences(detector, shown, boxes)
+        return
+    boxes, faces = rows[BOX].to_numpy(), [int(face) for face in rows["face_id"]]
+    for pixels in CROP_FACES_PIXELS:
+        left = [k for k, face in enumerate(faces) if sums[face] < needed[face]]
+        crops = scaled_crops(shown, boxes[left], face=pixels)
+        for mirrored in (False, True):
+            # What the crops before have decided is not searched.
+            still = [place for place, k in enumerate(left) if sums[faces[k]] < needed[faces[k]]]
+            found = search_scaled(detector, [crops[place] for place in still], mirrored=mirrored)
+            for place, there in zip(still, found, strict=True):
+                sums[faces[left[place]]] += _score(boxes[left[place]], there)
 
 
 def crop_confidences(detector: Detector, frame: Frame, boxes: FloatArray) -> list[float]:
-    """Return for each box, shape (N, 4), the mean confidence of a face there over all crop variants."""
-    variants = [search_crops(detector, frame, boxes, face=face, mirrored=mirrored) for face, mirrored in CROP_VARIANTS]
+    """Return for each box, shape (N, 4), the mean confidence of a face there over all crops, plain and mirrored."""
+    variants = []
+    for pixels in CROP_FACES_PIXELS:
+        crops = scaled_crops(frame, boxes, face=pixels)
+        variants += [search_scaled(detector, crops, mirrored=mirrored) for mirrored in (False, True)]
     return [float(np.mean([_score(box, found[k]) for found in variants])) for k, box in enumerate(boxes)]
 
 

@@ -110,11 +110,20 @@ def _picture(reader: VideoReader, frame: int, box: FloatArray, side: float) -> G
     import cv2
 
     try:
-        gray = reader.frame_at(frame).gray()
+        shown = reader.frame_at(frame)
     except VideoError:
         return None
     size, scale = PICTURE_PIXELS + 2 * MARGIN_PIXELS, PICTURE_PIXELS / max(side, 1.0)
     x, y = centers(box[None])[0]
+    # Only what the square shows, with a pixel around it, is converted.
+    width, height = shown.size
+    reach = size / scale / 2 + 2
+    left, top = (int(np.clip(middle - reach, 0, whole - 1)) for middle, whole in ((x, width), (y, height)))
+    right, bottom = (
+        int(np.clip(middle + reach, least + 1, whole)) for middle, least, whole in ((x, left, width), (y, top, height))
+    )
+    gray = shown.gray_part(left, top, right, bottom)
+    x, y = x - left, y - top
     matrix = np.array([[scale, 0, size / 2 - x * scale], [0, scale, size / 2 - y * scale]])
     return np.asarray(cv2.warpAffine(gray, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE))
 

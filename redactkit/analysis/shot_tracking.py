@@ -181,7 +181,9 @@ class ShotTracker:
         brief = _brief_faces(linked, shot.isolated, least=thresholds.mismatch)
         kept, weak = _set_weak_aside(linked, besides=brief)
         rigid = kept["face_id"].isin(rigid_faces(self._reader, kept))
-        support = rescore_doubtful(self._reader, kept[~rigid], detector=detector, sure=thresholds.sure)
+        support = rescore_doubtful(
+            self._reader, kept[~rigid], detector=detector, sure=thresholds.sure, enough=thresholds.support
+        )
         confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief]) & ~rigid
         # Propagate the others into their gaps and beyond both ends.
         propagated = refine(

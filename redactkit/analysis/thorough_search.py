@@ -82,9 +82,11 @@ class _Variant:
         return np.asarray(np.hstack([boxes, found[:, 4:]])[visible])
 
 
-def _variants(rotations: Iterable[int]) -> list[_Variant]:
+def _variants(rotations: Iterable[int], *, searched: bool) -> list[_Variant]:
+    """Return the augmented copies; a frame that was searched at full detail needs no plain one."""
     bordered = [_Variant(scale, True, mirrored) for scale in BORDER_SCALES for mirrored in (False, True)]
-    upright = [_Variant(1, False, False), _Variant(1, False, True), *bordered]
+    plain = [] if searched else [_Variant(1, False, False)]
+    upright = [*plain, _Variant(1, False, True), *bordered]
     return [replace(each, rotation=rotation) for rotation in (0, *rotations) for each in upright]
 
 
@@ -141,9 +143,10 @@ def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered |
         key = number, known.tobytes()
         if key not in remembered.faces:
             for _, image in _images(reader, scan, [number]):
-                remembered.faces[key] = _searched_again(
-                    image, known, scan, size=(reader.info.width, reader.info.height)
-                )
+                size = (reader.info.width, reader.info.height)
+                # Sampling begins and ends with the video's ends, so these were searched at full detail.
+                searched = bool(np.isin(number, scan.ends))
+                remembered.faces[key] = _searched_again(image, known, scan, size=size, searched=searched)
         if key not in remembered.faces:  # the frame does not decode
             continue
         # A known box that survives the suppression keeps its row; the others are replaced by what suppressed them.
@@ -160,11 +163,12 @@ def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered |
 
 
 def _searched_again(
-    image: Image, known: FloatArray, scan: Scan, *, size: tuple[int, int]
+    image: Image, known: FloatArray, scan: Scan, *, size: tuple[int, int], searched: bool
 ) -> tuple[FloatArray, Appearance]:
     """Return the faces of a frame, those known included, and their appearance."""
     scale = np.array([size[0] / image.shape[1], size[1] / image.shape[0]] * 2)
-    found = [each.faces(image, scan) * np.append(scale, 1) for each in _variants(scan.search.rotations)]
+    variants = _variants(scan.search.rotations, searched=searched)
+    found = [each.faces(image, scan) * np.append(scale, 1) for each in variants]
     faces = merge([known, *found], floor=scan.search.thresholds.floor)
     return faces, describe(image, faces[:, :4] / scale)
 

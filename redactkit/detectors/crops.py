@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from redactkit.boxes import FloatArray, centers
 from redactkit.detectors import Detector, run_detector
 from redactkit.video import Frame
 
-__all__ = ["CROP_PIXELS", "Crop", "search_crops"]
+__all__ = ["CROP_PIXELS", "Crop", "ScaledCrop", "scaled_crops", "search_crops", "search_scaled"]
 
 Image = NDArray[np.uint8]
 
@@ -56,6 +57,10 @@ class Crop:
         return np.asarray(faces)
 
 
+ScaledCrop = tuple[Crop, Image]
+"""A crop and its picture, scaled."""
+
+
 def _halved(square: Image, smallest: int) -> Image:
     """Halve a square while it stays at least ``smallest`` wide: area scaling by 2 is quick, by other factors slow."""
     import cv2
@@ -86,15 +91,23 @@ def search_crops(
     list of N ndarrays of shape (K, 5)
         The faces in and around each box, in pixels of the frame.
     """
+    return search_scaled(detector, scaled_crops(frame, boxes, face=face), mirrored=mirrored)
+
+
+def scaled_crops(frame: Frame, boxes: FloatArray, *, face: float = CROP_FACE_PIXELS) -> list[ScaledCrop]:
+    """Return the crop around each box, and its picture; parameters as of `search_crops`."""
     # All crops get one size, since the network is prepared once for each size.
     crops = [_around(box, face) for box in boxes]
-    pictures = [crop.picture(frame) for crop in crops]
-    if mirrored:
-        pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
+    return [(crop, crop.picture(frame)) for crop in crops]
+
+
+def search_scaled(detector: Detector, crops: Sequence[ScaledCrop], *, mirrored: bool = False) -> list[FloatArray]:
+    """Do what `search_crops` does for crops that are scaled already."""
+    pictures = [np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture for _, picture in crops]
     found = run_detector(detector, pictures)
     if mirrored:
         found = [_mirrored(faces) for faces in found]
-    return [crop.faces(faces) for crop, faces in zip(crops, found, strict=True)]
+    return [crop.faces(faces) for (crop, _), faces in zip(crops, found, strict=True)]
 
 
 def _around(box: FloatArray, face: float) -> Crop:

@@ -121,7 +121,7 @@ def _windowed_max(values: FloatArray, run: IntArray, reach: int) -> FloatArray:
     while 2 * length <= 2 * reach + 1:
         widest = np.maximum(widest[:-length], widest[length:])
         length *= 2
-    return np.maximum(widest[positions], widest[positions + 2 * reach + 1 - length])
+    return np.asarray(np.maximum(widest[positions], widest[positions + 2 * reach + 1 - length]))
 
 
 def _run_neighbours(run: IntArray) -> tuple[IntArray, IntArray]:

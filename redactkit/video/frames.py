@@ -94,12 +94,19 @@ class Frame:
         left, top, right, bottom : int
             Edges in pixels of the displayed frame, inside it.
         """
+        return self._part("rgb24", left, top, right, bottom)
+
+    def gray_part(self, left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+        """Return a rectangle of what `gray` returns, made from that part of the frame alone; edges as of `rgb_part`."""
+        return self._part("gray", left, top, right, bottom)
+
+    def _part(self, form: str, left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
         width, height = self.size
         box = [[left, top, right - left, bottom - top]]
         coded = to_coded(box, width=width, height=height, rotation=self.rotation, mirrored=self.mirrored)[0]
         x, y, wide, high = (round(value) for value in coded.tolist())
         part, x, y = crop(self.picture, x, y, x + wide, y + high)
-        image = _scaled(part, (part.width, part.height), "rgb24", matrix=_matrix(self.picture)).to_ndarray()
+        image = _scaled(part, (part.width, part.height), form, matrix=_matrix(self.picture)).to_ndarray()
         return orient(image[y : y + high, x : x + wide], rotation=self.rotation, mirrored=self.mirrored)
 
     def gray(self, *, width: int | None = None, height: int | None = None) -> NDArray[np.uint8]:
