@@ -127,6 +127,15 @@ def test_search_without_light_letterboxes_sees_nothing_lightly():
     assert not plan_search(info(), detector=blind).suits_half_detail(np.zeros((0, 5)), info())
 
 
+def test_search_suits_half_detail_with_coarse_faces_that_fill_the_frame_but_no_small_ones():
+    video = info(width=1920, height=1080)
+    search = plan_search(video)
+    assert [(each.width, each.canvas) for each in search.half_detail_with_coarse] == [(640, None), (320, (416, 288))]
+    assert search.suits_half_detail_with_coarse(np.array([[0, 0, 61.0, 61.0, 0.9], [0, 0, 700.0, 900.0, 0.9]]), video)
+    assert not search.suits_half_detail_with_coarse(np.array([[0, 0, 59.0, 70.0, 0.9]]), video)
+    assert not plan_search(info(), detector=blind).suits_half_detail_with_coarse(np.zeros((0, 5)), info())
+
+
 def test_search_suits_without_coarse_only_faces_well_inside_the_frame():
     video = info(width=1920, height=1080)
     search = plan_search(video)

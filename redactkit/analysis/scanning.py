@@ -238,15 +238,23 @@ class _Scanner:
     def _search_lightly(self, items: Sequence[tuple[ScannedFrame, Sequence[int]]]) -> None:
         """Search frames with as few letterboxes as their neighbours' faces allow.
 
-        A frame is searched at half detail where its neighbours show large faces only, and again at full detail if it
-        then shows a small one itself. The coarse letterbox is left out where no neighbouring face is huge or leaving.
+        A frame is searched at half detail where its neighbours show large faces only, with the coarse letterbox where
+        one is huge, and again at full detail if it then shows a small one itself. With full detail, the coarse
+        letterbox is left out where no neighbouring face is huge or leaving.
         """
-        light = [item for item, neighbours in items if self._all_suit(neighbours, self.search.suits_half_detail)]
-        self._search_whole(light, self.search.half_detail)
-        small = {
-            item.frame.index for item in light if not self._all_suit([item.frame.index], self.search.suits_half_detail)
-        }
-        done = {item.frame.index for item in light} - small
+        search = self.search
+        done: set[int] = set()
+        for letterboxes, suits in (
+            (search.half_detail, search.suits_half_detail),
+            (search.half_detail_with_coarse, search.suits_half_detail_with_coarse),
+        ):
+            # What a frame has shown itself counts with its neighbours.
+            left = [
+                (item, [*neighbours, item.frame.index]) for item, neighbours in items if item.frame.index not in done
+            ]
+            light = [item for item, known in left if self._all_suit(known, suits)]
+            self._search_whole(light, letterboxes)
+            done |= {item.frame.index for item in light if self._all_suit([item.frame.index], suits)}
         # Each frame that is left is searched with the fine letterboxes, or with all.
         others = [(item, self._all_suit(neighbours, self.search.suits_without_coarse)) for item, neighbours in items]
         for only_fine, letterboxes in ((True, self.search.without_coarse), (False, self.search.letterboxes)):

@@ -126,13 +126,20 @@ class Search:
 
     def suits_half_detail(self, faces: FloatArray, info: VideoInfo) -> bool:
         """Tell whether half detail finds all these faces of a frame, shape (N, 5): none is small, none is huge."""
+        huge = faces[:, 2:4] > MAX_FINE_FACE_SHARE * info.width
+        return self.suits_half_detail_with_coarse(faces, info) and not huge.any()
+
+    @cached_property
+    def half_detail_with_coarse(self) -> tuple[Letterbox, ...]:
+        """The fine letterboxes at half the size, and the coarse ones, which find huge faces."""
+        return (*self.half_detail, *(each for each in self.letterboxes if each.canvas is not None))
+
+    def suits_half_detail_with_coarse(self, faces: FloatArray, info: VideoInfo) -> bool:
+        """Tell whether half detail and the coarse letterbox find all these faces, shape (N, 5): none is small."""
         if not self.half_detail:
             return False
         sides = faces[:, 2:4] * (self.half_detail[0].width / info.width)
-        return bool(
-            (sides >= MIN_HALF_DETAIL_FACE_PIXELS).all()
-            and (sides <= MAX_FINE_FACE_SHARE * self.half_detail[0].width).all()
-        )
+        return bool((sides >= MIN_HALF_DETAIL_FACE_PIXELS).all())
 
     @cached_property
     def without_coarse(self) -> tuple[Letterbox, ...]:
