@@ -234,3 +234,16 @@ def test_attribute_of_via_that_is_a_list_is_no_face(tmp_path):
     whole = json.loads(TOOLS["via"][2](rows, 1)["via.json"])
     whole["metadata"]["1_0"]["av"]["2"] = [[]]
     assert len(read_annotations(put({"via.json": json.dumps(whole)}, tmp_path)).detections) == 1
+
+
+def test_table_of_via_1_has_its_columns_behind_a_hash(tmp_path):
+    text = TOOLS["via"][1]([Row(0, 1, 10, 20, 30, 40, "face")], 1)["via.csv"]
+    rows = read_annotations(put({"via.csv": f"#{text}"}, tmp_path)).detections
+    assert rows[["frame", "face_id", *BOX]].to_numpy().tolist() == [[0, 1, 10, 20, 30, 40]]
+
+
+def test_stretches_of_time_of_via_are_said_to_have_no_box(tmp_path):
+    whole = json.loads(TOOLS["via"][2]([Row(0, 1, 10, 20, 30, 40, "face")], 1)["via.json"])
+    whole["metadata"]["1_x"] = {"vid": "1", "flg": 0, "z": [1.5, 2.5], "xy": [], "av": {"1": "talks"}}
+    with pytest.warns(AnnotationWarning, match="1 stretches of time have no box"):
+        assert len(read_annotations(put({"via.json": json.dumps(whole)}, tmp_path)).detections) == 1

@@ -51,6 +51,7 @@ def azure(event):
         (b'[{"image": "a.jpg", "annotations": [{"label": "a", "coordinates": {}}]}]', "Create ML JSON"),
         (b'{"name": "a", "videoSettings": {}, "assets": {}}', "a VoTT project"),
         (b"train: ../train/images\nnc: 1\nnames: [a]\n", "the data.yaml of a YOLO data set"),
+        (b"# Licence\n\npath: ../datasets\nnames: [a]\n", "the data.yaml of a YOLO data set"),
         (b"#Study : a\n", "an iMotions table"),
         (b"[]", "a JSON list that is empty"),
         (b"\x07\x00\x81\x92\x00\x00", "data that is no text"),

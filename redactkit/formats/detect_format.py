@@ -278,7 +278,8 @@ def _of_text(source: Source) -> str:
         return "wider"
     if line.startswith("#") and ("VGG Image Annotator" in line or "temporal_coordinates" in line):
         return "via"
-    stranger = name_text(line)
+    uncommented = next((line for line in map(str.strip, lines) if line and not line.startswith("#")), "")
+    stranger = name_text(line) or name_text(uncommented)
     if stranger is not None:
         raise refuse_unknown(source, stranger)
     if _WORDS.fullmatch(line) and line.replace("\t", " ").isprintable():

@@ -89,7 +89,8 @@ def read_via(source: Source) -> Reading:
     """
     try:
         start = source.text.lstrip()[:1]
-        if start == b"#":
+        # The table of version 1 has the names of its columns behind a #, that of version 3 comments.
+        if start == b"#" and not source.text.lstrip().startswith(b"#filename"):
             return _read_videos(_from_table3(source), source)
         if start != b"{":
             return _read_images(_from_table(source.text), source)
@@ -240,6 +241,8 @@ def _number(shape: Mapping[str, Any], name: str, place: str) -> float:
 def _read_videos(project: _Project3, source: Source) -> Reading:
     """Read version 3: a shape at a time of a video; only an attribute says which shapes are of one face."""
     marks = {key: mark for key, mark in project.metadata.items() if mark.xy}
+    spans = len(project.metadata) - len(marks)
+    lost = [Remark("lost fields", f"{spans} stretches of time have no box and are left out")] if spans else []
     views = list(dict.fromkeys(str(mark.vid) for mark in marks.values()))
     place, several = choose_video([_names(project, view) for view in views], source)
     found = ParsedBoxes()
@@ -258,7 +261,12 @@ def _read_videos(project: _Project3, source: Source) -> Reading:
     return by_time(
         found,
         source,
-        FileFacts(format="via", size=source.find_size(otherwise=(0, 0)), frame_rate=source.frame_rate, remarks=several),
+        FileFacts(
+            format="via",
+            size=source.find_size(otherwise=(0, 0)),
+            frame_rate=source.frame_rate,
+            remarks=[*several, *lost],
+        ),
         timescale=_TICKS,
         rule=_RULE,
     )
