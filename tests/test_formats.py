@@ -277,6 +277,7 @@ def test_table_face_is_redacted_if_one_row_says_so(read_table):
         ("frame,x,y,width,height\n1,wide,2,3,4\n", "row 1: expected a number as x, got 'wide'"),
         ("frame,x,y,width,height\n1,1,2,3,4\n,1,2,3,4\n", "row 2: expected frame to be a whole number, got nan"),
         ("frame,x,y,width,height\n1.5,1,2,3,4\n", "row 1: expected frame to be a whole number"),
+        (f"frame,x,y,width,height\n1,{'9' * 400},2,3,4\n", "expected numbers as x, got one that is too large"),
         ("frame,x,y,width,height\n1,1,,3,4\n", "finite numbers .* - at `row 1`"),
         ("frame,x,y,width,height\n1,1,2,-3,4\n", "sides of 0 or more, .* - at `row 1`"),
         ("frame,frame_id,x,y,width,height\n1,1,1,2,3,4\n", "two columns mean the same: frame, frame_id$"),

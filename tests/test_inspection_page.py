@@ -89,3 +89,13 @@ def test_compare_is_a_command_with_a_page_and_a_table(tmp_path, capsys):
     assert main(["compare", *paths, "--html", str(page)]) == 1
     assert main(["compare", *paths, "--iou", "2"]) == 1
     assert compare(first, first).save_page(tmp_path / "same.html").exists()
+
+
+def test_names_of_others_stay_in_their_place_and_rows_in_a_row_are_one(tmp_path):
+    long = _annotations(x=[500.0] * 12).replace(decisions={1: {"label": "\u202e" + "x" * 500}})
+    text = inspect(long).save_page(tmp_path / "a.html").read_text()
+    assert "\u202e" not in text
+    assert "x" * 60 not in text
+    assert text.count("<td>outside</td>") == 1
+    assert "<td>0 to 11</td>" in text
+    assert "picture" not in text.split("suspicious</h2>")[1]

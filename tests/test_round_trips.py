@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from redactkit.annotations import Annotations
 from redactkit.formats import WRITABLE, read_annotations
 from redactkit.formats.catalogue import FORMATS
+from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_detections
+from tests.annotation_tools import SIZE, TOOLS, Row, zipped
 
 NEAR = 1e-6
 """Pixels and seconds by which a box and its time may be off after two files: all write more digits than that."""
@@ -111,3 +114,23 @@ def _compare(first: Annotations, last: Annotations, held: set[str], back: str) -
     for name, (column, lost) in OF_FACES.items():
         wanted = first.decisions[column] if name in held else [lost] * len(first.decisions)
         assert last.decisions[column].tolist() == list(wanted), (back, name)
+
+
+@pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
+@pytest.mark.parametrize("make", [make for makers in TOOLS.values() for make in makers], ids=lambda make: make.__name__)
+def test_what_other_tools_wrote_arrives_by_every_writer(make, tmp_path):
+    pytest.importorskip("pyarrow")
+    video = VideoInfo(None, *SIZE, Fraction(25), Fraction(1, 25), np.arange(6), digest="")
+    rows = [Row(0, 1, 10, 20, 30, 40, "face"), Row(1, 1, 12, 20, 30, 40, "face"), Row(1, 2, 200, 9, 60, 80, "person")]
+    files = make(rows, 6)
+    (tmp_path / "their.zip").write_bytes(zipped(files))
+    first = read_annotations(tmp_path / "their.zip", video=video)
+    assert len(first.detections) >= len(rows)  # a box that is known by its time may be held for a frame more
+    for back in WRITABLE:
+        last = read_annotations(first.to(back, tmp_path / back), format=back, video=video)
+        assert last.detections[["frame", "face_id"]].equals(first.detections[["frame", "face_id"]]), back
+        assert np.abs(last.detections[BOX].to_numpy() - first.detections[BOX].to_numpy()).max() < NEAR, back
+        if "labels" in FORMATS[back].written:
+            wanted = first.detections["label"]
+            # A box without a label may come back as a face, which it is.
+            assert ((last.detections["label"] == wanted) | (wanted == "")).all(), back

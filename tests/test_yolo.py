@@ -130,6 +130,8 @@ def test_archive_of_cvat_is_read(tmp_path):
         (labels(f_0="0 0.5 0.5 0.1 0.2\n0 0.5 0.5\n"), r"a class and at least four numbers, .* - at f_0.txt, line 2"),
         (labels(f_0="0 0.5 0.5 0.1 0.2\n", f_1="0.5 0.5 0.1 0.2 0.3\n"), "a class and at least four numbers"),
         (labels(f_0="0 0.5 0.5 0.1 0.2\n0 320 180 64 72\n"), "1 boxes are shares of the frame and 1 cannot be"),
+        (labels(f_0="0 0.5 0.5 0.1 0.2\n", f_1="inf 0.5 0.5 0.1 0.2\n"), "a class and at least four numbers"),
+        (labels(f_0="0 0.5 0.5 0.1 0.2\n", f_1="0 nan 0.5 0.1 0.2 nan\n"), "finite numbers"),
     ],
 )
 def test_what_means_nothing_is_refused_with_its_line(read, files, fault):

@@ -97,9 +97,11 @@ def _parse(text: bytes) -> pd.DataFrame:
 
 
 def _numbers(table: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = (
-        table[names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64).reshape(len(table), len(names))
-    )
+    try:
+        numbers = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    except OverflowError as err:
+        raise AnnotationError("expected numbers as frame, face_id and landmarks, got one that is too large") from err
+    values: NDArray[np.float64] = numbers.reshape(len(table), len(names))
     wrong = ~np.isfinite(values)
     if wrong.any():
         row, column = np.argwhere(wrong)[0].tolist()

@@ -327,7 +327,10 @@ def _in_seconds(
 
 
 def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+    try:
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+    except OverflowError as err:
+        raise AnnotationError(f"expected numbers as {name}, got one that is too large") from err
     wrong = np.isnan(values) & table[name].notna().to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))

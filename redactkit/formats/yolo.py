@@ -47,7 +47,7 @@ def read_yolo(source: Source) -> Reading:
         labels = [name for name in sorted(source.members) if not _NO_LABELS.match(PurePosixPath(name).name)]
         rows = {name: _parse(source.members[name], name) for name in labels}
         sixth = [line[_BOX] for lines in rows.values() for line in lines if len(line) == _BOX + 1]
-        tracked = all(value == int(value) for value in sixth)
+        tracked = all(value.is_integer() for value in sixth)
         images = []
         for name, lines in rows.items():
             image = Image(name)
@@ -79,7 +79,7 @@ def _parse(data: bytes, name: str) -> list[Row]:
             row = [float(word) for word in words]
         except ValueError:
             raise AnnotationError(f"expected numbers, got {line.strip()[:40]!r} - at {name}, line {number}") from None
-        if len(row) < _BOX or row[0] != int(row[0]) or row[0] < 0:
+        if len(row) < _BOX or not row[0].is_integer() or row[0] < 0:
             raise AnnotationError(
                 f"expected a class and at least four numbers, got {line.strip()[:40]!r} - at {name}, line {number}"
             )
@@ -100,7 +100,7 @@ def _add(image: Image, row: Row, names: Mapping[int, str], *, pose: bool, tracke
         image.add(box, label=label, face=int(extra[0]), place=place)
     else:
         confidence = extra[0] if extra and 0 <= extra[0] <= 1 else None
-        face = int(extra[1]) if len(extra) == 2 and extra[1] == int(extra[1]) else None
+        face = int(extra[1]) if len(extra) == 2 and extra[1].is_integer() else None
         image.add(box, label=label, face=face, confidence=confidence, place=place)
 
 

@@ -21,6 +21,7 @@ from redactkit.inspection.page import page_html
 from redactkit.inspection.suspicions import as_findings, find_gaps, find_suspicious
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import write_text
+from redactkit.runtime.html import short
 
 __all__ = ["Inspection", "inspect"]
 
@@ -286,7 +287,9 @@ def _headline(report: Inspection) -> list[str]:
 def _label_lines(labels: dict[str, int]) -> list[str]:
     if not set(labels) - {""}:
         return []
-    return ["labels: " + ", ".join(f"{label or 'none'} {count}" for label, count in list(labels.items())[:_SHOWN])]
+    return [
+        "labels: " + ", ".join(f"{short(label) or 'none'} {count}" for label, count in list(labels.items())[:_SHOWN])
+    ]
 
 
 def _reach_lines(reach: tuple[float, float] | None) -> list[str]:

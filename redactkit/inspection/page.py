@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from redactkit.annotations import Annotations, show_annotations
 from redactkit.errors import MismatchError, VideoError
 from redactkit.formats import align
 from redactkit.media import VideoInfo
-from redactkit.runtime.html import Lane, draw_lanes, show_table
+from redactkit.runtime.html import Lane, draw_lanes, short, show_table
 from redactkit.runtime.timecode import timecode
 from redactkit.tables import BOX
 
@@ -75,7 +75,8 @@ Place = tuple[int, int]
 _STYLE = """<style>
 :root { color-scheme: light dark; }
 body { font: 14px/1.5 system-ui, sans-serif; margin: 24px auto; max-width: 1080px; padding: 0 16px; }
-h1 { font-size: 20px; overflow-wrap: anywhere; } h2 { font-size: 16px; margin: 28px 0 8px; }
+h1, p, td, figcaption { overflow-wrap: anywhere; unicode-bidi: isolate; }
+h1 { font-size: 20px; } h2 { font-size: 16px; margin: 28px 0 8px; }
 table { border-collapse: collapse; margin-bottom: 16px; }
 th, td { border-bottom: 1px solid #8886; padding: 3px 10px; vertical-align: top; }
 td img { display: block; } svg { max-width: 100%; height: auto; }
@@ -90,7 +91,8 @@ def page_html(report: Inspected) -> str:
     annotations = report.annotations
     laid = _on_video(annotations, report.video)
     faces = report.faces.sort_values(["frames"], ascending=False, kind="stable").head(MAX_FACES)
-    shown = report.findings.head(MAX_FINDINGS)
+    runs = _runs(report.findings)
+    shown = runs.head(MAX_FINDINGS)
     frames = _best_frames(laid, faces.index, report.video)
     pictures = _pictures(laid, report.video, [*frames.items(), *_places(laid, shown)])
     parts = [
@@ -98,7 +100,7 @@ def page_html(report: Inspected) -> str:
         *_section("When", show_annotations(annotations) + _draw_findings(report)),
         *_section("Labels", show_table(["label", "kind", "boxes", "faces"], _labels(annotations))),
         *_section("Where", _heat_map(annotations)),
-        *_section(f"{len(report.findings)} suspicious", _findings(report, shown, laid, pictures)),
+        *_section(f"{len(report.findings)} suspicious", _findings(report, shown, len(runs), laid, pictures)),
         *_section(f"{len(report.faces)} faces", _faces(faces, frames, pictures, len(report.faces))),
     ]
     return as_document(f"What is in {Path(report.name).name}", "".join(parts))
@@ -141,7 +143,20 @@ def _labels(annotations: Annotations) -> Iterable[tuple[object, ...]]:
     rows = annotations.detections
     counts = rows.groupby(["label", "kind"])["face_id"].agg(["size", "nunique"]).sort_values("size", ascending=False)
     for (label, kind), count, faces in counts.itertuples(name=None):
-        yield label or "none", kind, count, faces
+        yield short(label) or "none", short(kind), count, faces
+
+
+def _runs(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return findings of one kind and face in frames in a row as one: the first, with frame and time of the last.
+
+    Jumps stay apart, since each is to another place.
+    """
+    rows = findings.sort_values(["kind", "face_id", "frame"], kind="stable")
+    alike = (rows["kind"] == rows["kind"].shift()) & (rows["face_id"] == rows["face_id"].shift()).fillna(False)
+    follows = alike & (rows["kind"] != "jump") & (rows["frame"] == rows["frame"].shift() + 1).fillna(False)
+    last = rows[~follows.shift(-1, fill_value=False)]
+    runs = rows[~follows].assign(last_frame=last["frame"].to_numpy(), last_time=last["time"].to_numpy())
+    return runs.sort_values(["time", "frame", "face_id"], kind="stable", ignore_index=True)
 
 
 def _heat_map(annotations: Annotations) -> str:
@@ -160,25 +175,33 @@ def _heat_map(annotations: Annotations) -> str:
     return f'{most}<img class="rk-map" alt="heat map" src="data:image/png;base64,{picture}">'
 
 
-def _findings(report: Inspected, shown: pd.DataFrame, laid: pd.DataFrame, pictures: dict[Place, Image]) -> str:
+def _findings(
+    report: Inspected, shown: pd.DataFrame, runs: int, laid: pd.DataFrame, pictures: dict[Place, Image]
+) -> str:
     if shown.empty:
         return ""
     kinds = show_table(["kind", "times"], report.counts.items())
-    more = len(report.findings) - len(shown)
-    names = ["picture", "kind", "face", "frame", "time", "why"]
+    names = ["kind", "face", "frame", "time", "why"]
+    places = [place if place in pictures else None for place in _places_of_rows(laid, shown)]
+    pictured = any(place is not None for place in places)
     rows = []
-    columns: list[list[Any]] = [shown[name].tolist() for name in ("kind", "face_id", "frame", "time", "detail")]
-    for place, (kind, face, frame, time, detail) in zip(
-        _places_of_rows(laid, shown), zip(*columns, strict=True), strict=True
-    ):
-        picture = None if place is None else pictures.get(place)
-        numbers = ["" if pd.isna(number) else number for number in (face, frame)]
-        cells = [kind, *numbers, "" if pd.isna(time) else timecode(time), detail]
-        texts = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        rows.append(f"<tr><td>{'' if picture is None else _image(picture)}</td>{texts}</tr>")
-    head = "".join(f"<th align=left>{name}</th>" for name in names)
-    ending = f"<p>and {more} more</p>" if more else ""
+    for place, row in zip(places, shown.to_dict("records"), strict=True):
+        face = "" if pd.isna(row["face_id"]) else row["face_id"]
+        frames = _span(row["frame"], row["last_frame"], str)
+        times = _span(row["time"], row["last_time"], timecode)
+        texts = "".join(f"<td>{escape(str(cell))}</td>" for cell in (row["kind"], face, frames, times, row["detail"]))
+        picture = f"<td>{'' if place is None else _image(pictures[place])}</td>" if pictured else ""
+        rows.append(f"<tr>{picture}{texts}</tr>")
+    head = "".join(f"<th align=left>{name}</th>" for name in (["picture"] if pictured else []) + names)
+    ending = f"<p>and {runs - len(shown)} more</p>" if runs > len(shown) else ""
     return f"{kinds}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{ending}"
+
+
+def _span(first: Any, last: Any, spell: Callable[[Any], str]) -> str:
+    """Return the first frame or time, and the last one where it is another; nothing where there is none."""
+    if pd.isna(first):
+        return ""
+    return spell(first) if pd.isna(last) or last == first else f"{spell(first)} to {spell(last)}"
 
 
 def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[Place, Image], count: int) -> str:
@@ -186,7 +209,7 @@ def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[Place, Im
     for face, row in faces.iterrows():
         number = int(str(face))
         picture = pictures.get((number, frames.get(number, -1)))
-        name = f"face {number}" + (f", {row['label']}" if row["label"] else "")
+        name = f"face {number}" + (f", {short(row['label'])}" if row["label"] else "")
         start = "" if pd.isna(row["start"]) else f", {timecode(row['start'])} to {timecode(row['end'])}"
         gap = f", longest gap {row['longest_gap']}" if row["longest_gap"] else ""
         told = f"{row['frames']} boxes{start}{gap}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-__all__ = ["REDACTED", "VISIBLE", "Lane", "draw_lanes", "show", "show_facts", "show_table"]
+__all__ = ["REDACTED", "VISIBLE", "Lane", "draw_lanes", "short", "show", "show_facts", "show_table"]
 
 REDACTED, VISIBLE = "#0072B2", "#E69F00"
 
@@ -17,6 +17,20 @@ LANE_HEIGHT = 14
 NAME_WIDTH = 96
 BARS_WIDTH = 560
 NAME_LENGTH = 14
+
+
+def short(text: str, most: int = 60) -> str:
+    r"""Return text that was written by others as one short line, without what would turn the text around it.
+
+    Examples
+    --------
+    >>> short("a\u202eb")
+    'a b'
+    >>> short("abcdef", most=4)
+    'abc…'
+    """
+    plain = "".join(letter if letter.isprintable() else " " for letter in text[:most])
+    return plain if len(text) <= most else f"{plain[:-1]}…"
 
 
 class Lane(NamedTuple):
@@ -90,7 +104,7 @@ def draw_lanes(
 
 
 def _draw_lane(lane: Lane, top: int, start: float, scale: float) -> str:
-    name = lane.name if len(lane.name) <= NAME_LENGTH else f"{lane.name[: NAME_LENGTH - 1]}…"
+    name = short(lane.name, NAME_LENGTH)
     parts = [f'<text x="0" y="{top + 11}" font-size="11" fill="currentColor">{escape(name)}</text>']
     for first, last in _merge(lane.runs, gap=0.5 / scale):
         across, width = NAME_WIDTH + (first - start) * scale, max(1.0, (last - first) * scale)
