@@ -21,6 +21,7 @@ import pandas as pd
 from redactkit.errors import AnnotationError, TableError
 from redactkit.identities import PAIRS, as_pairs
 from redactkit.review.history import Change, Delta, History, State
+from redactkit.runtime.file_locks import FileLock, lock_file
 from redactkit.runtime.files import make_private, open_to_append, write_text
 from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.tables import DECISIONS, DETECTIONS, SOURCES, TEXTS, as_decisions, as_detections
@@ -78,9 +79,14 @@ class Journal:
     Parameters
     ----------
     path : path
-        Made when first written to.
+        Made when first written to, and then held by this process while it runs.
     base : State
         The tables from which the session began.
+
+    Attributes
+    ----------
+    is_beside_another : bool
+        Whether another process holds the autosave of the same review.
     """
 
     def __init__(self, path: str | Path, base: State) -> None:
@@ -88,6 +94,24 @@ class Journal:
         self._base = base
         self._fingerprint = fingerprint(base)
         self._restarted = False
+        self._lock: FileLock | None = None
+        self.is_beside_another = False
+
+    def hold(self) -> bool:
+        """Keep a file that is there for this process; return whether no other process has it."""
+        self._lock = lock_file(self.path)
+        return self._lock is not None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether somebody else began the file since this session looked for it."""
+        return self._lock is None and self.path.exists()
+
+    def moved_to(self, path: Path) -> Journal:
+        """Return a journal that goes on from the same tables in another file."""
+        other = Journal(path, self._base)
+        other._restarted, other.is_beside_another = self._restarted, True
+        return other
 
     @property
     def is_spent(self) -> bool:
@@ -105,6 +129,10 @@ class Journal:
         state, history = self._base, History()
         if not self.path.exists():
             return state, history
+        if not self.hold():
+            raise AnnotationError(
+                f"{self.path} is written to by another session that runs; end it, or name another file"
+            )
         lines = self._whole_lines()
         for number, line in self._edits(lines):
             try:
@@ -127,16 +155,19 @@ class Journal:
 
     def announce(self, state: State) -> None:
         """Write that ``state`` is about to be saved elsewhere; `restart` follows when it is."""
-        if self.path.exists():
+        if self.path.exists() and not self.is_taken:
             self._append(_Line(saving=fingerprint(state)))
             self._restarted = True  # what follows may be read without the edits before
 
     def restart(self, base: State) -> None:
         """Drop what is saved elsewhere by now; from here on the file belongs to the tables ``base``."""
         self._base, self._fingerprint, self._restarted = base, fingerprint(base), True
-        self._write_header()
+        if not self.is_taken:
+            self._write_header()
 
     def _append(self, line: _Line) -> None:
+        if self.is_taken:
+            raise AnnotationError(f"{self.path} was begun by another session meanwhile; name another file")
         if not self.path.exists():
             self._write_header()
         with open_to_append(self.path) as file:
@@ -148,6 +179,7 @@ class Journal:
         sweep_partial_files(make_private(self.path.parent))
         header = msgspec.json.encode(_Header(JOURNAL_VERSION, self._fingerprint))
         write_text(self.path, header.decode() + "\n", overwrite=True)
+        self._lock = lock_file(self.path)
 
     def _whole_lines(self) -> list[bytes]:
         data = self.path.read_bytes()

@@ -12,14 +12,16 @@ import traitlets
 from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations, annotations_name, show_annotations
+from redactkit.errors import OutputExistsError
 from redactkit.formats import check_same_video, id_list_name, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
 from redactkit.review.following import Following
 from redactkit.review.navigation import nearest, stops
 from redactkit.review.people import PeopleCommands
-from redactkit.runtime.files import check_output, fit_name, make_private
+from redactkit.runtime.files import Stamp, check_output, fit_name, make_private, may_write, stamp
 from redactkit.runtime.html import show
 from redactkit.runtime.partial_files import sweep_partial_files
+from redactkit.runtime.resources import is_shipped
 from redactkit.tables import BOX, FaceIds, as_face_ids, empty_detections, frame_rows
 from redactkit.tracking import review_queue
 from redactkit.video import VideoReader
@@ -104,7 +106,7 @@ class Review(Following, PeopleCommands):
         self.reader: VideoReader | None = None
         self.folder: Path | None = None
         self._frames = frames
-        self._own: set[Path] = set()
+        self._own: dict[Path, Stamp] = {}
         self._listed: tuple[pd.DataFrame, pd.DataFrame] | None = None
         super().__init__(annotations, autosave=autosave)
 
@@ -300,7 +302,8 @@ class Review(Following, PeopleCommands):
         Raises
         ------
         OutputExistsError
-            If a file is there, is not this session's own, and ``overwrite`` is false.
+            If a file is there, is not this session's own or was changed by somebody else since, and ``overwrite``
+            is false.
         """
         home = Path(folder) if folder is not None else self.home
         target, ids = files = self._files(make_private(home))
@@ -308,6 +311,12 @@ class Review(Following, PeopleCommands):
         with self.lock:
             saved = self.annotations
             may = {file: overwrite or file in self._own for file in files}
+            changed = [file for file in files if file in self._own and stamp(file) not in (None, self._own[file])]
+            if changed and not overwrite:
+                raise OutputExistsError(
+                    f"{changed[0]} was written by another session since this one opened it; save to another folder, "
+                    "or replace it (overwrite=True)"
+                )
             for file in files if saved.selected_ids else [target]:
                 check_output(file, overwrite=may[file])
             if self._journal is not None:
@@ -319,16 +328,23 @@ class Review(Following, PeopleCommands):
             elif may[ids]:
                 remove_ids(ids)
             write_annotations(saved, target, overwrite=may[target])
-            self._own |= set(files)
+            self._own |= {file: stamp(file) for file in files}
             if self._journal is not None:
                 self._journal.restart(self._state)
         return target
 
     @property
     def home(self) -> Path:
-        """The folder of this session's files: where the annotations came from, else ``foo_analysis`` at the video."""
+        """The folder of this session's files: where the annotations came from, else ``foo_analysis`` at the video.
+
+        For the clip that comes with redactkit, and where nothing can be written, ``redactkit-output/foo_analysis`` in
+        the working directory.
+        """
         path = self.video.path or Path("video")
-        return self.folder or path.with_name(fit_name(path.stem, "_analysis"))
+        beside = self.folder or path.with_name(fit_name(path.stem, "_analysis"))
+        if may_write(beside) and not is_shipped(beside):
+            return beside
+        return Path("redactkit-output", fit_name(path.stem, "_analysis")).absolute()
 
     def _files(self, folder: Path) -> tuple[Path, Path]:
         """Return the paths of annotations and ID list in a folder."""
@@ -343,7 +359,7 @@ class Review(Following, PeopleCommands):
         self.folder = folder
         files = self._files(folder)
         if came_from is None or came_from.absolute() == files[0]:
-            self._own |= set(files)
+            self._own |= {file: stamp(file) for file in files}
 
 
 def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:

@@ -17,7 +17,7 @@ import traitlets
 
 from redactkit.annotations import Annotations
 from redactkit.identities import as_pairs, empty_pairs
-from redactkit.review.autosave import open_autosave
+from redactkit.review.autosave import move_autosave, open_autosave
 from redactkit.review.history import Change, History, State
 from redactkit.review.journal import Journal
 from redactkit.runtime.files import check_writable
@@ -129,6 +129,17 @@ class Session(traitlets.HasTraits):
                 self._show(recovered)
             return len(done.changes)
 
+    def _own_journal(self) -> Journal | None:
+        """Return where the next edit is written; another file where somebody else began the one looked for."""
+        if self._journal is not None and self._journal.is_taken and self._autosave_folder is not None:
+            self._journal = move_autosave(*self._autosave_folder, self._journal)
+        return self._journal
+
+    @property
+    def is_open_elsewhere(self) -> bool:
+        """Whether another process that runs has the autosave of this review: each writes a file of its own."""
+        return self._journal is not None and self._journal.is_beside_another
+
     @property
     def autosave(self) -> Path | None:
         """The file to which edits are added; None where there is none."""
@@ -203,8 +214,8 @@ class Session(traitlets.HasTraits):
                 change = replace(change, regions=(self._regions, regions))
             if change.is_empty:
                 return
-            if self._journal is not None:
-                self._journal.add(change)
+            if (journal := self._own_journal()) is not None:
+                journal.add(change)
             self._past = self._past.push(change)
             self._regions = change.regions[1] if change.regions else self._regions
             self._touched |= _faces_of(change)
@@ -233,8 +244,8 @@ class Session(traitlets.HasTraits):
             if not 0 <= past.position <= len(past.changes):
                 return
             change = past.changes[min(past.position, self._past.position)]
-            if self._journal is not None:
-                self._journal.move(change, step)
+            if (journal := self._own_journal()) is not None:
+                journal.move(change, step)
             self._past = past
             if change.regions:
                 self._regions = change.regions[step > 0]

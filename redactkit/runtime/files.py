@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from redactkit.errors import OptionError, OutputExistsError, RedactkitError
 from redactkit.runtime.partial_files import OPEN_NEW, PRIVATE_FILE, is_same, make_partial_file, set_mode
@@ -24,6 +24,7 @@ with suppress(ImportError):  # on Windows there is none, and a file that is open
 
 __all__ = [
     "CHECKPOINT",
+    "Stamp",
     "JOBS_FOLDER",
     "MAX_NAME_BYTES",
     "check_output",
@@ -33,8 +34,10 @@ __all__ = [
     "locked",
     "check_writable",
     "make_private",
+    "may_write",
     "open_to_append",
     "replacing",
+    "stamp",
     "report_path",
     "write_bytes",
     "write_text",
@@ -157,11 +160,28 @@ def check_writable(folder: str | Path) -> None:
     OptionError
         If it, or the nearest folder above it that is there, may not be written to.
     """
+    if not may_write(folder):
+        raise OptionError(f"nothing can be written to {folder}; name another folder")
+
+
+def may_write(folder: str | Path) -> bool:
+    """Return whether files can be made in a folder, or in the nearest one above it that is there."""
     there = Path(folder).absolute()
     while not there.exists() and there.parent != there:
         there = there.parent
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        raise OptionError(f"nothing can be written to {folder}; name another folder")
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+Stamp: TypeAlias = tuple[int, int, int] | None
+
+
+def stamp(path: Path) -> Stamp:
+    """Return by which a file is known to be as it was: time, size and inode; None where none is there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def make_private(folder: str | Path) -> Path:

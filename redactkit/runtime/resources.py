@@ -10,7 +10,7 @@ from pathlib import Path
 from redactkit.errors import RedactkitError
 from redactkit.runtime.files import make_private, write_bytes
 
-__all__ = ["copy_notebooks", "notebooks_path", "sample_path", "sample_truth_path"]
+__all__ = ["copy_notebooks", "is_shipped", "notebooks_path", "sample_path", "sample_truth_path"]
 
 _PACKAGE = Path(__file__).parents[1]
 _FIRST = "01_two_passes.ipynb"
@@ -80,6 +80,12 @@ def copy_notebooks(folder: str | Path) -> Path:
         if not (target / notebook.name).exists():
             write_bytes(target / notebook.name, notebook.read_bytes())
     return target
+
+
+def is_shipped(path: str | Path) -> bool:
+    """Return whether a path is in a folder that came with redactkit, where nobody's work belongs."""
+    there = Path(path).resolve()
+    return any(there.is_relative_to(place) for place in (_PACKAGE, _PACKAGE.parent / "sample_media"))
 
 
 def _find(folder: str, name: str) -> Path:

@@ -84,7 +84,12 @@ class Workbench(View):
         except RedactkitError as err:
             self.viewer.say(f"what you decide is not saved by itself: {err}")
             return
-        if found:
+        if self.review.is_open_elsewhere:
+            self.viewer.say(
+                "this review is open in another notebook that runs: what you decide here is kept apart from it, in "
+                f"{self.review.autosave.name if self.review.autosave else 'a file of its own'}"
+            )
+        elif found:
             self.viewer.say(f"opened again with {found} edits of a session that was not saved; Undo takes them back")
 
     def _build(self) -> None:

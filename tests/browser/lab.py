@@ -67,6 +67,7 @@ class LabServer:
             *command,
             *(f"--ServerApp.{name}={value}" for name, value in options.items()),
             f"--IdentityProvider.token={self.token}",
+            "--JupyterNotebookApp.expose_app_in_browser=True",  # the same for the pages of Notebook 7
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -104,6 +105,16 @@ class LabServer:
             path = self.home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(changed))
+
+    def kernels(self) -> list[str]:
+        """Return the IDs of the kernels that run."""
+        with urllib.request.urlopen(self.url("api/kernels"), timeout=10) as answer:
+            return [kernel["id"] for kernel in json.load(answer)]
+
+    def end_kernel(self, kernel: str) -> None:
+        """Shut a kernel down."""
+        request = urllib.request.Request(self.url(f"api/kernels/{kernel}"), method="DELETE")
+        urllib.request.urlopen(request, timeout=30).close()
 
     def connection_file(self, kernel: str) -> str:
         """Return the connection file of a running kernel."""

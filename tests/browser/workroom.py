@@ -85,9 +85,7 @@ class Workroom:
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Return where a pixel of the frame is in the page."""
-        shown = self.picture.bounding_box()
-        assert shown is not None
-        return shown["x"] + x / WIDTH * shown["width"], shown["y"] + y / HEIGHT * shown["height"]
+        return frame_point(self.picture, x, y)
 
     @property
     def pixel(self) -> float:
@@ -114,3 +112,10 @@ class Workroom:
     def box(self, face: int) -> list[float] | None:
         """Return a face's box in the current frame, as the review has it."""
         return self.kernel.ask(f"review.box_of({face})")
+
+
+def frame_point(picture: Locator, x: float, y: float) -> tuple[float, float]:
+    """Return where a pixel of the sample's frame is in a page that shows its picture."""
+    shown = picture.bounding_box()
+    assert shown is not None
+    return shown["x"] + x / WIDTH * shown["width"], shown["y"] + y / HEIGHT * shown["height"]
