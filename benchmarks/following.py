@@ -53,7 +53,7 @@ def follow(frames: list[Image], box: FloatArray, start: int) -> Places:
         while 0 <= number < len(frames) and follower.ending is None:
             follower.step(frames[number], number)
             number += step
-        places |= {frame: place.box for frame, place in follower.places.items()}
+        places |= {frame: place.box for frame, place in follower.boxes.items()}
     return places
 
 
@@ -156,7 +156,7 @@ def score_faces(*, mil: bool) -> pd.DataFrame:
                 frame: place.box
                 for each in found[kind]
                 if each.start.object_id == number
-                for frame, place in each.places.items()
+                for frame, place in each.boxes.items()
             }
             for kind, name in (("face", ""), ("other", ", no detector"))
         }

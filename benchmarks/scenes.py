@@ -26,7 +26,7 @@ class Level:
     """How hard a scene is.
 
     ``dropped`` is the share of boxes missing at random, ``holes`` how many holes of 3 to 12 frames a face has per ten
-    seconds (in frames whatever the rate), ``turns`` how many absences of 0.5 to 1.8 s, ``jitter`` the noise of every
+    seconds (in frames whatever the rate), ``absences`` how many absences of 0.5 to 1.8 s, ``jitter`` the noise of every
     edge as a share of the face, ``false`` false boxes per true one, ``speed`` in face widths per second.
     """
 
@@ -36,7 +36,7 @@ class Level:
     frame_rate: float = 25.0
     dropped: float = 0.15
     holes: float = 3.0
-    turns: float = 0.3
+    absences: float = 0.3
     jitter: float = 0.04
     false: float = 0.03
     speed: float = 1.5
@@ -47,7 +47,7 @@ class Level:
 
 ISSUE = Level("as asked")
 LEVELS = (
-    replace(ISSUE, name="calm", faces=4, dropped=0.02, holes=1.0, turns=0.1, jitter=0.02, false=0.01, speed=0.8),
+    replace(ISSUE, name="calm", faces=4, dropped=0.02, holes=1.0, absences=0.1, jitter=0.02, false=0.01, speed=0.8),
     ISSUE,
     replace(ISSUE, name="panning", pan=300.0),
     replace(ISSUE, name="fast", speed=4.0),
@@ -55,7 +55,7 @@ LEVELS = (
     replace(ISSUE, name="60 fps", frame_rate=60.0, seconds=15.0),
     replace(ISSUE, name="every 3rd frame", every=3),
     replace(ISSUE, name="crowd", faces=30, size=(20.0, 50.0), seconds=20.0),
-    replace(ISSUE, name="rough", faces=10, dropped=0.25, holes=6.0, turns=1.0, jitter=0.06, false=0.08, speed=2.5),
+    replace(ISSUE, name="rough", faces=10, dropped=0.25, holes=6.0, absences=1.0, jitter=0.06, false=0.08, speed=2.5),
 )
 
 
@@ -175,7 +175,7 @@ def _hide(truth: pd.DataFrame, level: Level, random: np.random.Generator) -> pd.
     """Take out of the truth what nobody could see: faces behind others, and turned away for a while."""
     away = np.zeros(len(truth), bool)
     for _, rows in truth.groupby("face_id"):
-        away[rows.index] = _absent(rows["frame"].to_numpy(), level.turns, (0.5, 1.8), level.frame_rate, random)
+        away[rows.index] = _absent(rows["frame"].to_numpy(), level.absences, (0.5, 1.8), level.frame_rate, random)
     behind = np.zeros(len(truth), bool)
     for _, rows in truth.groupby("frame"):
         overlap = iou(rows[BOX].to_numpy(), rows[BOX].to_numpy())

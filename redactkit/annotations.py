@@ -132,6 +132,14 @@ class Annotations:
     ------
     TableError
         If a table lacks frames, face IDs or boxes, or times that the video does not know either.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> annotations = read_annotations(sample_truth_path())
+    >>> annotations.video.frame_count, sorted(annotations.tracks.index)
+    (500, [1, 2, 3, 4, 5, 6])
     """
 
     video: VideoInfo
@@ -274,7 +282,7 @@ def show_annotations(annotations: Annotations, *, frame: int | None = None, **fa
     """
     video, detections = annotations.video, annotations.detections
     faces, chosen = detections["face_id"].nunique(), annotations.selected_ids
-    told = {
+    shown = {
         "video": video.name,
         "size": f"{video.width}x{video.height}" if video.width else "",
         "frames": video.frame_count,
@@ -286,7 +294,7 @@ def show_annotations(annotations: Annotations, *, frame: int | None = None, **fa
         **facts,
     }
     hidden = f"<div>The {MOST_LANES} faces with most boxes are drawn.</div>" if faces > MOST_LANES else ""
-    return show_facts(told) + _draw_tracks(annotations, frame) + hidden
+    return show_facts(shown) + _draw_tracks(annotations, frame) + hidden
 
 
 def _draw_tracks(annotations: Annotations, frame: int | None) -> str:

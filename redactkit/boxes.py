@@ -55,21 +55,39 @@ def as_boxes(boxes: ArrayLike) -> FloatArray:
 
 
 def to_corners(boxes: ArrayLike) -> FloatArray:
-    """Turn x, y, width, height into left, top, right, bottom."""
+    """Turn x, y, width, height into left, top, right, bottom.
+
+    Examples
+    --------
+    >>> to_corners([[5, 5, 10, 20]]).tolist()
+    [[5.0, 5.0, 15.0, 25.0]]
+    """
     array = as_boxes(boxes)
     array[:, 2:] += array[:, :2]
     return array
 
 
 def from_corners(corners: ArrayLike) -> FloatArray:
-    """Turn left, top, right, bottom into x, y, width, height."""
+    """Turn left, top, right, bottom into x, y, width, height.
+
+    Examples
+    --------
+    >>> from_corners([[5, 5, 15, 25]]).tolist()
+    [[5.0, 5.0, 10.0, 20.0]]
+    """
     array = as_boxes(corners)
     array[:, 2:] -= array[:, :2]
     return array
 
 
 def centers(boxes: ArrayLike) -> FloatArray:
-    """Return the boxes' centres, shape (N, 2)."""
+    """Return the boxes' centres, shape (N, 2).
+
+    Examples
+    --------
+    >>> centers([[0, 0, 10, 20]]).tolist()
+    [[5.0, 10.0]]
+    """
     array = as_boxes(boxes)
     return array[:, :2] + array[:, 2:] / 2
 
@@ -216,6 +234,11 @@ def interpolate(first: ArrayLike, last: ArrayLike, weights: ArrayLike) -> FloatA
     Returns
     -------
     ndarray of shape (N, 4)
+
+    Examples
+    --------
+    >>> interpolate([0, 0, 10, 10], [10, 0, 20, 10], [0.5]).tolist()
+    [[5.0, 0.0, 15.0, 10.0]]
     """
     a, b = np.asarray(first, np.float64), np.asarray(last, np.float64)
     share = np.asarray(weights, np.float64)[:, None]
@@ -296,11 +319,11 @@ def from_coded(boxes: ArrayLike, *, width: float, height: float, rotation: int, 
     >>> from_coded([[0, 8, 1, 2]], width=10, height=20, rotation=90).tolist()
     [[0.0, 0.0, 2.0, 1.0]]
     """
-    turns = rotation % 360 // 90
-    size = (float(height), float(width)) if turns % 2 else (float(width), float(height))
+    quarter_turns = rotation % 360 // 90
+    size = (float(height), float(width)) if quarter_turns % 2 else (float(width), float(height))
     corners = to_corners(boxes)
     corners = _mirror(corners, size[0]) if mirrored else corners
-    for _ in range((4 - turns) % 4):
+    for _ in range((4 - quarter_turns) % 4):
         corners, size = _turn_left(corners, size), (size[1], size[0])
     return from_corners(corners)
 

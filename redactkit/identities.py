@@ -241,12 +241,12 @@ def _union(seen: Mapping[int, IntArray], faces: Iterable[int]) -> IntArray:
 
 
 def open_pairs(
-    pairs: pd.DataFrame, decisions: pd.DataFrame, *, detections: pd.DataFrame, cuts: NDArray[Any]
+    pairs: pd.DataFrame, decisions: pd.DataFrame, *, detections: pd.DataFrame, cuts: NDArray[Any], sure: bool = False
 ) -> pd.DataFrame:
     """Return the pairs that still are to be answered, the most alike first, one for any two people.
 
     Left out are those answered, those whose tracks are one person by now, those of whom others of the same two people
-    were said to be different, and those whose people are seen at once.
+    were said to be different, those whose people are seen at once, and with ``sure`` those that are not called sure.
     """
     pairs = pairs[pairs["face_id"].isin(decisions.index) & pairs["other_id"].isin(decisions.index)]
     if pairs.empty:
@@ -266,7 +266,8 @@ def open_pairs(
             done.add(key)
             ok = not seen_together(seen, *(of_person[int(one)] for one in sorted(key)))
         kept.append(ok)
-    return pairs[np.array(kept, bool)].reset_index(drop=True)
+    found = pairs[np.array(kept, bool)]
+    return (found[found["sure"]] if sure else found).reset_index(drop=True)
 
 
 def check_one_person(decisions: pd.DataFrame, faces: FaceIds, *, detections: pd.DataFrame, cuts: NDArray[Any]) -> None:

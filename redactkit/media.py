@@ -109,6 +109,14 @@ class VideoInfo:
         Of the file, also where only an annotation file tells of it; by default that of ``path``.
     part : FrameRange, optional
         Which frames of the file this header is about, see `of_part`; by default all.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_path
+    >>> from redactkit.video import probe
+    >>> video = probe(sample_path())
+    >>> video.width, video.height, float(video.frame_rate), video.frame_count
+    (1280, 720, 25.0, 500)
     """
 
     path: Path | None
@@ -195,9 +203,9 @@ class VideoInfo:
         return file_sha256(self.path) if self.path is not None else ""
 
     def __repr__(self) -> str:
-        told = _facts(self)
-        frames = f"{told['frames']} frames at {told['per second']} per second"
-        parts = [self.name or "no file", told["size"], frames, told["video"], told["audio"]]
+        facts = _facts(self)
+        frames = f"{facts['frames']} frames at {facts['per second']} per second"
+        parts = [self.name or "no file", facts["size"], frames, facts["video"], facts["audio"]]
         return f"<VideoInfo: {', '.join(str(part) for part in parts if part)}>"
 
     def _repr_html_(self) -> str:
@@ -253,6 +261,13 @@ def frames_in_ranges(video: VideoInfo, ranges: Iterable[Iterable[float]], *, who
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes in hex."""
+    """Return the SHA-256 of a file's bytes in hex.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_path
+    >>> len(file_sha256(sample_path()))
+    64
+    """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

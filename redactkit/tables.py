@@ -214,6 +214,11 @@ def check_detections(detections: pd.DataFrame) -> pd.DataFrame:
     TableError
         For missing columns, other dtypes, negative frames, boxes that are not finite or have a
         negative side, and two boxes of one face in one frame; the message names the first row.
+
+    Examples
+    --------
+    >>> len(check_detections(empty_detections()))
+    0
     """
     missing = [name for name in DETECTIONS if name not in detections]
     if missing:
@@ -264,6 +269,11 @@ def as_decisions(data: Any, *, faces: FaceIds = ()) -> pd.DataFrame:
         (`redactkit.effects.look`); default "".
     faces : int or iterable of int
         Faces that must have a row.
+
+    Examples
+    --------
+    >>> as_decisions({2: {"redact": False}}, faces=[1, 2])["redact"].to_dict()
+    {1: True, 2: False}
     """
     given = data if isinstance(data, pd.DataFrame) else pd.DataFrame.from_dict(data, orient="index")
     given = given.reindex(columns=list(DECISIONS))
@@ -286,7 +296,14 @@ def _lowest_face(person: pd.Series[Any]) -> pd.Series[int]:
 
 
 def selected_ids(detections: pd.DataFrame, decisions: pd.DataFrame) -> list[int]:
-    """Return the faces to redact: all in ``detections`` but those a decision leaves visible."""
+    """Return the faces to redact: all in ``detections`` but those a decision leaves visible.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 0], "face_id": [1, 2], "x": 0, "y": 0, "width": 9, "height": 9})
+    >>> selected_ids(rows, as_decisions({2: {"redact": False}}))
+    [1]
+    """
     visible = set(decisions.index[~decisions["redact"].to_numpy(bool)])
     return sorted(int(face) for face in detections["face_id"].unique() if face not in visible)
 
@@ -307,6 +324,12 @@ def summarize_tracks(detections: pd.DataFrame, decisions: pd.DataFrame | None = 
         share of frames between first and last that have a box; ``longest_gap`` the most frames in a row without
         one; ``best_frame`` the frame with the largest product of area and squared confidence, among boxes that
         were followed or filled in only where the face has no other.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 3], "face_id": 1, "x": 0, "y": 0, "width": 9, "height": 9})
+    >>> summarize_tracks(rows).loc[1, ["frames", "coverage", "longest_gap"]].tolist()
+    [2.0, 0.5, 2.0]
     """
     rows = detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     ids, first, count = np.unique(rows["face_id"].to_numpy(), return_index=True, return_counts=True)

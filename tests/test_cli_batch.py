@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from redactkit.cli.jobs import add_batch, told_ranges
+from redactkit.cli.jobs import add_batch, describe_ranges
 from tests.clips import Clip, make
 from tests.dask_cluster import connect, open_cluster
 from tests.sample_clips import cut_sample
@@ -147,7 +147,7 @@ def fill(terminal: int) -> None:
 def test_a_signal_ends_it_soon_and_leaves_nothing_unfinished(
     verb: str, number: signal.Signals, long_clips: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    more = ["--settle", "0.1"] if verb == "watch" else []
+    more = ["--unchanged", "0.1"] if verb == "watch" else []
     if verb == "batch on dask":
         more = ["--scheduler", request.getfixturevalue("scheduler")]
     command = [*COMMAND, verb.partition(" ")[0], str(long_clips), "-o", str(tmp_path), *more]
@@ -200,5 +200,5 @@ def test_a_batch_that_was_stopped_is_finished_by_the_next(long_clips: Path, tmp_
 def test_passes_over_time_ranges_say_so(given: list[str], told: str) -> None:
     parser = argparse.ArgumentParser()
     add_batch(parser.add_subparsers())
-    said = told_ranges(parser.parse_args(["batch", "clips", "--quiet", *given]))
+    said = describe_ranges(parser.parse_args(["batch", "clips", "--quiet", *given]))
     assert said.startswith(told) and bool(said) is bool(told)

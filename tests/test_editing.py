@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from redactkit import boxes
 from redactkit.errors import OptionError, TableError
-from redactkit.review import editing
+from redactkit.review import editing, keyframes
 from redactkit.tables import (
     BOX,
     as_decisions,
@@ -107,7 +107,7 @@ def test_expand_boxes_touches_only_the_faces_named() -> None:
 
 
 def test_copy_box_stops_at_the_end_of_the_video() -> None:
-    after = editing.copy_box(table(walk(1, range(38))), face_id=1, frame=37, count=10, times=TIMES)
+    after = keyframes.copy_box(table(walk(1, range(38))), face_id=1, frame=37, count=10, times=TIMES)
     assert after["frame"].max() == 39
     assert box_at(after, 1, 39) == box_at(after, 1, 37)
 
@@ -117,7 +117,7 @@ def test_interpolate_boxes_fills_between_keyframes() -> None:
     after = editing.delete_boxes(after, faces=[1], start=3, stop=6)
     for frame, x in ((2, 100.0), (6, 140.0)):
         after = editing.set_box(after, face_id=1, frame=frame, box=(x, 0, 10, 10), time=TIMES[frame])
-    after = editing.interpolate_boxes(after, face_id=1, times=TIMES)
+    after = keyframes.interpolate_boxes(after, face_id=1, times=TIMES)
     assert [box_at(after, 1, frame)[0] for frame in range(2, 7)] == pytest.approx([100, 110, 120, 130, 140])
     assert after.loc[after["frame"] == 4, "source"].tolist() == ["interpolated"]
     assert box_at(after, 1, 7) == [7, 5, 10, 20]
@@ -125,13 +125,13 @@ def test_interpolate_boxes_fills_between_keyframes() -> None:
 
 def test_interpolate_boxes_needs_two_keyframes() -> None:
     with pytest.raises(TableError, match="set its box in two frames"):
-        editing.interpolate_boxes(table(walk(1, range(10))), face_id=1, times=TIMES)
+        keyframes.interpolate_boxes(table(walk(1, range(10))), face_id=1, times=TIMES)
 
 
 def test_keyframe_can_be_set_and_taken_back() -> None:
-    on = editing.set_keyframe(table(walk(1, range(2))), face_id=1, frame=1)
+    on = keyframes.set_keyframe(table(walk(1, range(2))), face_id=1, frame=1)
     assert on["source"].tolist() == ["detected", "manual"]
-    assert editing.set_keyframe(on, face_id=1, frame=1, on=False)["source"].tolist() == ["detected", "interpolated"]
+    assert keyframes.set_keyframe(on, face_id=1, frame=1, on=False)["source"].tolist() == ["detected", "interpolated"]
 
 
 def test_new_face_is_redacted_even_under_an_old_number() -> None:

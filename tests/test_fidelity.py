@@ -15,7 +15,7 @@ from av.stream import Disposition
 
 from redactkit.errors import VideoError
 from redactkit.video import VideoReader, VideoWriter, check_container, compare_files, plane_views, probe
-from redactkit.video.aperture import WHOLE, Crop, read_aperture, write_aperture
+from redactkit.video.aperture import WHOLE, Cropping, read_aperture, write_aperture
 from tests.clips import Clip, make
 
 FRAMES = 40
@@ -195,7 +195,7 @@ def test_frames_that_packets_announce_and_that_do_not_decode_are_counted_by_deco
 
 
 def test_a_clean_aperture_is_carried_and_checked(source: Path, tmp_path: Path) -> None:
-    shown, crop = tmp_path / "a.mp4", Crop(8, 4, 6, 2)
+    shown, crop = tmp_path / "a.mp4", Cropping(8, 4, 6, 2)
     shown.write_bytes(source.read_bytes())
     write_aperture(shown, crop)
     assert read_aperture(shown) == crop
@@ -204,8 +204,8 @@ def test_a_clean_aperture_is_carried_and_checked(source: Path, tmp_path: Path) -
     assert read_aperture(target) == crop and failed(shown, target) == []
     row = compare_files(probe(shown), target).set_index("check").loc["shown size"]
     assert row["got"] == "146x90 from 8,4"
-    write_aperture(target, Crop(8, 4, 30, 2))
-    assert read_aperture(target) == Crop(8, 4, 30, 2)
+    write_aperture(target, Cropping(8, 4, 30, 2))
+    assert read_aperture(target) == Cropping(8, 4, 30, 2)
     assert failed(shown, target) == ["shown size"]
     write_aperture(target, WHOLE)
     assert read_aperture(target) == WHOLE
@@ -214,7 +214,7 @@ def test_a_clean_aperture_is_carried_and_checked(source: Path, tmp_path: Path) -
 
 def test_nonsense_is_no_clean_aperture(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
-    for crop in (Crop(100, 0, 100, 0), Crop(-8, 0, 0, 0)):
+    for crop in (Cropping(100, 0, 100, 0), Cropping(-8, 0, 0, 0)):
         target.write_bytes(source.read_bytes())
         write_aperture(target, crop)
         assert read_aperture(target) == WHOLE
@@ -224,9 +224,9 @@ def test_the_cropping_of_matroska_is_carried(tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", Clip())
     # The unit of the size for display, which is not needed, gives its room to the pixels cut off on the left.
     source.write_bytes(source.read_bytes().replace(b"\x54\xb2\x81\x04", b"\x54\xcc\x81\x08", 1))
-    assert read_aperture(source) == Crop(left=8)
+    assert read_aperture(source) == Cropping(left=8)
     target = written(source, tmp_path / "b.mp4")
-    assert read_aperture(target) == Crop(left=8) and failed(source, target) == []
+    assert read_aperture(target) == Cropping(left=8) and failed(source, target) == []
 
 
 def test_transcoded_sound_is_compared_by_what_is_heard(tmp_path: Path) -> None:

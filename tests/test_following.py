@@ -32,15 +32,15 @@ def test_board_is_followed_forwards_and_backwards():
     frames = [draw(box) for box in truth]
     for start, step in ((0, 1), (29, -1)):
         follower = _follow(frames, truth[start], start=start, step=step)
-        assert len(follower.places) == 29
+        assert len(follower.boxes) == 29
         assert follower.unfinished is Ending.END
-        assert _worst(follower.places, truth) > 0.9
+        assert _worst(follower.boxes, truth) > 0.9
 
 
 def test_size_is_followed():
     truth = [np.array([60 - number, 40 - number, 44 + 2 * number, 32 + 1.5 * number]) for number in range(25)]
     follower = _follow([draw(box) for box in truth], truth[0])
-    assert _worst(follower.places, truth) > 0.9
+    assert _worst(follower.boxes, truth) > 0.9
 
 
 def test_board_that_leaves_has_left_and_is_covered_to_the_end():
@@ -48,15 +48,15 @@ def test_board_that_leaves_has_left_and_is_covered_to_the_end():
     follower = _follow([draw(box) for box in truth], truth[0])
     assert follower.ending is Ending.LEFT
     shown = [number for number in range(1, 30) if truth[number][0] < SIZE[0] - 1]
-    assert set(shown) <= set(follower.places)
+    assert set(shown) <= set(follower.boxes)
 
 
 def test_board_behind_a_pillar_is_found_again_and_covered_meanwhile():
     truth = [place(number, start=(5.0, 40.0), speed=(4.0, 0.0)) for number in range(36)]
     follower = _follow([draw(box, pillar=(75, 100)) for box in truth], truth[0])
-    assert sorted(follower.places) == list(range(1, 36))
-    assert follower.places[35].seen
-    assert _worst(follower.places, truth) > 0.5
+    assert sorted(follower.boxes) == list(range(1, 36))
+    assert follower.boxes[35].seen
+    assert _worst(follower.boxes, truth) > 0.5
 
 
 def test_board_that_vanishes_is_lost_and_not_guessed_on():
@@ -65,15 +65,15 @@ def test_board_that_vanishes_is_lost_and_not_guessed_on():
     frames = [draw(box) if number < 20 else empty for number, box in enumerate(truth)]
     follower = _follow(frames, truth[0])
     assert follower.ending in (Ending.LOST, Ending.HIDDEN)
-    assert 19 <= max(follower.places) < 25
-    assert not any(follower.places[number].seen for number in range(20, max(follower.places) + 1))
+    assert 19 <= max(follower.boxes) < 25
+    assert not any(follower.boxes[number].seen for number in range(20, max(follower.boxes) + 1))
 
 
 def test_plain_box_without_texture_is_lost_at_once():
     frames = [np.full(SIZE[::-1], 90, np.uint8)] * 60
     follower = _follow(frames, [60, 40, 40, 30])
     assert follower.ending is Ending.LOST
-    assert not any(place.seen for place in follower.places.values())
+    assert not any(place.seen for place in follower.boxes.values())
 
 
 def test_box_outside_the_picture_has_left():
@@ -174,7 +174,7 @@ def test_objects_are_followed_alike_by_any_number_of_threads(clip, monkeypatch):
     for cores in (1, 3):
         monkeypatch.setattr("redactkit.following.sweep.count_cores", lambda cores=cores: cores)
         with VideoReader(clip) as reader:
-            found.append([each.places for each in follow_boxes(reader, starts)])
+            found.append([each.boxes for each in follow_boxes(reader, starts)])
     for one, other in zip(*found, strict=True):
         assert len(one) == len(other) > 0
         assert all((one[frame].box == other[frame].box).all() for frame in one)

@@ -12,7 +12,7 @@ def test_an_empty_folder_has_no_arrivals(tmp_path):
 
 
 def test_a_file_is_taken_once_it_has_stopped_growing(tmp_path):
-    arrivals, clip = Arrivals(tmp_path, settle=10), tmp_path / "clip.mp4"
+    arrivals, clip = Arrivals(tmp_path, unchanged=10), tmp_path / "clip.mp4"
     clip.write_bytes(b"first")
     assert arrivals.new(now=0) == []
     clip.write_bytes(b"first and more")
@@ -23,7 +23,7 @@ def test_a_file_is_taken_once_it_has_stopped_growing(tmp_path):
 
 
 def test_a_file_that_is_replaced_is_taken_again(tmp_path):
-    arrivals, clip = Arrivals(tmp_path, settle=1), tmp_path / "clip.mp4"
+    arrivals, clip = Arrivals(tmp_path, unchanged=1), tmp_path / "clip.mp4"
     clip.write_bytes(b"first")
     arrivals.new(now=0)
     assert arrivals.new(now=2) == [str(clip)]
@@ -33,7 +33,7 @@ def test_a_file_that_is_replaced_is_taken_again(tmp_path):
 
 
 def test_empty_and_other_files_are_left_alone(tmp_path):
-    arrivals = Arrivals(tmp_path, settle=0)
+    arrivals = Arrivals(tmp_path, unchanged=0)
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "notes.txt").write_text("x")
     assert arrivals.new(now=0) == []
@@ -56,7 +56,7 @@ def test_watch_queues_what_comes_until_it_is_stopped(tmp_path):
         heard.extend(names)
         stop.set()
 
-    options = {"output": tmp_path / "out", "settle": 0, "every": 0.01, "executor": executor}
+    options = {"output": tmp_path / "out", "unchanged": 0, "every": 0.01, "executor": executor}
     jobs = watch(tmp_path, stop=stop, heard=hear, **options)
     assert heard == [str(tmp_path / "below" / "clip.mp4")]
     assert jobs.table()["output"].tolist() == [str(tmp_path / "out" / "below" / "clip_redacted.mp4")]

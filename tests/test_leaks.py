@@ -215,14 +215,18 @@ def test_redact_and_verify_on_the_command_line(
     assert main(["verify", str(clip), str(output), *shared]) == 3
 
 
+def _write_with_gap(truth: Annotations, path: Path) -> Path:
+    """Write annotations in which a face has no box for eight frames."""
+    rows = truth.detections
+    gone = (rows["face_id"] == FACE) & rows["frame"].isin(range(8, 16))
+    return truth.replace(detections=rows[~gone].reset_index(drop=True)).to("azure", path)
+
+
 def test_findings_are_answered_on_the_command_line_and_never_asked_again(
     clip: Path, truth: Annotations, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = truth.detections
-    gone = (rows["face_id"] == FACE) & rows["frame"].isin(range(8, 16))
-    made = truth.replace(detections=rows[~gone].reset_index(drop=True)).to("azure", tmp_path / "clip_annotations.json")
+    shared = ["--annotations", str(_write_with_gap(truth, tmp_path / "clip_annotations.json")), "--quiet"]
     output = tmp_path / "out.mp4"
-    shared = ["--annotations", str(made), "--quiet"]
     assert main(["settle", str(clip), "--hide", "1"]) == 1
     assert "run verify first" in capsys.readouterr().err
     assert main(["redact", str(clip), "-o", str(output), "--check", *shared]) == 3
@@ -246,11 +250,8 @@ def test_findings_are_answered_on_the_command_line_and_never_asked_again(
 def test_answers_go_on_from_those_before_and_replace_no_other_annotations(
     clip: Path, truth: Annotations, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = truth.detections
-    gone = (rows["face_id"] == FACE) & rows["frame"].isin(range(8, 16))
-    made = truth.replace(detections=rows[~gone].reset_index(drop=True)).to("azure", tmp_path / "other_name.json")
+    shared = ["--annotations", str(_write_with_gap(truth, tmp_path / "other_name.json")), "--quiet"]
     output = tmp_path / "out.mp4"
-    shared = ["--annotations", str(made), "--quiet"]
     assert main(["redact", str(clip), "-o", str(output), "--check", *shared]) == 3
     saved = tmp_path / f"{clip.stem}_annotations.json"
     saved.write_text("what somebody else decided")
@@ -267,7 +268,7 @@ def test_a_check_is_kept_for_the_file_that_was_checked(clip: Path, truth: Annota
     save_check(report)
     kept = read_check(output).report
     pd.testing.assert_frame_equal(kept.findings, report.findings)
-    assert (kept.verdict, kept.frames, kept.looks) == (report.verdict, report.frames, report.looks)
+    assert (kept.verdict, kept.frames, kept.searches) == (report.verdict, report.frames, report.searches)
     output.write_bytes(output.read_bytes() + b"more")
     with pytest.raises(MismatchError, match="verify it again"):
         read_check(output)

@@ -21,7 +21,7 @@ from redactkit.people.portraits import (
     CANDIDATES,
     LandmarkFinder,
     align_face,
-    cut_out,
+    crop_face,
     judge,
     landmarks_in_picture,
     pick_candidates,
@@ -34,7 +34,7 @@ from redactkit.tables import as_detections
 from tests.tiny_onnx import Node, make_onnx
 
 FRONTAL = np.array([0.9, 60, 66, 100, 66, 80, 90, 65, 105, 95, 105], np.float64)
-"""Confidence and landmarks of a face that looks into the camera, in a crop of `cut_out`."""
+"""Confidence and landmarks of a face that looks into the camera, in a crop of `crop_face`."""
 
 UPRIGHT = np.array([[60.0, 66], [100, 66], [80, 90], [65, 105], [95, 105]])
 
@@ -82,7 +82,7 @@ def test_candidates_are_spread_and_tracks_share_frames() -> None:
 def test_a_crop_shows_the_face_in_its_middle_also_beyond_the_frame() -> None:
     picture = np.zeros((200, 300, 3), np.uint8)
     picture[0:40, 0:40] = 255
-    cut, matrix = cut_out(picture, np.array([0.0, 0, 40, 40]))
+    cut, matrix = crop_face(picture, np.array([0.0, 0, 40, 40]))
     assert cut[50:110, 50:110].mean() > 240
     assert (cut[:30, :30] == 128).all()
     corner = landmarks_in_picture(np.tile([80.0, 80.0], 5), matrix)[0]
@@ -167,8 +167,8 @@ def test_one_portrait_is_never_sure() -> None:
 
 def test_colours_suggest_within_a_shot_and_the_next_and_are_never_sure() -> None:
     rows = tracks({1: (0, 20), 2: (30, 50), 3: (100, 120), 4: (100, 120), 5: (200, 220)})
-    looks = np.array([[200, 10], [200, 12], [200, 8], [10, 200], [200, 10]], np.uint8)
-    faces, mean = mean_colours([1, 2, 3, 4, 5], looks)
+    histograms = np.array([[200, 10], [200, 12], [200, 8], [10, 200], [200, 10]], np.uint8)
+    faces, mean = mean_colours([1, 2, 3, 4, 5], histograms)
     cuts = np.array([80, 150, 180])
     nobody = np.zeros(0, np.int64)
     found = colour_pairs(faces, mean, rows, cuts=cuts, besides=nobody)

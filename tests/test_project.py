@@ -155,6 +155,19 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def _code_in(tree: ast.Module) -> list[str]:
+    """Return what a package's ``__init__`` defines beside the names it hands on, and how they are listed."""
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    return [node.name for node in defined if node.name not in ("__getattr__", "__dir__")]
+
+
+def test_packages_only_hand_on_names():
+    assert _code_in(ast.parse("from a import b\ndef __dir__(): ...\ndef b(): ...\nclass C: ...")) == ["b", "C"]
+    found = {name: path for name, path in _modules().items() if path.name == "__init__.py"}
+    assert len(found) > 15
+    assert {name: code for name, path in found.items() if (code := _code_in(ast.parse(path.read_text())))} == {}
+
+
 MOST_LINES, MOST_PARAMETERS = 400, 8
 PUBLIC_PASSES = {"analyze", "combined", "inspect", "read_annotations", "redact", "run_preset", "verify", "watch"}
 """Functions that a user calls with keywords; each of their options is worth a name of its own."""

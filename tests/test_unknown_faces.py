@@ -131,7 +131,7 @@ def test_both_sides_of_a_jump_are_searched_though_nobody_calls_it_a_cut(known: A
         for frame in reader.frames():
             search.search(Pair(frame, frame))
     assert sorted(set(looked)) == [0, 3, 9, 13, 14, 15, 21, 24]
-    assert search.looked == 9  # with frame 12, once it is known that the next one is another shot
+    assert search.searched_frames == 9  # with frame 12, once it is known that the next one is another shot
 
 
 def test_what_a_finding_was_answered_with_is_newer_than_the_report(known: Annotations) -> None:

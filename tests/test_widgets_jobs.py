@@ -15,7 +15,7 @@ from redactkit.errors import OptionError, VideoError
 from redactkit.jobs import Jobs
 from redactkit.jobs.tasks import Outcome
 from redactkit.widgets import JobsPanel, Workbench
-from redactkit.widgets.jobs_panel import tell_job
+from redactkit.widgets.jobs_panel import describe_job
 from tests.test_jobs import Engine, specs
 from tests.waiting import wait_until
 
@@ -77,20 +77,22 @@ def test_lines_follow_their_jobs(jobs: Jobs, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told"),
+    ("outcome", "expected"),
     [
         (Outcome(frames=9, faces=0, nothing_hidden=True), "no face was found and nothing is hidden"),
         (Outcome(frames=9, faces=2, nothing_hidden=True), "nothing is hidden"),
         (Outcome(frames=9, faces=2, ok=False), "not as it should be"),
     ],
 )
-def test_what_is_done_and_hides_nothing_is_no_success(jobs: Jobs, engine: Engine, outcome: Outcome, told: str) -> None:
+def test_what_is_done_and_hides_nothing_is_no_success(
+    jobs: Jobs, engine: Engine, outcome: Outcome, expected: str
+) -> None:
     panel = JobsPanel(jobs)
     engine.wait_for(1)
     engine.futures[0].set_result(outcome)
     wait_until(lambda: jobs.counts()["done"] == 1)
     text, *_ = row(panel, 0)
-    assert told in text and "rk-bad" in text and "rk-good" not in text
+    assert expected in text and "rk-bad" in text and "rk-good" not in text
     assert panel._lines[0].bar.bar_style == "danger"
     panel.close()
 
@@ -136,6 +138,6 @@ def test_videos_are_redacted_shown_and_opened(short_clip: Path, short_truth: Ann
 
 
 def test_running_job_tells_its_stage_and_the_time_left() -> None:
-    told = {"state": "running", "stage": "analyze", "frames": 100, "progress": 0.25, "left": 75.0, "note": ""}
-    assert tell_job(told) == "analyze: 25%, 00:01:15 left"
-    assert tell_job(told | {"stage": "", "progress": 0.0, "left": float("nan")}) == "starting: 0%"
+    listed = {"state": "running", "stage": "analyze", "frames": 100, "progress": 0.25, "left": 75.0, "note": ""}
+    assert describe_job(listed) == "analyze: 25%, 00:01:15 left"
+    assert describe_job(listed | {"stage": "", "progress": 0.0, "left": float("nan")}) == "starting: 0%"

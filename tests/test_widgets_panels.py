@@ -21,7 +21,7 @@ from redactkit.widgets import export as export_module
 from redactkit.widgets import open as open_workbench
 from redactkit.widgets import panels as panels_module
 from redactkit.widgets import playback as playback_module
-from redactkit.widgets.progress import PassBar, describe_job
+from redactkit.widgets.progress import PassBar, describe_pass
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def test_running_job_tells_rate_and_time_left() -> None:
     job = runner.submit("job", work)
     while job.done < 50:
         gate.wait(0.01)
-    assert describe_job(job).startswith("detect: 50 of 100 frames")
-    assert describe_job(job).endswith(" left")
+    assert describe_pass(job).startswith("detect: 50 of 100 frames")
+    assert describe_pass(job).endswith(" left")
     gate.set()
     assert job.over.wait(10)
 
@@ -108,10 +108,10 @@ def test_a_job_with_a_warning_is_no_success(review: Review) -> None:
     job = runner.submit("film", steps(1, None))
     assert job.over.wait(10)
     bar.follow(job)
-    assert (bar.bar.bar_style, describe_job(job)) == ("success", "done")
+    assert (bar.bar.bar_style, describe_pass(job)) == ("success", "done")
     job.warning = "exposed"
     bar.refresh()
-    assert (bar.bar.bar_style, describe_job(job)) == ("danger", "done, but exposed")
+    assert (bar.bar.bar_style, describe_pass(job)) == ("danger", "done, but exposed")
     assert "rk-bad" in bar.text.value
 
 

@@ -90,15 +90,8 @@ def detect(
     Parameters
     ----------
     reader : VideoReader
-    detector : str or Detector
-        ``"centerface"``, ``"yunet"``, or any callable from a batch of RGB images to boxes.
-    model : path, optional
-        Model file of a detector given by name; YuNet needs it here or in the variable ``REDACTKIT_YUNET``.
-    size : int, optional
-        Longer side of the detector input in pixels, by default such that a face of 24 pixels is found. Raising it
-        finds smaller faces, and takes longer.
-    sensitivity : {"normal", "high", "low"}
-        High lowers the confidence from which a box is kept, low raises it.
+    detector, model, size, sensitivity
+        As in `redactkit.analysis.search.plan_search`.
     keep : path, optional
         Folder in which finished chunks of a long video are kept, and looked for first.
     progress : bool or callable

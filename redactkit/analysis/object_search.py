@@ -51,14 +51,14 @@ def add_objects(
         new, weak = (
             as_detections(table.assign(face_id=table["face_id"] + first - 1, kind=named)) for table in (kept, aside)
         )
-        told = {"name": getattr(detector, "name", type(detector).__name__), "sha256": getattr(detector, "digest", "")}
+        entry = {"name": getattr(detector, "name", type(detector).__name__), "sha256": getattr(detector, "digest", "")}
         annotations = annotations.replace(
             detections=_joined(annotations.detections, new),
             discarded=_joined(annotations.discarded, weak),
             decisions=pd.concat([annotations.decisions, as_decisions({}, faces=new["face_id"].unique().tolist())]),
             settings={
                 **annotations.settings,
-                "object_detectors": {**annotations.settings.get("object_detectors", {}), named: told},
+                "object_detectors": {**annotations.settings.get("object_detectors", {}), named: entry},
             },
         )
     return annotations

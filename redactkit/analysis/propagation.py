@@ -41,7 +41,7 @@ WHOLE_SIZE_RATIOS = (0.8, 1.3)
 MIN_PART_SIZE_RATIO = 0.45
 """The same ratio from which a smaller box inside the expected one still confirms it: the face is cut or turned away."""
 
-MIN_PART_INSIDE_SHARE = 0.7
+MIN_INSIDE_SHARE = 0.7
 """Share of such a smaller box that must lie inside the expected one."""
 
 MIN_TEMPLATE_SHARE = 1 / 8
@@ -336,7 +336,7 @@ class _StepRules:
             best = sure[np.argmax(np.where(whole, sure[:, 4] * overlap, 0))]
             return best[:4].copy(), float(best[4])
         # A smaller one inside it, of a face that is cut or turned away, confirms it, and the expected size stays.
-        inside = _inside(sure[:, :4], box) > MIN_PART_INSIDE_SHARE
+        inside = _inside(sure[:, :4], box) > MIN_INSIDE_SHARE
         part = inside & (size > MIN_PART_SIZE_RATIO) & (size <= WHOLE_SIZE_RATIOS[0])
         if certain and part.any():
             return box, float(sure[part, 4].max())

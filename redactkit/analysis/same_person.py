@@ -95,15 +95,15 @@ def find_pairs(
     detections, cuts = annotations.detections, annotations.cuts
     faces = detections[detections["kind"] == FACE]
     taker = None if embedder is None else PortraitTaker(embedder, finder=LandmarkFinder(detector))
-    looks = [np.zeros((0, DESCRIPTOR_LENGTH), np.uint8)]
+    histograms = [np.zeros((0, DESCRIPTOR_LENGTH), np.uint8)]
     owners: list[int] = []
     for picture, corner, rows in _pictures(reader, faces, crops or KeptCrops(), progress):
         if taker is not None:
             taker.see(picture, rows, corner=corner)
-        looks.append(describe(picture, boxes_of(rows) - [*corner, 0, 0]))
+        histograms.append(describe(picture, boxes_of(rows) - [*corner, 0, 0]))
         owners += rows["face_id"].tolist()
     vectors = FaceVectors() if taker is None else taker.finish()
-    ids, mean = mean_colours(owners, np.concatenate(looks))
+    ids, mean = mean_colours(owners, np.concatenate(histograms))
     pairs = [
         face_pairs(vectors, faces, cuts=cuts),
         colour_pairs(ids, mean, faces, cuts=cuts, besides=np.unique(vectors.face_id)),

@@ -57,7 +57,7 @@ class ScanResult:
         """Frames that differ strongly from the one before, shot boundaries or not."""
         return self._frames(self.mix_finder.jumps())
 
-    def settled(self, frames: FrameRange) -> dict[str, NDArray[np.int64]]:
+    def final(self, frames: FrameRange) -> dict[str, NDArray[np.int64]]:
         """Return the ``cuts``, ``mixed`` and ``jumps`` among frames of which later ones will not change them.
 
         Another thread may be adding frames meanwhile.

@@ -35,7 +35,7 @@ from redactkit.video import KeptFrame, VideoReader
 
 __all__ = ["ShotTracker"]
 
-SETTLED_FRAMES = 24
+FINAL_FRAMES = 24
 """Frames after which a shot boundary and what is mixed around it are certain. Raising it tracks shots later."""
 
 _MARKS = ("cuts", "mixed", "jumps")
@@ -89,7 +89,7 @@ class ShotTracker:
         # The first frame of the shot that has not been tracked, None where the scan began inside it; the frame up to
         # which marks are settled; the next frame that the scan will come to.
         self._start: int | None = 0
-        self._settled = self._next = 0
+        self._final = self._next = 0
         self.crops = KeptCrops()
 
     def watch(self, batch: list[KeptFrame], found: ScanResult) -> None:
@@ -99,7 +99,7 @@ class ShotTracker:
             return
         if new[0].index > self._next:
             # Frames between were searched in an earlier run. The shot that the scan is in begins before it.
-            self._start, self._settled, self._pending = None, new[0].index, ScanResult()
+            self._start, self._final, self._pending = None, new[0].index, ScanResult()
             self._marks = {name: [] for name in _MARKS}
         for frame in new:
             for name in ("faces", "searched", "appearance"):
@@ -107,17 +107,17 @@ class ShotTracker:
                 if frame.index in known:
                     getattr(self._pending, name)[frame.index] = known[frame.index]
         self._next = new[-1].index + 1
-        self._settle(found)
+        self._take_final(found)
         cuts = [cut for cut in self._marks["cuts"] if self._start is None or cut > self._start]
         if cuts:
             self._track_until(cuts[-1])
 
-    def _settle(self, found: ScanResult) -> None:
-        settled = self._next - SETTLED_FRAMES
-        if settled > self._settled:
-            for name, frames in found.settled(FrameRange(self._settled, settled)).items():
+    def _take_final(self, found: ScanResult) -> None:
+        final = self._next - FINAL_FRAMES
+        if final > self._final:
+            for name, frames in found.final(FrameRange(self._final, final)).items():
                 self._marks[name] += frames.tolist()
-            self._settled = settled
+            self._final = final
 
     def _track_until(self, cut: int) -> None:
         """Track the shots before a cut, and forget what is only needed for them."""

@@ -62,7 +62,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _follow(review: Any, added: list[int], options: argparse.Namespace) -> None:
-    told = review.follow(
+    outcome = review.follow(
         added,
         options.frame,
         direction=options.direction,
@@ -70,7 +70,7 @@ def _follow(review: Any, added: list[int], options: argparse.Namespace) -> None:
         within_shot=not options.across_shots,
         progress=not options.quiet,
     )
-    for face, start, end, frames, doubtful, ending in told.itertuples(index=False):
+    for face, start, end, frames, doubtful, ending in outcome.itertuples(index=False):
         way = "forwards" if end > start else "backwards" if end < start else "not"
         doubt = f", {doubtful} of them in doubt" if doubtful else ""
         print(f"  {face}: followed {way} to frame {end}: {frames} boxes{doubt}; {ending}")

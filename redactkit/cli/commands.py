@@ -216,13 +216,13 @@ def _redact(options: argparse.Namespace) -> int:
         force=options.force,
         **blur_options(options),
     )
-    return _tell(report, options)
+    return _print_outcome(report, options)
 
 
 _NOTES = 10  # a broken file has hundreds
 
 
-def _tell(report: Any, options: argparse.Namespace) -> int:
+def _print_outcome(report: Any, options: argparse.Namespace) -> int:
     print(report)
     for note in report.notes[:_NOTES]:
         print(f"  note: {note}")
@@ -250,7 +250,9 @@ def _combined(options: argparse.Namespace) -> int:
     from redactkit.passes import combined
 
     shared = detector_options(options) | blur_options(options) | {"detectors": dict(options.detectors)}
-    return _each(options, lambda video: _tell(combined(video, output=_output_for(video, options), **shared), options))
+    return _each(
+        options, lambda video: _print_outcome(combined(video, output=_output_for(video, options), **shared), options)
+    )
 
 
 def _output_for(video: str, options: argparse.Namespace) -> Path | None:
@@ -288,7 +290,7 @@ def _run(options: argparse.Namespace) -> int:
     if result is None:
         print(f"{options.video}: annotations and thumbnails are in {folder}")
         return DONE
-    return _tell(result, options)
+    return _print_outcome(result, options)
 
 
 def _add_demo(commands: Any) -> None:
@@ -301,7 +303,7 @@ def _demo(options: argparse.Namespace) -> int:
     from redactkit.passes import demo
 
     report = demo(Path(options.output), progress=not options.quiet)
-    code = _tell(report, options)
+    code = _print_outcome(report, options)
     print(f"  annotations, thumbnails and the video are in {Path(options.output).resolve()}")
     print("  open the notebooks with: redactkit lab")
     return code

@@ -76,13 +76,13 @@ class _Lines:
 
     def __init__(self, file: Any, *, reasons: bool) -> None:
         self._file, self._reasons = file, reasons
-        self._told: set[int] = set()
+        self._printed: set[int] = set()
 
     def show(self, counts: dict[str, int], news: Any) -> None:
         ended = news[news["state"].isin(["done", "failed", "cancelled"])]
-        self._told -= set(news.index) - set(ended.index)  # those that were submitted anew
-        for row in ended[~ended.index.isin(self._told)].itertuples():
-            self._told.add(row.Index)
+        self._printed -= set(news.index) - set(ended.index)  # those that were submitted anew
+        for row in ended[~ended.index.isin(self._printed)].itertuples():
+            self._printed.add(row.Index)
             why = f" ({row.error})" if self._reasons and row.error else ""
             self._file.write(f"{row.video}: {row.state}{why}\n")
         self._file.flush()

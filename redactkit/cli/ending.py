@@ -60,21 +60,21 @@ def _interrupting() -> Iterator[None]:
 
 @contextmanager
 def _watching(latest: float) -> Iterator[None]:
-    hears, told = os.pipe()
-    os.set_blocking(told, False)
-    watch = threading.Thread(target=_watch, args=(hears, latest), name="redactkit-ending", daemon=True)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    watch = threading.Thread(target=_watch, args=(reading, latest), name="redactkit-ending", daemon=True)
     watch.start()
-    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        os.close(told)  # the thread ends if it has heard of nothing
+        os.close(writing)  # the thread ends if it has heard of nothing
 
 
-def _watch(hears: int, latest: float) -> None:
+def _watch(reading: int, latest: float) -> None:
     """Wait for a signal, and let the main thread have its time."""
-    with open(hears, "rb", buffering=0) as pipe:
+    with open(reading, "rb", buffering=0) as pipe:
         while (byte := pipe.read(1)) and byte[0] not in _SIGNALS:
             pass
         if not byte:

@@ -24,7 +24,7 @@ from redactkit.cli.options import (
     detector_options,
 )
 
-__all__ = ["add_batch", "add_watch", "told_ranges"]
+__all__ = ["add_batch", "add_watch", "describe_ranges"]
 
 
 def add_batch(commands: Any) -> None:
@@ -41,7 +41,7 @@ def add_watch(commands: Any) -> None:
     command = add_command(commands, "watch", _watch, "run a pass over every video that comes to a folder")
     command.add_argument("folder")
     _add_running(command)
-    command.add_argument("--settle", type=float, default=10.0, help="seconds for which a file must not grow")
+    command.add_argument("--unchanged", type=float, default=10.0, help="seconds for which a file must not grow")
 
 
 def _add_running(command: argparse.ArgumentParser) -> None:
@@ -80,13 +80,13 @@ def _batch(options: argparse.Namespace) -> int:
             jobs.wait()
         if options.report:
             print(f"report: {jobs.save_report(options.report, overwrite=options.overwrite)}")
-        told = told_ranges(options)
-        if told:
-            print(told)
-        return _tell(jobs)
+        ranges = describe_ranges(options)
+        if ranges:
+            print(ranges)
+        return _print_outcome(jobs)
 
 
-def told_ranges(options: argparse.Namespace) -> str:
+def describe_ranges(options: argparse.Namespace) -> str:
     """Say that the passes are about time ranges alone; "" where they are about whole videos."""
     from redactkit.runtime.timecode import timecode
 
@@ -103,7 +103,7 @@ def told_ranges(options: argparse.Namespace) -> str:
     return f"ONLY {when} IS REDACTED: outside of it everybody can be seen"
 
 
-def _tell(jobs: Any) -> int:
+def _print_outcome(jobs: Any) -> int:
     """Print what came of the jobs and return the exit code."""
     table = jobs.table()
     bare = table[(table["state"] == "done") & (table["nothing_hidden"] | (table["faces"] == 0))]
@@ -135,9 +135,9 @@ def _why_nothing(row: Any) -> str:
 def _watch(options: argparse.Namespace) -> int:
     from redactkit.jobs import watch
 
-    told = told_ranges(options)
-    if told:
-        print(told, flush=True)
+    ranges = describe_ranges(options)
+    if ranges:
+        print(ranges, flush=True)
     with ending_soon(), _display(options, bars=False) as follow:
 
         def heard(jobs: Any, names: list[str]) -> None:
@@ -145,7 +145,7 @@ def _watch(options: argparse.Namespace) -> int:
             for name in names:
                 print(f"{name}: queued, {jobs.counts()['running']} running", flush=True)
 
-        watch(Path(options.folder), settle=options.settle, heard=heard, **_running_options(options))
+        watch(Path(options.folder), unchanged=options.unchanged, heard=heard, **_running_options(options))
     return DONE
 
 

@@ -91,11 +91,11 @@ def add_hiding(command: argparse.ArgumentParser) -> None:
     command.add_argument("--crf", type=float, help="constant rate factor of the encoder")
     command.add_argument("--preset", help="speed preset of the encoder")
     command.add_argument("--audio", default="keep", choices=["keep", "drop"])
-    command.add_argument(
+    add_repeated(
+        command,
         "--mute",
-        type=_range,
-        action="append",
-        default=[],
+        "mute",
+        _range,
         metavar="START-END",
         help="silence the sound from 00:00:05.0-00:00:07.5 or 5-7.5 (seconds); may be repeated",
     )
@@ -116,26 +116,24 @@ def add_start_and_end(command: argparse.ArgumentParser, what: str) -> None:
 def add_ranges(command: argparse.ArgumentParser) -> None:
     """Add the options for a stretch of time."""
     add_start_and_end(command, "hide")
-    command.add_argument(
-        "--range",
-        dest="ranges",
-        type=_range,
-        action="append",
-        default=[],
-        metavar="START-END",
-        help="hide only there; may be repeated",
-    )
+    add_repeated(command, "--range", "ranges", _range, metavar="START-END", help="hide only there; may be repeated")
     command.add_argument("--trim", action="store_true", help="cut the output down to the time range")
+
+
+def add_repeated(
+    command: argparse.ArgumentParser, flag: str, name: str, parse: Callable[[str], Any], *, metavar: str, help: str
+) -> None:
+    """Add an option that may be given several times; without it its list is empty."""
+    command.add_argument(flag, dest=name, type=parse, action="append", default=[], metavar=metavar, help=help)
 
 
 def add_object_detectors(command: argparse.ArgumentParser) -> None:
     """Add the option for models that find other things than faces."""
-    command.add_argument(
+    add_repeated(
+        command,
         "--detect",
-        dest="detectors",
-        type=_kind_and_file,
-        action="append",
-        default=[],
+        "detectors",
+        _kind_and_file,
         metavar="KIND=FILE[,NAME=VALUE...]",
         help="find other things too, with a model of yours: plate=plates.onnx, or with how it is read: "
         "plate=plates.onnx,output=yolov5,classes=0+2,threshold=0.3,size=640x640; may be repeated",
@@ -182,12 +180,11 @@ def _kind_and_file(text: str) -> tuple[str, Any]:
 
 def add_regions(command: argparse.ArgumentParser) -> None:
     """Add the option for rectangles of the frame."""
-    command.add_argument(
+    add_repeated(
+        command,
         "--region",
-        dest="regions",
-        type=_region,
-        action="append",
-        default=[],
+        "regions",
+        _region,
         metavar="RULE:X,Y,W,H[@START-END]",
         help="hide, ignore or only, in pixels or percent: hide:20,30,300,80 or ignore:60%%,0%%,40%%,30%%; repeatable",
     )

@@ -88,6 +88,10 @@ def load_detector(
         If the name is unknown or the threshold is not between 0 and 1.
     DetectorError
         If the model is missing, altered or unreadable.
+
+    Examples
+    --------
+    >>> load_detector("centerface", threshold=0.3)  # doctest: +SKIP
     """
     if name not in DETECTORS:
         raise OptionError(f"detector must be one of {sorted(DETECTORS)}, got {name!r}")
@@ -105,6 +109,12 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
     DetectorError
         If it returns another number of results than images, another shape than (N, 5), or numbers
         that are not finite.
+
+    Examples
+    --------
+    >>> nothing = np.zeros((0, 5))
+    >>> run_detector(lambda images: [nothing for _ in images], [np.zeros((32, 32, 3), np.uint8)])[0].shape
+    (0, 5)
     """
     results = [np.asarray(faces, dtype=np.float64) for faces in detector(images)]
     if len(results) != len(images):
@@ -113,17 +123,33 @@ def run_detector(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> lis
 
 
 def is_thread_safe(detector: Detector) -> bool:
-    """Return whether several threads may call a detector at once, as its attribute ``is_thread_safe`` says."""
+    """Return whether several threads may call a detector at once, as its attribute ``is_thread_safe`` says.
+
+    Examples
+    --------
+    >>> is_thread_safe(lambda images: [])
+    False
+    """
     return bool(getattr(detector, "is_thread_safe", False))
 
 
 def prepare(detector: Detector, *, width: int, height: int) -> None:
-    """Call the detector's own ``prepare``, if it has one: it compiles for a picture size, which may take a moment."""
+    """Call the detector's own ``prepare``, if it has one: it compiles for a picture size, which may take a moment.
+
+    Examples
+    --------
+    >>> prepare(load_detector(), width=1280, height=736)  # doctest: +SKIP
+    """
     getattr(detector, "prepare", lambda **_: None)(width=width, height=height)
 
 
 def release(detector: Detector) -> None:
-    """Call the detector's own ``release``, if it has one: it frees memory that the next call allocates again."""
+    """Call the detector's own ``release``, if it has one: it frees memory that the next call allocates again.
+
+    Examples
+    --------
+    >>> release(lambda images: [])
+    """
     getattr(detector, "release", lambda: None)()
 
 

@@ -88,7 +88,7 @@ def decode_outputs(
     try:
         corners, scores, first = _DECODERS[known](outputs, size)
     except (ValueError, IndexError, StopIteration) as err:
-        raise DetectorError(f"the outputs of {name} are not those of {known}: {_told(outputs)}") from err
+        raise DetectorError(f"the outputs of {name} are not those of {known}: {_shapes(outputs)}") from err
     scores = _of_classes(scores, classes, first)
     if scores.size and not (scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3):
         raise DetectorError(f"{name} gives no confidences from 0 to 1 where {known} has them; name another output")
@@ -221,7 +221,7 @@ def _layout(outputs: Sequence[NDArray[Any]], size: tuple[int, int], name: str, n
     if len(flat) == 1 and flat[0][2] == 6 and flat[0][1] in _anchors(size):
         return "yolov5"
     raise DetectorError(
-        f"the outputs of {name} do not say how its boxes are laid out: {_told(outputs)}; "
+        f"the outputs of {name} do not say how its boxes are laid out: {_shapes(outputs)}; "
         f"name it with ObjectModel(path, output=...) (KIND=FILE,output=...), one of {', '.join(OUTPUTS[1:])}"
     )
 
@@ -232,5 +232,5 @@ def _anchors(size: tuple[int, int]) -> set[int]:
     return set(cells[-2:].tolist())
 
 
-def _told(outputs: Sequence[NDArray[Any]]) -> str:
+def _shapes(outputs: Sequence[NDArray[Any]]) -> str:
     return ", ".join(str(each.shape) for each in outputs)

@@ -154,11 +154,11 @@ def _range_in_64ths(first: float, length: float, *, origin: float, size: float) 
 @lru_cache(maxsize=512)
 def _weights_in_range(parts: int, cells: int, first: int, last: int) -> Cells:
     """Return the weight of each of ``cells`` in each of ``parts`` equal parts between two 64ths of a side."""
-    places = first + _middles_of_parts(parts) * np.float32(last - first)
+    places = first + _middles_of_cells(parts) * np.float32(last - first)
     return _weights(places, origin=0, size=64, cells=cells)
 
 
-def _middles_of_parts(parts: int) -> Cells:
+def _middles_of_cells(parts: int) -> Cells:
     return np.asarray((np.arange(parts) + 0.5) / parts, dtype=np.float32)
 
 
@@ -191,7 +191,7 @@ def _weights(places: Cells, *, origin: float, size: float, cells: int) -> Cells:
 @lru_cache(maxsize=4)
 def _node_weights(nodes: int) -> Cells:
     """Return the weight of each node at each of the `_FINE_VALUES` values along a side."""
-    return _weights(_middles_of_parts(_FINE_VALUES), origin=0, size=1, cells=nodes)
+    return _weights(_middles_of_cells(_FINE_VALUES), origin=0, size=1, cells=nodes)
 
 
 def _spline(distance: Cells) -> Cells:

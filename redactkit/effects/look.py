@@ -45,6 +45,11 @@ class Look:
     ------
     OptionError
         If a value is none of these.
+
+    Examples
+    --------
+    >>> Look("Black").shape
+    'rectangle'
     """
 
     kind: str = "Med"
@@ -127,16 +132,16 @@ def as_look(options: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(options) - {*_NAMES})
     if unknown:
         raise OptionError(f"a look has {', '.join(_NAMES)}, got {unknown[0]!r}")
-    told = {name: options[name] for name in _NAMES if options.get(name) is not None}
-    for name in {"margin", "strength"} & told.keys():
-        told[name] = _as_number(name, told[name])
-    checked = Look(told.get("blur", "Med"), told.get("strength", 1.0), told.get("shape", "rectangle"))
-    if not 0 <= told.get("margin", 0.0) <= 2:
-        raise OptionError(f"margin must be a share from 0 to 2, got {told['margin']}; 0.15 adds 15 % on each side")
-    if "head" in told:
-        told["head"] = bool(told["head"])
+    given = {name: options[name] for name in _NAMES if options.get(name) is not None}
+    for name in {"margin", "strength"} & given.keys():
+        given[name] = _as_number(name, given[name])
+    checked = Look(given.get("blur", "Med"), given.get("strength", 1.0), given.get("shape", "rectangle"))
+    if not 0 <= given.get("margin", 0.0) <= 2:
+        raise OptionError(f"margin must be a share from 0 to 2, got {given['margin']}; 0.15 adds 15 % on each side")
+    if "head" in given:
+        given["head"] = bool(given["head"])
     named = {"blur": checked.kind, "shape": checked.shape}
-    return {name: named.get(name, value) for name, value in told.items()}
+    return {name: named.get(name, value) for name, value in given.items()}
 
 
 def _as_number(name: str, value: Any) -> float:
@@ -154,8 +159,8 @@ def format_look(options: Mapping[str, Any]) -> str:
     >>> format_look({"blur": "black", "shape": "ellipse", "head": True, "margin": 0.3})
     'blur=Black margin=0.3 shape=ellipse head=yes'
     """
-    told = as_look(options)
-    return " ".join(f"{name}={_word(value)}" for name, value in told.items())
+    given = as_look(options)
+    return " ".join(f"{name}={_word(value)}" for name, value in given.items())
 
 
 def _word(value: Any) -> str:
@@ -181,7 +186,7 @@ def parse_look(text: str) -> dict[str, Any]:
     wrong = next((name for name, equals, _ in words if not equals), None)
     if wrong is not None:
         raise OptionError(f"a look is text such as 'blur=Black shape=ellipse', got {text!r:.80}")
-    told: dict[str, Any] = {name: value for name, _, value in words}
-    if "head" in told:
-        told["head"] = told["head"].casefold() in ("yes", "true", "1")
-    return as_look(told)
+    given: dict[str, Any] = {name: value for name, _, value in words}
+    if "head" in given:
+        given["head"] = given["head"].casefold() in ("yes", "true", "1")
+    return as_look(given)

@@ -8,7 +8,7 @@ References
 Matthews, Ishikawa and Baker, "The Template Update Problem", PAMI 2004.
 """
 
-from redactkit.following.conditions import Ending, FollowOptions, Place
+from redactkit.following.conditions import Ending, FollowedBox, FollowOptions
 from redactkit.following.fitting import FLAT_KINDS
 from redactkit.following.follower import Follower
 from redactkit.following.plan import Plan, plan_following, plan_gaps, rows_of
@@ -20,7 +20,7 @@ __all__ = [
     "FollowOptions",
     "Followed",
     "Follower",
-    "Place",
+    "FollowedBox",
     "Plan",
     "Start",
     "follow_boxes",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.following.views import BLOCK_PIXELS, GrayImage, Shape
 
-__all__ = ["Likeness", "Template", "compare", "smoothed"]
+__all__ = ["Similarity", "Template", "compare", "smoothed"]
 
 BoolArray = NDArray[np.bool_]
 Picture = NDArray[np.float32]
@@ -32,7 +32,7 @@ UPDATE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """How much of a template a frame shows.
 
     Parameters
@@ -87,7 +87,7 @@ def smoothed(picture: GrayImage, shape: Shape) -> Picture:
     return shape.inner(np.asarray(cv2.GaussianBlur(picture, (5, 5), 0), np.uint8)).astype(np.float32)
 
 
-def compare(template: Template, smooth: Picture, inside: BoolArray) -> Likeness:
+def compare(template: Template, smooth: Picture, inside: BoolArray) -> Similarity:
     """Compare a view with a template, block by block; brightness and contrast do not matter.
 
     Parameters
@@ -101,7 +101,7 @@ def compare(template: Template, smooth: Picture, inside: BoolArray) -> Likeness:
     shape = template.shape
     seen = np.zeros((shape.rows, shape.columns), bool)
     if not inside.any():
-        return Likeness(0.0, seen, 0.0)
+        return Similarity(0.0, seen, 0.0)
     sums = _Sums.of(template.blocks, template.sums, _blocks(smooth, shape))
     block = sums.correlation()
     # Gain and offset come from the blocks that correlate, so that what hides the others does not shift them.
@@ -113,7 +113,7 @@ def compare(template: Template, smooth: Picture, inside: BoolArray) -> Likeness:
     spread = max(float(deviation), 4.0)
     seen = inside & ((block >= MIN_BLOCK_CORRELATION) | (residual <= MAX_BLOCK_RESIDUAL * spread))
     part = float(sums.over(seen).correlation()) if seen.any() else 0.0
-    return Likeness(float(sums.over(inside).correlation()), seen, part)
+    return Similarity(float(sums.over(inside).correlation()), seen, part)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray
-from redactkit.following.appearance import Likeness
+from redactkit.following.appearance import Similarity
 from redactkit.following.views import GrayImage
 
-__all__ = ["HIDDEN_SHARE", "Ending", "FollowOptions", "Found", "Place"]
+__all__ = ["HIDDEN_SHARE", "Ending", "FollowOptions", "Found", "FollowedBox"]
 
 BoolArray = NDArray[np.bool_]
 
@@ -61,7 +61,7 @@ class FollowOptions:
 
 
 @dataclass(frozen=True)
-class Place:
+class FollowedBox:
     """Where an object is in one frame.
 
     Parameters
@@ -92,7 +92,7 @@ class Found:
         Its view.
     moving : ndarray of shape (N,), bool
         Which of its points surely moved with it.
-    first, recent : Likeness
+    first, recent : Similarity
         To its first template, and to the slowly changing one.
     inside : ndarray of shape (rows, columns), bool
         Blocks inside the frame.
@@ -101,8 +101,8 @@ class Found:
     pose: FloatArray
     picture: GrayImage
     moving: BoolArray
-    first: Likeness
-    recent: Likeness
+    first: Similarity
+    recent: Similarity
     inside: BoolArray
 
     @property

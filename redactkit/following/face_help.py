@@ -48,7 +48,7 @@ class FaceHelp:
         # Somebody drew a box that the detector takes for no face: it cannot help.
         if self._drawn is None or follower.ending is not None:
             return
-        place = follower.places.get(frame.index)
+        place = follower.boxes.get(frame.index)
         lost = place is None or not place.seen
         self._rested += 1
         if not lost and place is not None and place.confidence > CERTAIN and self._rested < HELP_FRAMES:

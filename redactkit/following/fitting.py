@@ -57,7 +57,7 @@ MIN_SPREAD = 0.1
 MAX_GROWTH = 1.25
 """Largest factor by which an object grows or shrinks in one step."""
 
-MAX_TURN_DEGREES = 25.0
+MAX_ROTATION_DEGREES = 25.0
 """Largest angle by which an object turns in one step."""
 
 MAX_PERSPECTIVE = 0.25
@@ -213,6 +213,6 @@ def is_plausible(matrix: FloatArray, shape: Shape) -> bool:
     x, y = (placed[[1, 2, 3, 0]] - placed).T
     was_x, was_y = (corners[[1, 2, 3, 0]] - corners).T
     change = (x + 1j * y) / (was_x + 1j * was_y)
-    growth, turn = np.abs(change), np.abs(np.angle(change))
+    growth, angle = np.abs(change), np.abs(np.angle(change))
     most = max(float(growth.max()), 1 / max(float(growth.min()), 1e-9))
-    return most < MAX_GROWTH and float(turn.max()) < np.deg2rad(MAX_TURN_DEGREES)
+    return most < MAX_GROWTH and float(angle.max()) < np.deg2rad(MAX_ROTATION_DEGREES)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray, clip, expand, iou
-from redactkit.following.appearance import Likeness, Template, compare, smoothed
-from redactkit.following.conditions import HIDDEN_SHARE, Ending, FollowOptions, Found, Place
+from redactkit.following.appearance import Similarity, Template, compare, smoothed
+from redactkit.following.conditions import HIDDEN_SHARE, Ending, FollowedBox, FollowOptions, Found
 from redactkit.following.fitting import fit, flow, pick_points
 from redactkit.following.search import search
 from redactkit.following.views import BLOCK_PIXELS, GrayImage, Shape, box_of, project, shifted, view
@@ -81,8 +81,8 @@ class Follower:
 
     Attributes
     ----------
-    places : dict
-        Place by frame number, without the first frame's.
+    boxes : dict
+        A `FollowedBox` by frame number, without the first frame's.
     ending : Ending or None
         None while it goes on.
     """
@@ -99,7 +99,7 @@ class Follower:
     ) -> None:
         self.options = options or FollowOptions()
         self.flat, self.frame = flat, frame
-        self.places: dict[int, Place] = {}
+        self.boxes: dict[int, FollowedBox] = {}
         self.ending: Ending | None = None
         self.shape = Shape.of(box)
         self.pose = self.shape.pose(box)
@@ -146,7 +146,7 @@ class Follower:
             return False
         inside = self._shown(pose, self.shape.block_centers, image)
         moving = np.ones(len(self._points), bool)
-        found = Found(pose, picture, moving, *self._likeness(picture, inside), inside)
+        found = Found(pose, picture, moving, *self._similarity(picture, inside), inside)
         if not (self._is_again(found) if self._missed else found.correlation >= self._correlation - MAX_LOSS):
             return False
         self._take(found, frame)
@@ -178,7 +178,7 @@ class Follower:
         motion = fit(self._points, moved - margin, good & self._trusted, shape=self.shape, flat=False)
         if motion is None:
             return None
-        found = self._settled(image, predicted @ motion.matrix, motion.close)
+        found = self._registered(image, predicted @ motion.matrix, motion.close)
         if found is None or not self._goes_on(found):
             return None
         return found
@@ -193,7 +193,7 @@ class Follower:
         for template in (self._first, self._recent):
             for pose in search(image, predicted, template, missed=self._missed):
                 near = self._laid(image, pose, self._first)
-                found = self._settled(image, pose if near is None else near[0], None)
+                found = self._registered(image, pose if near is None else near[0], None)
                 if found is not None and self._is_again(found):
                     best.append(found)
         best.sort(key=lambda each: -each.correlation)
@@ -211,7 +211,7 @@ class Follower:
         boxes = (box_of(each.pose, self.shape)[None] for each in (found, other))
         return bool(iou(*boxes)[0, 0] < 0.5)
 
-    def _settled(self, image: GrayImage, pose: FloatArray, moving: BoolArray | None) -> Found | None:
+    def _registered(self, image: GrayImage, pose: FloatArray, moving: BoolArray | None) -> Found | None:
         """Lay the object on its template: the first, or the slowly changing one where it no longer looks like that."""
         laid = self._laid(image, pose, self._first) or self._laid(image, pose, self._recent)
         if laid is not None:
@@ -223,9 +223,9 @@ class Follower:
         if picture is None:
             return None
         inside = self._shown(pose, self.shape.block_centers, image)
-        return Found(pose, picture, moving, *self._likeness(picture, inside), inside)
+        return Found(pose, picture, moving, *self._similarity(picture, inside), inside)
 
-    def _likeness(self, picture: GrayImage, inside: BoolArray) -> tuple[Likeness, Likeness]:
+    def _similarity(self, picture: GrayImage, inside: BoolArray) -> tuple[Similarity, Similarity]:
         """Compare a view with both templates; the second tells nothing new where the first is wholly seen."""
         smooth = smoothed(picture, self.shape)
         first = compare(self._first, smooth, inside)
@@ -270,7 +270,7 @@ class Follower:
             self._sure_pose = found.pose
         if found.share >= WHOLE_SHARE:
             self._usual += USUAL_SHARE * (found.correlation - self._usual)
-        self.places[frame] = Place(box, found.confidence, occluded=found.share < HIDDEN_SHARE)
+        self.boxes[frame] = FollowedBox(box, found.confidence, occluded=found.share < HIDDEN_SHARE)
         # A block belongs to the object where it still looks like it, or has moved with it for a while.
         moving = np.zeros((self.shape.rows, self.shape.columns), bool)
         at = (self._points // BLOCK_PIXELS).astype(int)
@@ -288,7 +288,7 @@ class Follower:
         start, step = box_of(before, self.shape), 1 if frame > last else -1
         for between in range(last + step, frame, step):
             share = (between - last) / (frame - last)
-            self.places[between] = Place(start + (box - start) * share, 0.1, seen=False)
+            self.boxes[between] = FollowedBox(start + (box - start) * share, 0.1, seen=False)
 
     def _miss(self, image: GrayImage, predicted: FloatArray, frame: int) -> None:
         """Hold the box for a moment, then wait; end where it has left, or was not seen for long."""
@@ -311,5 +311,5 @@ class Follower:
             self.ending = Ending.LEFT
         elif self._missed > self._max_missed:
             self.ending = self.unfinished
-        elif self._missed <= self._hold or (share < 0.5 and self.frame in self.places):
-            self.places[frame] = Place(box, 0.05, seen=False)
+        elif self._missed <= self._hold or (share < 0.5 and self.frame in self.boxes):
+            self.boxes[frame] = FollowedBox(box, 0.05, seen=False)

@@ -78,6 +78,12 @@ def plan_following(
     ------
     OptionError
         If there is no box to start from, or the direction is unknown.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [5], "face_id": 1, "x": 0, "y": 0, "width": 9, "height": 9})
+    >>> [(start.frame, start.last) for start in plan_following(rows, 1, 5, frame_count=20).starts]
+    [(5, 19), (5, 0)]
     """
     if direction not in DIRECTIONS:
         raise OptionError(f"direction must be one of {', '.join(DIRECTIONS)}, got {direction!r}")
@@ -113,6 +119,12 @@ def plan_gaps(
     longest : int, optional
         Frames above which a gap is left as it is.
     kind : str
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 5], "face_id": 1, "x": 0, "y": 0, "width": 9, "height": 9})
+    >>> plan_gaps(rows, 1).stretches
+    ((1, FrameRange(start=1, stop=5)),)
     """
     rows = detections[(detections["face_id"] == object_id).to_numpy()].set_index("frame")
     frames = rows.index.to_numpy(np.int64)
@@ -172,6 +184,11 @@ def rows_of(followed: Iterable[Followed], plan: Plan, *, times: FloatArray) -> p
     Where an object was followed to one frame from both sides, its box is between the two, nearer to that of the nearer
     side; where the two do not agree, it holds both and is in doubt. ``source`` is ``tracked`` where the object was
     seen, ``interpolated`` where its place is assumed; ``confidence`` says how much of it was seen.
+
+    Examples
+    --------
+    >>> rows_of([], Plan((), ()), times=np.arange(9) / 25).empty
+    True
     """
     by_object: dict[int, list[Followed]] = {}
     for each in followed:
@@ -179,7 +196,7 @@ def rows_of(followed: Iterable[Followed], plan: Plan, *, times: FloatArray) -> p
     records: list[tuple[object, ...]] = []
     for object_id, stretch in plan.stretches:
         for frame in range(*stretch):
-            here = [each for each in by_object.get(object_id, []) if frame in each.places]
+            here = [each for each in by_object.get(object_id, []) if frame in each.boxes]
             if here:
                 box, confidence, seen, hidden = _joined(here, frame)
                 source = "tracked" if seen else "interpolated"
@@ -191,12 +208,12 @@ def rows_of(followed: Iterable[Followed], plan: Plan, *, times: FloatArray) -> p
 
 def _joined(here: Sequence[Followed], frame: int) -> tuple[FloatArray, float, bool, bool]:
     """Return the box of one frame from one side or both, its confidence, whether it was seen, and in part hidden."""
-    places = [each.places[frame] for each in here]
-    seen = [place for place in places if place.seen]
+    found = [each.boxes[frame] for each in here]
+    seen = [place for place in found if place.seen]
     if len(here) == 1 or len(seen) == 1:
-        place = (seen or places)[0]
+        place = (seen or found)[0]
         return place.box, place.confidence, place.seen, place.occluded
-    first, second = places[:2]
+    first, second = found[:2]
     hidden = first.occluded and second.occluded
     if iou(first.box[None], second.box[None])[0, 0] < MIN_AGREED_IOU:
         return hull([first.box], [second.box])[0], DISAGREED_CONFIDENCE, first.seen, hidden

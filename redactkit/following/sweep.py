@@ -11,7 +11,7 @@ import numpy as np
 
 from redactkit.boxes import FloatArray
 from redactkit.detectors import Detector
-from redactkit.following.conditions import Ending, FollowOptions, Place
+from redactkit.following.conditions import Ending, FollowedBox, FollowOptions
 from redactkit.following.face_help import FaceHelp
 from redactkit.following.fitting import FLAT_KINDS
 from redactkit.following.follower import Follower
@@ -69,20 +69,20 @@ class Followed:
     Parameters
     ----------
     start : Start
-    places : dict
-        Place by frame, without the start's own.
+    boxes : dict
+        A `FollowedBox` by frame, without the start's own.
     ending : Ending
     """
 
     start: Start
-    places: dict[int, Place]
+    boxes: dict[int, FollowedBox]
     ending: Ending
 
     @property
     def last(self) -> int:
         """The last frame in which the object was seen."""
         step = self.start.step
-        seen = [frame for frame, place in self.places.items() if place.seen]
+        seen = [frame for frame, place in self.boxes.items() if place.seen]
         return max(seen, key=lambda frame: step * frame, default=self.start.frame)
 
 
@@ -117,6 +117,11 @@ def follow_boxes(
     ------
     VideoError
         If a frame does not decode as the header says.
+
+    Examples
+    --------
+    >>> with VideoReader("lobby.mp4") as reader:  # doctest: +SKIP
+    ...     followed = follow_boxes(reader, plan_following(rows, 1, 5, frame_count=900).starts)
     """
     moving = [start for start in starts if start.last != start.frame]
     done: dict[int, Followed] = {}
@@ -216,7 +221,7 @@ def _finished(each: _Active) -> Followed:
     ending = each.follower.ending or each.follower.unfinished
     if ending is Ending.END and each.start.to_known_box:
         ending = Ending.MET
-    return Followed(each.start, each.follower.places, ending)
+    return Followed(each.start, each.follower.boxes, ending)
 
 
 Shown = tuple[int, GrayImage, Frame | None]

@@ -49,14 +49,23 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
         If the annotations say when faces are seen but not where.
     MismatchError
         If a box has a frame number that the video does not have, or no entry lies within the video.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> from redactkit.runtime.resources import sample_path
+    >>> from redactkit.video import probe
+    >>> align(read_annotations(sample_truth_path()), probe(sample_path())).video.frame_count
+    500
     """
     if not annotations.has_boxes:
         raise AnnotationError("the annotations say when faces are seen but not where; they cannot be laid on a video")
     if annotations.detections.empty or not video.frame_count:
         return annotations.replace(video=video, detections=annotations.detections.iloc[:0])
-    told = annotations.settings.get("frames_told")
-    if told:
-        annotations = _on_frames_told(annotations, np.array(told, np.int64), video)
+    listed = annotations.settings.get("frames_told")
+    if listed:
+        annotations = _on_listed_frames(annotations, np.array(listed, np.int64), video)
     if not annotations.has_times:
         return _by_number(annotations, video)
     grid = annotations.video.times
@@ -67,7 +76,7 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
     return annotations.replace(video=video, detections=rows, cuts=cuts)
 
 
-def _on_frames_told(annotations: Annotations, told: NDArray[np.int64], video: VideoInfo) -> Annotations:
+def _on_listed_frames(annotations: Annotations, listed: NDArray[np.int64], video: VideoInfo) -> Annotations:
     """Return annotations whose instants are only those frames that the file speaks of, so that boxes are held between.
 
     Where times are unknown they are those of the video's frames of that number.
@@ -75,9 +84,9 @@ def _on_frames_told(annotations: Annotations, told: NDArray[np.int64], video: Vi
     frames = annotations.detections["frame"].to_numpy()
     own = annotations.video.pts if annotations.has_times else video.pts
     _check_last(int(frames.max()), len(own))
-    told = np.union1d(told[told < len(own)], frames)
-    info = replace(annotations.video if annotations.has_times else video, pts=own[told])
-    place = np.searchsorted(told, frames)
+    listed = np.union1d(listed[listed < len(own)], frames)
+    info = replace(annotations.video if annotations.has_times else video, pts=own[listed])
+    place = np.searchsorted(listed, frames)
     rows = annotations.detections.assign(frame=place, time=info.times[place])
     settings = {name: value for name, value in annotations.settings.items() if name != "frames_told"}
     return annotations.replace(video=info, detections=rows, settings=settings)
@@ -164,8 +173,8 @@ def _at_frames(detections: pd.DataFrame, entries: NDArray[np.float64], video: Vi
     if lost.any():
         text = f"{int(lost.sum())} boxes lie before the video's first frame or after its last and are left out"
         warnings.warn(text, AnnotationWarning, stacklevel=5)
-    told = rows[~lost]
-    exact = _join_boxes(told.assign(frame=frame_of_entry[told["frame"].to_numpy()]))
+    listed = rows[~lost]
+    exact = _join_boxes(listed.assign(frame=frame_of_entry[listed["frame"].to_numpy()]))
     between = _between(rows, entries, times, np.setdiff1d(np.arange(len(times)), frame_of_entry[inside]))
     # pandas 2 warns of tables without a row, whose types it does not count.
     joined = pd.concat([part for part in (exact, between) if len(part)] or [exact], ignore_index=True)

@@ -21,7 +21,7 @@ from redactkit.formats.units import from_pixels, from_shares
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_decisions, as_detections
 
-__all__ = ["MAX_ROWS", "FileFacts", "ParsedBoxes", "Numbering", "RowPlaces", "by_frame", "by_time"]
+__all__ = ["MAX_ROWS", "FileFacts", "ParsedBoxes", "Numbering", "RowLocations", "by_frame", "by_time"]
 
 MAX_ROWS = 5_000_000
 _NANO = 10**9
@@ -32,8 +32,8 @@ _LONGEST = 1e9
 Clock = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-class RowPlaces(Sequence[str]):
-    """The places of a table's rows, spelled only when asked for."""
+class RowLocations(Sequence[str]):
+    """Where in the file a table's rows stand, spelled only when asked for."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -60,7 +60,7 @@ class ParsedBoxes:
     """Rows as a reader collects them, one item per box in every list.
 
     ``at`` is the frame number or the time in ticks; ``boxes`` are x, y, width, height in pixels;
-    ``places`` says where in the file each row stands, for errors; ``sources`` is empty where the
+    ``locations`` says where in the file each row stands, for errors; ``sources`` is empty where the
     file says nothing of them. So are ``labels``, ``kinds``, ``occluded``,
     ``persons`` and ``keyframes``; a kind of "" follows from the label.
     """
@@ -69,7 +69,7 @@ class ParsedBoxes:
     faces: list[int | str | None] = field(default_factory=list)
     boxes: list[Sequence[float]] = field(default_factory=list)
     confidence: list[float | None] = field(default_factory=list)
-    places: Any = field(default_factory=list)
+    locations: Any = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -91,7 +91,7 @@ class ParsedBoxes:
         self.at.append(at)
         self.faces.append(face)
         self.boxes.append(box)
-        self.places.append(place)
+        self.locations.append(place)
         self.confidence.append(confidence)
         self.labels.append(said.get("label", ""))
         self.kinds.append(said.get("kind", ""))
@@ -161,13 +161,13 @@ def by_frame(
     origin : int
         What the file calls the first pixel of a row or column.
     """
-    told, size = list(facts.remarks), facts.size
+    remarks, size = list(facts.remarks), facts.size
     boxes = _as_array(found)
     if not facts.boxless:
-        check_boxes(boxes, where=lambda row: found.places[row])
+        check_boxes(boxes, where=lambda row: found.locations[row])
         scaled, odd = (boxes, []) if trusted else from_pixels(boxes, size)
         boxes = boxes - [origin, origin, 0, 0] if scaled is boxes else scaled
-        told += odd
+        remarks += odd
     rate = source.frame_rate or facts.frame_rate
     timed = clock is not None and len(clock[1]) > 0 and bool(np.isfinite(clock[1]).all())
     # Where the caller says which frames of the video are numbered, the file's rate no longer does.
@@ -176,9 +176,9 @@ def by_frame(
     numbered = number_frames(
         found.at, numbering or Numbering(), source, frame_count=frame_count, timed=timed or by_rate
     )
-    told += numbered.remarks
-    if not found.at and not any(remark.kind == "no boxes" for remark in told):
-        told.append(Remark("no boxes", "no box is in the file", quiet=True))
+    remarks += numbered.remarks
+    if not found.at and not any(remark.kind == "no boxes" for remark in remarks):
+        remarks.append(Remark("no boxes", "no box is in the file", quiet=True))
     count, frames = numbered.count, numbered.frames
     if clock is not None and timed:
         numbers, seconds = _check_clock(((clock[0] - numbered.first) * numbered.step, clock[1]))
@@ -192,9 +192,9 @@ def by_frame(
         times = np.full(len(frames), np.nan)
         if source.video is None or not len(frames):
             text = "the file has no frame rate, so times are NaN; pass frame_rate (--frame-rate) or video (--video)"
-            told.append(Remark("no frame rate", text, quiet=not len(frames)))
-    settings = {"frames_told": numbered.told} if numbered.told else {}
-    reading = _finish(found, boxes, info, frames, times, replace(facts, remarks=told))
+            remarks.append(Remark("no frame rate", text, quiet=not len(frames)))
+    settings = {"frames_told": numbered.listed_frames} if numbered.listed_frames else {}
+    reading = _finish(found, boxes, info, frames, times, replace(facts, remarks=remarks))
     return replace(reading, annotations=reading.annotations.replace(settings=settings)) if settings else reading
 
 
@@ -283,17 +283,17 @@ def by_time(
         pts=grid,
     )
     frames = np.searchsorted(grid, np.array(found.at, np.int64))
-    told, size = list(facts.remarks), facts.size
+    remarks, size = list(facts.remarks), facts.size
     boxes = _as_array(found)
     if not facts.boxless:
-        check_boxes(boxes, where=lambda row: found.places[row])
-        where = found.places.__getitem__
+        check_boxes(boxes, where=lambda row: found.locations[row])
+        where = found.locations.__getitem__
         boxes, odd = from_shares(boxes, size, where=where) if shares else from_pixels(boxes, size)
-        told += odd
+        remarks += odd
     if len(instants):
         text = f"the first time in the file is {instants[0] / timescale:g} s; {rule}"
-        told.append(Remark("times", text, quiet=True))
-    return _finish(found, boxes, info, frames, info.times[frames], replace(facts, remarks=told))
+        remarks.append(Remark("times", text, quiet=True))
+    return _finish(found, boxes, info, frames, info.times[frames], replace(facts, remarks=remarks))
 
 
 def _as_array(found: ParsedBoxes) -> NDArray[np.float64]:

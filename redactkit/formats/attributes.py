@@ -43,8 +43,8 @@ def is_no(value: Any) -> bool:
 
 def person_of(attributes: Mapping[str, Any]) -> str:
     """Return who the face is, "" where the attributes do not say."""
-    told = (attributes.get(name) for name in _PERSON)
-    return next((str(value) for value in told if isinstance(value, str | int) and str(value)), "")
+    values = (attributes.get(name) for name in _PERSON)
+    return next((str(value) for value in values if isinstance(value, str | int) and str(value)), "")
 
 
 def decision_of(boxes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -57,18 +57,18 @@ def decision_of(boxes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     >>> decision_of([{"redact": "false"}, {}])
     {}
     """
-    told = list(boxes)
-    decided: dict[str, Any] = {"redact": False} if told and all(is_no(one.get("redact")) for one in told) else {}
+    values = list(boxes)
+    decided: dict[str, Any] = {"redact": False} if values and all(is_no(one.get("redact")) for one in values) else {}
     for name, column in _TEXT.items():
-        text = next((str(one[name]) for one in told if one.get(name) not in (None, "")), "")
+        text = next((str(one[name]) for one in values if one.get(name) not in (None, "")), "")
         if text:
             decided[column] = text
     for name, parse in _OURS.items():
         # In a file of another tool the name may mean anything.
         with suppress(OptionError):
-            text = next((str(one[name]) for one in told if one.get(name) and parse(str(one[name]))), "")
+            text = next((str(one[name]) for one in values if one.get(name) and parse(str(one[name]))), "")
             decided |= {name: text} if text else {}
-    number = next((str(one[_PERSON_ID]) for one in told if str(one.get(_PERSON_ID)).isdecimal()), "")
+    number = next((str(one[_PERSON_ID]) for one in values if str(one.get(_PERSON_ID)).isdecimal()), "")
     return decided | ({_PERSON_ID: int(number)} if number and len(number) < 19 else {})
 
 
@@ -78,8 +78,8 @@ def attributes_of(decisions: pd.DataFrame) -> dict[int, dict[str, Any]]:
     people = joined_faces(decisions)
     columns = ["redact", "label", "reason", *_OURS]
     for face, redact, label, reason, visible, look in decisions[columns].itertuples(name=None):
-        told = {FACE_LABEL: label, "reason": reason, "visible_at": visible, "look": look}
-        given = ({} if redact else {"redact": False}) | {name: text for name, text in told.items() if text}
+        values = {FACE_LABEL: label, "reason": reason, "visible_at": visible, "look": look}
+        given = ({} if redact else {"redact": False}) | {name: text for name, text in values.items() if text}
         given |= {_PERSON_ID: people[int(face)]} if int(face) in people else {}
         if given:
             found[int(face)] = given

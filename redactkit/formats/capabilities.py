@@ -12,7 +12,7 @@ import pandas as pd
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.catalogue import FORMATS
-from redactkit.formats.labels import told_kinds
+from redactkit.formats.labels import stated_kinds
 from redactkit.runtime.timecode import timecode
 from redactkit.tables import check_detections, sort_detections
 from redactkit.tracking.regions import as_regions
@@ -60,7 +60,7 @@ def check_frames(annotations: Annotations, path: str | Path, *, format: str) -> 
 def _present(annotations: Annotations) -> dict[str, bool]:
     """Return for everything a format may lack whether these annotations have it."""
     detections, decisions, video = annotations.detections, annotations.decisions, annotations.video
-    labelled, told = (detections["label"] != "").to_numpy(bool), told_kinds(detections) != ""
+    labelled, stated = (detections["label"] != "").to_numpy(bool), stated_kinds(detections) != ""
     return {
         "times": annotations.has_times and len(detections) > 0,
         "frame size": video.width > 0,
@@ -69,8 +69,8 @@ def _present(annotations: Annotations) -> dict[str, bool]:
         "source": bool((detections["source"] != "imported").any()),
         "decisions": not bool(decisions["redact"].all()),
         "names of faces": bool((decisions["label"] != "").any()),
-        "labels": bool((labelled | told).any()),  # a format with labels holds the kinds of boxes without one too
-        "kinds": bool((labelled & told).any()),
+        "labels": bool((labelled | stated).any()),  # a format with labels holds the kinds of boxes without one too
+        "kinds": bool((labelled & stated).any()),
         "occlusion": bool(detections["occluded"].any()),
         "persons": bool((detections["person"] != "").any()),
         "keyframes": bool(detections["keyframe"].any()),
@@ -105,7 +105,7 @@ def _unsearched(annotations: Annotations) -> list[str]:
     searched = annotations.settings.get("searched")
     narrowed = [f"only from {timecode(float(searched[0]))} to {timecode(float(searched[1]))}"] if searched else []
     narrowed += [
-        f"{'not' if region.rule == 'ignore' else 'only'} in {region.told}"
+        f"{'not' if region.rule == 'ignore' else 'only'} in {region.description}"
         for region in as_regions(annotations.settings.get("regions", ()))
         if region.rule != "hide"
     ]

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowLocations, by_frame
 from redactkit.formats.attributes import decision_of, is_no, person_of
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.images import around
@@ -118,8 +118,8 @@ class _Part:
     remarks: list[Remark]
 
 
-class _Places(RowPlaces):
-    """The places of annotations, spelled only when asked for."""
+class _Locations(RowLocations):
+    """Where in the file annotations stand, spelled only when asked for."""
 
     def __init__(self, rows: Sequence[int]) -> None:
         super().__init__(len(rows))
@@ -212,8 +212,8 @@ def _video_of(item: _Annotation, of_image: dict[Key, Any]) -> Any:
 
 
 def _video_names(key: Key, video: _Video | None, images: Sequence[_Image]) -> tuple[str, ...]:
-    told = () if video is None else (video.file_name or "", video.name or "")
-    return (*(name for name in told if name), str(key))
+    names = () if video is None else (video.file_name or "", video.name or "")
+    return (*(name for name in names if name), str(key))
 
 
 def _number(part: _Part) -> tuple[Numbering, dict[Key, int]]:
@@ -226,8 +226,8 @@ def _number(part: _Part) -> tuple[Numbering, dict[Key, int]]:
         rule = _rule_of_frame_id(given, images, part)
     else:
         rule, given = number_names([image.file_name for image in images])
-    told = Numbering(rule.rule, rule.first, given, rule.doubt) if images else Numbering("image_id counts from 0")
-    return told, {image.id: number for image, number in zip(images, given, strict=True)}
+    numbering = Numbering(rule.rule, rule.first, given, rule.doubt) if images else Numbering("image_id counts from 0")
+    return numbering, {image.id: number for image, number in zip(images, given, strict=True)}
 
 
 def _rule_of_frame_id(given: Sequence[int], images: Sequence[_Image], part: _Part) -> Numbering:
@@ -241,7 +241,7 @@ def _rule_of_frame_id(given: Sequence[int], images: Sequence[_Image], part: _Par
 
 
 def _count(part: _Part, numbering: Numbering) -> int:
-    last = max(numbering.told or [], default=numbering.first - 1) - numbering.first
+    last = max(numbering.listed_frames or [], default=numbering.first - 1) - numbering.first
     return max(len(part.images), (part.video and part.video.length) or 0, last + 1)
 
 
@@ -269,16 +269,16 @@ def _add_boxes(found: ParsedBoxes, part: _Part, numbers: dict[Key, int]) -> list
     """Add annotations that hold one box of one image, and return the size of the image of each."""
     of_image = {image.id: _size_of(image) for image in part.images}
     sizes = []
-    places = _Places(part.rows)
+    locations = _Locations(part.rows)
     for place, item in enumerate(part.annotations):
         box = item.bbox if item.bbox is not None else _around_polygons(item)
         if box is None:
-            raise AnnotationError(f"object missing required field `bbox` - at `{places[place]}`")
-        frame = _frame_of(item, numbers, places, place)
+            raise AnnotationError(f"object missing required field `bbox` - at `{locations[place]}`")
+        frame = _frame_of(item, numbers, locations, place)
         said = _class(item, part) | _said(item)
         found.add(frame, _face(item), box, place="", confidence=item.score, **said)
         sizes.append(of_image.get(item.image_id, (0, 0)) if item.image_id is not None else (0, 0))
-    found.places = places
+    found.locations = locations
     return sizes
 
 
@@ -301,12 +301,12 @@ def _require_boxes(items: Sequence[_Annotation]) -> None:
         )
 
 
-def _frame_of(item: _Annotation, numbers: dict[Key, int], places: Sequence[str], row: int) -> int:
+def _frame_of(item: _Annotation, numbers: dict[Key, int], locations: Sequence[str], row: int) -> int:
     image = item.image_id
     if numbers and image in numbers:
         return numbers[image]
     if numbers or not isinstance(image, int):
-        raise AnnotationError(f"no image has the id {repr(image)[:42]} - at `{places[row]}`")
+        raise AnnotationError(f"no image has the id {repr(image)[:42]} - at `{locations[row]}`")
     return image
 
 
@@ -331,11 +331,11 @@ def _clock(part: _Part, numbers: dict[Key, int]) -> tuple[NDArray[np.float64], N
 
 def _said(item: _Annotation) -> dict[str, Any]:
     """Return what the attributes say of one box."""
-    told = item.attributes
-    if told is None:
+    stated = item.attributes
+    if stated is None:
         return {}
-    occluded = told.occluded not in (None, "") and not is_no(told.occluded)
-    return {"occluded": occluded, "person": person_of(asdict(told))}
+    occluded = stated.occluded not in (None, "") and not is_no(stated.occluded)
+    return {"occluded": occluded, "person": person_of(asdict(stated))}
 
 
 def _decisions(part: _Part) -> dict[Key, dict[str, Any]]:
@@ -343,7 +343,7 @@ def _decisions(part: _Part) -> dict[Key, dict[str, Any]]:
 
     In files of others the attribute ``person_id`` may be anything, and who is joined by it shares decisions.
     """
-    told: dict[Key, list[dict[str, Any]]] = {}
+    by_face: dict[Key, list[dict[str, Any]]] = {}
     if not any(_decides(item) for item in part.annotations):
         return {}
     for item in part.annotations:
@@ -352,15 +352,15 @@ def _decisions(part: _Part) -> dict[Key, dict[str, Any]]:
             of_box = {} if item.attributes is None else asdict(item.attributes)
             if not part.ours:
                 of_box.pop("person_id", None)
-            told.setdefault(face, []).append(of_box | ({"face_label": item.label} if item.label else {}))
-    return {face: decision_of(boxes) for face, boxes in told.items()}
+            by_face.setdefault(face, []).append(of_box | ({"face_label": item.label} if item.label else {}))
+    return {face: decision_of(boxes) for face, boxes in by_face.items()}
 
 
 def _decides(item: _Annotation) -> bool:
-    told = item.attributes
-    if told is None:
+    stated = item.attributes
+    if stated is None:
         return bool(item.label)
-    said = (told.redact, told.face_label, told.reason, told.person_id, told.visible_at, told.look)
+    said = (stated.redact, stated.face_label, stated.reason, stated.person_id, stated.visible_at, stated.look)
     return bool(item.label) or any(value is not None for value in said)
 
 

@@ -87,7 +87,7 @@ def read_cvat(source: Source) -> Reading:
 
 
 def _decisions(collected: _Collected) -> dict[int | str, dict[str, Any]]:
-    return {face: decision_of(told) for face, told in collected.decided.items()}
+    return {face: decision_of(boxes) for face, boxes in collected.decided.items()}
 
 
 def _collect(source: Source) -> tuple[_Collected, list[Remark]]:
@@ -169,8 +169,8 @@ def _numbering(collected: _Collected, source: Source) -> Numbering:
         _count_from_start(collected, start, step)
         doubt = f"pass first_frame=0 (--first-frame 0) if they count from the video's first{part}"
         return Numbering(f"they counted from the task's first frame, {start}", doubt=doubt)
-    told = sorted(collected.images) if collected.images and not collected.tracks else None
-    return Numbering(f"CVAT counts frames of the video from 0{part}", told=told)
+    listed = sorted(collected.images) if collected.images and not collected.tracks else None
+    return Numbering(f"CVAT counts frames of the video from 0{part}", listed_frames=listed)
 
 
 def _count_from_start(collected: _Collected, start: int, step: int) -> None:
@@ -202,15 +202,15 @@ def _take_track(collected: _Collected, element: Element) -> None:
     face = integer(element, "id", element.attributes)
     label = element.attributes.get("label", "")
     shapes = _shapes(collected, element)
-    told = [_attributes(collected, shape) for shape in shapes if not is_outside(shape)]
-    person = next(filter(None, map(person_of, filter(None, told))), "")
-    if any(told):
-        collected.decided[face] += told
+    attributes = [_attributes(collected, shape) for shape in shapes if not is_outside(shape)]
+    person = next(filter(None, map(person_of, filter(None, attributes))), "")
+    if any(attributes):
+        collected.decided[face] += attributes
     more = {"place": f"line {element.line}", "person": person}
     plain = plain_track(face, label, shapes, **more)
     if plain is not None:
         collected.tracks.append(plain)
-        collected.outside += not told
+        collected.outside += not attributes
         return
     knots: dict[int, Knot] = {}
     doubled: list[Knot] = []
@@ -223,7 +223,7 @@ def _take_track(collected: _Collected, element: Element) -> None:
         knots[frame] = Knot(
             frame, box_around(shape), outside, given.get("occluded") == "1", given.get("keyframe") != "0"
         )
-    collected.outside += bool(knots) and not told
+    collected.outside += bool(knots) and not attributes
     ordered = [knots[frame] for frame in sorted(knots)]
     collected.tracks.append(Track.of(face, label, ordered, **more))
     for knot in doubled:
@@ -234,15 +234,15 @@ def _take_track(collected: _Collected, element: Element) -> None:
 
 def _attributes(collected: _Collected, shape: Element) -> dict[str, str]:
     """Return the attributes that are read, by their names, and note the others."""
-    told = {}
+    attributes = {}
     for item in shape.children:
         if item.name == "attribute":
             name = item.attributes.get("name", "")
             if name in READ:
-                told[name] = item.text
+                attributes[name] = item.text
             else:
                 collected.lost.add(name)
-    return told
+    return attributes
 
 
 def _take_image(collected: _Collected, element: Element) -> None:
@@ -255,7 +255,7 @@ def _take_image(collected: _Collected, element: Element) -> None:
     collected.tags += sum(item.name == "tag" for item in element.children)
     for shape in _shapes(collected, element):
         name = next((item.text for item in shape.children if item.attributes.get("name") == "track_id"), None)
-        told = _attributes(collected, shape)
+        attributes = _attributes(collected, shape)
         collected.found.add(
             frame,
             name,
@@ -263,11 +263,11 @@ def _take_image(collected: _Collected, element: Element) -> None:
             place=f"line {shape.line}",
             label=shape.attributes.get("label", ""),
             occluded=shape.attributes.get("occluded") == "1",
-            person=person_of(told),
+            person=person_of(attributes),
         )
         collected.sizes.append(size)
         if name is not None:
-            collected.decided[name].append(told)
+            collected.decided[name].append(attributes)
 
 
 def _shapes(collected: _Collected, element: Element) -> list[Element]:

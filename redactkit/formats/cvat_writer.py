@@ -47,8 +47,13 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     count = annotations.video.frame_count
     if len(detections) and int(detections["frame"].iloc[-1]) >= count:
         raise AnnotationError(f"{path}: a box lies in a frame beyond the video's {count}")
-    told = _told(annotations, detections)
-    lines = [*_head(annotations, detections, told), *_tracks(detections, count, told), "</annotations>", ""]
+    attributes_by_face = _attributes_by_face(annotations, detections)
+    lines = [
+        *_head(annotations, detections, attributes_by_face),
+        *_tracks(detections, count, attributes_by_face),
+        "</annotations>",
+        "",
+    ]
     write_text(path, "\n".join(lines), overwrite=overwrite)
     warn_of_losses(annotations, path, format="cvat")
     for name in CARRIED:
@@ -59,20 +64,22 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     return Path(path)
 
 
-def _told(annotations: Annotations, detections: pd.DataFrame) -> dict[int, dict[str, Any]]:
+def _attributes_by_face(annotations: Annotations, detections: pd.DataFrame) -> dict[int, dict[str, Any]]:
     """Return the attributes of every face that has any."""
-    told = attributes_of(annotations.decisions)
+    attributes_by_face = attributes_of(annotations.decisions)
     persons = detections[detections["person"] != ""].drop_duplicates("face_id")
     for face, person in zip(persons["face_id"].tolist(), persons["person"].tolist(), strict=True):
-        told[face] = told.get(face, {}) | {"person": person}
-    return told
+        attributes_by_face[face] = attributes_by_face.get(face, {}) | {"person": person}
+    return attributes_by_face
 
 
 def _text(value: str) -> str:
     return escape(_ILLEGAL.sub(" ", value))
 
 
-def _head(annotations: Annotations, detections: pd.DataFrame, told: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
+def _head(
+    annotations: Annotations, detections: pd.DataFrame, attributes_by_face: Mapping[int, Mapping[str, Any]]
+) -> Iterator[str]:
     video = annotations.video
     name = _text(video.path.name if video.path is not None else "annotations")
     last = max(video.frame_count - 1, 0)
@@ -84,7 +91,7 @@ def _head(annotations: Annotations, detections: pd.DataFrame, told: Mapping[int,
     yield f"    <task><name>{name}</name><size>{video.frame_count}</size><mode>interpolation</mode><overlap>0</overlap>"
     yield f"      <start_frame>0</start_frame><stop_frame>{last}</stop_frame><frame_filter></frame_filter>"
     names = sorted({*class_names(detections), FACE})
-    used = dict.fromkeys(attribute for attributes in told.values() for attribute in attributes)
+    used = dict.fromkeys(attribute for attributes in attributes_by_face.values() for attribute in attributes)
     ending = f"<attributes>{''.join(map(_declaration, used))}</attributes></label>"
     labels = "".join(f"<label><name>{_text(label)}</name>{ending}" for label in names)
     yield f"      <labels>{labels}</labels>"
@@ -105,7 +112,7 @@ def _declaration(attribute: str) -> str:
     )
 
 
-def _tracks(detections: pd.DataFrame, count: int, told: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
+def _tracks(detections: pd.DataFrame, count: int, attributes_by_face: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
     for face, rows in detections.groupby("face_id", sort=True):
         label = quoteattr(_ILLEGAL.sub(" ", class_names(rows.iloc[:1])[0]))
         yield f'  <track id="{face}" label={label} source="{_source(rows)}">'
@@ -113,7 +120,7 @@ def _tracks(detections: pd.DataFrame, count: int, told: Mapping[int, Mapping[str
         boxes, keyframes = rows[BOX].to_numpy(np.float64), rows["keyframe"].to_numpy()
         corners = round_pixels(np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]))
         occluded = rows["occluded"].to_numpy(bool)
-        inner = "".join(map(_attribute, told.get(int(rows["face_id"].iloc[0]), {}).items()))
+        inner = "".join(map(_attribute, attributes_by_face.get(int(rows["face_id"].iloc[0]), {}).items()))
         ends = np.flatnonzero(np.diff(frames) > 1) + 1
         for first, stop in pairwise([0, *ends.tolist(), len(frames)]):
             run = slice(first, stop)
@@ -121,8 +128,8 @@ def _tracks(detections: pd.DataFrame, count: int, told: Mapping[int, Mapping[str
         yield "  </track>"
 
 
-def _attribute(told: tuple[str, Any]) -> str:
-    name, value = told
+def _attribute(attribute: tuple[str, Any]) -> str:
+    name, value = attribute
     return f'<attribute name="{name}">{_text(str(value).lower() if value is False else str(value))}</attribute>'
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from redactkit.errors import AnnotationError
 from redactkit.formats.images import Image, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
-from redactkit.formats.xmlfile import Element, parse_xml
+from redactkit.formats.xmlfile import Element, finite_number, parse_xml
 
 __all__ = ["read_dlib"]
 
@@ -37,17 +35,7 @@ def _image(element: Element) -> Image:
     for box in element.children:
         if box.name == "box":
             label = next((child.text for child in box.children if child.name == "label"), "")
-            sides = [_number(box, name) for name in _SIDES]
-            image.add(sides, label=label, place=f"line {box.line}")
+            place = f"line {box.line}"
+            sides = [finite_number(box.attributes.get(name, ""), f"{name} of <box>", place=place) for name in _SIDES]
+            image.add(sides, label=label, place=place)
     return image
-
-
-def _number(box: Element, name: str) -> float:
-    given = box.attributes.get(name, "none")
-    try:
-        value = float(given)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise AnnotationError(f"expected a number as {name} of <box>, got {given[:40]!r} - at line {box.line}")
-    return value

@@ -70,7 +70,12 @@ def binding_path(path: str | Path) -> Path:
 
 
 def find_id_lists(folder: str | Path, stem: str) -> list[Path]:
-    """Return the ID lists of a video in a folder; the original system's users wrote ``idlist`` in any case."""
+    """Return the ID lists of a video in a folder; the original system's users wrote ``idlist`` in any case.
+
+    Examples
+    --------
+    >>> find_id_lists("lobby_analysis/", "lobby")  # doctest: +SKIP
+    """
     name = id_list_name(stem)
     kept = name.removesuffix(_ENDING)
     home = Path(folder)
@@ -155,6 +160,13 @@ def write_ids(
         If ``ids`` is empty: a blank list would select every face; leave the file out instead.
     OutputExistsError
         If the file exists and ``overwrite`` is false.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_ids(f"{folder}/lobby_IDList.txt", [1, 3]).read_text().split()
+    ['1', '3']
     """
     lines = [f"{face}\n" for face in as_face_ids(ids)]
     if not lines:
@@ -178,6 +190,11 @@ def faces_of_list(path: str | Path, annotations: Annotations) -> list[int]:
     ------
     AnnotationError
         If the list cannot be read, was written for other annotations, or names no face of these.
+
+    Examples
+    --------
+    >>> faces_of_list("lobby_IDList.txt", annotations)  # doctest: +SKIP
+    [1, 2, 4]
     """
     wanted = read_ids(path)
     if not wanted:

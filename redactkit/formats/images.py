@@ -85,26 +85,26 @@ def read_images(
             more_of_it = {name: value for name, value in item.items() if name not in ("face", "box")}
             found.add(number, item["face"], item["box"], **more_of_it)
             sizes.append(image.size)
-    told: list[Remark] = []
+    odd: list[Remark] = []
     if shares:
         size = source.find_size(max((image.size for image in chosen), default=(0, 0)))
         boxes = np.array(found.boxes, np.float64).reshape(-1, 4)
         if ours:
             pixels = boxes * np.array([*size, *size])
         else:
-            pixels, told = from_shares(boxes, size, where=found.places.__getitem__)
+            pixels, odd = from_shares(boxes, size, where=found.locations.__getitem__)
         found.boxes = pixels.tolist()
     else:
-        size, told = fit_images(found, sizes, source, stated=[image.size for image in chosen], otherwise=(0, 0))
+        size, odd = fit_images(found, sizes, source, stated=[image.size for image in chosen], otherwise=(0, 0))
     if listed and numbers:
-        rule = replace(rule, told=numbers)
+        rule = replace(rule, listed_frames=numbers)
     elif rule.first == 1 and not rule.doubt:
         # Frames without a box are not there, so that 1 may also be the second frame of those that count from 0.
         rule = replace(rule, doubt="pass first_frame=0 (--first-frame 0) if they count from 0")
     return by_frame(
         found,
         source,
-        FileFacts(format=format, size=size, remarks=[*remarks, *several, *told]),
+        FileFacts(format=format, size=size, remarks=[*remarks, *several, *odd]),
         numbering=rule,
         frame_count=max(numbers, default=rule.first - 1) - rule.first + 1 if listed else 0,
         trusted=shares,

@@ -143,7 +143,7 @@ def _lay_track(found: ParsedBoxes, track: Track, counts: NDArray[np.int64]) -> N
     found.boxes.extend(map(tuple, boxes.tolist()))
     found.faces.extend([track.face] * total)
     found.confidence.extend([None] * total)
-    found.places.extend([track.place] * total)
+    found.locations.extend([track.place] * total)
     found.labels.extend([track.label] * total)
     found.occluded.extend(track.occluded[knot].tolist())
     found.persons.extend([track.person] * total)

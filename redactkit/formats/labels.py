@@ -12,7 +12,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
 from redactkit.runtime.kinds import FACE, kind_of_label, kinds_of_labels
 
-__all__ = ["FACE", "choose_labels", "class_names", "count_labels", "require_face_label", "told_kinds"]
+__all__ = ["FACE", "choose_labels", "class_names", "count_labels", "require_face_label", "stated_kinds"]
 
 _SHOWN = 20
 
@@ -23,7 +23,7 @@ def count_labels(annotations: Annotations) -> dict[str, int]:
     return {str(label): int(count) for label, count in counts.items()}
 
 
-def told_kinds(detections: pd.DataFrame) -> NDArray[np.object_]:
+def stated_kinds(detections: pd.DataFrame) -> NDArray[np.object_]:
     """Return the kind of each box where it must be written, and "" where its label tells it."""
     kinds = detections["kind"].to_numpy(object)
     return np.where(kinds == kinds_of_labels(detections["label"].to_numpy(object)), "", kinds)

@@ -186,8 +186,8 @@ def _read_images(tasks: list[_Task], results: list[list[_Result]], source: Sourc
             label = (value.rectanglelabels or value.polygonlabels or value.ellipselabels or [""])[0]
             image.add((left, top, right - left, bottom - top), label=label, confidence=item.score, place=where)
         images.append(image)
-    told = [*remarks, *([Remark("other shapes", _TURNED)] if turned else [])]
-    return read_images(images, source, format="labelstudio", remarks=told)
+    notes = [*remarks, *([Remark("other shapes", _TURNED)] if turned else [])]
+    return read_images(images, source, format="labelstudio", remarks=notes)
 
 
 def _upright(value: _Value, place: str) -> tuple[float, float, float, float]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowLocations, by_frame
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.plain import EXACT
 from redactkit.formats.source import Source
@@ -70,7 +70,7 @@ def read_mot(source: Source) -> Reading:
             faces=[None if face == -1 else face for face in whole[:, 1].tolist()],
             boxes=table[:, 2:6].tolist(),
             confidence=confidence,
-            places=RowPlaces(len(table)),
+            locations=RowLocations(len(table)),
             labels=_labels(table, source) if truth else [],
         )
         if truth:
@@ -108,8 +108,8 @@ def _without_header(text: bytes) -> bytes:
 
 def _labels(table: NDArray[np.float64], source: Source) -> list[str]:
     """Return the class of every box, by the number in its eighth column: that of a line of ``labels.txt``."""
-    told = next((data for name, data in source.beside.items() if name.rpartition("/")[2] == "labels.txt"), b"")
-    names = [line.strip() for line in told.decode("utf-8", "replace").splitlines()]
+    listing = next((data for name, data in source.beside.items() if name.rpartition("/")[2] == "labels.txt"), b"")
+    names = [line.strip() for line in listing.decode("utf-8", "replace").splitlines()]
     numbers = table[:, 7].tolist()
     return [names[int(number) - 1] if 1 <= number <= len(names) else "" for number in numbers]
 
@@ -187,19 +187,19 @@ def _confidence(table: NDArray[np.float64], *, truth: bool) -> tuple[list[float 
     values = np.where(table[:, 6] == -1, np.nan, table[:, 6])
     outside = (values < 0) | (values > 1)
     values[outside] = np.nan
-    told = (
+    attributes = (
         [Remark("confidence scale", f"{int(outside.sum())} confidences outside 0 to 1 became NaN")]
         if outside.any()
         else []
     )
-    return [None if np.isnan(value) else value for value in values.tolist()], told
+    return [None if np.isnan(value) else value for value in values.tolist()], attributes
 
 
 def _sequence(source: Source) -> tuple[tuple[int, int], Fraction | None, int]:
     """Return frame size, rate and length from ``seqinfo.ini``, as far as one is there."""
     packed = next((data for name, data in source.beside.items() if name.rpartition("/")[2] == "seqinfo.ini"), None)
     folders = _folders(source.path)
-    told = (
+    attributes = (
         next((found for folder in folders if (found := _read_ini(folder / "seqinfo.ini"))), {})
         if packed is None
         else _parse_ini(packed.decode("utf-8", "replace"))
@@ -207,7 +207,7 @@ def _sequence(source: Source) -> tuple[tuple[int, int], Fraction | None, int]:
 
     def number(name: str) -> float:
         try:
-            return float(told.get(name, 0))
+            return float(attributes.get(name, 0))
         except ValueError:
             return 0.0
 

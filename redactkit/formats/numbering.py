@@ -30,7 +30,7 @@ class Numbering:
         Where the numbers come from, for a person to read.
     first : int
         The number of the video's first frame.
-    told : sequence of int, optional
+    listed_frames : sequence of int, optional
         The numbers of all frames that the file speaks of, also those without a box, where it lists them.
     doubt : str
         Why another first number may be meant; "" where the rule is sure.
@@ -38,7 +38,7 @@ class Numbering:
 
     rule: str = "frames count from 0"
     first: int = 0
-    told: Sequence[int] | None = None
+    listed_frames: Sequence[int] | None = None
     doubt: str = ""
 
 
@@ -50,7 +50,7 @@ class Numbered:
     count: int
     first: int
     step: int
-    told: list[int] = field(default_factory=list)
+    listed_frames: list[int] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
 
@@ -77,7 +77,7 @@ def number_frames(
     MismatchError
         If the file numbers a part of the video's frames one after the other, so that they may be every nth.
     """
-    listed = sorted({*at, *(numbering.told or ())})
+    listed = sorted({*at, *(numbering.listed_frames or ())})
     first, remarks = _find_first(listed, numbering, source, timed=timed)
     step = source.frame_step or 1
     lowest, highest = (listed[0], listed[-1]) if listed else (first, first - 1)
@@ -87,12 +87,12 @@ def number_frames(
             f"frame numbers must be {first} to {first + MAX_FRAMES}, got {lowest} to {highest}; "
             "pass first_frame (--first-frame) if they count from another number"
         )
-    if numbering.told is not None and len(at) and not timed:
-        _check_step(sorted(set(numbering.told)), source)
-    told, sparse = _told((np.array(listed, np.int64) - first) * step, numbering)
+    if numbering.listed_frames is not None and len(at) and not timed:
+        _check_step(sorted(set(numbering.listed_frames)), source)
+    listed_frames, sparse = _list_frames((np.array(listed, np.int64) - first) * step, numbering)
     frames = (np.array(at, np.int64) - first) * step
     count = max(frame_count * step, last + 1)
-    return Numbered(frames, count, first, step, told, [*remarks, *sparse])
+    return Numbered(frames, count, first, step, listed_frames, [*remarks, *sparse])
 
 
 def _find_first(
@@ -121,30 +121,30 @@ def _find_first(
     return numbering.first, [Remark("frame numbers", text, quiet=not doubt)]
 
 
-def _check_step(told: Sequence[int], source: Source) -> None:
+def _check_step(listed_frames: Sequence[int], source: Source) -> None:
     """Refuse frames numbered one after the other where the video has at least twice as many."""
-    if source.video is None or source.frame_step is not None or not told:
+    if source.video is None or source.frame_step is not None or not listed_frames:
         return
     count = source.video.frame_count
-    if told[-1] - told[0] == len(told) - 1 and len(told) * 2 <= count:
+    if listed_frames[-1] - listed_frames[0] == len(listed_frames) - 1 and len(listed_frames) * 2 <= count:
         raise MismatchError(
-            f"the frames it lists are {len(told)}, numbered one after the other, but the video has {count}; if it "
-            "holds every nth frame pass frame_step=n (--frame-step n), if it holds only some frames in a row, 1"
+            f"the frames it lists are {len(listed_frames)}, numbered one after the other, but the video has {count}; "
+            "if it holds every nth frame pass frame_step=n (--frame-step n), if it holds only some frames in a row, 1"
         )
 
 
-def _told(frames: Frames, numbering: Numbering) -> tuple[list[int], list[Remark]]:
+def _list_frames(frames: Frames, numbering: Numbering) -> tuple[list[int], list[Remark]]:
     """Return the frames that the file speaks of, where it steps over others; none where it does not."""
     if len(frames) < 2:
         return [], []
     apart = np.diff(frames)
-    if numbering.told is not None:
+    if numbering.listed_frames is not None:
         step = int(np.median(apart))
-        told = frames
+        listed_frames = frames
     else:
         step = int(np.gcd.reduce(apart)) if len(frames) >= _FEWEST else 1
-        told = np.arange(frames[0], frames[-1] + 1, step)
+        listed_frames = np.arange(frames[0], frames[-1] + 1, step)
     if step < 2:
         return [], []
     text = f"the frames that the file speaks of are {step} apart; on a video, boxes are held from one to the next"
-    return told.tolist(), [Remark("frames stepped over", text)]
+    return listed_frames.tolist(), [Remark("frames stepped over", text)]

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowLocations, by_frame
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.plain import EXACT
 from redactkit.formats.source import Source
@@ -59,7 +59,7 @@ def read_openface(source: Source) -> Reading:
             faces=list(faces[seen].astype(np.int64).tolist()),
             boxes=boxes[seen].tolist(),
             confidence=[value if 0 <= value <= 1 else None for value in confidence[seen].tolist()],
-            places=RowPlaces(int(seen.sum())),
+            locations=RowLocations(int(seen.sum())),
         )
         clock = (numbers[:, 0], _numbers(table, ["timestamp"])[:, 0]) if "timestamp" in table else None
         return by_frame(

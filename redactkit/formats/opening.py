@@ -86,12 +86,12 @@ def _of_many(files: Files, source: Source, format: str | None, what: str) -> tup
     if whole:
         place, remarks = _choose_file(whole, source, what)
         name = whole[place]
-        told = Remark("archive", f"of the {what} the file {name[:200]} was read", quiet=True)
+        remark = Remark("archive", f"of the {what} the file {name[:200]} was read", quiet=True)
         others = {other: data for other, data in files.items() if other != name}
         # What the caller calls the video may be the file's name, which its content need not know.
         video_name = source.video_name if len(whole) == 1 else None
         one = replace(source, path=source.path / name, data=files[name], beside=others, video_name=video_name)
-        return one, formats[name], [told, *remarks]
+        return one, formats[name], [remark, *remarks]
     many = sorted({found for found in formats.values() if found in FORMATS})
     if len(many) == 1:
         # What stands beside them is of them too: a reader may refuse it, but it is not passed over.
@@ -102,8 +102,8 @@ def _of_many(files: Files, source: Source, format: str | None, what: str) -> tup
             if PurePosixPath(name).parent in folders and name.lower().endswith(FORMATS[many[0]].many)
         }
         others = {other: data for other, data in files.items() if other not in members}
-        told = Remark("archive", f"of the {what} {len(members)} files were read", quiet=True)
-        return replace(source, members=members, beside=others), many[0], [told]
+        remark = Remark("archive", f"of the {what} {len(members)} files were read", quiet=True)
+        return replace(source, members=members, beside=others), many[0], [remark]
     if many:
         raise AnnotationError(
             f"{source.path}: the {what} has annotations of several kinds: {', '.join(many)}; name one"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, OptionError
-from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame, by_time
+from redactkit.formats.assemble import MAX_ROWS, FileFacts, Numbering, ParsedBoxes, RowLocations, by_frame, by_time
 from redactkit.formats.attributes import FACE_LABEL
 from redactkit.formats.columns import (
     decisions_of_rows,
@@ -135,17 +135,17 @@ def read_parquet(source: Source) -> Reading:
         if file.metadata.num_rows > MAX_ROWS:
             raise AnnotationError(f"{file.metadata.num_rows} rows are more than the {MAX_ROWS} this reader takes")
         table = file.read()
-        told = (table.schema.metadata or {}).get(METADATA)
+        metadata = (table.schema.metadata or {}).get(METADATA)
         rows = _rename(table.to_pandas(ignore_metadata=True))
-        return _as_reading(rows, source, format="parquet") if told is None else _restore(rows, told)
+        return _as_reading(rows, source, format="parquet") if metadata is None else _restore(rows, metadata)
     except AnnotationError as err:
         raise type(err)(f"{source.path}: {err}") from err
     except (OSError, ValueError, KeyError, NotImplementedError, msgspec.MsgspecError) as err:
         raise AnnotationError(f"{source.path}: not a Parquet table that can be read: {err}") from err
 
 
-def _restore(rows: pd.DataFrame, told: bytes) -> Reading:
-    header = msgspec.json.decode(told, type=ParquetHeader)
+def _restore(rows: pd.DataFrame, metadata: bytes) -> Reading:
+    header = msgspec.json.decode(metadata, type=ParquetHeader)
     video = video_of(header.video, width=header.width, height=header.height, pts=np.array(header.pts, np.int64))
     annotations = Annotations(
         video,
@@ -185,17 +185,17 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
 
 def _listed(names: Iterable[Any]) -> str:
     """Return the first names of columns, for a message, and how many more there are."""
-    told = [str(name).removeprefix(_OF_PYFEAT)[:_LONGEST] for name in names]
-    more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    return ", ".join(told[:_SHOWN]) + more
+    shown = [str(name).removeprefix(_OF_PYFEAT)[:_LONGEST] for name in names]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
 
 
 def _without_frames(table: pd.DataFrame) -> str:
     """Return what is wrong with a table that does not say when its boxes are."""
     names = [str(name) for name in table.columns]
     if any(_NUMBER.fullmatch(name) for name in names):
-        told = "expected a first line that names the columns, such as frame,face_id,x,y,width,height"
-        return f"{told}, got {_listed(names)}"
+        shown = "expected a first line that names the columns, such as frame,face_id,x,y,width,height"
+        return f"{shown}, got {_listed(names)}"
     return f"expected a column frame or time, got {_listed(names)}"
 
 
@@ -229,7 +229,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         faces=given,
         boxes=boxes.tolist(),
         confidence=[None if np.isnan(value) else value for value in confidence.tolist()],
-        places=RowPlaces(len(table)),
+        locations=RowLocations(len(table)),
         sources=source_column(table),
         labels=label_column(table),
         kinds=kind_column(table),

@@ -140,6 +140,13 @@ def read_annotations(
     -----
     AnnotationWarning
         For what is lost or was repaired.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> annotations = read_annotations(sample_truth_path())
+    >>> annotations.video.frame_count, len(annotations.tracks)
+    (500, 6)
     """
     info = probed(video)
     options = ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step)
@@ -149,7 +156,14 @@ def read_annotations(
 
 
 def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
-    """Read a file and keep what its reader had to remark; errors as of `read_annotations`."""
+    """Read a file and keep what its reader had to remark; errors as of `read_annotations`.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> load(sample_truth_path()).format
+    'azure'
+    """
     if options.format is not None and options.format not in _READERS:
         raise OptionError(f"format must be one of {', '.join(_READERS)}, got {options.format!r}")
     if options.frame_step is not None and not 1 <= options.frame_step <= MAX_STEP:
@@ -191,7 +205,14 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
 
 
 def probed(video: VideoInfo | str | Path | None) -> VideoInfo | None:
-    """Return a video's header, read from the file where only its path is given."""
+    """Return a video's header, read from the file where only its path is given.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_path
+    >>> probed(sample_path()).frame_count, probed(None)
+    (500, None)
+    """
     if not isinstance(video, str | Path):
         return video
     from redactkit.video import probe  # most files are read without a video, and without PyAV

@@ -69,16 +69,16 @@ def read_rekognition(source: Source) -> Reading:
 def _metadata(pages: Sequence[Page]) -> Iterator[Metadata]:
     """Yield what pages say of the video; newer operations have a list of it."""
     for page in pages:
-        told = page.video_metadata
-        yield from told if isinstance(told, list) else [] if told is None else [told]
+        stated = page.video_metadata
+        yield from stated if isinstance(stated, list) else [] if stated is None else [stated]
 
 
 def _of_image(page: Page) -> bool:
-    told = (page.face_details, page.face_records, page.celebrity_faces, page.unmatched_faces, page.source_image_face)
+    parts = (page.face_details, page.face_records, page.celebrity_faces, page.unmatched_faces, page.source_image_face)
     labels = page.labels or []
     # A face in a video says when it is; a label of an image has no object for itself.
     return (
-        any(item is not None for item in told)
+        any(item is not None for item in parts)
         or any(item.timestamp is None for item in page.faces or [])
         or any(item.label is None for item in labels)
     )
@@ -200,7 +200,7 @@ def _read_image(pages: Sequence[Page], source: Source, remarks: list[Remark]) ->
         face = row.name or None
         found.add(0, face, _shares(row.box), place=row.place, confidence=_percent(row.confidence), label=row.label)
     shares = np.array(found.boxes, np.float64).reshape(-1, 4)
-    pixels, odd = from_shares(shares, size, where=found.places.__getitem__)
+    pixels, odd = from_shares(shares, size, where=found.locations.__getitem__)
     found.boxes = pixels.tolist()
     remarks = [*remarks, *several, *odd, *_bodies(found)]
     return by_frame(

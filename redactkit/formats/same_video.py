@@ -19,7 +19,7 @@ from redactkit.formats.reading import ReadOptions, load
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
 
-__all__ = ["check_same_video", "doubt_places", "touching"]
+__all__ = ["check_same_video", "doubt_boxes", "touching"]
 
 SMALLEST = 2.0
 """Pixels across below which nothing is a face."""
@@ -58,6 +58,13 @@ def check_same_video(
         If something differs, naming each, unless ``force``; or if no box lies in the video at all.
     AnnotationError
         If the file cannot be read, or has faces without boxes.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_path, sample_truth_path
+    >>> from redactkit.video import probe
+    >>> len(check_same_video(probe(sample_path()), sample_truth_path()).tracks)
+    6
     """
     given = annotations if isinstance(annotations, Annotations) else _read(annotations, info)
     if not given.has_boxes:
@@ -66,19 +73,19 @@ def check_same_video(
     faults = _differences(info, other)
     if not faults and not other.digest and not _is_same_file(info, other):
         faults = [*_doubt_length(info, given), *_doubt_times(info, given), *_doubt_squeezed(info, given)]
-        faults += doubt_places(given.detections, info)
+        faults += doubt_boxes(given.detections, info)
     if faults and not force:
         bare = "have no box, and " if given.detections.empty else ""
         raise MismatchError(
             f"the annotations {bare}were not made from {info.path}: {'; '.join(faults)}; "
             "name the right video, analyze this one, or pass force=True (--force)"
         )
-    _tell_name(info, other)
+    _compare_names(info, other)
     laid = _scaled(given, info)
     return laid.replace(video=info) if _same_frames(laid.video, info) else align(laid, info)
 
 
-def doubt_places(detections: pd.DataFrame, info: VideoInfo) -> list[str]:
+def doubt_boxes(detections: pd.DataFrame, info: VideoInfo) -> list[str]:
     """Return why these boxes, in pixels of the displayed frame, cannot be faces of a video; nothing if they can."""
     table = detections[BOX].to_numpy(np.float64)
     if not len(table):
@@ -127,7 +134,7 @@ def _is_same_file(info: VideoInfo, other: VideoInfo) -> bool:
     return info.path.absolute() == other.path.absolute()
 
 
-def _tell_name(info: VideoInfo, other: VideoInfo) -> None:
+def _compare_names(info: VideoInfo, other: VideoInfo) -> None:
     """Say that names differ where nothing better is known: files are renamed, so that it is no reason to refuse."""
     if not other.digest and other.name and PurePath(other.name).stem.lower() != PurePath(info.name).stem.lower():
         text = f"the annotations are of a video called {other.name}, this one is called {info.name}"

@@ -1,4 +1,4 @@
-"""Images of several sizes in one file: the size of the frame that boxes are then in pixels of."""
+"""Put boxes of images of several sizes, in one file, on a frame of one size."""
 
 from __future__ import annotations
 

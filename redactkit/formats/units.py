@@ -49,18 +49,18 @@ def from_shares(shares: Boxes, size: Size, *, where: Callable[[int], str]) -> tu
     if not large.any():
         return shares * [*size, *size], []
     row = int(np.argmax(large))
-    told = f"{shares[row].tolist()} - at `{where(row)}`"
+    example = f"{shares[row].tolist()} - at `{where(row)}`"
     if not large.all():
         raise AnnotationError(
-            f"{int((~large).sum())} boxes are shares of the frame and {int(large.sum())} cannot be: {told}; "
+            f"{int((~large).sum())} boxes are shares of the frame and {int(large.sum())} cannot be: {example}; "
             "write all of them in shares"
         )
     overlap = (shares[:, :2] < size).all(axis=1) & (shares[:, :2] + shares[:, 2:] > 0).all(axis=1)
     if not overlap.all() or (shares[:, 2:] > 2 * np.array(size)).any():
-        raise AnnotationError(f"expected shares of the frame, got boxes that are neither shares nor pixels: {told}")
+        raise AnnotationError(f"expected shares of the frame, got boxes that are neither shares nor pixels: {example}")
     if _may_be_percent(shares, size):
         raise AnnotationError(
-            f"expected shares of the frame, got boxes that may be percent, or pixels of its corner: {told}; "
+            f"expected shares of the frame, got boxes that may be percent, or pixels of its corner: {example}; "
             "write them in shares from 0 to 1"
         )
     text = f"this format gives boxes as shares of the frame, but here they are in pixels of {size[0]}x{size[1]}"

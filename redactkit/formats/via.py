@@ -132,8 +132,8 @@ def _from_table3(source: Source) -> _Project3:
     A row names its files, not a view of them: rows of the same files are of one.
     """
     lines = source.text.decode("utf-8-sig", "replace").splitlines()
-    told = next((match[1] for line in lines if (match := _ATTRIBUTES.match(line))), "{}")
-    attributes = decode_json(told.encode(), dict[str, _Attribute], path=source.path)
+    listed = next((match[1] for line in lines if (match := _ATTRIBUTES.match(line))), "{}")
+    attributes = decode_json(listed.encode(), dict[str, _Attribute], path=source.path)
     files: dict[str, _File] = {}
     views: dict[str, _View] = {}
     marks: dict[str, _Mark] = {}
@@ -190,8 +190,8 @@ def _shapes(kinds: set[str]) -> list[Remark]:
 
 
 def _face(attributes: Mapping[str, Any]) -> int | str | None:
-    told = (attributes.get(name) for name in _IDS)
-    return next((value for value in told if isinstance(value, int | str) and value != ""), None)
+    stated = (attributes.get(name) for name in _IDS)
+    return next((value for value in stated if isinstance(value, int | str) and value != ""), None)
 
 
 def _label(attributes: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from redactkit.errors import AnnotationError
-from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowPlaces, by_frame
+from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowLocations, by_frame
 from redactkit.formats.mot import parse_rows, whole_numbers
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
@@ -41,7 +41,7 @@ def read_visdrone(source: Source) -> Reading:
             faces=[None if face < 0 else face for face in whole[:, 1].tolist()],
             boxes=table[:, 2:6].tolist(),
             confidence=[score if 0 < score < 1 else None for score in table[:, 6].tolist()],
-            places=RowPlaces(len(table)),
+            locations=RowLocations(len(table)),
             labels=["" if number < 0 else _CLASSES[number] for number in classes],
         )
         size = source.find_size(otherwise=(0, 0))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from redactkit.errors import AnnotationError
 from redactkit.formats.images import Image, around, read_images
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.source import Source
-from redactkit.formats.xmlfile import Element, parse_xml
+from redactkit.formats.xmlfile import Element, finite_number, parse_xml
 
 __all__ = ["read_voc"]
 
@@ -69,7 +68,7 @@ def _add(image: Image, item: Element, place: str) -> None:
     box = children.get("bndbox") or next((child for child in item.walk() if child.name == "box"), None)
     if box is not None:
         texts = {child.name: child.text for child in box.children}
-        left, top, right, bottom = (_number(texts.get(side, ""), side, place) for side in _SIDES)
+        left, top, right, bottom = (finite_number(texts.get(side, ""), side, place=place) for side in _SIDES)
         image.add((left, top, right - left, bottom - top), face=face, label=label, place=place)
         return
     points = [point for child in item.walk() if child.name == "pt" for point in [_point(child, place)]]
@@ -89,14 +88,4 @@ def _attribute(item: Element) -> str | None:
 
 def _point(element: Element, place: str) -> tuple[float, float]:
     texts = {child.name: child.text for child in element.children}
-    return _number(texts.get("x", ""), "x", place), _number(texts.get("y", ""), "y", place)
-
-
-def _number(text: str, name: str, place: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise AnnotationError(f"expected a number as {name}, got {text[:40] or 'none'!r} - at {place}")
-    return value
+    return finite_number(texts.get("x", ""), "x", place=place), finite_number(texts.get("y", ""), "y", place=place)

@@ -15,7 +15,7 @@ from redactkit.errors import AnnotationError
 from redactkit.formats.attributes import FACE_LABEL, attributes_of
 from redactkit.formats.capabilities import check_frames, warn_of_losses
 from redactkit.formats.header import as_header, plain
-from redactkit.formats.labels import told_kinds
+from redactkit.formats.labels import stated_kinds
 from redactkit.formats.plain import METADATA, ParquetHeader, import_pyarrow
 from redactkit.runtime.files import write_bytes, write_text, writing
 from redactkit.runtime.marks import COCO_CONTRIBUTOR, MOT_MARK, MOT_VISIBLE
@@ -73,7 +73,7 @@ def write_coco(annotations: Annotations, path: str | Path, *, overwrite: bool = 
 
 def _categories(detections: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a category for each label and kind; boxes without a label come back without one."""
-    pairs = {*zip(detections["label"], told_kinds(detections), strict=True)} - {("", "")}
+    pairs = {*zip(detections["label"], stated_kinds(detections), strict=True)} - {("", "")}
     named = [
         {"id": number, "name": kind or label, "label": label, "kind": kind, "supercategory": ""}
         for number, (label, kind) in enumerate(sorted(pairs), start=2)
@@ -110,7 +110,7 @@ def _coco_boxes(detections: pd.DataFrame, decided: dict[int, dict[str, Any]]) ->
     columns = [detections["frame"].tolist(), detections["face_id"].tolist(), detections[BOX].to_numpy().tolist()]
     scores = [None if np.isnan(value) else value for value in detections["confidence"].tolist()]
     number_of = {(item["label"], item["kind"]): item["id"] for item in _categories(detections)}
-    kinds = [number_of[pair] for pair in zip(detections["label"], told_kinds(detections), strict=True)]
+    kinds = [number_of[pair] for pair in zip(detections["label"], stated_kinds(detections), strict=True)]
     said = [detections[name].tolist() for name in ("occluded", "person")]
     rows = []
     for number, (frame, face, box, kind, score, occluded, person) in enumerate(
@@ -156,7 +156,7 @@ def write_parquet(annotations: Annotations, path: str | Path, *, overwrite: bool
 
     video = annotations.video
     header = as_header(annotations)
-    told = ParquetHeader(
+    header = ParquetHeader(
         **{name: getattr(header, name) for name in header.__struct_fields__},
         width=video.width,
         height=video.height,
@@ -165,7 +165,7 @@ def write_parquet(annotations: Annotations, path: str | Path, *, overwrite: bool
     rows = sort_detections(annotations.detections)
     rows = rows.assign(**{name: rows[name].astype(str) for name in ("source", *CARRIED)})
     table = pyarrow.Table.from_pandas(rows, preserve_index=False)
-    table = table.replace_schema_metadata({METADATA: msgspec.json.encode(told, enc_hook=plain)})
+    table = table.replace_schema_metadata({METADATA: msgspec.json.encode(header, enc_hook=plain)})
     with writing(path, overwrite=overwrite) as file:
         parquet.write_table(table, file)
     return Path(path)

@@ -56,6 +56,15 @@ def write_annotations(
     -----
     AnnotationWarning
         For what is lost.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_annotations(read_annotations(sample_truth_path()), f"{folder}/lobby_annotations.json").name
+    'lobby_annotations.json'
     """
     if format not in _WRITERS:
         raise OptionError(f"format must be one of {', '.join(_WRITERS)}, got {format!r}")

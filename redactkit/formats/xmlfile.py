@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Collection, Iterator
 from xml.parsers import expat
 
 from redactkit.errors import AnnotationError
 
-__all__ = ["Element", "parse_xml"]
+__all__ = ["Element", "finite_number", "parse_xml"]
 
 _DEEPEST = 50
 _CHUNK = 1 << 20
@@ -110,3 +111,14 @@ def parse_xml(text: bytes, *, ends: Collection[str], encoding: str | None = None
     finally:
         if collecting:
             gc.enable()
+
+
+def finite_number(text: str, name: str, *, place: str) -> float:
+    """Read a number that an element or an attribute holds; ``name`` and ``place`` are for the error."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise AnnotationError(f"expected a number as {name}, got {text[:40] or 'none'!r} - at {place}")
+    return value

@@ -174,18 +174,18 @@ class Comparison:
 
     @property
     def _headline(self) -> list[str]:
-        told = self.summary
-        mean = "" if told["mean_iou"] is None else f", mean IoU {told['mean_iou']:.3f}"
+        counts = self.summary
+        mean = "" if counts["mean_iou"] is None else f", mean IoU {counts['mean_iou']:.3f}"
         return [
-            f"{told['frames']} frames compared: {told['boxes_a']} boxes against {told['boxes_b']}",
-            f"{told['matched']} matched at IoU {self.iou:g} and above{mean}; "
-            f"{told['missed']} missed, {told['extra']} extra",
+            f"{counts['frames']} frames compared: {counts['boxes_a']} boxes against {counts['boxes_b']}",
+            f"{counts['matched']} matched at IoU {self.iou:g} and above{mean}; "
+            f"{counts['missed']} missed, {counts['extra']} extra",
             *(f"note: {note}" for note in self.notes),
         ]
 
     def __repr__(self) -> str:
-        told = self.summary
-        return f"<Comparison: {told['matched']} matched, {told['missed']} missed, {told['extra']} extra>"
+        counts = self.summary
+        return f"<Comparison: {counts['matched']} matched, {counts['missed']} missed, {counts['extra']} extra>"
 
     def _repr_html_(self) -> str:
         lines = "".join(f"<p>{escape(line)}</p>" for line in self._headline)
@@ -352,16 +352,16 @@ def _import_metrics() -> Any:
 
 def _sequence(rows_a: pd.DataFrame, rows_b: pd.DataFrame, frames: NDArray[np.int64]) -> dict[str, Any]:
     """Return the two sets as TrackEval's metrics take them: per frame, faces numbered from 0, and their IoU."""
-    told: dict[str, Any] = {"num_timesteps": len(frames), "similarity_scores": []}
+    data: dict[str, Any] = {"num_timesteps": len(frames), "similarity_scores": []}
     places = []
     for name, rows in (("gt", rows_a), ("tracker", rows_b)):
         known, ids = np.unique(rows["face_id"].to_numpy(), return_inverse=True)
         bounds = np.searchsorted(rows["frame"].to_numpy(), np.concatenate([frames, [np.iinfo(np.int64).max]]))
         places.append((rows[BOX].to_numpy(), bounds))
-        told |= {f"num_{name}_ids": len(known), f"num_{name}_dets": len(rows)}
-        told[f"{name}_ids"] = [ids[start:stop] for start, stop in pairwise(bounds.tolist())]
+        data |= {f"num_{name}_ids": len(known), f"num_{name}_dets": len(rows)}
+        data[f"{name}_ids"] = [ids[start:stop] for start, stop in pairwise(bounds.tolist())]
     (boxes_a, bounds_a), (boxes_b, bounds_b) = places
     for frame in range(len(frames)):
         in_a, in_b = slice(*bounds_a[frame : frame + 2]), slice(*bounds_b[frame : frame + 2])
-        told["similarity_scores"].append(bx.iou(boxes_a[in_a], boxes_b[in_b]))
-    return told
+        data["similarity_scores"].append(bx.iou(boxes_a[in_a], boxes_b[in_b]))
+    return data

@@ -60,6 +60,12 @@ class Inspection:
         Whether the file, or a video beside it, says when its frames are.
     video : VideoInfo or None
         The video that was given beside the file, for the pictures of `save_page`.
+
+    Examples
+    --------
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> inspect(sample_truth_path()).summary["faces"]
+    6
     """
 
     name: str
@@ -142,8 +148,8 @@ class Inspection:
         columns = ["start", "end", "frames", "coverage", "longest_gap", "label"]
         faces = self.faces[columns].head(_SHOWN).to_html(escape=True, float_format="{:.3f}".format, border=0)
         findings = self.findings.head(_SHOWN).to_html(escape=True, float_format="{:.3f}".format, border=0, index=False)
-        told = f"<h4>{len(self.findings)} suspicious</h4>" + (findings if len(self.findings) else "")
-        return f"<div>{head}<h4>{len(self.faces)} faces</h4>{faces}{told}</div>"
+        summary = f"<h4>{len(self.findings)} suspicious</h4>" + (findings if len(self.findings) else "")
+        return f"<div>{head}<h4>{len(self.faces)} faces</h4>{faces}{summary}</div>"
 
 
 def inspect(
@@ -271,16 +277,17 @@ def _clock(seconds: float | None) -> str:
 
 
 def _headline(report: Inspection) -> list[str]:
-    told = report.summary
-    size = f"{told['width']}x{told['height']}" if told["width"] else "size unknown"
-    rate = f"{told['frame_rate']:.3f} fps" if told["frame_rate"] else "frame rate unknown"
-    span = f"{_clock(told['start'])} to {_clock(told['end'])}"
+    summary = report.summary
+    size = f"{summary['width']}x{summary['height']}" if summary["width"] else "size unknown"
+    rate = f"{summary['frame_rate']:.3f} fps" if summary["frame_rate"] else "frame rate unknown"
+    span = f"{_clock(summary['start'])} to {_clock(summary['end'])}"
     return [
-        f"{told['file']}: {told['format']}, {size}, {rate}, {told['frames']} frames, {span}",
-        f"{told['faces']} faces, {told['boxes']} boxes, {told['gaps']} gaps, {len(report.findings)} suspicious",
-        *_label_lines(told["labels"]),
-        *_reach_lines(told["reach"]),
-        *(f"note: {note}" for note in told["notes"]),
+        f"{summary['file']}: {summary['format']}, {size}, {rate}, {summary['frames']} frames, {span}",
+        f"{summary['faces']} faces, {summary['boxes']} boxes, {summary['gaps']} gaps, "
+        f"{len(report.findings)} suspicious",
+        *_label_lines(summary["labels"]),
+        *_reach_lines(summary["reach"]),
+        *(f"note: {note}" for note in summary["notes"]),
     ]
 
 

@@ -69,7 +69,7 @@ class Inspected(Protocol):
 
 
 Image = NDArray[np.uint8]
-Place = tuple[int, int]
+FaceInFrame = tuple[int, int]
 """A face and a frame."""
 
 _STYLE = """<style>
@@ -94,7 +94,7 @@ def page_html(report: Inspected) -> str:
     runs = _runs(report.findings)
     shown = runs.head(MAX_FINDINGS)
     frames = _best_frames(laid, faces.index, report.video)
-    pictures = _pictures(laid, report.video, [*frames.items(), *_places(laid, shown)])
+    pictures = _pictures(laid, report.video, [*frames.items(), *_faces_shown(laid, shown)])
     parts = [
         "".join(f"<p>{escape(line)}</p>" for line in report.headline),
         *_section("When", show_annotations(annotations) + _draw_findings(report)),
@@ -176,13 +176,13 @@ def _heat_map(annotations: Annotations) -> str:
 
 
 def _findings(
-    report: Inspected, shown: pd.DataFrame, runs: int, laid: pd.DataFrame, pictures: dict[Place, Image]
+    report: Inspected, shown: pd.DataFrame, runs: int, laid: pd.DataFrame, pictures: dict[FaceInFrame, Image]
 ) -> str:
     if shown.empty:
         return ""
     kinds = show_table(["kind", "times"], report.counts.items())
     names = ["kind", "face", "frame", "time", "why"]
-    places = [place if place in pictures else None for place in _places_of_rows(laid, shown)]
+    places = [place if place in pictures else None for place in _faces_of_rows(laid, shown)]
     pictured = any(place is not None for place in places)
     rows = []
     for place, row in zip(places, shown.to_dict("records"), strict=True):
@@ -204,7 +204,7 @@ def _span(first: Any, last: Any, spell: Callable[[Any], str]) -> str:
     return spell(first) if pd.isna(last) or last == first else f"{spell(first)} to {spell(last)}"
 
 
-def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[Place, Image], count: int) -> str:
+def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[FaceInFrame, Image], count: int) -> str:
     figures = []
     for face, row in faces.iterrows():
         number = int(str(face))
@@ -212,9 +212,9 @@ def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[Place, Im
         name = f"face {number}" + (f", {short(row['label'])}" if row["label"] else "")
         start = "" if pd.isna(row["start"]) else f", {timecode(row['start'])} to {timecode(row['end'])}"
         gap = f", longest gap {row['longest_gap']}" if row["longest_gap"] else ""
-        told = f"{row['frames']} boxes{start}{gap}"
+        caption = f"{row['frames']} boxes{start}{gap}"
         image = "" if picture is None else _image(picture)
-        figures.append(f"<figure>{image}<figcaption><b>{escape(name)}</b><br>{escape(told)}</figcaption></figure>")
+        figures.append(f"<figure>{image}<figcaption><b>{escape(name)}</b><br>{escape(caption)}</figcaption></figure>")
     more = f"<p>and {count - len(faces)} more with fewer boxes</p>" if count > len(faces) else ""
     return f'<div class="rk-faces">{"".join(figures)}</div>{more}' if figures else ""
 
@@ -251,11 +251,11 @@ def _best_frames(laid: pd.DataFrame, faces: Iterable[Any], video: VideoInfo | No
     return dict(zip(best["face_id"].tolist(), best["frame"].tolist(), strict=True))
 
 
-def _places_of_rows(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place | None]:
+def _faces_of_rows(laid: pd.DataFrame, shown: pd.DataFrame) -> list[FaceInFrame | None]:
     """Return the face of each suspicious row and the frame of the video nearest to it that shows the face."""
     of_face = {int(str(face)): mine for face, mine in laid.groupby("face_id")}
     columns: list[list[Any]] = [shown[name].tolist() for name in ("face_id", "frame", "time")]
-    places: list[Place | None] = []
+    places: list[FaceInFrame | None] = []
     for face, frame, time in zip(*columns, strict=True):
         mine = None if pd.isna(face) else of_face.get(int(face))
         by_time = not pd.isna(time) and mine is not None and bool(mine["time"].notna().all())
@@ -268,18 +268,18 @@ def _places_of_rows(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place | Non
     return places
 
 
-def _places(laid: pd.DataFrame, shown: pd.DataFrame) -> list[Place]:
-    return [place for place in _places_of_rows(laid, shown) if place is not None][:MAX_PICTURES]
+def _faces_shown(laid: pd.DataFrame, shown: pd.DataFrame) -> list[FaceInFrame]:
+    return [place for place in _faces_of_rows(laid, shown) if place is not None][:MAX_PICTURES]
 
 
-def _pictures(laid: pd.DataFrame, video: VideoInfo | None, places: Iterable[Place]) -> dict[Place, Image]:
+def _pictures(laid: pd.DataFrame, video: VideoInfo | None, places: Iterable[FaceInFrame]) -> dict[FaceInFrame, Image]:
     """Return what the video shows at each place, decoded forwards; none where it does not decode."""
     from redactkit.video import VideoReader
 
     if video is None or video.path is None:
         return {}
     boxes = laid.set_index(["face_id", "frame"])[BOX]
-    found: dict[Place, Image] = {}
+    found: dict[FaceInFrame, Image] = {}
     with VideoReader(video.path) as reader:
         for face, frame in sorted(set(places), key=lambda place: place[1]):
             box = boxes.loc[[(face, frame)]].to_numpy(np.float64)[0]

@@ -51,6 +51,14 @@ def find_suspicious(annotations: Annotations) -> pd.DataFrame:
     -------
     DataFrame
         Columns of `FINDINGS`.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> truth = read_annotations(sample_truth_path())
+    >>> list(find_suspicious(truth).columns)
+    ['kind', 'face_id', 'frame', 'time', 'detail']
     """
     rows = sort_detections(annotations.detections)
     by_face = rows.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
@@ -149,9 +157,14 @@ def _frozen(rows: pd.DataFrame, by_face: pd.DataFrame, annotations: Annotations)
     long = (count >= FROZEN_BOXES) & (seconds >= FROZEN_SECONDS)
     where = np.zeros(len(boxes), bool)
     where[first[long]] = True
-    told = dict(zip(first[long].tolist(), zip(count[long].tolist(), seconds[long].tolist(), strict=True), strict=True))
+    frozen = dict(
+        zip(first[long].tolist(), zip(count[long].tolist(), seconds[long].tolist(), strict=True), strict=True)
+    )
     yield from _pick(
-        by_face, where, "frozen", lambda row: f"the same box {told[row.Index][0]} times, for {told[row.Index][1]:.1f} s"
+        by_face,
+        where,
+        "frozen",
+        lambda row: f"the same box {frozen[row.Index][0]} times, for {frozen[row.Index][1]:.1f} s",
     )
 
 
@@ -231,6 +244,14 @@ def find_gaps(annotations: Annotations) -> pd.DataFrame:
     DataFrame
         One row per gap: ``face_id``, ``first_frame`` and ``last_frame`` without a box, ``frames``, ``start``
         (s, of the box before) and ``end`` (s, of the box after).
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> truth = read_annotations(sample_truth_path())
+    >>> list(find_gaps(truth).columns)
+    ['face_id', 'first_frame', 'last_frame', 'frames', 'start', 'end']
     """
     rows = annotations.detections.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     frame, time = rows["frame"].to_numpy(), rows["time"].to_numpy()

@@ -38,6 +38,12 @@ class Jobs(JobLoop):
     engine : Engine
     priority : int
         Of all of them; higher goes first.
+
+    Examples
+    --------
+    >>> with redactkit.submit(["lobby.mp4", "yard.mp4"], blur="High") as jobs:  # doctest: +SKIP
+    ...     jobs.wait()
+    ...     print(jobs.table())
     """
 
     def __init__(self, specs: Iterable[Spec], engine: Engine, *, priority: int = 0) -> None:
@@ -55,8 +61,9 @@ class Jobs(JobLoop):
         return len(self._jobs)
 
     def __repr__(self) -> str:
-        told = [f"{count} {state}" for state, count in self.counts().items() if count]
-        return f"<Jobs: {', '.join([f'{len(self)} videos', *told])}>"
+        counted = [f"{count} {state}" for state, count in self.counts().items() if count]
+        videos = "1 video" if len(self) == 1 else f"{len(self)} videos"
+        return f"<Jobs: {', '.join([videos, *counted])}>"
 
     def _repr_html_(self) -> str:
         return show_jobs(self.table(), self.counts(), left=self.time_left())

@@ -167,10 +167,12 @@ class JobLoop:
             self._queue.push(job.id, each, priority=job.priority)
 
     def _retry(self, job: Job, task: Task, lost: int, error: BaseException) -> None:
-        task.losses += lost
+        task.lost_workers += lost
         job.add_note(f"{task.name}: {describe_error(error)}")
-        if task.losses >= MAX_WORKER_LOSSES:
-            self._fail(job, f"{task.name} was given up after {task.losses} workers were lost: {describe_error(error)}")
+        if task.lost_workers >= MAX_WORKER_LOSSES:
+            self._fail(
+                job, f"{task.name} was given up after {task.lost_workers} workers were lost: {describe_error(error)}"
+            )
         elif not job.stopping:
             self._queue.push(job.id, task, priority=job.priority)
 

@@ -33,17 +33,17 @@ def describe_models(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]
         return {}
     from redactkit.detectors.objects import ObjectModel, digest_of  # with the inference runtime, wanted only here
 
-    told = {}
+    models = {}
     for kind, one in given.items():
         if not isinstance(one, str | Path | ObjectModel):
             raise OptionError(f"the detector of {kind} is a model file or an ObjectModel in a job, got {one!r:.60}")
         model = one if isinstance(one, ObjectModel) else ObjectModel(one)
         file = Path(model.path).absolute()
-        told[as_kind(kind)] = asdict(model) | {"path": str(file), "sha256": digest_of(file)}
-    return told
+        models[as_kind(kind)] = asdict(model) | {"path": str(file), "sha256": digest_of(file)}
+    return models
 
 
-def load_models(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Detector]:
+def load_models(models: Mapping[str, Mapping[str, Any]]) -> dict[str, Detector]:
     """Return the detectors that `describe_models` has described.
 
     Raises
@@ -51,12 +51,12 @@ def load_models(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Detector]:
     DetectorError
         If a model cannot be read, or its file is another one here than where the job was submitted.
     """
-    if not told:
+    if not models:
         return {}
     from redactkit.detectors.objects import ObjectDetector, ObjectModel
 
     found: dict[str, Detector] = {}
-    for kind, given in told.items():
+    for kind, given in models.items():
         values = dict(given)
         expected = values.pop("sha256")
         detector = ObjectDetector(ObjectModel(**values))

@@ -172,8 +172,8 @@ class JobOptions:
         if mode == "analyze":
             regions = [region.as_dict() for region in as_regions(self.regions)]
             wanted |= {"start": self.start, "end": self.end, "regions": regions or None}
-        told = {name: getattr(self, name) for name in names}
-        return told | {name: value for name, value in wanted.items() if value is not None and value != {}}
+        given = {name: getattr(self, name) for name in names}
+        return given | {name: value for name, value in wanted.items() if value is not None and value != {}}
 
 
 def make_specs(
@@ -199,6 +199,10 @@ def make_specs(
     ------
     OptionError
         As of `submit`.
+
+    Examples
+    --------
+    >>> make_specs("incoming/", mode="analyze", sensitivity="high")  # doctest: +SKIP
     """
     job = JobOptions.named(options)
     # One value for all jobs, of which there may be ten thousand.

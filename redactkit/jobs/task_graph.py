@@ -14,14 +14,14 @@ __all__ = ["TaskGraph", "Task"]
 
 @dataclass(eq=False)
 class Task:
-    """One call on a worker. ``frames`` is the length of a chunk, 0 otherwise; ``losses`` counts lost workers."""
+    """One call on a worker. ``frames`` is the length of a chunk, 0 otherwise; ``lost_workers`` counts lost workers."""
 
     name: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     stage: str = ""
     frames: int = 0
-    losses: int = 0
+    lost_workers: int = 0
 
 
 class TaskGraph:

@@ -35,14 +35,14 @@ class Arrivals:
     Parameters
     ----------
     folder : path
-    settle : float
+    unchanged : float
         Seconds for which a file must not have changed.
     patterns : iterable of str
         Which files are videos.
     """
 
-    def __init__(self, folder: str | Path, *, settle: float = 10.0, patterns: Iterable[str] = PATTERNS) -> None:
-        self._folder, self._settle, self._patterns = Path(folder), settle, tuple(patterns)
+    def __init__(self, folder: str | Path, *, unchanged: float = 10.0, patterns: Iterable[str] = PATTERNS) -> None:
+        self._folder, self._unchanged, self._patterns = Path(folder), unchanged, tuple(patterns)
         self._seen: dict[str, _FileStatus] = {}
         self._taken: dict[str, tuple[int, int]] = {}
 
@@ -54,7 +54,7 @@ class Arrivals:
         ready = [
             name
             for name, status_since in present.items()
-            if moment - status_since.since >= self._settle and status_since.size
+            if moment - status_since.since >= self._unchanged and status_since.size
         ]
         fresh = [name for name in ready if self._taken.get(name) != (present[name].size, present[name].changed)]
         self._taken |= {name: (present[name].size, present[name].changed) for name in fresh}
@@ -75,7 +75,7 @@ def watch(
     folder: str | Path,
     *,
     output: str | Path | None = None,
-    settle: float = 10.0,
+    unchanged: float = 10.0,
     every: float = 2.0,
     executor: Any = None,
     workers: int | None = None,
@@ -91,7 +91,7 @@ def watch(
         Watched with its subfolders. Videos that are already done are not done again.
     output : path, optional
         Folder for the outputs; by default each video's own.
-    settle : float
+    unchanged : float
         Seconds for which a file must not have changed. Higher is safer with slow copies, and starts later.
     every : float
         Seconds between two scans of the folder.
@@ -111,6 +111,10 @@ def watch(
     ------
     OptionError
         If ``folder`` is none, or an option means nothing.
+
+    Examples
+    --------
+    >>> watch("incoming/", output="redacted/", blur="High")  # doctest: +SKIP
     """
     home = Path(folder)
     if not home.is_dir():
@@ -118,7 +122,7 @@ def watch(
     # Options are read again for every file, and an iterator could be read but once.
     options = {name: tuple(value) if isinstance(value, Iterator) else value for name, value in options.items()}
     patterns = options.get("patterns", PATTERNS)
-    arrivals, ended = Arrivals(home, settle=settle, patterns=patterns), stop or threading.Event()
+    arrivals, ended = Arrivals(home, unchanged=unchanged, patterns=patterns), stop or threading.Event()
     make_specs([], output=output, **options)
     jobs = Jobs([], open_engine(executor, workers=workers))
     notifier = _ArrivalNotifier(jobs, heard)

@@ -145,8 +145,7 @@ class People:
             Columns of `redactkit.identities.PAIRS`, with track numbers as IDs.
         """
         now = self._now
-        found = identities.open_pairs(now.pairs, now.decisions, detections=self._rows, cuts=self._cuts)
-        return found[found["sure"]].reset_index(drop=True) if sure else found
+        return identities.open_pairs(now.pairs, now.decisions, detections=self._rows, cuts=self._cuts, sure=sure)
 
     def find(self, track: int, *, most: int = 20) -> pd.DataFrame:
         """Return the tracks whose faces are most like one: "find this person".

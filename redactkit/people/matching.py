@@ -105,7 +105,7 @@ def _best_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def colour_pairs(
-    faces: IntArray, looks: FloatArray, detections: pd.DataFrame, *, cuts: NDArray[Any], besides: IntArray
+    faces: IntArray, histograms: FloatArray, detections: pd.DataFrame, *, cuts: NDArray[Any], besides: IntArray
 ) -> pd.DataFrame:
     """Return pairs of tracks of one shot, or of a shot and the next, whose heads and clothes have the same colours.
 
@@ -116,8 +116,8 @@ def colour_pairs(
     ----------
     faces : ndarray of shape (N,), int64
         Tracks.
-    looks : ndarray of shape (N, L)
-        Their mean looks, of length 1.
+    histograms : ndarray of shape (N, L)
+        Their mean colour histograms, of length 1.
     detections : DataFrame
     cuts : ndarray of int
         Frames that start a new shot.
@@ -133,7 +133,7 @@ def colour_pairs(
     first, last = (spans[name].reindex(faces).to_numpy() for name in ("min", "max"))
     apart = np.maximum(first[:, None], first[None]) - np.minimum(last[:, None], last[None])
     seen = frames_seen(detections, cuts=cuts, faces=faces.tolist())
-    distance = 1 - looks @ looks.T
+    distance = 1 - histograms @ histograms.T
     candidates = np.argwhere(np.triu(apart <= 1, 1))
     met = np.array([seen_together(seen, [int(faces[a])], [int(faces[b])]) for a, b in candidates], bool)
     between = np.array([distance[a, b] for a, b in candidates])

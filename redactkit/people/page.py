@@ -80,8 +80,8 @@ def save_page(
 
 def _pair(number: int, row: Any, tracks: pd.DataFrame) -> str:
     one, other = tracks.loc[row.face_id], tracks.loc[row.other_id]
-    told = {"clip": one["clip"], "face_id": int(one["face_id"])}
-    told |= {"other_clip": other["clip"], "other_id": int(other["face_id"])}
+    asked = {"clip": one["clip"], "face_id": int(one["face_id"])}
+    asked |= {"other_clip": other["clip"], "other_id": int(other["face_id"])}
     how = f'<span class="{"sure" if row.sure else ""}">{"sure" if row.sure else "may be"}: {row.similarity:.2f}</span>'
     basis = "their faces" if row.basis == "face" else "colours of head and clothes"
     choices = "".join(
@@ -93,7 +93,7 @@ def _pair(number: int, row: Any, tracks: pd.DataFrame) -> str:
         )
     )
     return (
-        f'<div class="pair" data-pair="{escape(json.dumps(told), quote=True)}">{_picture(one)}{_picture(other)}'
+        f'<div class="pair" data-pair="{escape(json.dumps(asked), quote=True)}">{_picture(one)}{_picture(other)}'
         f'<div class="said">{how}, by {basis}<br>'
         f"{_seen(one)}<br>{_seen(other)}<br>{choices}</div></div>"
     )

@@ -23,7 +23,7 @@ __all__ = [
     "Portrait",
     "align_face",
     "boxes_of",
-    "cut_out",
+    "crop_face",
     "judge",
     "sharpness_of",
     "landmarks_in_picture",
@@ -44,7 +44,7 @@ MIN_CONFIDENCE = 0.6
 MIN_SCORE_SHARE = 0.6
 """Least product of area and squared confidence, in shares of the best of a stretch. Lower decodes fewer frames."""
 
-CUT_PIXELS, CUT_FACE_PIXELS = 160, 72
+CROP_PIXELS, CROP_FACE_PIXELS = 160, 72
 """Sides in pixels of the crop in which landmarks are sought, and of the face in it."""
 
 NOSE_RANGE = (0.2, 0.8)
@@ -110,13 +110,15 @@ def _in_few_frames(rows: pd.DataFrame) -> pd.DataFrame:
     return ranked.drop_duplicates(["face_id", "part"]).sort_values(["frame", "face_id"], kind="stable")
 
 
-def cut_out(picture: Image, box: FloatArray) -> tuple[Image, FloatArray]:
+def crop_face(picture: Image, box: FloatArray) -> tuple[Image, FloatArray]:
     """Crop the square around a face and scale it; return it and the matrix (2, 3) that does it."""
-    side = CUT_PIXELS * float(max(box[2:].max(), 1.0)) / CUT_FACE_PIXELS
+    side = CROP_PIXELS * float(max(box[2:].max(), 1.0)) / CROP_FACE_PIXELS
     centre = box[:2] + box[2:] / 2
-    scale = CUT_PIXELS / side
-    matrix = np.array([[scale, 0, CUT_PIXELS / 2 - centre[0] * scale], [0, scale, CUT_PIXELS / 2 - centre[1] * scale]])
-    return _warped(picture, matrix, CUT_PIXELS), matrix
+    scale = CROP_PIXELS / side
+    matrix = np.array(
+        [[scale, 0, CROP_PIXELS / 2 - centre[0] * scale], [0, scale, CROP_PIXELS / 2 - centre[1] * scale]]
+    )
+    return _warped(picture, matrix, CROP_PIXELS), matrix
 
 
 def _warped(picture: Image, matrix: FloatArray, side: int) -> Image:
@@ -153,13 +155,13 @@ class LandmarkFinder:
         self._detector = detector if hasattr(detector, "find_landmarks") else None
 
     def __call__(self, crops: Sequence[Image]) -> list[FloatArray | None]:
-        """Return for each crop of `cut_out` confidence and five points, shape (11,), None where no face is."""
+        """Return for each crop of `crop_face` confidence and five points, shape (11,), None where no face is."""
         if self._detector is None:
             from redactkit.detectors.centerface import CenterFace
 
             self._detector = CenterFace()
-        middle = (CUT_PIXELS - CUT_FACE_PIXELS) / 2
-        expected = np.array([[middle, middle, CUT_FACE_PIXELS, CUT_FACE_PIXELS]], np.float64)
+        middle = (CROP_PIXELS - CROP_FACE_PIXELS) / 2
+        expected = np.array([[middle, middle, CROP_FACE_PIXELS, CROP_FACE_PIXELS]], np.float64)
         found: list[FloatArray] = self._detector.find_landmarks(crops)
         return [_nearest(faces, expected) for faces in found]
 
@@ -171,7 +173,7 @@ def _nearest(faces: FloatArray, expected: FloatArray) -> FloatArray | None:
 
 
 def sharpness_of(cut: Image) -> float:
-    """Return how sharp the face in a crop of `cut_out` is: the variance of the Laplacian.
+    """Return how sharp the face in a crop of `crop_face` is: the variance of the Laplacian.
 
     References
     ----------
@@ -179,7 +181,7 @@ def sharpness_of(cut: Image) -> float:
     """
     import cv2
 
-    inner = slice((CUT_PIXELS - CUT_FACE_PIXELS) // 2, (CUT_PIXELS + CUT_FACE_PIXELS) // 2)
+    inner = slice((CROP_PIXELS - CROP_FACE_PIXELS) // 2, (CROP_PIXELS + CROP_FACE_PIXELS) // 2)
     gray = cv2.cvtColor(np.ascontiguousarray(cut[inner, inner]), cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(gray, cv2.CV_32F).var())
 
@@ -198,7 +200,7 @@ def judge(found: FloatArray, sharpness: float) -> float:
     left, right, nose = points[:3]
     across, drop = right - left, nose - left
     distance = float(np.hypot(*across))
-    if found[0] < MIN_CONFIDENCE or distance < MIN_EYES_SHARE * CUT_FACE_PIXELS * 0.7:
+    if found[0] < MIN_CONFIDENCE or distance < MIN_EYES_SHARE * CROP_FACE_PIXELS * 0.7:
         return 0.0
     along = float(across @ drop) / distance**2
     below = float(across[0] * drop[1] - across[1] * drop[0]) / distance**2

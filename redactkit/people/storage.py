@@ -36,8 +36,8 @@ def embeddings_name(stem: str) -> str:
 def save_vectors(vectors: FaceVectors, path: Path) -> Path:
     """Write vectors, in place of those that are there."""
     alignment = vectors.alignment
-    told = {"name": vectors.name, "digest": vectors.digest, "likely": alignment.likely, "sure": alignment.sure}
-    arrays: dict[str, Any] = {EMBEDDINGS_MARK: np.array(json.dumps(told))}  # first, where purge looks for it
+    header = {"name": vectors.name, "digest": vectors.digest, "likely": alignment.likely, "sure": alignment.sure}
+    arrays: dict[str, Any] = {EMBEDDINGS_MARK: np.array(json.dumps(header))}  # first, where purge looks for it
     arrays |= {name: getattr(vectors, name) for name in ("face_id", "frame", "box", "quality")}
     with writing(path, overwrite=True) as file:
         np.savez(file, **arrays, vector=vectors.vector.astype(np.float32))
@@ -63,10 +63,10 @@ def load_vectors(path: Path) -> FaceVectors:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            told = json.loads(str(data[EMBEDDINGS_MARK]))
-            alignment = Alignment(likely=float(told["likely"]), sure=float(told["sure"]))
+            header = json.loads(str(data[EMBEDDINGS_MARK]))
+            alignment = Alignment(likely=float(header["likely"]), sure=float(header["sure"]))
             columns = [np.asarray(data[name]) for name in ("face_id", "frame", "box", "quality", "vector")]
-            vectors = FaceVectors(str(told["name"]), str(told["digest"]), alignment, *columns)
+            vectors = FaceVectors(str(header["name"]), str(header["digest"]), alignment, *columns)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as err:
         raise AnnotationError(
             f"{path} should hold vectors of faces and cannot be read: {err}; analyze the video anew, or remove the file"

@@ -17,7 +17,7 @@ from redactkit.people.portraits import (
     Portrait,
     align_face,
     boxes_of,
-    cut_out,
+    crop_face,
     judge,
     landmarks_in_picture,
     sharpness_of,
@@ -132,7 +132,7 @@ class PortraitTaker:
         wanted = rows[[self._count.get(int(face), 0) < MOST_PORTRAITS for face in rows["face_id"]]]
         boxes, numbers = boxes_of(wanted), wanted[["face_id", "frame"]].to_numpy().tolist()
         shift = np.array([*corner, 0, 0])
-        cuts = [(*cut_out(picture, box - shift), box, number) for box, number in zip(boxes, numbers, strict=True)]
+        cuts = [(*crop_face(picture, box - shift), box, number) for box, number in zip(boxes, numbers, strict=True)]
         # Most of a crowd is blurred, and need not be searched for landmarks.
         sharp = [(*cut, sharpness) for cut in cuts if (sharpness := sharpness_of(cut[0])) >= MIN_SHARPNESS]
         found = self._finder([cut[0] for cut in sharp]) if sharp else []
@@ -179,17 +179,17 @@ def _without_crop(portrait: Portrait) -> Portrait:
     return Portrait(portrait.face_id, portrait.frame, portrait.box, portrait.quality, nothing)
 
 
-def mean_colours(faces: Sequence[int], looks: NDArray[np.uint8]) -> tuple[IntArray, FloatArray]:
-    """Return the faces in ascending order and the mean look of each, of length 1; looks of zeros tell nothing.
+def mean_colours(faces: Sequence[int], histograms: NDArray[np.uint8]) -> tuple[IntArray, FloatArray]:
+    """Return the faces in ascending order and the mean histogram of each, of length 1; those of zeros are left out.
 
     Parameters
     ----------
     faces : sequence of int, of length N
-    looks : uint8 ndarray of shape (N, L)
+    histograms : uint8 ndarray of shape (N, L)
         Square roots of colour histograms.
     """
-    known = looks.any(axis=1) if len(looks) else np.zeros(0, bool)
+    known = histograms.any(axis=1) if len(histograms) else np.zeros(0, bool)
     ids, member = np.unique(np.asarray(faces, np.int64)[known], return_inverse=True)
-    total = np.zeros((len(ids), looks.shape[1]))
-    np.add.at(total, member, looks[known].astype(np.float64))
+    total = np.zeros((len(ids), histograms.shape[1]))
+    np.add.at(total, member, histograms[known].astype(np.float64))
     return ids.astype(np.int64), total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)

@@ -91,6 +91,12 @@ def faces_per_second(detections: pd.DataFrame) -> Figure:
     ------
     TableError
         If ``detections`` breaks the schema.
+
+    Examples
+    --------
+    >>> from redactkit.tables import empty_detections
+    >>> faces_per_second(empty_detections()).axes[0].get_ylabel()
+    'faces in each second'
     """
     rows = check_detections(detections)
     figure, axes = _new("", "time (s)", "faces in each second", height=3)
@@ -126,6 +132,14 @@ def heat_map(detections: pd.DataFrame, *, width: int, height: int, cells: int = 
         If a size is not positive.
     TableError
         If ``detections`` breaks the schema.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> truth = read_annotations(sample_truth_path())
+    >>> heat_map(truth.detections, width=1280, height=720).axes[0].get_title()
+    ''
     """
     if min(width, height, cells) <= 0:
         raise OptionError(f"width, height and cells must be positive, got {width}, {height} and {cells}")
@@ -155,6 +169,14 @@ def face_history(detections: pd.DataFrame, face_id: int) -> Figure:
     ------
     OptionError
         If ``detections`` has no such face.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> truth = read_annotations(sample_truth_path())
+    >>> len(face_history(truth.detections, 1).axes)
+    2
     """
     known_face_ids(face_id, check_detections(detections)["face_id"].unique(), name="face_id")
     rows = detections.query("face_id == @face_id").sort_values("frame", kind="stable")
@@ -195,6 +217,12 @@ def confidence_histogram(detections: pd.DataFrame, *, bins: int = 20) -> Figure:
     ------
     TableError
         If ``detections`` breaks the schema.
+
+    Examples
+    --------
+    >>> from redactkit.tables import empty_detections
+    >>> confidence_histogram(empty_detections()).axes[0].get_xlabel()
+    'confidence'
     """
     rows = check_detections(detections).dropna(subset=["confidence"])
     figure, axes = _new("", "confidence", "boxes", height=3)

@@ -75,6 +75,14 @@ def thumbnail_sheet(tracks: pd.DataFrame, *, columns: int = 8) -> Figure:
     ------
     OptionError
         If ``columns`` is not positive.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> truth = read_annotations(sample_truth_path())
+    >>> len(thumbnail_sheet(truth.tracks, columns=4).axes)
+    8
     """
     if columns <= 0:
         raise OptionError(f"columns must be positive, got {columns}")

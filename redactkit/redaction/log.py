@@ -66,8 +66,8 @@ class RedactionLog:
 
     def to_json(self) -> str:
         """Return the log as JSON."""
-        told = {MARK: _MARK, "video": self.video.name, "lines": self.lines.to_dict(orient="records")}
-        return json.dumps(told, indent=1)
+        document = {MARK: _MARK, "video": self.video.name, "lines": self.lines.to_dict(orient="records")}
+        return json.dumps(document, indent=1)
 
     def to_html(self) -> str:
         """Return the log as one page to be printed; no picture is in it."""
@@ -87,8 +87,8 @@ class RedactionLog:
 
     def __str__(self) -> str:
         counts = self.lines["action"].value_counts()
-        told = ", ".join(f"{count} {action}" for action, count in counts.items() if action)
-        return f"{self.video}: {len(self.lines)} lines ({told}), last hash {self.last_hash}"
+        counted = ", ".join(f"{count} {action}" for action, count in counts.items() if action)
+        return f"{self.video}: {len(self.lines)} lines ({counted}), last hash {self.last_hash}"
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -148,16 +148,16 @@ def read_codes(path: str | Path) -> dict[str, str]:
         raise OptionError(f"the reasons in {path} cannot be read: {err}") from err
     if text.lstrip().startswith("{"):
         try:
-            told = {str(code): str(said) for code, said in json.loads(text).items()}
+            codes = {str(code): str(said) for code, said in json.loads(text).items()}
         except ValueError as err:
             raise OptionError(f"the reasons in {path} are no JSON object of code and text: {err}") from err
     else:
         rows = csv.reader(io.StringIO(text)) if "," in text else (line.split(None, 1) for line in text.splitlines())
-        told = {row[0].strip(): (row[1] if len(row) > 1 else "").strip() for row in rows if row and row[0].strip()}
-        told.pop("code", None)
-    if not told:
+        codes = {row[0].strip(): (row[1] if len(row) > 1 else "").strip() for row in rows if row and row[0].strip()}
+        codes.pop("code", None)
+    if not codes:
         raise OptionError(f"{path} holds no reason; write a line for each, such as: b6,Privacy")
-    return told
+    return codes
 
 
 def _entries(report: Mapping[str, Any], reason: str) -> Iterator[dict[str, str]]:
@@ -179,10 +179,10 @@ def _entries(report: Mapping[str, Any], reason: str) -> Iterator[dict[str, str]]
 
 def _facts(report: Mapping[str, Any]) -> dict[str, Any]:
     names = ("source_sha256", "output_sha256", "annotations_sha256", "settings", "versions", "notes", "ok")
-    told = {name: report[name] for name in names if name in report}
-    told |= {name: Path(str(report[name])).name for name in ("source", "output")}
+    header = {name: report[name] for name in names if name in report}
+    header |= {name: Path(str(report[name])).name for name in ("source", "output")}
     analysis = {name: value for name, value in report.get("analysis", {}).items() if name != "edits"}
-    return told | {"analysis": analysis} | ({"check": report["verification"]} if "verification" in report else {})
+    return header | {"analysis": analysis} | ({"check": report["verification"]} if "verification" in report else {})
 
 
 def _object_entries(row: Mapping[str, Any], reason: str) -> Iterator[dict[str, str]]:
@@ -243,8 +243,8 @@ def _chained(entries: list[dict[str, str]]) -> pd.DataFrame:
 
 
 def _hash(row: Mapping[str, str]) -> str:
-    told = [[name, str(row[name])] for name in COLUMNS if name != "hash"]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+    cells = [[name, str(row[name])] for name in COLUMNS if name != "hash"]
+    return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
 
 
 def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
@@ -261,6 +261,11 @@ def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
     ------
     OptionError
         If it is no log.
+
+    Examples
+    --------
+    >>> check_log("lobby_redacted.log.csv")  # doctest: +SKIP
+    []
     """
     rows, faults = _read_lines(Path(path))
     previous = _FIRST
@@ -284,15 +289,15 @@ def _read_lines(path: Path) -> tuple[list[dict[str, str]], list[str]]:
         text = path.read_text(encoding="utf-8")
         is_json = text.lstrip().startswith("{")
         rows = _json_rows(text, faults) if is_json else _csv_rows(text, faults)
-        told = [{name: str(row[name]) for name in COLUMNS} for row in rows]
+        lines = [{name: str(row[name]) for name in COLUMNS} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise OptionError(f"{path} is no redaction log (CSV or JSON): {err}") from err
-    if not told:
+    if not lines:
         raise OptionError(f"{path} is no redaction log: it has no line")
     for number, row in enumerate(rows, start=1):
         faults += [f"line {number} has {name!r}, which no log has" for name in row if name not in COLUMNS]
         faults += [f"{name} of line {number} is no text" for name in COLUMNS if not isinstance(row[name], str)]
-    return told, faults
+    return lines, faults
 
 
 def _json_rows(text: str, faults: list[str]) -> list[dict[str, Any]]:
@@ -304,14 +309,14 @@ def _json_rows(text: str, faults: list[str]) -> list[dict[str, Any]]:
         faults.extend(f"{name!r} stands there twice" for name in dict.fromkeys(names) if names.count(name) > 1)
         return dict(pairs)
 
-    told = json.loads(text, object_pairs_hook=once)
-    rows: list[dict[str, Any]] = told["lines"]
+    document = json.loads(text, object_pairs_hook=once)
+    rows: list[dict[str, Any]] = document["lines"]
     of = json.loads(rows[0]["details"]).get("output") if rows else None
-    if told.get("video") != of:
-        faults.append(f"it calls itself the log of {told.get('video')!r}, and its first line is of {of!r}")
-    if told.get(MARK) != _MARK:
+    if document.get("video") != of:
+        faults.append(f"it calls itself the log of {document.get('video')!r}, and its first line is of {of!r}")
+    if document.get(MARK) != _MARK:
         faults.append(f"it does not say that it is a {_MARK}")
-    faults += [f"it has {name!r}, which no log has" for name in told if name not in (MARK, "video", "lines")]
+    faults += [f"it has {name!r}, which no log has" for name in document if name not in (MARK, "video", "lines")]
     return rows
 
 

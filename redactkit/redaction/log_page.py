@@ -88,8 +88,8 @@ def _files(facts: Mapping[str, Any]) -> list[list[object]]:
 
 def _object_row(row: Mapping[str, str]) -> list[object]:
     times = [timecode(float(row[name])) if row[name] else "" for name in ("start", "end")]
-    told = [row[name] for name in ("frames", "how", "code", "reason", "details")]
-    return [row["line"], row["object"], row["kind"], row["action"], *times, *told, _short(row["hash"])]
+    cells = [row[name] for name in ("frames", "how", "code", "reason", "details")]
+    return [row["line"], row["object"], row["kind"], row["action"], *times, *cells, _short(row["hash"])]
 
 
 def _short(digest: str) -> str:

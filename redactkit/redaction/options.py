@@ -169,7 +169,7 @@ class RedactionOptions:
         return replace(self, mute=check_ranges(self.muted, end=end), ranges=check_ranges(ranges, end=end))
 
     @property
-    def told_ranges(self) -> str:
+    def ranges_text(self) -> str:
         """The time ranges in words; "" where the whole video is redacted."""
         return ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in self.ranges)
 

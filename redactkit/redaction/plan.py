@@ -16,7 +16,7 @@ from redactkit.effects import Look
 from redactkit.effects.look import ellipse_share, parse_look
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats import faces_of_list
-from redactkit.formats.same_video import SMALLEST, doubt_places
+from redactkit.formats.same_video import SMALLEST, doubt_boxes
 from redactkit.media import VideoInfo, frames_in_ranges
 from redactkit.redaction.heads import grow_to_heads
 from redactkit.redaction.options import RedactionOptions
@@ -224,11 +224,11 @@ class _Layout:
         for face, text in annotations.decisions["look"].items():
             mine = (rows["face_id"] == face).to_numpy() if text else np.zeros(0, bool)
             if mine.any():
-                told = _told_look(face, text)
-                look = replace(options.look, **{name: told[key] for name, key in _LOOK_KEYS.items() if key in told})
+                parsed = _parse_look(face, text)
+                look = replace(options.look, **{name: parsed[key] for name, key in _LOOK_KEYS.items() if key in parsed})
                 look_of[mine] = looks.setdefault(look, len(looks))
-                margin[mine] = told.get("margin", options.margin)
-                heads[mine] = told.get("head", options.head)
+                margin[mine] = parsed.get("margin", options.margin)
+                heads[mine] = parsed.get("head", options.head)
         # 2. Faces grow to heads.
         heads &= (rows["kind"] == FACE).to_numpy()
         boxes = rows[BOX].to_numpy(np.float64)
@@ -249,7 +249,7 @@ def hidden_rows(
     ids = rows["face_id"].to_numpy()
     for face, text in decisions["visible_at"].items():
         if text and (ids == face).any():
-            hidden &= ~((ids == face) & frames_in_ranges(info, _told_ranges(face, text), whole=True)[frames])
+            hidden &= ~((ids == face) & frames_in_ranges(info, _parse_ranges(face, text), whole=True)[frames])
     return hidden
 
 
@@ -262,14 +262,14 @@ def hidden_frames(info: VideoInfo, options: RedactionOptions) -> NDArray[np.bool
     return frames_in_ranges(info, ranges)
 
 
-def _told_ranges(face: object, text: str) -> list[tuple[float, float]]:
+def _parse_ranges(face: object, text: str) -> list[tuple[float, float]]:
     try:
         return [(each.start, each.end) for each in parse_visible(text)]
     except OptionError as err:
         raise OptionError(f"face {face}: {err}; decide anew with visible=[(start, end)]") from err
 
 
-def _told_look(face: object, text: str) -> dict[str, Any]:
+def _parse_look(face: object, text: str) -> dict[str, Any]:
     try:
         return parse_look(text)
     except OptionError as err:
@@ -346,7 +346,7 @@ def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int], op
     if len(hidden) and chosen[["width", "height"]].to_numpy().max() >= SMALLEST:
         return
     raise AnnotationError(
-        f"nothing would be hidden: {'; '.join(doubt_places(chosen, annotations.video)) or 'every box is empty'}; "
+        f"nothing would be hidden: {'; '.join(doubt_boxes(chosen, annotations.video)) or 'every box is empty'}; "
         f"check size and units of the annotations, {mean_it}"
     )
 

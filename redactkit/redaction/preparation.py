@@ -128,10 +128,10 @@ def _refuse_unsearched(annotations: Annotations, options: RedactionOptions) -> N
         return
     start, end = float(searched[0]), float(searched[1])
     if not options.ranges or any(first < start - 1e-6 or last > end + 1e-6 for first, last in options.ranges):
-        told = f"{timecode(start)} to {timecode(end)}"
+        searched = f"{timecode(start)} to {timecode(end)}"
         raise AnnotationError(
-            f"only {told} was searched for faces; redact that range alone, analyze the whole video, or pass force=True"
-            " (--force)"
+            f"only {searched} was searched for faces; redact that range alone, analyze the whole video, "
+            "or pass force=True (--force)"
         )
 
 
@@ -174,43 +174,43 @@ def report_of(
 
 def _warnings(prepared: Preparation) -> list[str]:
     settings, rows = prepared.settings, prepared.annotations.detections
-    told = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
-    told += _unsearched_places(prepared.annotations)
+    notes = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
+    notes += _unsearched_regions(prepared.annotations)
     if settings["cosmetic"]:
         kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
         named = " and ".join(kind for kind in kinds if effects.KINDS[kind].cosmetic)
-        told.append(f"{named} is cosmetic: it does not keep a network from telling who somebody is")
+        notes.append(f"{named} is cosmetic: it does not keep a network from telling who somebody is")
     sizeless = (rows["width"] <= 0) | (rows["height"] <= 0)
     empty = rows[sizeless & rows["face_id"].isin(settings["faces"])]
     if len(empty):
         faces = ", ".join(map(str, sorted(empty["face_id"].unique())[:20]))
-        told.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
-    return [*told, *_uncovered_ends(rows, prepared.info.frame_count)]
+        notes.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
+    return [*notes, *_uncovered_frames(rows, prepared.info.frame_count)]
 
 
 def _bare_on_purpose(prepared: Preparation) -> str:
     """Say what lies outside the time ranges, which nobody should take for redacted."""
     if prepared.options.trim:
-        return f"cut down to {prepared.options.told_ranges}: the rest of the source is not in the output"
+        return f"cut down to {prepared.options.ranges_text}: the rest of the source is not in the output"
     outside = ~hidden_frames(prepared.info, prepared.options)
     rows = prepared.annotations.detections
     bare = rows[outside[rows["frame"].to_numpy(np.int64)] & rows["face_id"].isin(prepared.faces).to_numpy()]
-    told = f"only {prepared.options.told_ranges} is redacted, and the {int(outside.sum())} other frames are left bare"
-    return f"{told}: {len(bare)} boxes of {bare['face_id'].nunique()} chosen objects in them are not hidden"
+    text = f"only {prepared.options.ranges_text} is redacted, and the {int(outside.sum())} other frames are left bare"
+    return f"{text}: {len(bare)} boxes of {bare['face_id'].nunique()} chosen objects in them are not hidden"
 
 
-def _unsearched_places(annotations: Annotations) -> list[str]:
+def _unsearched_regions(annotations: Annotations) -> list[str]:
     """Say where the picture was not searched, since nobody is counted there."""
     regions = as_regions(annotations.settings.get("regions", ()))
-    told = []
+    notes = []
     for rule, where in (("ignore", "in"), ("only", "outside")):
-        places = [region.told for region in regions if region.rule == rule]
+        places = [region.description for region in regions if region.rule == rule]
         if places:
-            told.append(f"faces that stay {where} {' and '.join(places)} are left bare, as the regions say")
-    return told
+            notes.append(f"faces that stay {where} {' and '.join(places)} are left bare, as the regions say")
+    return notes
 
 
-def _uncovered_ends(rows: pd.DataFrame, frame_count: int) -> list[str]:
+def _uncovered_frames(rows: pd.DataFrame, frame_count: int) -> list[str]:
     """Say where boxes from another tool begin late or end early: a file that was cut off looks like that."""
     frames = rows["frame"].to_numpy()
     if not len(frames) or not (rows["source"] == "imported").all():

@@ -22,7 +22,7 @@ import pandas as pd
 
 import redactkit
 from redactkit.annotations import Annotations
-from redactkit.formats.labels import told_kinds
+from redactkit.formats.labels import stated_kinds
 from redactkit.media import file_sha256
 from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import Plan, hidden_rows
@@ -90,6 +90,12 @@ class RedactionReport:
         Hashes, versions, device, user and time.
     check : VerificationReport, optional
         What the leak check found, where it was asked for.
+
+    Examples
+    --------
+    >>> report = redactkit.redact("lobby.mp4", "lobby_annotations.json")  # doctest: +SKIP
+    >>> report.ok, report.output  # doctest: +SKIP
+    (True, PosixPath('lobby_redacted.mp4'))
     """
 
     source: Path
@@ -166,21 +172,21 @@ class RedactionReport:
 
     def __str__(self) -> str:
         whole = "fidelity holds" if self._keeps_source else f"FIDELITY BROKEN: {', '.join(_failed(self.fidelity))}"
-        told = f"{self.output}: {self._ranges_words()}"
+        text = f"{self.output}: {self._ranges_words()}"
         if self.damaged:
-            told += f"DAMAGED SOURCE, {len(self.record['damage'])} packets or frames of it did not decode whole; "
+            text += f"DAMAGED SOURCE, {len(self.record['damage'])} packets or frames of it did not decode whole; "
         if self.nothing_hidden:
-            return f"{told}{self._why_nothing()}; {whole}"
+            return f"{text}{self._why_nothing()}; {whole}"
         hidden = self.faces[self.faces["redact"] & (self.faces["painted"] > 0)]
         counts = f"{len(hidden)} of {len(self.faces)} {self._noun} hidden, {int(hidden['painted'].sum())} boxes"
-        return f"{told}{self._bare_words()}{counts}, blur {self.settings.get('blur')}, {whole}"
+        return f"{text}{self._bare_words()}{counts}, blur {self.settings.get('blur')}, {whole}"
 
     def _ranges_words(self) -> str:
         """Return what the whole report holds for, where that is not the whole video."""
         ranges = self.settings.get("ranges") or ()
-        told = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
+        text = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
         rest = "and cut down to that" if self.settings.get("trim") else "all else is left bare"
-        return f"ONLY FROM {told}, {rest}; " if told else ""
+        return f"ONLY FROM {text}, {rest}; " if text else ""
 
     def _why_nothing(self) -> str:
         if self.faces.empty:
@@ -195,11 +201,11 @@ class RedactionReport:
         bare = self.faces.loc[self.bare_faces]
         away, unpainted = bare[bare["boxes"] == 0], bare[bare["boxes"] > 0]
         noun = self._noun.upper()
-        told = f"{noun} NOT HIDDEN, no box inside the frame: {_listed(away.index)}; " if len(away) else ""
+        text = f"{noun} NOT HIDDEN, no box inside the frame: {_listed(away.index)}; " if len(away) else ""
         if len(unpainted):
             done, wanted = int(unpainted["painted"].sum()), int(unpainted["boxes"].sum())
-            told += f"{noun} NOT WHOLLY HIDDEN, {done} of {wanted} boxes painted: {_listed(unpainted.index)}; "
-        return told
+            text += f"{noun} NOT WHOLLY HIDDEN, {done} of {wanted} boxes painted: {_listed(unpainted.index)}; "
+        return text
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
@@ -289,8 +295,8 @@ def annotations_digest(annotations: Annotations) -> str:
     """Return the SHA-256, in hex, of boxes, their labels and decisions, whatever file they came from."""
     detections = annotations.detections
     # Boxes without labels and the like keep the digest that they had before these columns.
-    told = detections.assign(kind=told_kinds(detections))
-    unsaid = [name for name in OPTIONAL if not told[name].astype(bool).any()]
+    detailed = detections.assign(kind=stated_kinds(detections))
+    unsaid = [name for name in OPTIONAL if not detailed[name].astype(bool).any()]
     # Which boxes are keyframes says how they came about, not what is hidden.
     detections = detections.drop(columns=unsaid).drop(columns="keyframe", errors="ignore")
     # Nor does who is one person; time ranges and looks do, where there are any.
@@ -310,7 +316,13 @@ def _user() -> str:
 
 
 def read_report(path: str | Path) -> dict[str, Any]:
-    """Read a saved report as plain data."""
+    """Read a saved report as plain data.
+
+    Examples
+    --------
+    >>> read_report("lobby_redacted.report.json")["settings"]["blur"]  # doctest: +SKIP
+    'Med'
+    """
     data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return data
 
@@ -335,8 +347,8 @@ def sound_settings(output: str | Path) -> dict[str, Any]:
     """Return ``audio`` and ``mute`` with which a video was redacted, by its own report; nothing without one."""
     path = report_path(output)
     try:
-        told = read_report(path)
-        settings = told["settings"] if told.get("output_sha256") == file_sha256(output) else {}
+        recorded = read_report(path)
+        settings = recorded["settings"] if recorded.get("output_sha256") == file_sha256(output) else {}
         mute = check_ranges(settings.get("mute", ()), end=math.inf)
         return {"audio": settings.get("audio", "keep"), "mute": mute}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -28,7 +28,7 @@ def kept_frames(info: VideoInfo, options: RedactionOptions) -> FrameRange:
         )
     frames = np.flatnonzero(hidden_frames(info, options))
     if not len(frames):
-        raise OptionError(f"no frame of {info.name or 'the video'} is shown {options.told_ranges}")
+        raise OptionError(f"no frame of {info.name or 'the video'} is shown {options.ranges_text}")
     return FrameRange(int(frames[0]), int(frames[-1]) + 1)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from redactkit.errors import OptionError
 from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
-from redactkit.review import editing
+from redactkit.review import editing, keyframes
 from redactkit.review.fixed_regions import with_regions
 from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
@@ -103,26 +103,26 @@ class Commands(Session):
             self.edit(f"boxes of {_named(ids)} grown{_span(start, stop)}", detections=table)
 
     def copy_box(self, count: int, *, face_id: int | None = None, frame: int | None = None) -> None:
-        """Copy a box to the next ``count`` frames; see `redactkit.review.editing.copy_box`."""
+        """Copy a box to the next ``count`` frames; see `redactkit.review.keyframes.copy_box`."""
         face, at = self._face(face_id), self._frame(frame)
         with self.lock:
-            table = editing.copy_box(self.detections, face_id=face, frame=at, count=count, times=self.times)
+            table = keyframes.copy_box(self.detections, face_id=face, frame=at, count=count, times=self.times)
             self.edit(f"box of face {face} copied{_span(at + 1, at + 1 + count)}", detections=table)
 
     def set_keyframe(self, on: bool = True, *, face_id: int | None = None, frame: int | None = None) -> None:
-        """Mark a box as edited, or no longer so; see `redactkit.review.editing.set_keyframe`."""
+        """Mark a box as edited, or no longer so; see `redactkit.review.keyframes.set_keyframe`."""
         face, at = self._face(face_id), self._frame(frame)
         with self.lock:
-            table = editing.set_keyframe(self.detections, face_id=face, frame=at, on=on)
+            table = keyframes.set_keyframe(self.detections, face_id=face, frame=at, on=on)
             self.edit(f"keyframe of face {face} {'set' if on else 'cleared'} in frame {at}", detections=table)
 
     def interpolate_boxes(
         self, *, face_id: int | None = None, start: int | None = None, stop: int | None = None
     ) -> None:
-        """Draw boxes anew between keyframes; see `redactkit.review.editing.interpolate_boxes`."""
+        """Draw boxes anew between keyframes; see `redactkit.review.keyframes.interpolate_boxes`."""
         face = self._face(face_id)
         with self.lock:
-            table = editing.interpolate_boxes(self.detections, face_id=face, times=self.times, start=start, stop=stop)
+            table = keyframes.interpolate_boxes(self.detections, face_id=face, times=self.times, start=start, stop=stop)
             self.edit(f"face {face} interpolated{_span(start, stop)}", detections=table)
 
     def delete_boxes(self, *, faces: FaceIds | None = None, start: int | None = None, stop: int | None = None) -> None:

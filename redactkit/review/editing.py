@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from redactkit import boxes
 from redactkit.effects.look import format_look
@@ -24,7 +23,6 @@ from redactkit.review.rows import (
     manual_rows,
     put_rows,
     replace_rows,
-    row_at,
     rows_of,
     shifts_of,
     unite_rows,
@@ -45,17 +43,14 @@ from redactkit.tables import (
 __all__ = [
     "Faces",
     "add_face",
-    "copy_box",
     "delete_boxes",
     "delete_face",
     "expand_boxes",
-    "interpolate_boxes",
     "merge_faces",
     "next_face_id",
     "restore_face",
     "set_box",
     "set_decision",
-    "set_keyframe",
     "set_kind",
     "shift_boxes",
     "split_face",
@@ -98,6 +93,13 @@ def set_box(detections: pd.DataFrame, *, face_id: int, frame: int, box: Box, tim
     ------
     TableError
         If the box is not four finite numbers with sides of 0 or more.
+
+    Examples
+    --------
+    >>> from redactkit.tables import empty_detections
+    >>> rows = set_box(empty_detections(), face_id=1, frame=9, box=(10, 20, 30, 40), time=0.36)
+    >>> rows[["source", "keyframe"]].to_dict("records")
+    [{'source': 'manual', 'keyframe': True}]
     """
     return put_rows(detections, manual_rows([frame], [time], face_id=face_id, box=box))
 
@@ -108,6 +110,12 @@ def shift_boxes(
     """Add the same change of x, y, width and height, in pixels, to a face's boxes in a range of frames.
 
     Sides never go below 0. Sources stay as they were.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> shift_boxes(rows, face_id=1, change=(2, 0, 0, 0), start=1)["x"].tolist()
+    [10.0, 12.0]
     """
     chosen = rows_of(detections, face_id, start, stop)
     moved = detections.loc[chosen, BOX].to_numpy() + np.asarray(shifts_of(change))
@@ -130,6 +138,12 @@ def expand_boxes(
     ----------
     faces : iterable of int, optional
         All faces where left out.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> expand_boxes(rows, share=0.5)[["x", "width"]].iloc[0].tolist()
+    [6.0, 16.0]
     """
     if not np.isfinite([share, pixels]).all():
         raise TableError(f"share and pixels must be finite numbers, got {share} and {pixels}")
@@ -140,65 +154,6 @@ def expand_boxes(
     return with_boxes(detections, chosen, grown)
 
 
-def copy_box(
-    detections: pd.DataFrame, *, face_id: int, frame: int, count: int, times: NDArray[np.float64]
-) -> pd.DataFrame:
-    """Put a face's box of one frame into the next ``count`` frames too, as far as the video goes; no keyframes.
-
-    Parameters
-    ----------
-    count : int
-        1 or more.
-    times : ndarray of shape (F,)
-        Time of every frame in seconds.
-    """
-    if count < 1:
-        raise TableError(f"a box is copied to 1 or more frames, got {count}")
-    box = detections.loc[row_at(detections, face_id, frame), BOX].to_numpy(np.float64)[0]
-    frames = np.arange(frame + 1, min(frame + 1 + count, len(times)))
-    copies = manual_rows(frames, times[frames], face_id=face_id, box=box.tolist())
-    return put_rows(detections, copies.assign(keyframe=False))
-
-
-def set_keyframe(detections: pd.DataFrame, *, face_id: int, frame: int, on: bool = True) -> pd.DataFrame:
-    """Mark a face's box as a keyframe, set by a person (``manual``), or no longer so (``interpolated``)."""
-    row = row_at(detections, face_id, frame)
-    table = detections.copy()
-    table.loc[row, "source"] = "manual" if on else "interpolated"
-    table.loc[row, "keyframe"] = on
-    if on:
-        table.loc[row, "confidence"] = np.nan
-    return table
-
-
-def interpolate_boxes(
-    detections: pd.DataFrame,
-    *,
-    face_id: int,
-    times: NDArray[np.float64],
-    start: int | None = None,
-    stop: int | None = None,
-) -> pd.DataFrame:
-    """Draw a face's boxes anew in every frame between its keyframes, linear in time.
-
-    Frames between two keyframes that had no box get one.
-
-    Raises
-    ------
-    TableError
-        If the range has fewer than two keyframes.
-    """
-    mine = rows_of(detections, face_id, start, stop)
-    keys = detections[mine & detections["keyframe"].to_numpy()]
-    if len(keys) < 2:
-        raise TableError(f"face {face_id} has {len(keys)} keyframes there; set its box in two frames or more first")
-    first, last = int(keys["frame"].iloc[0]), int(keys["frame"].iloc[-1])
-    frames = np.setdiff1d(np.arange(first, last + 1), keys["frame"].to_numpy())
-    between = {name: np.interp(times[frames], keys["time"], keys[name]) for name in BOX}
-    rows = {"frame": frames, "time": times[frames], "face_id": face_id, **between, "source": "interpolated"}
-    return put_rows(detections, as_detections(pd.DataFrame(rows)))
-
-
 def delete_boxes(
     detections: pd.DataFrame,
     *,
@@ -206,7 +161,14 @@ def delete_boxes(
     start: int | None = None,
     stop: int | None = None,
 ) -> pd.DataFrame:
-    """Remove the boxes of some faces (all where left out) in a range of frames."""
+    """Remove the boxes of some faces (all where left out) in a range of frames.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> delete_boxes(rows, faces=1, start=1)["frame"].tolist()
+    [0]
+    """
     gone = in_range(detections, start, stop)
     if faces is not None:
         gone &= np.isin(detections["face_id"].to_numpy(), known_faces(detections, faces))
@@ -236,6 +198,13 @@ def add_face(
     ------
     TableError
         If the ID is taken or the box means nothing.
+
+    Examples
+    --------
+    >>> from redactkit.tables import empty_decisions, empty_detections
+    >>> found = add_face(empty_detections(), empty_decisions(), frame=3, box=(0, 0, 9, 9), time=0.12)
+    >>> found.decisions["redact"].to_dict()
+    {1: True}
     """
     new = next_face_id(detections, decisions) if face_id is None else face_id
     _refuse_taken(detections, new)
@@ -259,7 +228,14 @@ def set_kind(detections: pd.DataFrame, *, faces: FaceIds, kind: str) -> pd.DataF
 
 
 def delete_face(detections: pd.DataFrame, decisions: pd.DataFrame, *, face_id: int) -> Faces:
-    """Remove every box of a face, and what was decided about it."""
+    """Remove every box of a face, and what was decided about it.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> len(delete_face(rows, as_decisions({}), face_id=1).detections)
+    0
+    """
     known_faces(detections, [face_id])
     return Faces(delete_boxes(detections, faces=[face_id]), decisions.drop(index=face_id, errors="ignore"))
 
@@ -276,6 +252,12 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Fac
         If no face has one of the IDs.
     TableError
         If fewer than two faces are given.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": [1, 2], "x": 0, "y": 0, "width": 8, "height": 8})
+    >>> merge_faces(rows, as_decisions({}), faces=[1, 2]).detections["face_id"].tolist()
+    [1, 1]
     """
     ids = np.unique(known_faces(detections, faces))
     if len(ids) < 2:
@@ -301,6 +283,12 @@ def split_face(
     ------
     TableError
         If the face has no box before ``frame``, or none from it on, or ``new_id`` is taken.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> split_face(rows, as_decisions({}), face_id=1, frame=1).detections["face_id"].tolist()
+    [1, 2]
     """
     later = rows_of(detections, face_id, frame, None, may_be_empty=True)
     earlier = rows_of(detections, face_id, None, frame, may_be_empty=True)
@@ -326,6 +314,13 @@ def restore_face(
     faces : Faces
     discarded : DataFrame
         What is still set aside.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> faces, discarded = restore_face(as_detections({}), as_decisions({}), rows, face_id=1)
+    >>> len(faces.detections), len(discarded)
+    (2, 0)
     """
     mine = np.isin(discarded["face_id"].to_numpy(), known_faces(discarded, [face_id]))
     taken = bool((detections["face_id"] == face_id).any())

@@ -179,7 +179,7 @@ class Following(Commands):
             table = put_followed(self.detections, rows, plan.stretches)
             if objects:
                 self.edit(f"{named} {done}, {len(rows)} boxes", detections=table)
-        return _told(followed, rows)
+        return _summarise(followed, rows)
 
     def _followed(
         self, plan: Plan, detector: Detector | str | None, options: FollowOptions | None, progress: ProgressLike
@@ -198,14 +198,14 @@ def kind_of(detections: pd.DataFrame, object_id: int) -> str:
     return str(rows["kind"].iloc[0]) if len(rows) else FACE
 
 
-def _told(followed: Sequence[Followed], rows: pd.DataFrame) -> pd.DataFrame:
+def _summarise(followed: Sequence[Followed], rows: pd.DataFrame) -> pd.DataFrame:
     """Return how it went, one row for each object and start."""
     columns = ["face_id", "start", "end", "frames", "doubtful", "ending"]
     records = []
     for each in followed:
-        frames = np.array(sorted(each.places), np.int64)
+        frames = np.array(sorted(each.boxes), np.int64)
         mine = rows[((rows["face_id"] == each.start.object_id) & rows["frame"].isin(frames)).to_numpy()]
         doubtful = int((mine["confidence"] < DOUBT_CONFIDENCE).sum())
-        told = (each.start.object_id, each.start.frame, each.last, len(mine), doubtful, str(each.ending))
-        records.append(told)
+        record = (each.start.object_id, each.start.frame, each.last, len(mine), doubtful, str(each.ending))
+        records.append(record)
     return pd.DataFrame(records, columns=columns)

@@ -9,20 +9,100 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from redactkit.errors import OptionError, TableError
 from redactkit.media import FrameRange
 from redactkit.review.editing import set_box
-from redactkit.review.rows import replace_rows
+from redactkit.review.rows import manual_rows, put_rows, replace_rows, row_at, rows_of
 from redactkit.tables import BOX, CARRIED, as_detections
 
-__all__ = ["REACHES", "adjust_box", "put_followed"]
+__all__ = ["REACHES", "adjust_box", "copy_box", "interpolate_boxes", "put_followed", "set_keyframe"]
 
 REACHES = ("frame", "next keyframe", "track")
 """How far an edit of a box reaches."""
 
 MADE = ("tracked", "interpolated")
 """Sources of boxes that were made from others, so that they are made anew with them."""
+
+
+def copy_box(
+    detections: pd.DataFrame, *, face_id: int, frame: int, count: int, times: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Put a face's box of one frame into the next ``count`` frames too, as far as the video goes; no keyframes.
+
+    Parameters
+    ----------
+    count : int
+        1 or more.
+    times : ndarray of shape (F,)
+        Time of every frame in seconds.
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> copy_box(rows, face_id=1, frame=0, count=2, times=np.arange(9) / 25)["frame"].tolist()
+    [0, 1, 2]
+    """
+    if count < 1:
+        raise TableError(f"a box is copied to 1 or more frames, got {count}")
+    box = detections.loc[row_at(detections, face_id, frame), BOX].to_numpy(np.float64)[0]
+    frames = np.arange(frame + 1, min(frame + 1 + count, len(times)))
+    copies = manual_rows(frames, times[frames], face_id=face_id, box=box.tolist())
+    return put_rows(detections, copies.assign(keyframe=False))
+
+
+def set_keyframe(detections: pd.DataFrame, *, face_id: int, frame: int, on: bool = True) -> pd.DataFrame:
+    """Mark a face's box as a keyframe, set by a person (``manual``), or no longer so (``interpolated``).
+
+    Examples
+    --------
+    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
+    >>> set_keyframe(rows, face_id=1, frame=1)["keyframe"].tolist()
+    [False, True]
+    """
+    row = row_at(detections, face_id, frame)
+    table = detections.copy()
+    table.loc[row, "source"] = "manual" if on else "interpolated"
+    table.loc[row, "keyframe"] = on
+    if on:
+        table.loc[row, "confidence"] = np.nan
+    return table
+
+
+def interpolate_boxes(
+    detections: pd.DataFrame,
+    *,
+    face_id: int,
+    times: NDArray[np.float64],
+    start: int | None = None,
+    stop: int | None = None,
+) -> pd.DataFrame:
+    """Draw a face's boxes anew in every frame between its keyframes, linear in time.
+
+    Frames between two keyframes that had no box get one.
+
+    Raises
+    ------
+    TableError
+        If the range has fewer than two keyframes.
+
+    Examples
+    --------
+    >>> keys = {"frame": [0, 2], "time": [0, 0.08], "face_id": 1, "x": [0, 8], "y": 0, "width": 9, "height": 9}
+    >>> rows = as_detections(keys | {"source": "manual"})
+    >>> interpolate_boxes(rows, face_id=1, times=np.arange(9) / 25)["x"].tolist()
+    [0.0, 4.0, 8.0]
+    """
+    mine = rows_of(detections, face_id, start, stop)
+    keys = detections[mine & detections["keyframe"].to_numpy()]
+    if len(keys) < 2:
+        raise TableError(f"face {face_id} has {len(keys)} keyframes there; set its box in two frames or more first")
+    first, last = int(keys["frame"].iloc[0]), int(keys["frame"].iloc[-1])
+    frames = np.setdiff1d(np.arange(first, last + 1), keys["frame"].to_numpy())
+    between = {name: np.interp(times[frames], keys["time"], keys[name]) for name in BOX}
+    rows = {"frame": frames, "time": times[frames], "face_id": face_id, **between, "source": "interpolated"}
+    return put_rows(detections, as_detections(pd.DataFrame(rows)))
 
 
 def put_followed(
@@ -41,6 +121,14 @@ def put_followed(
         Boxes that were followed.
     stretches : iterable of (int, FrameRange)
         Objects and the frames in which they were followed.
+
+    Examples
+    --------
+    >>> from redactkit.media import FrameRange
+    >>> rows = as_detections({"frame": range(3), "face_id": 1, "x": 0, "y": 0, "width": 9, "height": 9})
+    >>> followed = rows[rows["frame"] == 1].assign(x=5.0)
+    >>> put_followed(rows, followed, [(1, FrameRange(1, 3))])[["frame", "x"]].to_numpy().tolist()
+    [[0.0, 0.0], [1.0, 5.0], [2.0, 0.0]]
     """
     face, frame = (detections[name].to_numpy() for name in ("face_id", "frame"))
     made = detections["source"].isin(MADE).to_numpy()

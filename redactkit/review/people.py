@@ -40,8 +40,7 @@ class PeopleCommands(Commands):
         """
         with self.lock:
             pairs, decisions, detections = self.pairs, self.decisions, self.detections
-        found = identities.open_pairs(pairs, decisions, detections=detections, cuts=self.cuts)
-        return found[found["sure"]].reset_index(drop=True) if sure else found
+        return identities.open_pairs(pairs, decisions, detections=detections, cuts=self.cuts, sure=sure)
 
     def accept_suggestion(self, face_id: int, other_id: int) -> int:
         """Say that two tracks are one person; return the person's number. See `join_people`."""

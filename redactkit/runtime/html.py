@@ -54,8 +54,8 @@ def show_facts(facts: Mapping[str, object]) -> str:
     >>> show_facts({"faces": 3, "note": ""})
     '<div>faces: <b>3</b></div>'
     """
-    told = [f"{escape(name)}: <b>{escape(str(value))}</b>" for name, value in facts.items() if value not in (None, "")]
-    return f"<div>{' &middot; '.join(told)}</div>"
+    shown = [f"{escape(name)}: <b>{escape(str(value))}</b>" for name, value in facts.items() if value not in (None, "")]
+    return f"<div>{' &middot; '.join(shown)}</div>"
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

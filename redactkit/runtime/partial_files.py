@@ -101,6 +101,13 @@ def sweep_partial_files(folder: str | Path) -> list[Path]:
     """Remove partial files in ``folder`` whose writers have ended; return what was removed.
 
     Partial files of another machine are removed after a day: whether their writer still runs cannot be seen here.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sweep_partial_files(folder)
+    []
     """
     return [part for part in Path(folder).glob(f".*{PARTIAL_SUFFIX}*") if remove_partial_file(part)]
 

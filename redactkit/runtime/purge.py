@@ -109,6 +109,10 @@ def purge(folder: str | Path, *, dry_run: bool = False) -> list[Path]:
     ------
     OptionError
         If ``folder`` is none, or something in it may not be removed.
+
+    Examples
+    --------
+    >>> purge("lobby_analysis/", dry_run=True)  # doctest: +SKIP
     """
     found = _own_files(_checked(folder))
     for path in () if dry_run else found:
@@ -129,6 +133,13 @@ def files_left(folder: str | Path) -> list[tuple[Path, str]]:
     ------
     OptionError
         If ``folder`` is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files_left(folder)
+    []
     """
     home = _checked(folder)
     own = set(_own_files(home))

@@ -13,32 +13,38 @@ from redactkit.tracking.motion import FloatArray, IntArray
 __all__ = ["AppearanceDistance"]
 
 END_ROWS = 5
-"""Rows of a tracklet's end whose mean look is compared, of those whose look is known."""
+"""Rows of a tracklet's end whose mean appearance is compared, of those whose appearance is known.
+
+Raising it evens out single pictures, and compares less of the moment at which the face was lost.
+"""
 MIN_CALIBRATION_ROWS = 12
-"""Rows from which a tracklet tells how much one face's look changes."""
+"""Rows from which a tracklet counts for the unit. Raising it leaves fewer, longer ones."""
 MIN_UNIT = 0.05
-"""Least unit, since looks change more over a gap than where the detector saw a face throughout."""
+"""Least unit, since faces change more over a gap than where the detector saw them.
+
+Raising it allows joins of faces that look less alike.
+"""
 
 
 class AppearanceDistance:
-    """Compares tracklets by the mean look of their ends.
+    """Compares tracklets by the mean appearance of their ends.
 
-    How much a look changes from a tracklet's first rows to its last ones, in nine tracklets of ten, is the unit. Where
-    no tracklet is long enough to tell, nothing is compared.
+    The unit of distance is the change from a tracklet's first rows to its last ones that nine tracklets of ten stay
+    below. Where no tracklet is long enough, nothing is compared.
 
     Parameters
     ----------
     appearance : ndarray of shape (N, D)
-        Rows of NaN and rows of zeros tell nothing.
+        Rows of NaN and rows of zeros are not known.
     tracklets : sequence of ndarray of int
         The rows of each tracklet in order of frame.
     """
 
     def __init__(self, appearance: NDArray[Any], tracklets: Sequence[IntArray]) -> None:
         self._known = np.isfinite(appearance).all(axis=1) & appearance.any(axis=1)
-        self._place = np.cumsum(self._known) - 1
-        looks = appearance[self._known].astype(np.float32)
-        self._looks = looks / np.linalg.norm(looks, axis=1, keepdims=True)
+        self._position = np.cumsum(self._known) - 1
+        vectors = appearance[self._known].astype(np.float32)
+        self._vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         long = [rows for rows in tracklets if len(rows) >= MIN_CALIBRATION_ROWS]
         change = _apart(self._means(long, slice(None, END_ROWS)), self._means(long, slice(-END_ROWS, None)))
         change = change[np.isfinite(change)]
@@ -54,11 +60,11 @@ class AppearanceDistance:
         return _apart(last[tails], first[heads])
 
     def _means(self, tracklets: Sequence[IntArray], part: slice) -> FloatArray:
-        means = np.full((len(tracklets), self._looks.shape[1]), np.nan)
+        means = np.full((len(tracklets), self._vectors.shape[1]), np.nan)
         for index, rows in enumerate(tracklets):
             known = rows[self._known[rows]][part]
             if len(known):
-                means[index] = self._looks[self._place[known]].mean(axis=0, dtype=np.float64)
+                means[index] = self._vectors[self._position[known]].mean(axis=0, dtype=np.float64)
         return means
 
 

@@ -1,4 +1,4 @@
-"""Frame to frame: each frame's boxes to the tracks that were seen just before it.
+"""Associate the boxes of each frame with the tracks seen just before it.
 
 References
 ----------
@@ -17,17 +17,20 @@ from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, correct
 __all__ = ["agreed_links", "forward_links"]
 
 MAX_RIVAL_SECONDS = 1.2
-"""Seconds for which a lost track still keeps others from the box that fits it best, though it may not take it."""
+"""Seconds for which a lost track keeps others from the box that fits it best, though it may not take the box itself.
+
+Raising it leaves more to stitching, and mixes up fewer faces.
+"""
 ESTABLISHED_BOXES = 6
-"""Boxes after which a track may do so."""
+"""Boxes from which a lost track counts as such a rival. Raising it lets fewer tracks keep others from a box."""
 LIKELY = 2.0
-"""Twice the logarithm of the odds against a link, from which it is not made here; higher leaves less to stitching."""
+"""Twice the log odds against a link, from which it is not made here. Raising it leaves less to stitching."""
 
 BoolArray = NDArray[np.bool_]
 
 
 class _Active:
-    """The tracks that are still looked for: one Kalman filter each, for x and y alike."""
+    """The tracks that may still be continued, with a Kalman filter each, the same for x and y."""
 
     def __init__(self, noise: Noise) -> None:
         self.noise = noise
@@ -40,11 +43,11 @@ class _Active:
         self.boxes = np.zeros(0, np.int64)
 
     def forget(self, before: float, rival: float) -> None:
-        """Take out tracks last seen ``before`` a time, or ``rival`` if they have shown to be faces."""
+        """Remove tracks last seen before the time ``before``; established ones only before ``rival``."""
         self._take((self.seconds >= before) | ((self.seconds >= rival) & (self.boxes >= ESTABLISHED_BOXES)))
 
     def drop(self, track: IntArray) -> None:
-        """Take the numbered tracks out."""
+        """Remove tracks by their positions."""
         if len(track):
             keep = np.ones(len(self.row), bool)
             keep[track] = False
@@ -136,6 +139,7 @@ def _assign_frame(
         return here
     center, later = tracks.predict(float(rows.seconds[here[0]]))
     cost, odds = _costs(tracks, rows, here, center, later, gate)
+    # Confident boxes choose first; doubtful ones get the tracks that are left (ByteTrack).
     free = np.ones(len(tracks.row), bool)
     taken = np.zeros(len(here), bool)
     pairs: list[tuple[IntArray, IntArray]] = []
@@ -163,12 +167,16 @@ def _costs(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the cost of every pair, 0 outside the gate, and twice the logarithm of the odds against it."""
     noise = tracks.noise
+    # Distances are in sizes of the face: the geometric mean of the track's and the box's.
     size = np.exp((tracks.log_size[:, None] + rows.log_size[here][None]) / 2)
     dt = (rows.seconds[here[0]] - tracks.seconds)[:, None]
     apart = ((center[:, None] - rows.center[here][None]) ** 2).sum(axis=2) / size**2
+    # Squared Mahalanobis distance: the predicted variance plus that of the box about the face.
     spread = later[:, :1] + noise.position**2
     distance = apart / spread + noise.grown(tracks.log_size[:, None] - rows.log_size[here][None], dt)
-    odds = distance + noise.doubt_of_place(spread) + noise.doubt_of_growth(dt)
+    # A vague prediction is near every box by chance, so what it allows counts against the link.
+    odds = distance + noise.doubt_of_position(spread) + noise.doubt_of_growth(dt)
+    # Costs are negative inside the gate, so that assigning a box always pays; precise predictions go first.
     return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0), odds
 
 

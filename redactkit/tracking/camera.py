@@ -1,4 +1,4 @@
-"""The motion that all faces of a shot share, as when the camera pans: taken out before faces are told apart."""
+"""Estimate the motion that all faces of a shot share, as when the camera pans; it is subtracted before linking."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from redactkit.tracking.motion import FloatArray, IntArray, Rows, chains
 __all__ = ["common_path", "steadied"]
 
 WINDOW_SECONDS = 0.2
-"""Seconds on each side over which the links of a moment are pooled."""
+"""Seconds on each side over which velocities are pooled. Raising it is less noisy, and lags behind a jerking camera."""
 SPREAD_WEIGHT = 4.0
-"""Weight of the faces' disagreement against their common speed."""
+"""Weight of the faces' disagreement against their common speed. Raising it takes less motion for the camera's."""
 
 
 def steadied(rows: Rows, links: IntArray) -> Rows:
-    """Return ``rows`` as a camera would have seen them that moves along with the faces' common motion.
+    """Return ``rows`` without the faces' common motion, as a camera would see them that moves along with it.
 
     Parameters
     ----------
@@ -30,21 +30,24 @@ def steadied(rows: Rows, links: IntArray) -> Rows:
 
 
 def common_path(rows: Rows, links: IntArray) -> FloatArray:
-    """Return how far the common motion has come at each row, shape (N, 2) in pixels; 0 while there is none.
+    """Return the path of the common motion up to each row, shape (N, 2) in pixels; 0 while there is none.
 
-    The median velocity of the faces seen at a moment is believed as far as they agree on it: two people who walk
-    towards each other share none, a crowd that slides by shares all. Under three faces there is nothing to agree on.
+    The common velocity of a moment is the median of the faces' velocities, shrunk by how much they disagree: two people
+    who walk towards each other share none, a crowd that slides by shares all. It takes three faces at least.
     """
+    # The velocity of every link, at the middle of its time.
     source = np.flatnonzero(links >= 0)
     target = links[source]
     speed = (rows.center[target] - rows.center[source]) / (rows.seconds[target] - rows.seconds[source])[:, None]
     middle = (rows.seconds[target] + rows.seconds[source]) / 2
     order = np.argsort(middle, kind="stable")
+    # For each moment, the links within the window around it.
     moments, where = np.unique(rows.seconds, return_inverse=True)
     low = np.searchsorted(middle[order], moments - WINDOW_SECONDS)
     high = np.searchsorted(middle[order], moments + WINDOW_SECONDS)
     face, speed = chains(links)[source][order], speed[order]
     common = np.array([_consensus(face[a:b], speed[a:b]) for a, b in zip(low, high, strict=True)]).reshape(-1, 2)
+    # The path is the integral of the common velocity, by trapezoids.
     between = (common[1:] + common[:-1]) / 2 * np.diff(moments)[:, None]
     return np.concatenate([np.zeros((1, 2)), np.cumsum(between, axis=0)])[where]
 

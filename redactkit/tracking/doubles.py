@@ -1,4 +1,4 @@
-"""Two tracks on one face, as of a profile and of what corrects it: made one."""
+"""Merge two tracks that lie on one face, as where the detector boxes a profile twice."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 MIN_IOU = 0.4
-"""IoU from which two boxes of a frame lie on one face; higher leaves more doubles."""
+"""IoU from which two boxes of a frame lie on one face. Raising it leaves more doubles."""
 MIN_SHARED_FRAMES = 0.8
-"""Share of the frames of both tracks in which they must do so; two people who pass each other stay below it."""
+"""Share of the frames of both tracks in which they must do so. Raising it leaves more doubles; people who pass each
+other stay below it."""
 
 
 def merge_doubles(detections: pd.DataFrame, *, least: int) -> pd.DataFrame:

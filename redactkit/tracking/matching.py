@@ -1,4 +1,4 @@
-"""Which of many possible joins to believe: each other's best, and no rival nearly as good."""
+"""Choose among possible joins: mutual nearest neighbours, where no rival is nearly as good (a ratio test)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def unrivalled(pairs: Pairs, *, margin: float, lefts: Exclusive, rights: Exclusi
     ----------
     pairs : Pairs
     margin : float
-        By how much a rival must cost more.
+        By how much a rival must cost more. Raising it makes fewer joins, and fewer wrong ones.
     lefts, rights : callable
         Tells for two arrays of left (right) members which of them cannot be the same face, as they are seen at the
         same time; members that can are no rivals.
@@ -53,6 +53,7 @@ def unrivalled(pairs: Pairs, *, margin: float, lefts: Exclusive, rights: Exclusi
     best_of_left, best_of_right = _best(pairs.left, pairs.cost), _best(pairs.right, pairs.cost)
     mine, theirs = best_of_left[pairs.left], best_of_right[pairs.right]
     number = np.arange(len(pairs))
+    # A rival costs hardly more than the best of the same left (right) member, and cannot be one face with its partner.
     near_left = (number != mine) & (pairs.cost < pairs.cost[mine] + margin) & rights(pairs.right, pairs.right[mine])
     near_right = (number != theirs) & (pairs.cost < pairs.cost[theirs] + margin) & lefts(pairs.left, pairs.left[theirs])
     doubtful = np.zeros(len(number), bool)

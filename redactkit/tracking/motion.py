@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["Motion", "Noise", "Rows", "chains", "corrected", "fit_motion", "moved", "unknown"]
 
 MOTION_ROWS = 24
-"""Rows of a tracklet that tell its motion at an end."""
+"""Rows of a tracklet from which its motion at an end is estimated. Raising it is less noisy, and slower to react."""
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Noise:
-    """What faces and detectors do, as standard deviations in face sizes.
+    """Standard deviations of the motion of faces and of the detector's boxes, in face sizes.
 
     ``position`` of a box about the face, ``speed`` of a face in general (per s), ``wander`` of its speed (per s^1.5),
     ``size`` of the logarithm of a box's size, ``growth`` of the same (per s), ``sizes`` of the same from one person
@@ -40,16 +40,16 @@ class Noise:
         """Return the squared Mahalanobis distance of a change in the logarithm of a box's size over a time."""
         return np.asarray(change**2 / self._growth(seconds))
 
-    def doubt_of_place(self, variance: FloatArray) -> FloatArray:
-        """Return twice the logarithm of how widely a predicted place is spread, 0 for one face size."""
+    def doubt_of_position(self, variance: FloatArray) -> FloatArray:
+        """Return the penalty of a vague prediction: twice the logarithm of its variance, 0 for one face size."""
         return np.asarray(2 * np.log(variance))
 
-    def doubt_of_turn(self, variance: FloatArray) -> FloatArray:
-        """Return the same of a change of velocity, 0 where it is as wide as between any two people."""
+    def doubt_of_velocity(self, variance: FloatArray) -> FloatArray:
+        """Return the penalty of a vague velocity, 0 where its variance is that between any two people."""
         return np.asarray(2 * np.log(variance / (2 * self.speed**2)))
 
     def doubt_of_growth(self, seconds: FloatArray) -> FloatArray:
-        """Return the same of a change of size over a time, 0 where it is as wide as between any two people."""
+        """Return the penalty of a vague size after some time, 0 where its variance is that between any two people."""
         return np.asarray(np.log(self._growth(seconds) / (2 * self.sizes**2)))
 
     def _growth(self, seconds: FloatArray) -> FloatArray:
@@ -102,6 +102,7 @@ def moved(covariance: FloatArray, seconds: FloatArray, *, noise: Noise) -> Float
     seconds : ndarray of shape (T,)
     noise : Noise
     """
+    # Constant velocity with white acceleration: the process noise is the integrated Wiener process.
     place, cross, speed = covariance.T
     wander, spent = noise.wander**2, np.abs(seconds)
     return np.array(
@@ -145,6 +146,7 @@ def fit_motion(rows: Rows, ends: IntArray, counts: IntArray, *, step: int, noise
     row = ends + step * back
     center, velocity = rows.center[row], np.zeros((len(ends), 2))
     log_size, covariance = rows.log_size[row], unknown(len(ends), noise=noise)
+    # All tracklets take a step at once, from the row furthest inside to the end; shorter ones join later.
     for age in range(int(back.max(initial=0)) - 1, -1, -1):
         use = np.flatnonzero(back > age)
         here = ends[use] + step * age

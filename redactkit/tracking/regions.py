@@ -100,7 +100,7 @@ class FixedRegion:
         return frames_in_ranges(info, [(start if start > 0 else -np.inf, end)])
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Where and when it is, in words."""
         sides = ", ".join(f"{side:.6g}" for side in self.box)
         when = "" if self.start is None and self.end is None else f" from {timecode(self._range[0])}"
@@ -151,8 +151,8 @@ def hidden_objects(
         place = dict(zip(BOX, region.pixels(info).tolist(), strict=True))
         keys = {"frame": frames, "time": info.times[frames], "face_id": face}
         # One keyframe, and what follows is a copy of it.
-        told = {"source": "manual", "kind": region.kind, "keyframe": frames == frames[0]}
-        tables.append(as_detections(pd.DataFrame(keys).assign(**place, **told)))
+        fixed = {"source": "manual", "kind": region.kind, "keyframe": frames == frames[0]}
+        tables.append(as_detections(pd.DataFrame(keys).assign(**place, **fixed)))
         decisions[face] = {"reason": region.reason, "look": "margin=0 shape=rectangle"}
     return pd.concat(tables, ignore_index=True) if tables else as_detections({}), decisions
 

@@ -16,19 +16,22 @@ from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, fit_mot
 __all__ = ["Limits", "stitch"]
 
 ACCELERATION_SHARES = (1.0, 0.35)
-"""Shares of the usual change of speed with which ways are judged: as faces go about, and as one that strides on."""
+"""Shares of the usual change of velocity by which joins are weighed: of faces that move at will, and of steady ones.
+
+Adding one joins more of what moves so.
+"""
 EDGE_ROWS = 6
-"""Rows at a tracklet's end that tell behind whom it went."""
+"""Rows at a tracklet's end that decide which face hid it. Raising it finds more faces that may have."""
 OCCLUDED_GAP_FACTOR = 1.75
-"""Longest gaps for which a face may be hidden behind another one."""
+"""How many times the longest gap a face may be hidden by another. Raising it joins more."""
 MIN_APPEARANCE_ROWS = 4
-"""Rows from which a tracklet tells what its face looks like."""
+"""Rows of a tracklet from which its appearance is known. Raising it joins fewer."""
 MAX_APPEARANCE_DISTANCE = 0.15
-"""How unlike two tracklets may look that are joined since both were behind the same face."""
+"""Largest appearance distance of two tracklets that the same face hid, to be joined. Raising it joins more."""
 MAX_LOG_GROWTH = 0.5
-"""Most change of the logarithm of such a face's size."""
+"""Largest change of the logarithm of such a face's size. Raising it joins more."""
 MAX_PAIRS_AT_ONCE = 2_000_000
-"""Candidates that are priced at once, which bounds memory."""
+"""Candidates whose costs are computed at once. Raising it takes memory."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def stitch(rows: Rows, track: IntArray, *, limits: Limits, noise: Noise, appeara
     limits : Limits
     noise : Noise
     appearance : ndarray of shape (N, D) or None
-        What each row's picture looks like, compared by direction; rows of NaN or of zeros are not compared.
+        The appearance of each row, a vector compared by direction; rows of NaN or of zeros are not compared.
 
     Returns
     -------
@@ -95,8 +98,8 @@ class _Tracklets:
     def clear_ends(self, limits: Limits) -> tuple[IntArray, IntArray]:
         """Return each tracklet's last row and its first one on which no other face's box lies.
 
-        What is left of a face while another passes before it seems to stand still or to shrink. Where no such row is
-        near the tracklet's end, that end.
+        A face that another passes seems to stand still or to shrink, so such rows would spoil the velocity. Where no
+        other row is near an end of the tracklet, it is that end.
         """
         rows = np.arange(len(self.order))
         clear = self.rows.cover < 0
@@ -139,12 +142,15 @@ def _bridged(
 
     Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
     """
+    # A join is weighed from the very last and first boxes, and from the last ones that nothing hid in part; and with
+    # faces that change their speed much or little. The best of these models counts.
     ends = [(tracklets.last, tracklets.first), tracklets.clear_ends(limits)]
-    manners = [
+    models = [
         _MotionModel(tracklets, replace(noise, wander=noise.wander * share), *pair)
         for share in ACCELERATION_SHARES
         for pair in ends
     ]
+    # Candidates of an end are the starts after it, up to the longest gap: a range of the starts in order of time.
     order = np.argsort(tracklets.begin, kind="stable")
     low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
     high = np.searchsorted(tracklets.begin[order], tracklets.end + limits.longest + 1e-9, side="right")
@@ -152,36 +158,39 @@ def _bridged(
     for part in _chunks(high - low):
         tail, place = expanded(low[part], high[part])
         tail, head = part[tail], order[place]
-        cost = np.min([manner.costs(tail, head, limits) for manner in manners], axis=0)
+        cost = np.min([model.costs(tail, head, limits) for model in models], axis=0)
         found.append(Pairs(tail, head, cost)[np.isfinite(cost)])
     pairs = Pairs(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Pairs)))
     if unlike is not None:
         pairs = _alike(pairs, unlike.between(tracklets.by_track, pairs.left, pairs.right), limits)
+    # Taken is what is the best for both by a margin. Only now are joins dropped over gaps longer than this pass takes.
     chosen = unrivalled(pairs, margin=limits.margin, lefts=tracklets.overlap, rights=tracklets.overlap)
     gap = tracklets.begin[pairs.right[chosen]] - tracklets.end[pairs.left[chosen]]
     return pairs[chosen[gap <= reach + 1e-9]]
 
 
 def _emerged(tracklets: _Tracklets, limits: Limits, noise: Noise, unlike: AppearanceDistance) -> Pairs:
-    """Return joins of faces that went behind another to those that look alike and came out from behind the same one."""
-    behind, before = tracklets.covers()
+    """Return joins of faces that another one hid to faces that look alike and came out where the same one was."""
+    hid_end, hid_start = tracklets.covers()
     order = np.argsort(tracklets.begin, kind="stable")
     low = np.searchsorted(tracklets.begin[order], tracklets.end, side="right")
     high = np.searchsorted(tracklets.begin[order], tracklets.end + OCCLUDED_GAP_FACTOR * limits.longest, side="right")
     tail, place = expanded(low, high)
     head = order[place]
-    shared = np.array([bool(behind[a] & before[b]) for a, b in zip(tail, head, strict=True)], bool)
+    # Both must have been hidden by the same face, and be seen for long enough to know what they look like.
+    shared = np.array([bool(hid_end[a] & hid_start[b]) for a, b in zip(tail, head, strict=True)], bool)
     shared &= np.minimum(tracklets.counts[tail], tracklets.counts[head]) >= MIN_APPEARANCE_ROWS
     tail, head = tail[shared], head[shared]
-    manner = _MotionModel(tracklets, noise, *tracklets.clear_ends(limits))
+    model = _MotionModel(tracklets, noise, *tracklets.clear_ends(limits))
+    # The appearance decides; the motion only says what is out of reach, since nobody saw the way.
     apart = unlike.apart(tracklets.by_track, tail, head)
-    good = (apart < MAX_APPEARANCE_DISTANCE) & manner.near(tail, head)
+    good = (apart < MAX_APPEARANCE_DISTANCE) & model.near(tail, head)
     pairs = Pairs(tail[good], head[good], apart[good] / MAX_APPEARANCE_DISTANCE * limits.margin * 2)
     return pairs[unrivalled(pairs, margin=limits.margin, lefts=tracklets.overlap, rights=tracklets.overlap)]
 
 
 def _alike(pairs: Pairs, unlike: FloatArray, limits: Limits) -> Pairs:
-    """Add what a difference in looks costs, and leave out pairs that differ too much."""
+    """Add the cost of an appearance distance, and leave out pairs that differ too much."""
     return Pairs(pairs.left, pairs.right, pairs.cost + unlike)[unlike < limits.gate]
 
 
@@ -192,7 +201,7 @@ def _chunks(sizes: IntArray) -> list[IntArray]:
 
 
 class _MotionModel:
-    """Tracklets' ends as faces would move that change their speed by so much."""
+    """Positions and velocities at tracklets' ends, under one assumption of how much velocities change."""
 
     def __init__(self, tracklets: _Tracklets, noise: Noise, last: IntArray, first: IntArray) -> None:
         self.noise = noise
@@ -200,12 +209,13 @@ class _MotionModel:
         self.heads = fit_motion(tracklets.rows, first, tracklets.last - first + 1, step=1, noise=noise)
 
     def costs(self, tail: IntArray, head: IntArray, limits: Limits) -> FloatArray:
-        """Return twice the negative log likelihood ratio of the ways from tails to heads, infinite beyond the limits.
+        """Return the costs of joins: twice the negative log likelihood ratio, infinite beyond the limits.
 
-        The ratio is to that of two people who have nothing to do with one another.
+        The ratio compares one face with two people who have nothing to do with one another.
 
-        Between two known velocities the way is their mean times the time, for a velocity that wanders at random, with
-        a variance of a twelfth of ``wander ** 2 * dt ** 3``: a quarter of that of either end's prediction alone.
+        Velocity is a random walk (a Wiener process). Between two known velocities the expected displacement is their
+        mean times the time, with a variance of ``wander ** 2 * dt ** 3 / 12``: a quarter of that of a prediction from
+        one end alone.
         """
         tails, heads, noise = self.tails, self.heads, self.noise
         dt = heads.seconds[head] - tails.seconds[tail]
@@ -222,11 +232,11 @@ class _MotionModel:
         distance = miss / spread + turn / turning + grown
         # A wide prediction is met by anybody: what it allows counts against the join, as it would in a likelihood
         # ratio. So single boxes join over a few frames, and long tracklets that move alike over a second or two.
-        odds = distance + noise.doubt_of_place(spread) + noise.doubt_of_turn(turning) + noise.doubt_of_growth(dt)
+        odds = distance + noise.doubt_of_position(spread) + noise.doubt_of_velocity(turning) + noise.doubt_of_growth(dt)
         return np.where((distance < limits.gate) & (odds < limits.odds), odds, np.inf)
 
     def near(self, tail: IntArray, head: IntArray) -> BoolArray:
-        """Tell which heads are of about the size of the tails, and where they may be if nobody saw the way."""
+        """Tell which heads are of about the size of the tails, and within reach of a motion that was not seen."""
         tails, heads = self.tails, self.heads
         dt = heads.seconds[head] - tails.seconds[tail]
         size = np.exp((tails.log_size[tail] + heads.log_size[head]) / 2)
@@ -239,9 +249,11 @@ class _MotionModel:
 def _absorbed(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise) -> Pairs:
     """Return joins of tracklets to others that have a gap where they fit in."""
     rows = tracklets.rows
+    # Gaps inside tracklets: rows whose next one of the same tracklet is more than one step away.
     member = np.repeat(np.arange(len(tracklets.counts)), tracklets.counts)
     before = np.flatnonzero((np.diff(member) == 0) & (np.diff(rows.seconds) > 1.5 * limits.step))
     before = before[rows.seconds[before + 1] - rows.seconds[before] <= reach + 1e-9]
+    # Guests of a gap are tracklets that begin and end in it.
     order = np.argsort(tracklets.begin, kind="stable")
     starts = tracklets.begin[order]
     low = np.searchsorted(starts, rows.seconds[before], side="right")
@@ -250,11 +262,13 @@ def _absorbed(tracklets: _Tracklets, reach: float, limits: Limits, noise: Noise)
     guest = order[place]
     inside = tracklets.end[guest] < rows.seconds[before + 1][gap]
     gap, guest = gap[inside], guest[inside]
+    # A guest fits where its first and its last box lie near the straight line across the gap.
     ends = (tracklets.first[guest], tracklets.last[guest])
     cost = np.maximum(*(_misfit(rows, before[gap], row, noise) for row in ends))
     good = cost < limits.gate
     pairs = Pairs(gap[good], guest[good], cost[good])
     chosen = unrivalled(pairs, margin=limits.margin, lefts=lambda a, b: a != b, rights=tracklets.overlap)
+    # A tracklet fills one gap only: the first that takes it.
     chosen = chosen[_first_of_each(pairs.right[chosen])]
     return Pairs(member[before[pairs.left[chosen]]], pairs.right[chosen], pairs.cost[chosen])
 

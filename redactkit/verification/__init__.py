@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redactkit.verification.actions import ACTIONS, Action
+from redactkit.verification.actions import ANSWERS, Answer
 from redactkit.verification.page import crops
 from redactkit.verification.queue import review_queue
 from redactkit.verification.record import SavedCheck, read_check, save_check
@@ -10,8 +10,8 @@ from redactkit.verification.report import VerificationReport
 from redactkit.verification.verify import verify
 
 __all__ = [
-    "ACTIONS",
-    "Action",
+    "ANSWERS",
+    "Answer",
     "SavedCheck",
     "VerificationReport",
     "crops",

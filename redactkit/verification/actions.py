@@ -12,10 +12,10 @@ from redactkit.errors import OptionError
 from redactkit.review.editing import next_face_id, set_decision
 from redactkit.tables import as_decisions, as_detections, sort_detections
 
-__all__ = ["ACTIONS", "REASON", "Action", "Settled", "settle"]
+__all__ = ["ANSWERS", "REASON", "Answer", "Settled", "settle"]
 
-Action = Literal["hide", "no face", "leave visible"]
-ACTIONS: tuple[Action, ...] = ("hide", "no face", "leave visible")
+Answer = Literal["hide", "no face", "leave visible"]
+ANSWERS: tuple[Answer, ...] = ("hide", "no face", "leave visible")
 REASON = "leak check"
 """The reason that a decision has by which a finding was answered."""
 
@@ -26,7 +26,7 @@ class Settled(NamedTuple):
     detections: pd.DataFrame
     decisions: pd.DataFrame
     discarded: pd.DataFrame
-    told: str
+    edit: str
 
 
 def settle(
@@ -34,7 +34,7 @@ def settle(
     *,
     finding: Mapping[Hashable, Any],
     rows: pd.DataFrame,
-    action: Action,
+    action: Answer,
 ) -> Settled:
     """Act on one finding.
 
@@ -54,8 +54,8 @@ def settle(
     OptionError
         If the action is unknown, or the finding is about the file and not a face.
     """
-    if action not in ACTIONS:
-        raise OptionError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
+    if action not in ANSWERS:
+        raise OptionError(f"action must be one of {', '.join(ANSWERS)}, got {action!r}")
     if finding["what"] == "container":
         raise OptionError(f"this finding is about the file ({finding['note']}); redact the video again")
     known = int(str(finding["leak"])) < 0
@@ -64,7 +64,7 @@ def settle(
 
 
 def _settle_known(
-    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], rows: pd.DataFrame, action: Action, face: int
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], rows: pd.DataFrame, action: Answer, face: int
 ) -> Settled:
     detections, decisions, discarded = tables
     if action != "no face":
@@ -77,7 +77,7 @@ def _settle_known(
 
 
 def _settle_unknown(
-    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], rows: pd.DataFrame, action: Action, _: int
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], rows: pd.DataFrame, action: Answer, _: int
 ) -> Settled:
     detections, decisions, discarded = tables
     new = next_face_id(*tables)

@@ -30,6 +30,13 @@ def review_queue(annotations: Annotations, *, check: VerificationReport | None =
         Columns ``face_id``, ``frame``, ``time`` (s), ``risk`` (0 to 1), ``reason``, ``frames``, as
         of `redactkit.tracking.review_queue`; ``face_id`` is the nearest known face, -1 where the check found one
         that nobody has numbered.
+
+    Examples
+    --------
+    >>> from redactkit.formats import read_annotations
+    >>> from redactkit.runtime.resources import sample_truth_path
+    >>> list(review_queue(read_annotations(sample_truth_path())).columns)
+    ['face_id', 'frame', 'time', 'risk', 'reason', 'frames']
     """
     video = annotations.video
     queue = tracking.review_queue(

@@ -14,7 +14,7 @@ from redactkit.errors import MismatchError, OptionError
 from redactkit.media import file_sha256
 from redactkit.runtime.files import check_output, check_path, write_text
 from redactkit.runtime.marks import CHECK_MARK, MARK
-from redactkit.verification.actions import Action
+from redactkit.verification.actions import Answer
 from redactkit.verification.findings import bare_table, leak_rows
 from redactkit.verification.report import VerificationReport
 
@@ -35,7 +35,7 @@ class SavedCheck:
     """
 
     report: VerificationReport
-    answers: dict[int, Action]
+    answers: dict[int, Answer]
     sha256: str
 
     def check_open(self, findings: list[int]) -> None:
@@ -54,7 +54,7 @@ class SavedCheck:
             if findings.count(number) > 1:
                 raise OptionError(f"finding {number} has two answers; give one")
 
-    def save(self, answers: Mapping[int, Action], *, annotations: str | Path) -> Path:
+    def save(self, answers: Mapping[int, Answer], *, annotations: str | Path) -> Path:
         """Keep what was answered on top of what is kept already, and the file that the next answers go on from."""
         return _write(_with_annotations(self.report, annotations), self.sha256, self.answers | dict(answers))
 
@@ -78,7 +78,7 @@ def _with_annotations(report: VerificationReport, path: str | Path) -> Verificat
     return replace(report, settings={**report.settings, "annotations": str(Path(path).absolute())})
 
 
-def _write(report: VerificationReport, sha256: str, answers: dict[int, Action]) -> Path:
+def _write(report: VerificationReport, sha256: str, answers: dict[int, Answer]) -> Path:
     path = check_path(report.redacted)
     check_output(path, overwrite=_load(path) is not None)
     said = {MARK: CHECK_MARK, "redacted_sha256": sha256, "answers": answers}
@@ -96,30 +96,32 @@ def read_check(redacted: str | Path) -> SavedCheck:
         If the video is another one by now.
     """
     path = check_path(redacted)
-    told = _load(path)
-    if told is None:
+    saved = _load(path)
+    if saved is None:
         raise OptionError(f"no leak check of {redacted} at {path}; run verify first")
-    if told["redacted_sha256"] != file_sha256(redacted):
+    if saved["redacted_sha256"] != file_sha256(redacted):
         raise MismatchError(f"{redacted} is not the file that was checked: its SHA-256 is another one; verify it again")
-    faces = pd.DataFrame(told["faces"]).set_index("face_id") if told["faces"] else pd.DataFrame()
+    faces = pd.DataFrame(saved["faces"]).set_index("face_id") if saved["faces"] else pd.DataFrame()
     report = VerificationReport(
-        source=Path(told["source"]),
+        source=Path(saved["source"]),
         redacted=Path(redacted),
         faces=faces,
-        bare=bare_table(told["bare"]),
-        leaks=leak_rows(told["leaks"]),
-        fidelity=pd.DataFrame(told["fidelity"], columns=["check", "expected", "got", "ok", "note"]),
-        frames=told["frames"],
-        looks=tuple(told["looks"]),
-        settings=told["settings"],
+        bare=bare_table(saved["bare"]),
+        leaks=leak_rows(saved["leaks"]),
+        fidelity=pd.DataFrame(saved["fidelity"], columns=["check", "expected", "got", "ok", "note"]),
+        frames=saved["frames"],
+        searches=tuple(saved["looks"]),
+        settings=saved["settings"],
     )
-    return SavedCheck(report, {int(number): done for number, done in told["answers"].items()}, told["redacted_sha256"])
+    return SavedCheck(
+        report, {int(number): done for number, done in saved["answers"].items()}, saved["redacted_sha256"]
+    )
 
 
 def _load(path: Path) -> dict[str, Any] | None:
     """Return what is in the file of a leak check, None where it is none."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) and told.get(MARK) == CHECK_MARK else None
+    return saved if isinstance(saved, dict) and saved.get(MARK) == CHECK_MARK else None

@@ -231,8 +231,8 @@ class Repainter:
             return BoxCheck(region.face, 0.0, 0.0, 0.0, self._detail(region, before, after, layout))
         noise_factor = float(np.clip(self.noise / USUAL_NOISE, 1.0, MAX_NOISE_FACTOR))
         odd, bare, near = _tiles(region, before, after, painted, layout, noise_factor=noise_factor)
-        looked = odd >= MIN_ODD_SHARE and not self.painting.exact
-        detail = self._detail(region, before, after, layout) if looked else 0.0
+        compared = odd >= MIN_ODD_SHARE and not self.painting.exact
+        detail = self._detail(region, before, after, layout) if compared else 0.0
         return BoxCheck(region.face, odd, bare, near, detail)
 
     def _detail(self, region: Region, before: Sequence[Plane], after: Sequence[Plane], layout: PixelLayout) -> float:

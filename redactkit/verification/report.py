@@ -17,7 +17,7 @@ from redactkit.errors import OptionError
 from redactkit.media import file_sha256
 from redactkit.runtime.files import report_path, write_text
 from redactkit.runtime.timecode import timecode
-from redactkit.verification.actions import Action, settle
+from redactkit.verification.actions import Answer, settle
 from redactkit.verification.findings import UNLIKE, list_findings, longest_run
 from redactkit.verification.page import findings_html, page_html
 
@@ -50,8 +50,14 @@ class VerificationReport:
         As in `redactkit.redaction.RedactionReport`.
     frames : int
         Frames looked at.
-    looks : tuple of str
+    searches : tuple of str
         The ways in which faces were looked for.
+
+    Examples
+    --------
+    >>> check = redactkit.verify("lobby.mp4", "lobby_redacted.mp4", annotations)  # doctest: +SKIP
+    >>> check.verdict  # doctest: +SKIP
+    'clean'
     """
 
     source: Path
@@ -61,7 +67,7 @@ class VerificationReport:
     leaks: pd.DataFrame
     fidelity: pd.DataFrame
     frames: int
-    looks: tuple[str, ...]
+    searches: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -105,7 +111,7 @@ class VerificationReport:
         inside = self.bare["frame"].between(row["first_frame"], row["last_frame"])
         return self.bare[inside & (self.bare["face_id"] == row["face_id"])]
 
-    def settle(self, annotations: Annotations | Review, finding: int, action: Action) -> Annotations:
+    def settle(self, annotations: Annotations | Review, finding: int, action: Answer) -> Annotations:
         """Act on one finding, and return the annotations after it; a review is edited, and can undo it.
 
         Parameters
@@ -128,7 +134,7 @@ class VerificationReport:
         changed = {"detections": done.detections, "decisions": done.decisions, "discarded": done.discarded}
         if isinstance(annotations, Annotations):
             return annotations.replace(**changed)
-        annotations.edit(done.told, **changed)
+        annotations.edit(done.edit, **changed)
         return annotations.annotations
 
     def save_page(self, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -142,11 +148,11 @@ class VerificationReport:
     @property
     def headline(self) -> list[str]:
         """The verdict in a line or two."""
-        lines = [f"{self.redacted}: {self.verdict}, {self.frames} frames looked at ({', '.join(self.looks)})"]
+        lines = [f"{self.redacted}: {self.verdict}, {self.frames} frames looked at ({', '.join(self.searches)})"]
         ranges = self.settings.get("ranges") or ()
         if ranges:
-            told = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
-            lines.insert(0, f"CHECKED FROM {told} ONLY: outside of that everything is left bare, as was asked")
+            ranges_text = ", ".join(f"{timecode(start)} to {timecode(stop)}" for start, stop in ranges)
+            lines.insert(0, f"CHECKED FROM {ranges_text} ONLY: outside of that everything is left bare, as was asked")
         if self.verdict == "unproven":
             lines.append("  no face was to be hidden, so that nothing found proves nothing")
         return lines
@@ -194,7 +200,7 @@ class VerificationReport:
             "verdict": self.verdict,
             **({"ranges": self.settings["ranges"]} if self.settings.get("ranges") else {}),
             "frames": self.frames,
-            "looks": list(self.looks),
+            "looks": list(self.searches),
             "bare_boxes": int((self.bare["what"] != UNLIKE).sum()),
             "leaks": int(self.leaks["sure"].sum()),
             "findings": int((self.findings["verdict"] == "exposed").sum()),
@@ -224,7 +230,7 @@ class VerificationReport:
         frames, seconds = self.longest_exposure
         lines = self.headline
         lines += [
-            f"  {number}. {_told(row)}" for number, row in zip(count(1), self.findings.itertuples(), strict=False)
+            f"  {number}. {_describe(row)}" for number, row in zip(count(1), self.findings.itertuples(), strict=False)
         ]
         if frames:
             lines.append(f"  longest exposure: {frames} frames, {seconds:.2f} s")
@@ -247,7 +253,7 @@ class VerificationReport:
         return contact_sheet(self.redacted, self.exposures, title=title, count=count)
 
 
-def _told(row: Any) -> str:
+def _describe(row: Any) -> str:
     """Return one finding in a line."""
     of = "near" if row.leak >= 0 else "of"
     whose = "" if row.face_id < 0 else f" {of} face {row.face_id}"

@@ -95,41 +95,41 @@ def reproduce(
         If the report cannot be read.
     """
     path = Path(report)
-    told = _read(path)
-    source, output = Path(video or told["source"]), path.with_name(Path(told["output"]).name)
+    recorded = _read(path)
+    source, output = Path(video or recorded["source"]), path.with_name(Path(recorded["output"]).name)
     for file, name in ((source, "source_sha256"), (output, "output_sha256")):
-        if file_sha256(file) != told[name]:
+        if file_sha256(file) != recorded[name]:
             raise MismatchError(f"{file} is not the file of {path}: its SHA-256 is another one")
     progress = shown(progress)
-    given = _annotations(source, path.parent, annotations, told, model, progress)
-    faces = set(told["settings"]["faces"])
+    given = _annotations(source, path.parent, annotations, recorded, model, progress)
+    faces = set(recorded["settings"]["faces"])
     visible = [face for face in given.detections["face_id"].unique().tolist() if face not in faces]
-    prepared = prepare(source, given, RedactionOptions.of(told["settings"]), exclude=visible)
+    prepared = prepare(source, given, RedactionOptions.of(recorded["settings"]), exclude=visible)
     with tempfile.TemporaryDirectory(prefix="redactkit-") as folder:
         again = write_redacted(prepared, Path(folder) / output.name, progress=progress)
         frames, differing = compare_frames(output, again.output)
         now = again.record["versions"]
-    then = told.get("versions", {})
+    then = recorded.get("versions", {})
     changed = {name: (then[name], now[name]) for name in then if name in now and then[name] != now[name]}
     return Reproduction(output, frames, differing, changed)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = read_report(path)
-        missing = [name for name in ("source", "output", "settings", "source_sha256") if name not in told]
+        recorded = read_report(path)
+        missing = [name for name in ("source", "output", "settings", "source_sha256") if name not in recorded]
     except (OSError, ValueError, TypeError) as err:
         raise AnnotationError(f"{path} is no report of a redaction: {err}") from err
     if missing:
         raise AnnotationError(f"{path} is no report of a redaction: it lacks {', '.join(missing)}")
-    return told
+    return recorded
 
 
 def _annotations(
     source: Path,
     folder: Path,
     given: Annotations | str | Path | None,
-    told: dict[str, Any],
+    recorded: dict[str, Any],
     model: str | Path | None,
     progress: ProgressLike,
 ) -> Annotations:
@@ -140,7 +140,7 @@ def _annotations(
     try:
         return read_annotations(find_annotations(source, folder, default_folder(source), source.parent), video=source)
     except AnnotationError:
-        then = told.get("analysis", {})
+        then = recorded.get("analysis", {})
         options = {
             "sensitivity": then.get("sensitivity", "normal"),
             "padding": then.get("roll", 0.0),

@@ -13,7 +13,7 @@ from redactkit.annotations import Annotations
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX
 
-__all__ = ["NearPlace", "plan_near"]
+__all__ = ["ExpectedFace", "plan_near"]
 
 END_FRAMES = 3
 """Frames before a track's first box and after its last that are looked at closely."""
@@ -29,7 +29,7 @@ VELOCITY_FRAMES, MAX_APART = 3, 6
 
 
 @dataclass(frozen=True, eq=False)
-class NearPlace:
+class ExpectedFace:
     """A place near a track where its face may be, though it has no box there.
 
     Parameters
@@ -49,12 +49,12 @@ class NearPlace:
     short_gap: bool
 
 
-def plan_near(annotations: Annotations, faces: list[int], info: VideoInfo) -> dict[int, list[NearPlace]]:
+def plan_near(annotations: Annotations, faces: list[int], info: VideoInfo) -> dict[int, list[ExpectedFace]]:
     """Return the places to look at closely, by frame: a track's gaps, before its first box and after its last."""
     rows = annotations.detections
     rows = rows[rows["face_id"].isin(faces) & (rows["frame"] < info.frame_count)].sort_values(["face_id", "frame"])
     edges = np.concatenate([[0], annotations.cuts, [info.frame_count]])
-    near: dict[int, list[NearPlace]] = {}
+    near: dict[int, list[ExpectedFace]] = {}
     for face, track in rows.groupby("face_id"):
         frames, boxes = track["frame"].to_numpy(), track[BOX].to_numpy()
         for frame, place in _beyond(int(str(face)), frames, boxes, edges, float(info.frame_rate)):
@@ -64,7 +64,7 @@ def plan_near(annotations: Annotations, faces: list[int], info: VideoInfo) -> di
 
 def _beyond(
     face: int, frames: NDArray[np.int64], boxes: bx.FloatArray, edges: NDArray[np.int64], rate: float
-) -> Iterator[tuple[int, NearPlace]]:
+) -> Iterator[tuple[int, ExpectedFace]]:
     longest, short = (max(2, round(seconds * rate)) for seconds in (MAX_GAP_SECONDS, SHORT_GAP_SECONDS))
     shots = np.searchsorted(edges, frames, side="right")
     for place in range(-1, len(frames)):
@@ -75,7 +75,7 @@ def _beyond(
             shares = (np.arange(first + 1, last) - first) / (last - first)
             between = bx.interpolate(boxes[place], boxes[place + 1], shares)
             for frame, box in zip(range(first + 1, last), between, strict=True):
-                yield frame, NearPlace(face, box, boxes[place], bool(missing <= short))
+                yield frame, ExpectedFace(face, box, boxes[place], bool(missing <= short))
             continue
         if first >= 0:
             stop = min(first + 1 + END_FRAMES, int(edges[shots[place]]))
@@ -87,7 +87,7 @@ def _beyond(
 
 def _carried(
     face: int, frames: NDArray[np.int64], boxes: bx.FloatArray, place: int, wanted: range, inward: int
-) -> Iterator[tuple[int, NearPlace]]:
+) -> Iterator[tuple[int, ExpectedFace]]:
     """Carry a track's box at one of its ends to the frames beyond, at constant velocity."""
     # Boxes far apart in time, as beside a gap, tell no velocity.
     inner = [place + inward * step for step in range(1, VELOCITY_FRAMES + 1)]
@@ -97,4 +97,4 @@ def _carried(
         velocity[:2] = (boxes[place] - boxes[steady[-1]])[:2] / (frames[place] - frames[steady[-1]])
     for frame in wanted:
         carried = boxes[place] + velocity * (frame - frames[place])
-        yield frame, NearPlace(face, carried, boxes[place], short_gap=False)
+        yield frame, ExpectedFace(face, carried, boxes[place], short_gap=False)

@@ -24,7 +24,7 @@ from redactkit.media import VideoInfo
 from redactkit.tables import BOX
 from redactkit.tracking.regions import MIN_INSIDE_SHARE
 from redactkit.verification.pairs import Pair
-from redactkit.verification.track_gaps import NearPlace, plan_near
+from redactkit.verification.track_gaps import ExpectedFace, plan_near
 
 __all__ = [
     "MIN_COVERED_SHARE",
@@ -142,7 +142,7 @@ class UnknownFaceSearch:
     gaps: list[Row] = field(default_factory=list)
     """Frames without a box in a short gap of a track, the source's pixels there."""
 
-    looked: int = 0
+    searched_frames: int = 0
 
     def __post_init__(self) -> None:
         self._searched = plan_search_frames(self.info, self.annotations.cuts)
@@ -176,7 +176,7 @@ class UnknownFaceSearch:
             self._search_whole(self._last)
         if jumped or self._searched[pair.index]:
             self._search_whole(pair)
-        self._look_near(pair)
+        self._search_near(pair)
         self._searched[pair.index] |= jumped
         self._last = pair
 
@@ -192,7 +192,7 @@ class UnknownFaceSearch:
         fine, other, coarse = self._letterboxes
         letterboxes = (fine, coarse) if self._mirror else (other,)
         found = merge([self._found(letterbox, picture) for letterbox in letterboxes], floor=MIN_CONFIDENCE)
-        self.looked += 1
+        self.searched_frames += 1
         shares = self.known.covered(pair.index, found[:, :4])
         for face, share in zip(found[shares < MIN_COVERED_SHARE], shares[shares < MIN_COVERED_SHARE], strict=True):
             self._keep(pair, face, share, near=-1)
@@ -206,7 +206,7 @@ class UnknownFaceSearch:
             found[:, 0] = width - found[:, 0] - found[:, 2]
         return found
 
-    def _look_near(self, pair: Pair) -> None:
+    def _search_near(self, pair: Pair) -> None:
         places = self._near.get(pair.index, [])
         boxes = np.array([place.box for place in places]).reshape(-1, 4)
         bare = self.known.covered(pair.index, boxes) < MIN_COVERED_SHARE
@@ -224,7 +224,7 @@ class UnknownFaceSearch:
             if place.short_gap:
                 self._keep_gap(pair, place)
 
-    def _keep_gap(self, pair: Pair, place: NearPlace) -> None:
+    def _keep_gap(self, pair: Pair, place: ExpectedFace) -> None:
         """Remember a place that a track skips: a face that is there before and after does not vanish between."""
         if self._is_untouched(pair, place.box):
             share = float(self.known.covered(pair.index, place.box[None])[0])

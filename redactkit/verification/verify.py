@@ -164,7 +164,7 @@ def verify(
         leaks=leak_table(judge_unknown_faces(unknown_faces.rows, laid, info, gaps=unknown_faces.gaps), laid),
         fidelity=fidelity if fidelity is not None else _compare_files(hiding, redacted),
         frames=seen.frames,
-        looks=(_how(painting), *unknown_faces.names),
+        searches=(_how(painting), *unknown_faces.names),
         settings={
             "detector": getattr(detect, "name", str(detector)),
             "faces": faces,

@@ -19,7 +19,7 @@ from redactkit.errors import VideoError
 from redactkit.video.mp4boxes import Box, Mp4Boxes, Track, children, find
 from redactkit.video.opening import opened, video_stream
 
-__all__ = ["WHOLE", "Crop", "read_aperture", "write_aperture"]
+__all__ = ["WHOLE", "Cropping", "read_aperture", "write_aperture"]
 
 _STSD_HEADER_BYTES = 8  # bytes before the sample descriptions: version, flags and their number
 _VISUAL_ENTRY_BYTES = 78  # bytes of a visual sample description before the boxes in it
@@ -28,7 +28,7 @@ _SEGMENT, _CLUSTER, _TRACKS, _TRACK, _TYPE, _VIDEO = 0x18538067, 0x1F43B675, 0x1
 _CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)  # left, top, right, bottom
 
 
-class Crop(NamedTuple):
+class Cropping(NamedTuple):
     """Pixels of the stored picture that are cropped on each side."""
 
     left: int = 0
@@ -37,10 +37,10 @@ class Crop(NamedTuple):
     bottom: int = 0
 
 
-WHOLE = Crop()
+WHOLE = Cropping()
 
 
-def read_aperture(path: Path) -> Crop:
+def read_aperture(path: Path) -> Cropping:
     """Return the cropping that a video's container declares; `WHOLE` if it declares none, or an impossible one.
 
     Raises
@@ -56,14 +56,14 @@ def read_aperture(path: Path) -> Crop:
     crop = WHOLE
     with suppress(ValueError, IndexError):  # a file that breaks the format has no aperture that could be read
         if "mp4" in kind:
-            crop = _mp4_crop(Mp4Boxes(path), number, width, height)
+            crop = _mp4_cropping(Mp4Boxes(path), number, width, height)
         elif "matroska" in kind:
-            crop = _matroska_crop(path, place)
+            crop = _matroska_cropping(path, place)
     inside = crop.left + crop.right < width and crop.top + crop.bottom < height
     return crop if inside and min(crop) >= 0 else WHOLE
 
 
-def _mp4_crop(boxes: Mp4Boxes, number: int, width: int, height: int) -> Crop:
+def _mp4_cropping(boxes: Mp4Boxes, number: int, width: int, height: int) -> Cropping:
     entry = _entry(boxes, number)
     box = None if entry is None else _clap(boxes.moov, entry)
     if box is None:
@@ -73,7 +73,7 @@ def _mp4_crop(boxes: Mp4Boxes, number: int, width: int, height: int) -> Crop:
         return WHOLE
     wide, high, right, down = (Fraction(*pair) for pair in zip(words[::2], words[1::2], strict=True))
     left, top = (width - wide) / 2 + right, (height - high) / 2 + down
-    return Crop(round(left), round(top), round(width - wide - left), round(height - high - top))
+    return Cropping(round(left), round(top), round(width - wide - left), round(height - high - top))
 
 
 def _entry(boxes: Mp4Boxes, number: int) -> Box | None:
@@ -88,7 +88,7 @@ def _clap(data: bytes, entry: Box) -> Box | None:
     return next((box for box in within if box.kind == b"clap" and box.end - box.body >= 32), None)
 
 
-def write_aperture(path: Path, crop: Crop) -> None:
+def write_aperture(path: Path, crop: Cropping) -> None:
     """Write a ``clap`` box into an mp4 with one video track and its index before its samples, in place.
 
     Raises
@@ -115,7 +115,7 @@ def write_aperture(path: Path, crop: Crop) -> None:
         file.write(grown)
 
 
-def _written(crop: Crop, width: int, height: int) -> bytes:
+def _written(crop: Cropping, width: int, height: int) -> bytes:
     shown = (width - crop.left - crop.right, 1, height - crop.top - crop.bottom, 1)
     offset = (crop.left - crop.right, 2, crop.top - crop.bottom, 2)
     return b"\0\0\0\x28clap" + b"".join(word.to_bytes(4, "big", signed=True) for word in (*shown, *offset))
@@ -163,20 +163,20 @@ def _move_tail(file: BinaryIO, start: int, by: int) -> None:
         end = begin
 
 
-def _matroska_crop(path: Path, place: int) -> Crop:
+def _matroska_cropping(path: Path, place: int) -> Cropping:
     with path.open("rb") as file:
         size = file.seek(0, 2)
         for element in _elements(file, 0, size):
             if element[0] == _SEGMENT:
-                return _segment_crop(file, element, place)
+                return _segment_cropping(file, element, place)
     return WHOLE
 
 
-def _segment_crop(file: BinaryIO, segment: tuple[int, int, int], place: int) -> Crop:
+def _segment_cropping(file: BinaryIO, segment: tuple[int, int, int], place: int) -> Cropping:
     for number, start, end in _elements(file, *segment[1:]):
         if number == _TRACKS:
             videos = [video for track in _elements(file, start, end) if (video := _video_of(file, track)) is not None]
-            return Crop(*(videos[place].get(side, 0) for side in _CROPS))
+            return Cropping(*(videos[place].get(side, 0) for side in _CROPS))
     return WHOLE
 
 

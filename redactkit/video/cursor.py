@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from redactkit.errors import VideoError
 from redactkit.media import VideoInfo
-from redactkit.video.decoding import FAULTS, Clock, DecodeLog, decode_packets, tell_decoded
+from redactkit.video.decoding import FAULTS, Clock, DecodeLog, count_decoded_frame, decode_packets
 from redactkit.video.frames import Frame
 from redactkit.video.opening import av_errors, open_container, video_stream
 from redactkit.video.probe import frame_step
@@ -182,7 +182,7 @@ class Cursor:
             try:
                 picture = next(self._frames, None)
                 if picture is not None:
-                    tell_decoded()
+                    count_decoded_frame()
                 return picture
             except FAULTS:
                 if self._threads == 1:

@@ -17,7 +17,7 @@ from av.codec.context import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-__all__ = ["FAULTS", "Clock", "DecodeLog", "DecodedFrames", "count_decoded", "decode_packets", "tell_decoded"]
+__all__ = ["FAULTS", "Clock", "DecodeLog", "DecodedFrames", "count_decoded", "decode_packets", "count_decoded_frame"]
 
 FAULTS = (av.error.FFmpegError, ValueError)
 """What decoding raises for a packet that cannot be decoded."""
@@ -59,7 +59,7 @@ def count_decoded() -> Iterator[DecodedFrames]:
             _counters[:] = [each for each in _counters if each is not counter]
 
 
-def tell_decoded() -> None:
+def count_decoded_frame() -> None:
     """Tell those who count that a decoder has given a frame."""
     with _counting:
         for counter in _counters:

@@ -76,7 +76,13 @@ def _copy(picture: av.VideoFrame, copy: av.VideoFrame) -> av.VideoFrame:
 
 
 def as_jpeg(image: NDArray[np.uint8]) -> bytes:
-    """Return an RGB image, shape (H, W, 3), as the bytes of a JPEG file."""
+    """Return an RGB image, shape (H, W, 3), as the bytes of a JPEG file.
+
+    Examples
+    --------
+    >>> as_jpeg(np.zeros((16, 16, 3), np.uint8))[:2].hex()
+    'ffd8'
+    """
     context: Any = av.VideoCodecContext.create("mjpeg", "w")
     context.width, context.height = image.shape[1], image.shape[0]
     context.pix_fmt, context.time_base, context.color_range = "yuvj444p", Fraction(1, 25), 2

@@ -26,6 +26,12 @@ def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
     -------
     list of ndarray of shape (H, W), uint8 or uint16
         Y, U, V in their own sizes, without the padding at the end of lines.
+
+    Examples
+    --------
+    >>> import av
+    >>> [plane.shape for plane in plane_views(av.VideoFrame(32, 16, "yuv420p"))]
+    [(16, 32), (8, 16), (8, 16)]
     """
     return [_view(plane, picture.format) for plane in picture.planes]
 

@@ -30,7 +30,7 @@ _CACHE_BYTES = 160 << 20
 _MAX_FRAMES_DECODED_OVER = 32
 """Frames ahead up to which decoding on is tried before seeking, which flushes the decoder."""
 
-_FRAMES_KEPT_BEHIND = 4
+_FRAMES_KEPT_BEFORE = 4
 """Frames before a sought one that are decoded and kept too, for steps back; doubled with each step back."""
 
 _THREAD_LIMITS = (4, 16)
@@ -76,7 +76,7 @@ class VideoReader:
         self._cache = _FrameCache(self.info, cache)
         self._cursor: Cursor | None = None
         self._store, self._owns_store = FrameStore(), True
-        self._sought, self._behind = -1, _FRAMES_KEPT_BEHIND
+        self._sought, self._kept = -1, _FRAMES_KEPT_BEFORE
         self._lost: set[int] = set()
         self._closed = False
 
@@ -189,8 +189,8 @@ class VideoReader:
         ahead = index - cursor.position
         if not 0 <= ahead <= _MAX_FRAMES_DECODED_OVER:
             cursor.go_on_to(index)
-        if not 0 <= ahead <= _FRAMES_KEPT_BEHIND:
-            cursor.skip_to(index - self._keep_behind(index))
+        if not 0 <= ahead <= _FRAMES_KEPT_BEFORE:
+            cursor.skip_to(index - self._count_kept(index))
         frame = self._read_up_to(cursor, index)
         if frame is None and index not in self._lost:
             # The seek landed where reference frames are missing; decode from the first frame, in order.
@@ -208,12 +208,12 @@ class VideoReader:
                 return frame if frame.index == index else None
         return None
 
-    def _keep_behind(self, index: int) -> int:
+    def _count_kept(self, index: int) -> int:
         """Return how many frames before a sought one to keep: twice as many with each further step back."""
-        steps_back = 0 < self._sought - index <= 2 * self._behind
-        self._behind = min(2 * self._behind, self._cache.most - 1) if steps_back else _FRAMES_KEPT_BEHIND
+        steps_back = 0 < self._sought - index <= 2 * self._kept
+        self._kept = min(2 * self._kept, self._cache.most - 1) if steps_back else _FRAMES_KEPT_BEFORE
         self._sought = index
-        return self._behind
+        return self._kept
 
     def close(self) -> None:
         """Close the file and drop the cache; safe to call twice."""

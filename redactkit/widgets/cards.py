@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 from redactkit.review import Review
-from redactkit.widgets.crops import Crops, Place
+from redactkit.widgets.crops import Crops, PictureSource
 from redactkit.widgets.stage import read_static
 
 __all__ = ["CardAction", "CardList"]
@@ -65,9 +65,9 @@ class CardList(anywidget.AnyWidget):
         *,
         title: str,
         actions: Sequence[CardAction],
-        places: Callable[[str], list[Place]],
+        places: Callable[[str], list[PictureSource]],
         act: Callable[[Mapping[str, Any]], None],
-        strip: Callable[[str], list[Place]] | None = None,
+        strip: Callable[[str], list[PictureSource]] | None = None,
         empty: str = "",
     ) -> None:
         self._places, self._strip, self._act = places, strip, act

@@ -11,12 +11,12 @@ import traitlets
 
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
-from redactkit.verification import Action, VerificationReport, crops
+from redactkit.verification import Answer, VerificationReport, crops
 from redactkit.widgets.cards import CardAction, CardList
-from redactkit.widgets.crops import Place
+from redactkit.widgets.crops import PictureSource
 from redactkit.widgets.edits import set_aside
 from redactkit.widgets.markup import timecode
-from redactkit.widgets.runner import Job, Runner
+from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.view import View
 
 __all__ = ["CheckView"]
@@ -30,7 +30,7 @@ _ACTIONS = (
     CardAction("visible", "Leave visible", "it may be seen", "v"),
 )
 _SAID = {"hide": "hidden", "no-face": "no face", "fine": "fine", "visible": "left visible"}
-_SETTLED: dict[str, Action] = {"hide": "hide", "no-face": "no face", "visible": "leave visible"}
+_SETTLED: dict[str, Answer] = {"hide": "hide", "no-face": "no face", "visible": "leave visible"}
 _COVERS = {"gap": "fill", "track ends inside the frame": "on", "track starts inside the frame": "on"}
 """Reasons whose answer is more boxes, and the action that draws them."""
 
@@ -67,6 +67,10 @@ class CheckView(View):
     ----------
     answered : int
         How many places have an answer.
+
+    Examples
+    --------
+    >>> CheckView(review)  # doctest: +SKIP
     """
 
     answered = traitlets.Int(0)
@@ -122,8 +126,8 @@ class CheckView(View):
         self.cards.items = [self._item(key, row) for key, row in list(places.items())[:_MOST]]
         self.answered = sum(key in self._answers for key in places)
         left, leaks = self.left, sum(key.startswith("leak") and key not in self._answers for key in places)
-        told = f"{left} of {len(places)} left to check" if places else ""
-        self.cards.summary = told + (f", {leaks} of them from the leak check" if leaks else "")
+        counted = f"{left} of {len(places)} left to check" if places else ""
+        self.cards.summary = counted + (f", {leaks} of them from the leak check" if leaks else "")
 
     def _item(self, key: str, row: Any) -> dict[str, Any]:
         answer, leak = self._answers.get(key, ""), key.startswith("leak")
@@ -153,14 +157,14 @@ class CheckView(View):
         span = f" to {row.frame + row.frames - 1}" if row.frames > 1 else ""
         return told, [f"at {timecode(row.time)[3:10]}, frame{'s' * (row.frames > 1)} {row.frame}{span}"]
 
-    def _pictures_of(self, key: str) -> list[Place]:
+    def _pictures_of(self, key: str) -> list[PictureSource]:
         row = self._places.get(key)
         if row is None:
             return []
         if key.startswith("leak"):
-            return [Place(pixels=np.asarray(picture)) for picture in self._pictures.get(int(row.Index), ())]
+            return [PictureSource(pixels=np.asarray(picture)) for picture in self._pictures.get(int(row.Index), ())]
         box = self._box(int(row.face_id), int(row.frame))
-        return [Place(int(row.frame), box)] if box else []
+        return [PictureSource(int(row.frame), box)] if box else []
 
     def _box(self, face: int, frame: int) -> tuple[float, float, float, float] | None:
         """Return where a face is in a frame, or was in the nearest one; also one that was set aside."""
@@ -239,7 +243,7 @@ class CheckView(View):
                 return review.fill_gaps(face, progress=progress)
             return review.follow(face, frame, direction=direction, progress=progress)
 
-        def finished(job: Job) -> None:
+        def finished(job: BackgroundPass) -> None:
             if job.state == "done":
                 self._answers[key] = f"{int(job.result['frames'].sum())} frames covered"
                 self._made.append((key, review.history_position))

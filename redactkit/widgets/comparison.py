@@ -176,9 +176,9 @@ class CompareViewer(FramedView):
         frame = self.review.current_frame
         counts = np.bincount(self.rows(frame, frame + 1).marks, minlength=len(KINDS))
         matched, missed, extra = counts[KINDS.index("b")], counts[KINDS.index("missed")], counts[KINDS.index("extra")]
-        told = f"matched {matched}, missed {missed}, extra {extra}"
+        text = f"matched {matched}, missed {missed}, extra {extra}"
         known = frame in self.comparison.frames
-        self.here.value = f'<span class="rk-faint">{told if known else "not in both"}</span>'
+        self.here.value = f'<span class="rk-faint">{text if known else "not in both"}</span>'
         self._current.value = self._mark % frame
 
     def close(self) -> None:
@@ -252,17 +252,17 @@ def _sized(comparison: Comparison) -> VideoInfo:
 
 
 def _legend(comparison: Comparison, names: Sequence[str]) -> str:
-    told = comparison.summary
+    summary = comparison.summary
     parts = (
-        ("a", f"{names[0]}, {told['boxes_a']} boxes"),
-        ("b", f"{names[1]}, {told['boxes_b']} boxes"),
-        ("missed", f"missed: only in {names[0]}, {told['missed']}"),
-        ("extra", f"extra: only in {names[1]}, {told['extra']}"),
+        ("a", f"{names[0]}, {summary['boxes_a']} boxes"),
+        ("b", f"{names[1]}, {summary['boxes_b']} boxes"),
+        ("missed", f"missed: only in {names[0]}, {summary['missed']}"),
+        ("extra", f"extra: only in {names[1]}, {summary['extra']}"),
     )
     shown = "".join(f"<span>{_sample(kind)}{escape(text)}</span>" for kind, text in parts)
-    mean = "" if told["mean_iou"] is None else f", mean IoU {told['mean_iou']:.3f}"
-    matched = f"{told['matched']} matched at IoU {comparison.iou:g} and above{mean}"
-    notes = "".join(f'<span class="rk-faint">{escape(note)}</span>' for note in told["notes"])
+    mean = "" if summary["mean_iou"] is None else f", mean IoU {summary['mean_iou']:.3f}"
+    matched = f"{summary['matched']} matched at IoU {comparison.iou:g} and above{mean}"
+    notes = "".join(f'<span class="rk-faint">{escape(note)}</span>' for note in summary["notes"])
     return f'<div class="rk-legend">{shown}<span class="rk-faint">{matched}</span>{notes}</div>'
 
 

@@ -15,10 +15,10 @@ from redactkit.widgets.geometry import Box
 from redactkit.widgets.thumbnails import Frames, data_uri, small_picture
 from redactkit.widgets.worker import LatestWorker
 
-__all__ = ["Crops", "Place"]
+__all__ = ["Crops", "PictureSource"]
 
 
-class Place(NamedTuple):
+class PictureSource(NamedTuple):
     """Where a small picture comes from: a box in a frame, a file that shows it, or pixels that are there already."""
 
     frame: int = 0
@@ -40,16 +40,16 @@ class Crops:
     def __init__(self, review: Review, *, found: Callable[[str, list[str]], None]) -> None:
         self._review, self._found = review, found
         self._lock = threading.Lock()
-        self._wanted: dict[str, list[Place]] = {}
+        self._wanted: dict[str, list[PictureSource]] = {}
         self.worker = LatestWorker(self._make_wanted)
 
-    def ask(self, places: Mapping[str, list[Place]], *, alone: bool = False) -> None:
+    def ask(self, places: Mapping[str, list[PictureSource]], *, alone: bool = False) -> None:
         """Ask for pictures; ``alone`` forgets what was asked before."""
         with self._lock:
             self._wanted = {**({} if alone else self._wanted), **places}
         self.worker.submit()
 
-    def _next(self) -> tuple[str, list[Place]] | None:
+    def _next(self) -> tuple[str, list[PictureSource]] | None:
         with self._lock:
             if not self._wanted:
                 return None

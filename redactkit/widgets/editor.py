@@ -28,6 +28,10 @@ class BoxEditor(View):
     Parameters
     ----------
     review : Review
+
+    Examples
+    --------
+    >>> BoxEditor(review)  # doctest: +SKIP
     """
 
     def __init__(self, review: Review) -> None:

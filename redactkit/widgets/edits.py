@@ -65,11 +65,11 @@ def correct_box(review: Review, *, face_id: int, frame: int, box: Sequence[float
         gone[rows] = True
         new = replace_rows(table, gone, near.assign(**{name: moved[:, place] for place, name in enumerate(BOX)}))
         new = editing.set_box(new, face_id=face_id, frame=frame, box=box, time=float(review.times[frame]))
-        review.edit(_told(face_id, frames[changed]), detections=new)
+        review.edit(_describe(face_id, frames[changed]), detections=new)
     return Applied(face_id, int(frames[changed[0]]), int(frames[changed[-1]]))
 
 
-def _told(face_id: int, frames: NDArray[np.int64]) -> str:
+def _describe(face_id: int, frames: NDArray[np.int64]) -> str:
     where = f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]} to {frames[-1]}"
     return f"box of face {face_id} in {where}"
 

@@ -25,7 +25,7 @@ from redactkit.widgets.markup import escape
 from redactkit.widgets.panels import allowing_nothing
 from redactkit.widgets.playback import as_video
 from redactkit.widgets.progress import PassBar
-from redactkit.widgets.runner import Job, Runner
+from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.view import View, button, row
 
 __all__ = ["RedactPanel", "verdict_of"]
@@ -71,6 +71,10 @@ class RedactPanel(View):
     ----------
     state : tuple of str
         How the last export ended, in a few words, and as a colour.
+
+    Examples
+    --------
+    >>> RedactPanel(review)  # doctest: +SKIP
     """
 
     state = traitlets.Tuple(("", ""))
@@ -215,7 +219,7 @@ class RedactPanel(View):
         ends = [parse_timecode(self.start.value), parse_timecode(self.end.value)]
         return settings | {"ranges": [tuple(ends)], "trim": self.part.value == _REST_CUT}
 
-    def ask_and_run(self) -> Job | None:
+    def ask_and_run(self) -> BackgroundPass | None:
         """Queue the pass; say first, and wait for a second press, where it would replace a file or repeat a leak."""
         target, edits = Path(self.output.value.strip()), self.review.revision
         doubt = ""
@@ -232,7 +236,7 @@ class RedactPanel(View):
         self._asked = None
         return self.run(replace=bool(doubt))
 
-    def run(self, *, replace: bool = False) -> Job:
+    def run(self, *, replace: bool = False) -> BackgroundPass:
         """Queue the pass with the settings shown and the decisions as they are now; return its job.
 
         Parameters
@@ -260,7 +264,7 @@ class RedactPanel(View):
             return report, verify(source, report.output, annotations, progress=progress)
 
         self.report.value, self.player.children = "", ()
-        self._tell("", "")
+        self._show_status("", "")
         self._drop_findings()
         finished = self.guard(lambda job: self._finished(job, revision))
         job = self.runner.submit(f"redact {source.name}", work, finished=finished)
@@ -270,24 +274,24 @@ class RedactPanel(View):
     def see(self) -> None:
         """Go to what the leak check found; a workbench says where that is."""
 
-    def _tell(self, colour: str, text: str) -> None:
+    def _show_status(self, colour: str, text: str) -> None:
         self.see_button.layout.display = "none"
         self.state = (re.split("[:.,]", text)[0].lower(), colour)
         self.verdict.value = f'<div class="rk-said rk-said-{colour}" role="status">{escape(text)}</div>' if text else ""
 
     def _show_written(self, report: RedactionReport) -> None:
         """Let the video be watched while it is checked."""
-        self._tell("doubtful", "Written. It is being looked through for bare faces; you can watch it meanwhile.")
+        self._show_status("doubtful", "Written. It is being looked through for bare faces; you can watch it meanwhile.")
         if not self._closed:
             self.player.children = (as_video(report.output),)
 
-    def _finished(self, job: Job, revision: int) -> None:
+    def _finished(self, job: BackgroundPass, revision: int) -> None:
         self.bar.refresh()
         if job.state != "done" or self._closed:
             return
         report, found = job.result
         colour, text = verdict_of(report, found)
-        self._tell(colour, text)
+        self._show_status(colour, text)
         self._exposed_at = revision if colour == "bad" else None
         tables = [report._repr_html_(), found._repr_html_() if found is not None else ""]
         self.report.value = "".join(tables)

@@ -66,6 +66,10 @@ class FaceGrid(View):
         Faces on a page.
     height : str
         CSS height of the scrolled part.
+
+    Examples
+    --------
+    >>> FaceGrid(review, page_size=20)  # doctest: +SKIP
     """
 
     sort = traitlets.Enum(list(SORTS.values()), "id")

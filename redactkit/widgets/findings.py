@@ -10,7 +10,7 @@ import ipywidgets
 
 from redactkit.review import Review
 from redactkit.runtime.timecode import timecode
-from redactkit.verification import ACTIONS, Action, VerificationReport, crops
+from redactkit.verification import ANSWERS, Answer, VerificationReport, crops
 from redactkit.widgets.markup import escape
 from redactkit.widgets.pictures import jpeg
 from redactkit.widgets.view import View, button, row
@@ -20,7 +20,7 @@ __all__ = ["FindingsView"]
 PICTURE_PIXELS = 96
 """Width and height of a picture of a place."""
 
-_TIPS: dict[Action, str] = {
+_TIPS: dict[Answer, str] = {
     "hide": "hide it when you redact again",
     "no face": "it is no face: no later check asks about it",
     "leave visible": "it may be seen",
@@ -46,7 +46,7 @@ class FindingsView(View):
         self.lines = {int(str(line.Index)): self._line(line) for line in found.itertuples()}
         self.show(ipywidgets.VBox(list(self.lines.values())))
 
-    def answer(self, finding: int, action: Action) -> None:
+    def answer(self, finding: int, action: Answer) -> None:
         """Act on a finding, once, and say so in its line."""
         if finding in self._answered:
             return
@@ -55,7 +55,7 @@ class FindingsView(View):
         line = self.lines[finding]
         line.children[-1].value = f"<b>{escape(action)}</b>"
         for part in line.children:
-            if isinstance(part, ipywidgets.Button) and part.description in ACTIONS:
+            if isinstance(part, ipywidgets.Button) and part.description in ANSWERS:
                 part.disabled = True
 
     def _line(self, found: Any) -> Any:

@@ -12,7 +12,7 @@ from redactkit import boxes as bx
 from redactkit.boxes import FloatArray
 from redactkit.review import Review
 from redactkit.widgets.cards import CardList
-from redactkit.widgets.crops import Place
+from redactkit.widgets.crops import PictureSource
 from redactkit.widgets.markup import timecode
 from redactkit.widgets.stage import BoxRows
 from redactkit.widgets.view import View
@@ -98,9 +98,9 @@ class FoundSoFar(View):
             np.zeros(len(places), np.uint8),
         )
 
-    def _places(self, key: str) -> list[Place]:
+    def _places(self, key: str) -> list[PictureSource]:
         one = self._seen[int(key[1:])]
-        return [Place(one.frame, one.box)]
+        return [PictureSource(one.frame, one.box)]
 
     def refresh(self) -> None:
         """Show what was found by now."""

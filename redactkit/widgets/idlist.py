@@ -28,6 +28,10 @@ class IdList(View):
     review : Review
     height : str
         CSS height of the list.
+
+    Examples
+    --------
+    >>> IdList(review)  # doctest: +SKIP
     """
 
     def __init__(self, review: Review, *, height: str = "220px") -> None:

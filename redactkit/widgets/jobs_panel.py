@@ -21,7 +21,7 @@ from redactkit.widgets.view import Panel, button, row
 from redactkit.widgets.workbench import Workbench
 from redactkit.widgets.workbench import open as open_workbench
 
-__all__ = ["JobsPanel", "tell_job", "tell_jobs"]
+__all__ = ["JobsPanel", "describe_job", "describe_jobs"]
 
 MODES = {"find and hide": "combined", "find only": "analyze", "hide what was found": "redact"}
 BARS = {"queued": "", "running": "info", "done": "info", "failed": "danger", "cancelled": "warning"}
@@ -176,12 +176,12 @@ class JobsPanel(Panel):
             If the job is not done.
         """
         assert self.jobs is not None
-        told = self.jobs.table([job]).to_dict("records")[0]
-        if told["state"] != "done":
-            raise OptionError(f"job {job} is {told['state']}; only what is done can be opened")
+        row = self.jobs.table([job]).to_dict("records")[0]
+        if row["state"] != "done":
+            raise OptionError(f"job {job} is {row['state']}; only what is done can be opened")
         self._drop_room()
-        player = [] if told["mode"] == "analyze" else [as_video(told["output"])]
-        self.room.children = (*player, open_workbench(told["video"], self.jobs.annotations_of(job)))
+        player = [] if row["mode"] == "analyze" else [as_video(row["output"])]
+        self.room.children = (*player, open_workbench(row["video"], self.jobs.annotations_of(job)))
 
     def _drop_room(self) -> None:
         for view in self.room.children:
@@ -202,16 +202,16 @@ class JobsPanel(Panel):
         self.again_button.disabled = not counts["failed"] + counts["cancelled"]
         ended = table["state"].isin(ENDED)
         self.bar.value = float(table["progress"].where(~ended, 1.0).mean()) if len(table) else 0.0
-        self.text.value = escape(tell_jobs(counts, left=self.jobs.time_left()))
+        self.text.value = escape(describe_jobs(counts, left=self.jobs.time_left()))
         listed = self._listed(table)
         for number in [number for number in self._lines if number not in listed.index]:
             _close(self._lines.pop(number))
         boxes = []
-        for told in listed.reset_index().to_dict("records"):
-            number = int(told["job"])
+        for record in listed.reset_index().to_dict("records"):
+            number = int(record["job"])
             if number not in self._lines:
-                self._lines[number] = self._make_line(number, str(told["video"]))
-            _show(self._lines[number], told)
+                self._lines[number] = self._make_line(number, str(record["video"]))
+            _show(self._lines[number], record)
             boxes.append(self._lines[number].box)
         if list(self.list.children) != boxes:
             self.list.children = boxes
@@ -246,51 +246,49 @@ class JobsPanel(Panel):
         super().close()
 
 
-def tell_jobs(counts: Mapping[str, int], *, left: float) -> str:
+def describe_jobs(counts: Mapping[str, int], *, left: float) -> str:
     """Return in one line of plain text how many jobs are in each state, and how long they still take.
 
     Examples
     --------
-    >>> tell_jobs({"queued": 2, "running": 1, "done": 4, "failed": 0}, left=90)
+    >>> describe_jobs({"queued": 2, "running": 1, "done": 4, "failed": 0}, left=90)
     '2 queued, 1 running, 4 done, 00:01:30 left'
     """
-    told = [f"{count} {state}" for state, count in counts.items() if count]
-    return ", ".join([*told, *([f"{timecode(left)[:8]} left"] if left > 0 else [])])
+    counted = [f"{count} {state}" for state, count in counts.items() if count]
+    return ", ".join([*counted, *([f"{timecode(left)[:8]} left"] if left > 0 else [])])
 
 
-def tell_job(told: Mapping[Any, Any]) -> str:
+def describe_job(row: Mapping[Any, Any]) -> str:
     """Return in one line of plain text how a job stands, by its row of the table of jobs.
 
     What is written is called neither hidden nor clean: jobs do not look for leaks.
     """
-    state, note = str(told["state"]), str(told["note"])
+    state, note = str(row["state"]), str(row["note"])
     if state == "failed":
-        return f"failed: {told['error']}"
+        return f"failed: {row['error']}"
     if state == "running":
-        known = told["frames"] and told["progress"] > 0 and np.isfinite(told["left"])
-        left = f", {timecode(float(told['left']))[:8]} left" if known else ""
-        return f"{told['stage'] or 'starting'}: {told['progress']:.0%}{left}"
+        known = row["frames"] and row["progress"] > 0 and np.isfinite(row["left"])
+        left = f", {timecode(float(row['left']))[:8]} left" if known else ""
+        return f"{row['stage'] or 'starting'}: {row['progress']:.0%}{left}"
     if state != "done":
         return state
-    faces = "1 face" if told["faces"] == 1 else f"{told['faces']} faces"
-    if told["ok"] is False:
+    faces = "1 face" if row["faces"] == 1 else f"{row['faces']} faces"
+    if row["ok"] is False:
         return f"done, but the output is not as it should be; see its report ({faces})"
-    told_of = f"{faces} found" if told["mode"] == "analyze" else f"written, {faces}, not checked for leaks"
-    return f"{told_of}; {note}" if note else told_of
+    outcome = f"{faces} found" if row["mode"] == "analyze" else f"written, {faces}, not checked for leaks"
+    return f"{outcome}; {note}" if note else outcome
 
 
-def _is_doubtful(told: Mapping[Any, Any]) -> bool:
+def _is_doubtful(row: Mapping[Any, Any]) -> bool:
     """Return whether what a job has made must not pass for a good one."""
-    return told["state"] == "done" and (
-        told["ok"] is False or bool(told["nothing_hidden"] and told["mode"] != "analyze")
-    )
+    return row["state"] == "done" and (row["ok"] is False or bool(row["nothing_hidden"] and row["mode"] != "analyze"))
 
 
-def _show(line: _Line, told: Mapping[Any, Any]) -> None:
-    state, doubtful = str(told["state"]), _is_doubtful(told)
-    line.bar.value, line.bar.bar_style = float(told["progress"]), "danger" if doubtful else BARS[state]
+def _show(line: _Line, row: Mapping[Any, Any]) -> None:
+    state, doubtful = str(row["state"]), _is_doubtful(row)
+    line.bar.value, line.bar.bar_style = float(row["progress"]), "danger" if doubtful else BARS[state]
     css = "rk-bad" if doubtful or state == "failed" else ""
-    line.text.value = f'<span class="rk-job-{state} {css}">{escape(tell_job(told))}</span>'
+    line.text.value = f'<span class="rk-job-{state} {css}">{escape(describe_job(row))}</span>'
     line.cancel.disabled = state in ENDED
     line.again.disabled, line.open.disabled = state not in ENDED, state != "done"
 

@@ -19,7 +19,7 @@ from redactkit.runtime.progress import ProgressLike
 from redactkit.widgets.found import FoundSoFar
 from redactkit.widgets.markup import escape
 from redactkit.widgets.progress import PassBar
-from redactkit.widgets.runner import Job, Runner
+from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.view import View, button, row
 from redactkit.widgets.viewer import FrameViewer
 
@@ -48,6 +48,10 @@ class AnalyzePanel(View):
         Shared with other panels, so that passes wait for each other.
     viewer : FrameViewer, optional
         Shows the boxes as they are found, and goes along with the search until somebody goes elsewhere.
+
+    Examples
+    --------
+    >>> AnalyzePanel(review)  # doctest: +SKIP
     """
 
     def __init__(self, review: Review, *, runner: Runner | None = None, viewer: FrameViewer | None = None) -> None:
@@ -140,7 +144,7 @@ class AnalyzePanel(View):
         else:
             self.fault.value, self.run_button.disabled = "", False
 
-    def run(self) -> Job:
+    def run(self) -> BackgroundPass:
         """Start the pass over the video, after those that wait already, and return its job."""
         preset, named = self.read(), self.video.value.strip()
         if not named:
@@ -150,7 +154,7 @@ class AnalyzePanel(View):
         self.bar.follow(job)
         return job
 
-    def _submit(self, video: Path, preset: Preset) -> Job:
+    def _submit(self, video: Path, preset: Preset) -> BackgroundPass:
         given = self.output.value.strip()
         folder = Path(given) if given else default_folder(video)
         overwrite = self.overwrite.value
@@ -193,7 +197,7 @@ class AnalyzePanel(View):
             self.review.current_frame = self.found.frame
         viewer.stage.show_boxes()
 
-    def _finished(self, job: Job, video: Path, folder: Path, preset: Preset) -> None:
+    def _finished(self, job: BackgroundPass, video: Path, folder: Path, preset: Preset) -> None:
         self.bar.refresh()
         self.found.layout.display = "none"
         if self._viewer is not None and self._viewer.found is not None:

@@ -12,7 +12,7 @@ from redactkit.identities import summarize_people
 from redactkit.review import Review
 from redactkit.tables import BOX
 from redactkit.widgets.cards import CardAction, CardList
-from redactkit.widgets.crops import Place
+from redactkit.widgets.crops import PictureSource
 from redactkit.widgets.edits import set_aside
 from redactkit.widgets.markup import timecode
 from redactkit.widgets.view import View
@@ -42,6 +42,10 @@ class PeopleView(View):
     Parameters
     ----------
     review : Review
+
+    Examples
+    --------
+    >>> PeopleView(review)  # doctest: +SKIP
     """
 
     def __init__(self, review: Review) -> None:
@@ -75,10 +79,10 @@ class PeopleView(View):
         asked = [self._pair(pair) for pair in pairs.itertuples()]
         self.cards.items = [*asked, *(self._person(person) for person in self._people.itertuples())]
         hidden = int((people["decision"] == "redact").sum())
-        told = [f"{hidden} of {len(people)} hidden"]
-        told += [f"{len(asked)} pairs to answer"] if asked else []
-        told += [f"{aside} set aside as no face"] if aside else []
-        self.cards.summary = ", ".join(told)
+        counted = [f"{hidden} of {len(people)} hidden"]
+        counted += [f"{len(asked)} pairs to answer"] if asked else []
+        counted += [f"{aside} set aside as no face"] if aside else []
+        self.cards.summary = ", ".join(counted)
         self._follow()
 
     def _person(self, person: Any) -> dict[str, Any]:
@@ -121,7 +125,7 @@ class PeopleView(View):
         person = int(key[1:])
         return list(self._people["faces"].to_dict().get(person, ()))
 
-    def _places(self, key: str) -> list[Place]:
+    def _places(self, key: str) -> list[PictureSource]:
         faces = self._faces(key)
         if key.startswith("f") and faces:
             faces = [int(self._people["best_face"].to_dict()[int(key[1:])])]
@@ -129,18 +133,18 @@ class PeopleView(View):
         tracks = tracks.loc[[face for face in faces if face in tracks.index]]
         return [self._place(int(str(one.Index)), one) for one in tracks.itertuples()]
 
-    def _place(self, face: int, track: Any) -> Place:
+    def _place(self, face: int, track: Any) -> PictureSource:
         frame = int(track.best_frame)
         box = self.review.box_of(face, frame=frame) or [0.0, 0.0, 1.0, 1.0]
-        return Place(frame, (box[0], box[1], box[2], box[3]), track.thumbnail or None)
+        return PictureSource(frame, (box[0], box[1], box[2], box[3]), track.thumbnail or None)
 
-    def _strip(self, key: str) -> list[Place]:
+    def _strip(self, key: str) -> list[PictureSource]:
         """Return places along the tracks of a card, in their order."""
         table = self.review.detections
         rows = table[table["face_id"].isin(self._faces(key)).to_numpy() & table["x"].notna().to_numpy()]
         chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, _STRIP).astype(int))] if len(rows) else rows
         boxes = chosen[BOX].to_numpy(np.float64).tolist()
-        return [Place(int(at), (x, y, w, h)) for at, (x, y, w, h) in zip(chosen["frame"], boxes, strict=True)]
+        return [PictureSource(int(at), (x, y, w, h)) for at, (x, y, w, h) in zip(chosen["frame"], boxes, strict=True)]
 
     def do(self, message: Mapping[str, Any]) -> None:
         """Take what a person did with a card."""

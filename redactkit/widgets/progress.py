@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipywidgets
 
 from redactkit.widgets.markup import escape
-from redactkit.widgets.runner import Job, Runner
+from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.view import button, row
 
-__all__ = ["PassBar", "describe_job"]
+__all__ = ["PassBar", "describe_pass"]
 
 _BARS = {"running": "info", "done": "success", "failed": "danger", "cancelled": "warning", "waiting": ""}
 
@@ -29,7 +29,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def describe_job(job: Job) -> str:
+def describe_pass(job: BackgroundPass) -> str:
     """Return in one line of plain text how a job stands."""
     if job.state == "waiting":
         return "waiting"
@@ -43,7 +43,7 @@ def describe_job(job: Job) -> str:
     return f"{job.state} {job.error}".strip()
 
 
-def _bar_style(job: Job) -> str:
+def _bar_style(job: BackgroundPass) -> str:
     return "danger" if job.warning else _BARS[job.state]
 
 
@@ -52,7 +52,7 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self.job: Job | None = None
+        self.job: BackgroundPass | None = None
         self.bar = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "200px"})
         self.bar.add_class("rk-progress")
         self.cancel_button = button("times", "stop; no file is left", text="Cancel", css="rk-cancel")
@@ -62,7 +62,7 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
         self.text.add_class("rk-progress-text")
         super().__init__([row(self.bar, self.cancel_button, self.text)], layout={"display": "none"})
 
-    def follow(self, job: Job) -> None:
+    def follow(self, job: BackgroundPass) -> None:
         """Show this job from now on."""
         self.job = job
         self.layout.display = ""
@@ -84,4 +84,4 @@ class PassBar(ipywidgets.VBox):  # type: ignore[misc]
             part.layout.display = "none" if ended else ""
         good = "rk-bad" if self.job.warning else "rk-good"
         css = {"failed": "rk-bad", "done": good}.get(self.job.state, "")
-        self.text.value = f'<span class="{css}">{escape(describe_job(self.job))}</span>'
+        self.text.value = f'<span class="{css}">{escape(describe_pass(self.job))}</span>'

@@ -16,14 +16,14 @@ import traitlets
 from redactkit.errors import PassCancelled, RedactkitError
 from redactkit.runtime.progress import ProgressLike
 
-__all__ = ["Job", "Runner"]
+__all__ = ["BackgroundPass", "Runner"]
 
-_TOLD_EVERY = 0.2
+_NOTIFY_SECONDS = 0.2
 Work = Callable[[ProgressLike], Any]
 
 
 @dataclass(eq=False)
-class Job:
+class BackgroundPass:
     """One pass: waiting, running, done, failed or cancelled.
 
     Parameters
@@ -39,7 +39,7 @@ class Job:
 
     name: str
     work: Work
-    finished: Callable[[Job], None] | None = None
+    finished: Callable[[BackgroundPass], None] | None = None
     state: str = "waiting"
     stage: str = ""
     done: int = 0
@@ -78,7 +78,7 @@ class Runner(traitlets.HasTraits):
 
     Attributes
     ----------
-    jobs : tuple of Job
+    jobs : tuple of BackgroundPass
     revision : int
         Counts up when a job's state changes, and a few times a second while one runs.
     """
@@ -90,18 +90,20 @@ class Runner(traitlets.HasTraits):
         super().__init__()
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._told = 0.0
+        self._notified = 0.0
 
-    def submit(self, name: str, work: Work, *, finished: Callable[[Job], None] | None = None) -> Job:
+    def submit(
+        self, name: str, work: Work, *, finished: Callable[[BackgroundPass], None] | None = None
+    ) -> BackgroundPass:
         """Put a job at the end of the queue and return it at once."""
-        job = Job(name, work, finished)
+        job = BackgroundPass(name, work, finished)
         with self._lock:
             self.jobs = (*self.jobs, job)
             self._start()
-        self._tell(now=True)
+        self._notify(now=True)
         return job
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: BackgroundPass) -> None:
         """Stop a job: at once where it waits, at its next frame where it runs."""
         if job.cancelled.is_set():
             return
@@ -109,7 +111,7 @@ class Runner(traitlets.HasTraits):
         with self._lock:
             if job.state == "waiting":
                 self._end(job, "cancelled")
-        self._tell(now=True)
+        self._notify(now=True)
 
     def cancel_all(self) -> None:
         """Stop every job."""
@@ -131,25 +133,25 @@ class Runner(traitlets.HasTraits):
             self._thread = None
             raise
 
-    def _conclude(self, job: Job) -> None:
+    def _conclude(self, job: BackgroundPass) -> None:
         try:
-            self._tell(now=True)
+            self._notify(now=True)
             if job.finished is not None:
                 job.finished(job)
         finally:
             job.over.set()
 
-    def _next(self) -> Job | None:
+    def _next(self) -> BackgroundPass | None:
         with self._lock:
-            job: Job | None = next((job for job in self.jobs if job.state == "waiting"), None)
+            job: BackgroundPass | None = next((job for job in self.jobs if job.state == "waiting"), None)
             if job is None:
                 self._thread = None
                 return None
             job.state, job.started = "running", time.monotonic()
             return job
 
-    def _do(self, job: Job) -> None:
-        self._tell(now=True)
+    def _do(self, job: BackgroundPass) -> None:
+        self._notify(now=True)
         try:
             job.result = job.work(lambda stage, done, total: self._advance(job, stage, done, total))
         except PassCancelled:
@@ -161,20 +163,20 @@ class Runner(traitlets.HasTraits):
         else:
             self._end(job, "done")
 
-    def _advance(self, job: Job, stage: str, done: int, total: int) -> None:
+    def _advance(self, job: BackgroundPass, stage: str, done: int, total: int) -> None:
         if job.cancelled.is_set():
             raise PassCancelled(f"{job.name} was cancelled; no output was left")
         if stage != job.stage:
             job.stage, job.started = stage, time.monotonic()
         job.done, job.total = done, total
-        self._tell()
+        self._notify()
 
-    def _end(self, job: Job, state: str, *, error: str = "") -> None:
+    def _end(self, job: BackgroundPass, state: str, *, error: str = "") -> None:
         job.state, job.error, job.ended = state, error, time.monotonic()
         if job.started == 0.0:
             job.over.set()
 
-    def _tell(self, *, now: bool = False) -> None:
-        if now or time.monotonic() - self._told >= _TOLD_EVERY:
-            self._told = time.monotonic()
+    def _notify(self, *, now: bool = False) -> None:
+        if now or time.monotonic() - self._notified >= _NOTIFY_SECONDS:
+            self._notified = time.monotonic()
             self.revision += 1

@@ -42,7 +42,7 @@ _PARTS = (
     "stage",
     "main",
 )
-_BEHIND, _AHEAD = 120, 360
+_ROWS_BEFORE, _ROWS_AFTER = 120, 360
 """Frames before and after the one asked for whose boxes are sent. More make playing on need fewer messages."""
 
 _SENT_AGAIN_AFTER = 0.7
@@ -199,20 +199,20 @@ class Stage(anywidget.AnyWidget):
             except RedactkitError as err:
                 self.failed(str(err))
                 return
-            told = {"what": "picture", "look": look, "frame": frame, "region": region, "width": width}
+            sent = {"what": "picture", "look": look, "frame": frame, "region": region, "width": width}
             with self._lock:
                 if region is None:
                     self._sent[look, frame] = (width, time.monotonic())
                 if len(self._sent) > 4096:
                     self._sent.clear()
-            self.send(told, [data])
+            self.send(sent, [data])
 
     def _send_boxes(self) -> None:
         edit, revision = self._edit, self._revision
-        start, stop = max(self._around - _BEHIND, 0), min(self._around + _AHEAD, self.video["count"])
+        start, stop = max(self._around - _ROWS_BEFORE, 0), min(self._around + _ROWS_AFTER, self.video["count"])
         rows = self._scene.rows(start, stop)
-        told = {"what": "boxes", "start": start, "stop": stop, "edit": edit, "revision": revision}
-        self.send(told, [np.ascontiguousarray(column).tobytes() for column in rows])
+        sent = {"what": "boxes", "start": start, "stop": stop, "edit": edit, "revision": revision}
+        self.send(sent, [np.ascontiguousarray(column).tobytes() for column in rows])
 
 
 def _facts(video: VideoInfo, sources: Sequence[str], most: int) -> tuple[dict[str, Any], bytes]:

@@ -26,7 +26,7 @@ __all__ = ["Frames", "Thumbnails", "data_uri", "level", "small_picture"]
 Picture = NDArray[np.uint8]
 _MARGIN = 0.25
 _QUALITY = 80
-_TOLD_AFTER = 12
+_NOTIFY_AFTER = 12
 
 _FLAT = 110
 """Levels between dark and light up to which a picture is stretched. More stretches more of them."""
@@ -78,7 +78,7 @@ class Thumbnails:
         try:
             for number, (face, frame, path, box) in enumerate(wanted, start=1):
                 self._made[face, frame] = self._make(reader, frame, path, box)
-                if number % _TOLD_AFTER == 0:
+                if number % _NOTIFY_AFTER == 0:
                     self._changed()
         finally:
             reader.close()

@@ -97,6 +97,10 @@ class Timeline(View):
     review : Review
     height : int
         In pixels.
+
+    Examples
+    --------
+    >>> Timeline(review)  # doctest: +SKIP
     """
 
     def __init__(self, review: Review, *, height: int = 84) -> None:

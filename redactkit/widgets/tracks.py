@@ -53,6 +53,10 @@ class TrackTable(View):
         CSS height of the scrolled part.
     timeline : bool
         Show the timeline above the table.
+
+    Examples
+    --------
+    >>> TrackTable(review, timeline=False)  # doctest: +SKIP
     """
 
     sort = traitlets.Enum(list(COLUMNS), "face_id")

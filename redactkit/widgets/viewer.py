@@ -21,7 +21,7 @@ from redactkit.widgets.found import FoundSoFar
 from redactkit.widgets.framed import FramedView
 from redactkit.widgets.geometry import Region
 from redactkit.widgets.pictures import jpeg, redacted
-from redactkit.widgets.runner import Job, Runner
+from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.stage import BoxRows
 
 __all__ = ["FrameViewer"]
@@ -53,6 +53,10 @@ class FrameViewer(FramedView):
         The front end; ``shown_frame`` is the frame that it shows.
     found : FoundSoFar or None
         Whose boxes are shown instead of the review's while a search runs.
+
+    Examples
+    --------
+    >>> FrameViewer(review, height=360)  # doctest: +SKIP
     """
 
     zoom = traitlets.Bool(False)
@@ -60,7 +64,7 @@ class FrameViewer(FramedView):
     both = traitlets.Bool(False)
     actions = ACTIONS
     found: FoundSoFar | None = None
-    _following: Job | None = None
+    _following: BackgroundPass | None = None
 
     def __init__(self, review: Review, *, height: int = 480, width: int = 1280, runner: Runner | None = None) -> None:
         self.runner = runner or Runner()
@@ -80,9 +84,14 @@ class FrameViewer(FramedView):
 
     def _state(self) -> dict[str, Any]:
         review = self.review
-        return {"editable": True, "current": review.current_face, "marked": list(review.marked), **self._told()}
+        return {
+            "editable": True,
+            "current": review.current_face,
+            "marked": list(review.marked),
+            **self._session_state(),
+        }
 
-    def _told(self) -> dict[str, Any]:
+    def _session_state(self) -> dict[str, Any]:
         """Return what the page must know of the faces and of the history."""
         review = self.review
         with review.lock:
@@ -193,7 +202,7 @@ class FrameViewer(FramedView):
         self.review.set_box(box, face_id=face, frame=frame)
         self.say(f"applied to frame {frame} only")
 
-    def follow_box(self) -> Job:
+    def follow_box(self) -> BackgroundPass:
         """Follow the current face's box in this frame through its shot, in the background; return the job.
 
         It goes to the keyframes beside it; where it gets lost it ends, and the page says so.
@@ -216,18 +225,18 @@ class FrameViewer(FramedView):
         self.say(f"following {face} ...", offers=[["stop", "Stop"]])
         return job
 
-    def _followed(self, job: Job) -> None:
+    def _followed(self, job: BackgroundPass) -> None:
         """Say how far it went, and where it was lost."""
         if self._closed:
             return
         if job.state != "done":
             self.say("" if job.state == "cancelled" else job.error)
             return
-        told = job.result
+        outcome = job.result
         table = self.review.detections
-        mine = table.loc[table["face_id"].isin(told["face_id"]).to_numpy(), "frame"]
-        ends = "; ".join(dict.fromkeys(str(ending) for ending in told["ending"]))
-        self.say(f"followed in frames {mine.min()} to {mine.max()}, {int(told['doubtful'].sum())} in doubt ({ends})")
+        mine = table.loc[table["face_id"].isin(outcome["face_id"]).to_numpy(), "frame"]
+        ends = "; ".join(dict.fromkeys(str(ending) for ending in outcome["ending"]))
+        self.say(f"followed in frames {mine.min()} to {mine.max()}, {int(outcome['doubtful'].sum())} in doubt ({ends})")
 
     def _pick(self, change: Any) -> None:
         if change["new"] is None or change["new"] in self.review.decisions.index:
@@ -250,7 +259,7 @@ class FrameViewer(FramedView):
 
     def _show_state(self) -> None:
         self.stage.marked = list(self.review.marked)
-        for name, value in self._told().items():
+        for name, value in self._session_state().items():
             setattr(self.stage, name, value)
 
     def close(self) -> None:

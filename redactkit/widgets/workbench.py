@@ -56,6 +56,10 @@ class Workbench(View):
         The picture and the time under it.
     people, check, faces, tracks, editor, ids, redact, analyze : View
         What the steps show; each is made when first asked for.
+
+    Examples
+    --------
+    >>> Workbench(Review.open("lobby.mp4", annotations))  # doctest: +SKIP
     """
 
     step = traitlets.Enum(STEPS, "Find")

@@ -8,12 +8,12 @@ from fractions import Fraction
 from redactkit.formats.azure.time_grid import BRIDGED_SECONDS, FragmentSpan
 from redactkit.formats.normalize import Remark
 
-__all__ = ["check_spans"]
+__all__ = ["check_fragments"]
 
 _OFF_GRID = Fraction(1, 20)
 
 
-def check_spans(spans: Sequence[FragmentSpan], *, timescale: Fraction, spacing: int) -> list[Remark]:
+def check_fragments(spans: Sequence[FragmentSpan], *, timescale: Fraction, spacing: int) -> list[Remark]:
     """Return a remark for every fragment that contradicts itself or its neighbours.
 
     A fragment is off the grid if it starts beside a whole number of usual intervals after the end of the

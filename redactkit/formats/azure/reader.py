@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
-from redactkit.formats.azure.checks import check_spans
+from redactkit.formats.azure.checks import check_fragments
 from redactkit.formats.azure.time_grid import FragmentSpan, build_grid, usual_spacing
 from redactkit.formats.header import SCHEMA, Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.normalize import (
@@ -154,7 +154,7 @@ def _lost_keys(text: bytes, document: Document) -> list[Remark]:
 def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Reading:
     fragments = document.fragments or []
     timescale, factor = _timescale(document)
-    spans = [_as_span(fragment, place, factor) for place, fragment in enumerate(fragments)]
+    spans = [_as_fragment(fragment, place, factor) for place, fragment in enumerate(fragments)]
     size = source.find_size((document.width, document.height))
     rate = _frame_rate(document)
     spacing = usual_spacing(spans, otherwise=max(1, round(timescale / rate)) if rate else 1)
@@ -170,7 +170,7 @@ def _as_reading(document: Document, remarks: list[Remark], source: Source) -> Re
         decisions=as_decisions(as_labels(labels)) if header is None else decisions_of(header),
         **({} if header is None else _from_header(header)),
     )
-    remarks += [*_contradictions(document, info), *check_spans(spans, timescale=timescale, spacing=spacing)]
+    remarks += [*_contradictions(document, info), *check_fragments(spans, timescale=timescale, spacing=spacing)]
     return Reading(annotations, "azure", [*remarks, *odd, *doubles])
 
 
@@ -208,7 +208,7 @@ def _timescale(document: Document) -> tuple[Fraction, int]:
     return Fraction(document.timescale).limit_denominator(10**6) * factor, factor
 
 
-def _as_span(fragment: Fragment, place: int, factor: int) -> FragmentSpan:
+def _as_fragment(fragment: Fragment, place: int, factor: int) -> FragmentSpan:
     count = len(fragment.events or ())
     duration = fragment.duration or 0
     interval = fragment.interval
@@ -241,13 +241,13 @@ def _as_video(
     rate: Fraction | None,
 ) -> tuple[VideoInfo, NDArray[np.int64]]:
     """Return the header and the tick of each of its frames."""
-    told = document.redactkit
-    if told is not None:
+    own = document.redactkit
+    if own is not None:
         ticks = np.unique(np.concatenate([span.ticks for span in spans])) if spans else np.zeros(0, np.int64)
-        if told.schema > SCHEMA:
-            raise AnnotationError(f"redactkit.schema {told.schema} is newer than this version reads ({SCHEMA})")
-        pts = _as_pts(ticks, timescale, told.video.time_base)
-        return video_of(told.video, width=size[0], height=size[1], pts=pts), ticks
+        if own.schema > SCHEMA:
+            raise AnnotationError(f"redactkit.schema {own.schema} is newer than this version reads ({SCHEMA})")
+        pts = _as_pts(ticks, timescale, own.video.time_base)
+        return video_of(own.video, width=size[0], height=size[1], pts=pts), ticks
     grid = build_grid(spans, spacing=spacing, timescale=float(timescale))
     info = VideoInfo(
         path=None,

@@ -61,23 +61,25 @@ def build_grid(spans: Sequence[FragmentSpan], *, spacing: int, timescale: float)
     AnnotationError
         If the file spans more than 10 million frames.
     """
-    told = sorted((span for span in spans if span.count), key=lambda span: span.start)
+    stated_spans = sorted((span for span in spans if span.count), key=lambda span: span.start)
     stated = sorted((span for span in spans if not span.count), key=lambda span: span.start)
     meets = _stated_in(stated)
     bridged = BRIDGED_SECONDS * timescale
-    edges = _uncovered(told, until=max((span.end for span in stated), default=0))
+    edges = _uncovered(stated_spans, until=max((span.end for span in stated), default=0))
     holes = [hole for hole in edges if hole[0] <= 0 or hole[1] - hole[0] > bridged or meets(hole)]
-    total = sum(span.count for span in told) + sum((stop - start) // spacing for start, stop in holes)
+    total = sum(span.count for span in stated_spans) + sum((stop - start) // spacing for start, stop in holes)
     if total > MAX_FRAMES:
         raise AnnotationError(f"the fragments span {total} frames, more than the {MAX_FRAMES} this reader takes")
-    fills = [_fill(start, stop, spacing, forward=not told or start >= told[-1].end) for start, stop in holes]
-    ticks = [span.ticks for span in told] + fills
+    fills = [
+        _fill(start, stop, spacing, forward=not stated_spans or start >= stated_spans[-1].end) for start, stop in holes
+    ]
+    ticks = [span.ticks for span in stated_spans] + fills
     return np.unique(np.concatenate(ticks)) if ticks else np.zeros(0, np.int64)
 
 
-def _uncovered(told: Sequence[FragmentSpan], *, until: int) -> list[tuple[int, int]]:
+def _uncovered(stated_spans: Sequence[FragmentSpan], *, until: int) -> list[tuple[int, int]]:
     holes, end = [], 0
-    for span in told:
+    for span in stated_spans:
         if span.start > end:
             holes.append((end, span.start))
         end = max(end, span.end)

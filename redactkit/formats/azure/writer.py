@@ -18,7 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.capabilities import check_has_boxes
 from redactkit.formats.header import Header, as_header, plain
-from redactkit.formats.labels import told_kinds
+from redactkit.formats.labels import stated_kinds
 from redactkit.formats.normalize import round_pixels
 from redactkit.media import VideoInfo
 from redactkit.runtime.files import write_bytes
@@ -148,7 +148,7 @@ def _as_events(detections: pd.DataFrame, video: VideoInfo) -> list[list[_Face]]:
     # A box that was drawn is a keyframe, any other is not: only what differs is written.
     usual = detections["keyframe"] == (detections["source"] == "manual")
     keyframes = detections["keyframe"].astype("object").mask(usual, None)
-    detections = detections.assign(keyframe=keyframes, kind=told_kinds(detections))
+    detections = detections.assign(keyframe=keyframes, kind=stated_kinds(detections))
     more = [detections[name].tolist() for name in ("source", *OPTIONAL)]
     for values in zip(*columns, confidence, *more, strict=True):
         events[values[0]].append(_Face(*values))

@@ -48,7 +48,7 @@ class Sound:
 
 
 @dataclass
-class _DecodedSpan:
+class _DecodedSound:
     """Start and end of the decoded sound in seconds; ``first`` is None if nothing decodes."""
 
     first: float | None = None
@@ -71,17 +71,17 @@ def sound_checks(source: VideoInfo, output: Path, before: list[Sound], *, mute: 
     yield equal("audio tracks", len(before), len(after))
     shift = float(start_shift(source))
     anew = bool(mute) or any(sound.codec not in COPIED_CODECS for sound in before)
-    spans = (_decode_spans(source.path, part=source.part_times), _decode_spans(output)) if anew else ([], [])
+    spans = (_decode_sounds(source.path, part=source.part_times), _decode_sounds(output)) if anew else ([], [])
     pairs = list(zip(*spans, strict=False))
     for number, (old, new) in enumerate(zip(before, after, strict=False)):
         if old.codec in COPIED_CODECS and not mute:
             yield from _copied(number + 1, old, new, shift)
         else:
-            before_span, after_span = pairs[number]
-            if source.part is not None and before_span.first is not None:
+            before_times, after_times = pairs[number]
+            if source.part is not None and before_times.first is not None:
                 # Sound of a part that begins before its first frame is cut off at 0 by players.
-                before_span.first = max(before_span.first, -shift)
-            yield from _transcoded(number + 1, old, new, before_span, after_span, shift)
+                before_times.first = max(before_times.first, -shift)
+            yield from _transcoded(number + 1, old, new, before_times, after_times, shift)
     if mute and after:
         yield from _silence_checks(output, tuple((first + shift, last + shift) for first, last in mute))
 
@@ -94,7 +94,7 @@ def _copied(number: int, old: Sound, new: Sound, shift: float) -> Iterator[Row]:
 
 
 def _transcoded(
-    number: int, old: Sound, new: Sound, before: _DecodedSpan, after: _DecodedSpan, shift: float
+    number: int, old: Sound, new: Sound, before: _DecodedSound, after: _DecodedSound, shift: float
 ) -> Iterator[Row]:
     """Compare decoded start and end: packets of either codec may hold priming that a decoder drops."""
     expected = None if before.first is None else before.first + shift
@@ -138,11 +138,11 @@ def read_sounds(path: Path, *, part: Part = None) -> list[Sound]:
     return [reading.result() for reading in readings.values() if reading.packets]
 
 
-def _decode_spans(path: Path, *, part: Part = None) -> list[_DecodedSpan]:
+def _decode_sounds(path: Path, *, part: Part = None) -> list[_DecodedSound]:
     """Decode every audio stream of a file that has a packet."""
     with av_errors(path, "decode its audio"), opened(path) as container:
         streams = _streams(container)
-        heard = {stream.index: _DecodedSpan() for stream in streams}
+        heard = {stream.index: _DecodedSound() for stream in streams}
         held: set[int] = set()
         for packet in container.demux(streams) if streams else ():
             index = packet.stream.index  # a packet that ends a stream has no index of its own

@@ -58,13 +58,13 @@ def read_timeline(path: Path, *, only: TickRange | None = None) -> Timeline:
     return Timeline((*known, *[None] * (len(shown) - len(known))), base)
 
 
-def decode_timeline(path: Path, *, look: FrameVisitor | None = None, only: TickRange | None = None) -> Timeline:
+def decode_timeline(path: Path, *, visit: FrameVisitor | None = None, only: TickRange | None = None) -> Timeline:
     """Decode a video from start to end with one thread, and take the times of its frames.
 
     Parameters
     ----------
     path : Path
-    look : callable, optional
+    visit : callable, optional
         Called with the number and the picture of every frame.
     only : (int, int), optional
         First and last timestamp of the frames that count.
@@ -89,8 +89,8 @@ def decode_timeline(path: Path, *, look: FrameVisitor | None = None, only: TickR
                 rises = pts is not None and (last is None or pts > last)
                 last = pts if rises else last
                 ticks.append(pts if rises else None)
-                if look is not None:
-                    look(len(ticks) - 1, frame)
+                if visit is not None:
+                    visit(len(ticks) - 1, frame)
         return Timeline(tuple(ticks), as_fraction(stream.time_base) or Fraction(1, 90_000), decoded=True, faults=faults)
 
 
@@ -118,11 +118,11 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
         yield None  # drains the decoder
 
 
-def true_timeline(source: VideoInfo, got: Timeline, *, look: FrameVisitor | None = None) -> Timeline:
+def true_timeline(source: VideoInfo, got: Timeline, *, visit: FrameVisitor | None = None) -> Timeline:
     """Return the times that an output must have, on the source's clock.
 
     If the output has the times of the source's packets, those. If not, a packet may hold no frame, two, or one that
-    does not decode: then the source is decoded, and ``look`` is called with every frame.
+    does not decode: then the source is decoded, and ``visit`` is called with every frame.
     """
     assert source.path is not None
     only = part_ticks(source)
@@ -131,7 +131,7 @@ def true_timeline(source: VideoInfo, got: Timeline, *, look: FrameVisitor | None
         half = float(packets.base) / 2
         if _worst_error(packets, got, start_shift(source)) <= half:
             return packets
-    return decode_timeline(source.path, look=look, only=only)
+    return decode_timeline(source.path, visit=visit, only=only)
 
 
 def part_ticks(source: VideoInfo) -> TickRange | None:

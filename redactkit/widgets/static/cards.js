@@ -22,7 +22,7 @@ class Cards {
     };
     on("change:items", () => this.refresh());
     on("change:current", () => this.mark());
-    on("change:summary", () => this.tell());
+    on("change:summary", () => this.announce());
     on("msg:custom", (message) => this.take(message));
     this.seen = new IntersectionObserver((entries) => this.see(entries), { root: null, rootMargin: "300px" });
     this.refresh();
@@ -40,7 +40,7 @@ class Cards {
     return this.model.get("items");
   }
 
-  tell() {
+  announce() {
     this.head.textContent = this.model.get("summary");
   }
 
@@ -50,8 +50,8 @@ class Cards {
     this.nodes = new Map();
     const order = this.items.map((item) => {
       const old = before.get(item.key);
-      const told = JSON.stringify(item);
-      const node = old && old.told === told ? old : this.card(item, told, old);
+      const described = JSON.stringify(item);
+      const node = old && old.described === described ? old : this.card(item, described, old);
       this.nodes.set(item.key, node);
       before.delete(item.key);
       return node.card;
@@ -62,11 +62,11 @@ class Cards {
     if (!same) this.list.replaceChildren(...order);
     if (typing && !same) this.list.focus({ preventScroll: true });
     if (!order.length) this.list.replaceChildren(make("p", "rk-none", { role: "listitem" }, this.model.get("empty")));
-    this.tell();
+    this.announce();
     this.mark();
   }
 
-  card(item, told, old) {
+  card(item, described, old) {
     const card = make("div", `rk-card rk-is-${item.state || "plain"}`, { role: "listitem" });
     card.dataset.key = item.key;
     const faces = make("div", "rk-card-pictures");
@@ -92,7 +92,7 @@ class Cards {
     card.addEventListener("mouseleave", () => this.rest());
     if (old) this.seen.unobserve(old.card);
     this.seen.observe(card);
-    const node = { card, images, tools, told, item };
+    const node = { card, images, tools, described, item };
     this.paint(node, 0);
     return node;
   }

@@ -47,8 +47,8 @@ function nameOf(row, scene) {
   if (scene.kinds.length) return stateOf(row, scene).length > 1 ? stateOf(row, scene) : "";
   const face = scene.faces[row.face] || {};
   const what = face.kind && face.kind !== "face" ? `${face.kind} ` : "";
-  const told = `${what}${face.label || row.face}`;
-  const name = [...told].length > 28 ? `${[...told].slice(0, 27).join("")}…` : told;
+  const label = `${what}${face.label || row.face}`;
+  const name = [...label].length > 28 ? `${[...label].slice(0, 27).join("")}…` : label;
   return `${name}${face.redact === false ? " · visible" : ""}${row.mark & 1 ? " ◆" : ""}`;
 }
 

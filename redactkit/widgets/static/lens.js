@@ -27,7 +27,7 @@ class Lens {
     return Math.min(0, Math.max(port - side, port / 2 - middle * side));
   }
 
-  settle() {
+  keepInside() {
     const [left, top, width, height] = this.place;
     this.middle = [(this.port[0] / 2 - left) / width, (this.port[1] / 2 - top) / height];
   }
@@ -38,13 +38,13 @@ class Lens {
     this.scale = Math.min(Math.max(this.scale * factor, 1), 24);
     const [wide, high] = this.fitted.map((side) => side * this.scale);
     this.middle = [at[0] + (this.port[0] / 2 - x) / wide, at[1] + (this.port[1] / 2 - y) / high];
-    this.settle();
+    this.keepInside();
   }
 
   pan(dx, dy) {
     const [, , width, height] = this.place;
     this.middle = [this.middle[0] - dx / width, this.middle[1] - dy / height];
-    this.settle();
+    this.keepInside();
   }
 
   // Shows a box and twice as much around it.
@@ -53,7 +53,7 @@ class Lens {
     const share = Math.max((width * 3) / this.info.width / (this.port[0] / wide), (height * 3) / this.info.height / (this.port[1] / high));
     this.scale = Math.min(Math.max(1 / Math.max(share, 0.02), 1), 24);
     this.middle = [(x + width / 2) / this.info.width, (y + height / 2) / this.info.height];
-    this.settle();
+    this.keepInside();
   }
 
   fit() {

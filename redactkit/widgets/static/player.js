@@ -1,6 +1,6 @@
 // Plays the video itself where the browser can, else pictures in their time.
 
-const TELL_EVERY = 200; // ms between two messages to the kernel about where playing is
+const SEND_EVERY = 200; // ms between two messages to the kernel about where playing is
 const PICTURES_AHEAD = 45;
 
 class Player {

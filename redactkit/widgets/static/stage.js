@@ -67,7 +67,7 @@ class Stage {
       model.on(name, act);
       this.offs.push(() => model.off(name, act));
     };
-    on("change:frame", () => model.get("frame") !== this.told && this.go(model.get("frame"), { quiet: true }));
+    on("change:frame", () => model.get("frame") !== this.sent && this.go(model.get("frame"), { quiet: true }));
     on("change:look", () => this.changeLook());
     on("change:zoom", () => (model.get("zoom") ? this.zoomToFace() : this.zoomOut()));
     for (const name of ["faces", "current", "marked"]) on(`change:${name}`, () => this.drawBoxes());
@@ -147,7 +147,7 @@ class Stage {
     this.wantPictures();
     this.draw();
     this.controls?.showTime();
-    if (!quiet) this.tellFrame();
+    if (!quiet) this.sendFrame();
   }
 
   step(frames) {
@@ -164,12 +164,12 @@ class Stage {
       this.drawBoxes();
     } else this.draw();
     this.controls.showTime();
-    if (performance.now() - (this.toldAt || 0) > TELL_EVERY) this.tellFrame();
+    if (performance.now() - (this.sentAt || 0) > SEND_EVERY) this.sendFrame();
   }
 
-  tellFrame() {
-    this.toldAt = performance.now();
-    this.told = this.frame;
+  sendFrame() {
+    this.sentAt = performance.now();
+    this.sent = this.frame;
     this.model.set("frame", this.frame);
     this.model.save_changes();
   }
