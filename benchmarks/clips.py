@@ -98,6 +98,25 @@ def _write(path: Path, truth: pd.DataFrame, *, width: int, height: int, frames: 
     part.rename(path)
 
 
+def repeat_clip(source: Path, target: Path, *, times: int) -> Path:
+    """Write a clip several times over, its packets as they are; nothing is done where the result is there."""
+    if target.exists():
+        return target
+    part = target.with_suffix(".part.mp4")
+    with av.open(str(part), "w") as output, av.open(str(source)) as first:
+        stream = output.add_stream_from_template(first.streams.video[0])
+        lasts = first.streams.video[0].duration
+        for number in range(times):
+            with av.open(str(source)) as again:
+                for packet in again.demux(video=0):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + number * lasts, packet.dts + number * lasts
+                        packet.stream = stream
+                        output.mux(packet)
+    part.rename(target)
+    return target
+
+
 def paste(
     picture: NDArray[np.uint8], head: NDArray[np.float32], box: NDArray[np.float64], *, whole: bool = False
 ) -> None:

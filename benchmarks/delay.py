@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["DelayProxy"]
@@ -45,7 +46,8 @@ class DelayProxy:
                 waiting.put_nowait((self._loop.time() + self._wait, data))
         finally:
             waiting.put_nowait((0.0, b""))
-            await sender
+            with suppress(asyncio.CancelledError):
+                await sender
 
     async def _send(self, waiting: asyncio.Queue[tuple[float, bytes]], target: asyncio.StreamWriter) -> Any:
         while True:

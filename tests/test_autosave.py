@@ -74,6 +74,7 @@ def test_sample_and_folders_that_nobody_may_write_to_keep_their_work_in_the_work
         folder = tmp_path / "redactkit-output" / f"{stem}_analysis"
         assert review.autosave == folder / f"{stem}_autosave.jsonl" and review.autosave.exists()
         assert review.save().parent == folder
+        assert Path(room.redact.output.value).parent == folder
         room.close()
         review.close()
     assert not [path for path in sample_path().parent.iterdir() if "autosave" in path.name]

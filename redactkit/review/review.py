@@ -186,8 +186,12 @@ class Review(Following, PeopleCommands):
 
     def load(self, annotations: Annotations) -> None:
         """Begin anew with other annotations of the same video; earlier edits can no longer be undone."""
-        self._thumbnails = annotations.tracks[["best_frame", "thumbnail"]]
+        tracks = annotations.tracks
+        self._thumbnails = tracks[["best_frame", "thumbnail"]]
         super().load(annotations)
+        with self.lock:
+            if not self._past.changes:
+                self._summary = tracks  # need not be computed again
         if annotations.thumbnails is not None:
             self._settle(Path(annotations.thumbnails))
         self.marked = ()
@@ -341,10 +345,14 @@ class Review(Following, PeopleCommands):
         the working directory.
         """
         path = self.video.path or Path("video")
-        beside = self.folder or path.with_name(fit_name(path.stem, "_analysis"))
-        if may_write(beside) and not is_shipped(beside):
-            return beside
-        return Path("redactkit-output", fit_name(path.stem, "_analysis")).absolute()
+        return self.writable(self.folder or path.with_name(fit_name(path.stem, "_analysis")))
+
+    def writable(self, folder: Path) -> Path:
+        """Return a folder, or that of this video in the working directory where nothing may be written to it."""
+        if may_write(folder) and not is_shipped(folder):
+            return folder
+        stem = self.video.path.stem if self.video.path else "video"
+        return Path("redactkit-output", fit_name(stem, "_analysis")).absolute()
 
     def _files(self, folder: Path) -> tuple[Path, Path]:
         """Return the paths of annotations and ID list in a folder."""

@@ -198,7 +198,7 @@ class RedactPanel(View):
         path = self.review.video.path
         if path is None:
             return ""
-        folder = self.review.folder or path.parent
+        folder = self.review.writable(self.review.folder or path.parent)
         return str(folder / (f"{path.stem}_{DRAFTS[kind]}.mp4" if kind in DRAFTS else default_output(path).name))
 
     @property

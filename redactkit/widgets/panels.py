@@ -84,7 +84,7 @@ class AnalyzePanel(View):
         )
         self.detector.style.description_width, self.sensitivity.style.description_width = "64px", "36px"
         self.output = ipywidgets.Text(
-            str(default_folder(own)) if own else "",
+            str(self.review.writable(default_folder(own))) if own else "",
             placeholder="folder; default foo_analysis",
             layout={"width": "330px"},
         )
