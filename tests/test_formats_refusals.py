@@ -53,6 +53,8 @@ def azure(event):
         (b"train: ../train/images\nnc: 1\nnames: [a]\n", "the data.yaml of a YOLO data set"),
         (b"# Licence\n\npath: ../datasets\nnames: [a]\n", "the data.yaml of a YOLO data set"),
         (b"#Study : a\n", "an iMotions table"),
+        (b'{"ok": true, "theResult": {"annotationResults": []}}', "JSON that has google in it, in 'theResult'; save"),
+        (b'{"data": [{"image_id": 1, "bbox": [1, 2, 3, 4]}], "n": 1}', "JSON that has coco in it, in 'data'"),
         (b"[]", "a JSON list that is empty"),
         (b"\x07\x00\x81\x92\x00\x00", "data that is no text"),
         (b"\xd3\x84\x9f\xe1 junk", "data that is no text"),

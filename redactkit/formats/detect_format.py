@@ -87,8 +87,23 @@ def _of_json(source: Source) -> str:
     name = _of_keys(keys)
     if name is None:
         listed = ", ".join(sorted(_own_names(text))[:10]) or "none"
-        raise refuse_unknown(source, _stranger_of(text, value) or f"JSON with the keys {listed}")
+        raise refuse_unknown(
+            source, _wrapped(keys, text) or _stranger_of(text, value) or f"JSON with the keys {listed}"
+        )
     return name
+
+
+def _wrapped(keys: Keys, text: bytes) -> str | None:
+    """Return what an answer of a service is that has a file of a known format in it, as somebody's program kept it."""
+    for key, raw in keys.items():
+        if raw is None or _head(raw)[:1] not in (b"{", b"["):
+            continue
+        item = _first_item(raw)
+        name = _of_items(item) if item is not None else _of_keys(_keys(bytes(raw), None))
+        if name is not None:
+            place = next((own for own in _own_names(text) if _plain(own) == key), key)[:40]
+            return f"JSON that has {name} in it, in {place!r}; save what is there as a file of its own"
+    return None
 
 
 def _stranger_of(text: bytes, value: Any) -> str | None:
