@@ -220,6 +220,12 @@ def test_openface_of_one_face_has_no_face_id(tmp_path):
     assert rows[["frame", "face_id", *BOX]].to_numpy().tolist() == [[0, 0, 10, 0, 40, 60]]
 
 
+def test_openface_without_landmarks_in_pixels_says_how_to_run_it(tmp_path):
+    text = "frame,face_id,timestamp,confidence,success,x_0,y_0,X_0,Y_0\n1,0,0.0,0.98,1,300,200,-12.1,8.0\n"
+    with pytest.raises(AnnotationError, match="1 landmarks .* too few for a box; run it with -2Dfp"):
+        read_annotations(put({"a.csv": text}, tmp_path))
+
+
 def test_first_frame_of_scalabel_without_a_label_hides_none_of_the_others(tmp_path):
     label = {"id": "3", "category": "face", "box2d": {"x1": 1, "y1": 2, "x2": 4, "y2": 6}}
     frames = [{"name": "a-0.jpg", "videoName": "a"}, {"name": "a-1.jpg", "videoName": "a", "labels": [label]}]

@@ -268,6 +268,7 @@ def test_rekognition_result_of_an_image_is_no_result_of_a_video(read):
     [
         ({"CelebrityFaces": [{"Face": BOUNDS, "Name": "A"}], "UnrecognizedFaces": []}, "", "A"),
         ({"CelebrityFaces": [], "UnrecognizedFaces": [BOUNDS]}, "", ""),
+        ({"Faces": [{"FaceId": "f1", **BOUNDS, "ImageId": "i"}], "FaceModelVersion": "3.0"}, "", ""),
         ({"SourceImageFace": BOUNDS, "FaceMatches": [{"Face": BOUNDS}], "UnmatchedFaces": []}, "", ""),
         ({"SourceImageFace": BOUNDS, "FaceMatches": [], "UnmatchedFaces": [BOUNDS]}, "", ""),
         ({"Labels": [{"Name": "Person", "Instances": [BOUNDS]}, {"Name": "A", "Instances": []}]}, "Person", ""),

@@ -81,6 +81,13 @@ def test_parquet_loses_nothing(tmp_path):
 
 
 @lossy
+def test_parquet_with_a_frame_that_it_has_not_is_refused(tmp_path):
+    annotations = make_annotations()
+    beyond = annotations.replace(detections=annotations.detections.assign(frame=annotations.frame_count))
+    with pytest.raises(AnnotationError, match=r"a.parquet: row 1: frame \d+ is none of the \d+ that the file has"):
+        read_annotations(beyond.to("parquet", tmp_path / "a.parquet"))
+
+
 def test_csv_keeps_every_number_and_the_decisions(tmp_path):
     first = make_annotations()
     again = read_back(first, tmp_path, "csv")
@@ -260,6 +267,31 @@ def test_table_by_time_alone_is_read(read_table):
     annotations = read_table("time,face_id,x,y,width,height\n0.5,7,1,2,3,4\n0.54,7,1,2,3,4\n")
     assert annotations.detections["time"].tolist() == [0.5, 0.54]
     assert annotations.video.frame_rate == 25
+
+
+@lossy
+def test_table_of_py_feat_has_boxes_beside_hundreds_of_landmarks(read_table):
+    more = [f"{axis}_{number}" for axis in "xyXY" for number in range(300)]
+    names = ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore", *more, "frame", "input"]
+    rows = [
+        ",".join(map(str, [x, 20, 30, 40, 0.75, *[1] * len(more), frame, "a.mp4"])) for frame, x in ((0, 10), (2, 12))
+    ]
+    table = read_table("\n".join([",".join(names), *rows, ""])).detections
+    assert table[["frame", *BOX, "confidence"]].to_numpy().tolist() == [
+        [0, 10, 20, 30, 40, 0.75],
+        [2, 12, 20, 30, 40, 0.75],
+    ]
+
+
+@lossy
+def test_table_of_ours_without_a_box_comes_back_as_one_that_says_when_only(read_table):
+    names = "frame,time,face_id,x,y,width,height,confidence,source,redact,label,reason"
+    table = read_table(
+        f"{names}\n0,5.04,1158,,,,,0.9942,imported,True,Ann,\n1,6.84,1158,,,,,0.9942,imported,True,Ann,\n"
+    )
+    assert table.detections["time"].tolist() == [5.04, 6.84]
+    assert not table.has_boxes
+    assert table.decisions["label"].tolist() == ["Ann"]
 
 
 @lossy

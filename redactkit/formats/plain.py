@@ -130,26 +130,35 @@ def read_csv(source: Source) -> Reading:
 def read_parquet(source: Source) -> Reading:
     """Read a Parquet table; one that redactkit wrote comes back whole."""
     parquet = import_pyarrow()
+    from pyarrow import ArrowException
+
     try:
         file = parquet.ParquetFile(io.BytesIO(source.data))
         if file.metadata.num_rows > MAX_ROWS:
             raise AnnotationError(f"{file.metadata.num_rows} rows are more than the {MAX_ROWS} this reader takes")
         table = file.read()
+        table.validate(full=True)  # what is broken inside comes out as any error later, or as wrong numbers
         metadata = (table.schema.metadata or {}).get(METADATA)
         rows = _rename(table.to_pandas(ignore_metadata=True))
         return _as_reading(rows, source, format="parquet") if metadata is None else _restore(rows, metadata)
     except AnnotationError as err:
         raise type(err)(f"{source.path}: {err}") from err
-    except (OSError, ValueError, KeyError, NotImplementedError, msgspec.MsgspecError) as err:
+    except (OSError, ValueError, KeyError, NotImplementedError, ArrowException, msgspec.MsgspecError) as err:
         raise AnnotationError(f"{source.path}: not a Parquet table that can be read: {err}") from err
 
 
 def _restore(rows: pd.DataFrame, metadata: bytes) -> Reading:
     header = msgspec.json.decode(metadata, type=ParquetHeader)
     video = video_of(header.video, width=header.width, height=header.height, pts=np.array(header.pts, np.int64))
+    detections = as_detections(rows)
+    beyond = ~detections["frame"].between(0, video.frame_count - 1).to_numpy()
+    if beyond.any():
+        row = int(np.argmax(beyond))
+        frame = detections["frame"].iloc[row]
+        raise AnnotationError(f"row {row + 1}: frame {frame} is none of the {video.frame_count} that the file has")
     annotations = Annotations(
         video,
-        as_detections(rows),
+        detections,
         decisions=decisions_of(header),
         discarded=discarded_of(header),
         pairs=pairs_of(header),
