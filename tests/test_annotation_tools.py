@@ -222,7 +222,7 @@ def test_openface_of_one_face_has_no_face_id(tmp_path):
 
 def test_openface_without_landmarks_in_pixels_says_how_to_run_it(tmp_path):
     text = "frame,face_id,timestamp,confidence,success,x_0,y_0,X_0,Y_0\n1,0,0.0,0.98,1,300,200,-12.1,8.0\n"
-    with pytest.raises(AnnotationError, match="1 landmarks .* too few for a box; run it with -2Dfp"):
+    with pytest.raises(AnnotationError, match=r"1 landmarks .* too few for a box; run it with -2Dfp"):
         read_annotations(put({"a.csv": text}, tmp_path))
 
 
