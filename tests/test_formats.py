@@ -89,6 +89,15 @@ def test_parquet_with_a_frame_that_it_has_not_is_refused(tmp_path):
         read_annotations(beyond.to("parquet", tmp_path / "a.parquet"))
 
 
+def test_parquet_of_ours_whose_labels_became_numbers_has_texts(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    first = pq.read_table(make_annotations().to("parquet", tmp_path / "a.parquet"))
+    place = first.column_names.index("label")
+    pq.write_table(first.set_column(place, "label", [list(range(first.num_rows))]), tmp_path / "b.parquet")
+    rows = read_annotations(tmp_path / "b.parquet").detections
+    assert rows["label"].tolist() == [str(number) for number in range(first.num_rows)]
+
+
 @lossy
 def test_csv_keeps_every_number_and_the_decisions(tmp_path):
     first = make_annotations()

@@ -150,7 +150,9 @@ def read_parquet(source: Source) -> Reading:
 def _restore(rows: pd.DataFrame, metadata: bytes) -> Reading:
     header = msgspec.json.decode(metadata, type=ParquetHeader)
     video = video_of(header.video, width=header.width, height=header.height, pts=np.array(header.pts, np.int64))
-    detections = as_detections(rows)
+    words = [name for name, kind in DETECTIONS.items() if kind == "object" and name in rows]
+    texts = {name: text_column(rows, name) for name in words}
+    detections = as_detections(rows.assign(**texts))
     beyond = ~detections["frame"].between(0, video.frame_count - 1).to_numpy()
     if beyond.any():
         row = int(np.argmax(beyond))
