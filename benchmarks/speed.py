@@ -108,7 +108,7 @@ def run_step(step: str, clip: Path, output: Path) -> dict[str, Any]:
     """Run a step in a process of its own and return what it printed, with the peak memory of its process tree."""
     command = [sys.executable, "-m", "benchmarks.steps", step, str(clip), str(output)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    peak = _PeakMemory(process.pid)
+    peak = PeakMemory(process.pid)
     text, errors = process.communicate()
     peak.stop()
     if process.returncode:
@@ -121,7 +121,7 @@ def run_step(step: str, clip: Path, output: Path) -> dict[str, Any]:
 _GROWN = 1.002
 
 
-class _PeakMemory:
+class PeakMemory:
     """Samples the resident memory of a process and its children, shared pages counted once.
 
     Counting shared pages costs some ten milliseconds, so it is done only where the memory, counted simply, has grown.
@@ -140,9 +140,10 @@ class _PeakMemory:
             resident = sum(_resident(pid) for pid in pids)
             if resident > _GROWN * self._highest:
                 self._highest = resident
-                self.megabytes = max(self.megabytes, sum(_proportional(pid) for pid in pids) / 1024)
+                self.megabytes = max(self.megabytes, _megabytes(pids))
 
     def stop(self) -> None:
+        """Stop sampling."""
         self._done.set()
         self._thread.join()
 
@@ -163,12 +164,21 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _proportional(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((float(line.split()[1]) for line in lines if line.startswith("Pss:")), 0.0)
+def _megabytes(pids: list[int]) -> float:
+    """Return the memory of processes: what is their own, shares of what they share, and the files of one of them.
+
+    Pages of programs and libraries count in full, whoever else has them mapped at the time.
+    """
+    own, files = 0.0, [0.0]
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        kilobytes = {line.split(":")[0]: float(line.split()[1]) for line in lines}
+        own += kilobytes.get("Pss_Anon", 0.0)
+        files.append(kilobytes.get("Rss", 0.0) - kilobytes.get("Anonymous", 0.0))
+    return (own + max(files)) / 1024
 
 
 def _save_truth(clip: Path, truth: pd.DataFrame) -> None:

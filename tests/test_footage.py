@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.crowd import make_crowd, make_hand_held
-from benchmarks.footage import _words
+from benchmarks.footage import COMMANDS, summarize, words_of
 from redactkit.video import VideoReader, probe
 
 
@@ -25,5 +25,16 @@ def test_a_hand_held_pan_has_boxes_of_every_frame(tmp_path: Path) -> None:
 
 
 def test_commands_name_the_clip_and_the_scale() -> None:
-    assert _words("deface 640x360", Path("a.mp4"))[-2:] == ["--scale", "640x360"]
-    assert "--overwrite" in _words("combined", Path("a.mp4"))
+    assert words_of("deface 640x360", Path("a.mp4"))[-2:] == ["--scale", "640x360"]
+    assert "--overwrite" in words_of("combined", Path("a.mp4"))
+    assert all("a.mp4" in words_of(command, Path("a.mp4")) for command in COMMANDS)
+
+
+def test_rounds_give_medians_and_ratios_of_medians() -> None:
+    def one(command: str, seconds: float, *, peak: float = 100.0) -> dict[str, object]:
+        return {"clip": "a", "command": command, "seconds": seconds, "core seconds": 2 * seconds, "peak": peak}
+
+    ours = [one("combined", 3), one("combined", 1, peak=200), one("combined", 50)]
+    rows = summarize([*ours, one("deface", 30)]).set_index("command")
+    assert rows.loc["combined", ["seconds", "core seconds", "peak", "rounds"]].tolist() == [3, 6, 200, 3]
+    assert rows.loc["combined", ["/ deface s", "/ deface core-s"]].tolist() == [10, 10]

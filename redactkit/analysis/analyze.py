@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,7 +189,8 @@ def analyze(
     frames = None if start is None and end is None else _frames_between(whole, start, end)
     info = whole if frames is None else whole.of_part(frames)
     cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
-    with VideoReader(source, info=info, cache=cache) as reader:
+    with ExitStack() as stack:
+        reader = stack.enter_context(VideoReader(source, info=info, cache=cache))
         search = plan_search(reader.info, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
         keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = keep is not None and keep.is_dir()
@@ -202,9 +203,12 @@ def analyze(
         release(search.detector)
         annotations = _annotate(reader, found, tracker, padding=padding, progress=progress)
         vectors = FaceVectors()
+        # What follows asks for frames in order, so none need be held for going back.
+        reader.rest()
+        ordered = stack.enter_context(reader.another(threads=0, share=cache))
         if same_person:
             pairs, vectors = find_pairs(
-                reader,
+                ordered,
                 annotations,
                 embedder=compare,
                 detector=search.detector,
@@ -221,7 +225,9 @@ def analyze(
         # Two analyses may write to one folder at once: the second waits, and then finds all files of the first.
         with locked(keep):
             _check_still_free(source, folder, overwrite=overwrite)
-            saved = _save(reader, annotations, tracker.crops, folder, overwrite=overwrite, stopped=stopped, final=final)
+            saved = _save(
+                ordered, annotations, tracker.crops, folder, overwrite=overwrite, stopped=stopped, final=final
+            )
             moved = vectors if frames is None else replace(vectors, frame=vectors.frame + frames.start)
             keep_vectors(moved, folder, source.stem)
             drop_checkpoint(keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,8 +30,12 @@ Reader = Callable[[Outputs, Size], Result]
 NETWORK_STRIDE_PIXELS = 32
 """Images are padded to multiples of this: the coarsest stride of both networks."""
 
-LARGE_IMAGE_PIXELS = 512 * 1024
-"""Pixels from which a size is compiled for itself and one image runs on all cores. Lower compiles more often."""
+LARGE_IMAGE_PIXELS = 192 * 1024
+"""Pixels from which a size is compiled for itself. Lower compiles more often; higher takes memory: with dynamic shape
+the layers of 832x576 take 110 MB in 32 bits, else 27."""
+
+MAX_COMPILED_SIZES = 4
+"""Sizes whose networks are held, each some 30 to 70 MB; the one least recently used makes place for another."""
 
 CORES_PER_REQUEST = 2
 """Cores for each smaller image. With 1, more images run at once; an analysis is not faster and takes more memory."""
@@ -106,7 +110,7 @@ class Network:
         self._reverse = reverse_channels
         self._normalization = normalization
         self._core = ov.Core()
-        self._compiled: dict[Size | None, _Compiled] = {}
+        self._compiled: OrderedDict[Size | None, _Compiled] = OrderedDict()
         self._lock = threading.RLock()
         try:
             self._model = self._core.read_model(model)
@@ -147,12 +151,13 @@ class Network:
         if key is not None and key not in self._compiled:
             compiled = self._compile(key)
             with self._lock:
-                self._compiled.setdefault(key, compiled)
+                self._hold(key, compiled)
 
     def release(self) -> None:
         """Drop the networks compiled for large sizes, which hold memory; they are compiled again when needed."""
         with self._lock:
-            self._compiled = {size: compiled for size, compiled in self._compiled.items() if size is None}
+            for size in [size for size in self._compiled if size is not None]:
+                del self._compiled[size]
 
     def _results(self, images: Sequence[Image], read: Reader[Result]) -> Iterator[Result]:
         running: deque[_Running] = deque()
@@ -174,13 +179,20 @@ class Network:
     def _for(self, size: Size) -> _Compiled:
         """Return the compiled network for a size: one for each large size, one with dynamic shape for the others.
 
-        Dynamic shape is up to a tenth slower, but a new size costs a tenth of compiling for it.
+        Dynamic shape is up to a fifth slower and takes twice the memory, but a new size costs a tenth of compiling it.
         """
         key = _key(size)
         with self._lock:
             if key not in self._compiled:
-                self._compiled[key] = self._compile(key)
+                self._hold(key, self._compile(key))
+            self._compiled.move_to_end(key)
             return self._compiled[key]
+
+    def _hold(self, key: Size | None, compiled: _Compiled) -> None:
+        self._compiled.setdefault(key, compiled)
+        sizes = [size for size in self._compiled if size is not None]
+        for size in sizes[: len(sizes) - MAX_COMPILED_SIZES]:
+            del self._compiled[size]  # a request that still runs refers to its network
 
     def _compile(self, size: Size | None) -> _Compiled:
         model = self._model.clone()
@@ -195,7 +207,9 @@ class Network:
         mean, scale = self._normalization
         if self._normalization != (0.0, 1.0):
             steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(1 / scale)
-        config = {**self._config, "NUM_STREAMS": 1 if size else self._streams}
+        # A large image runs on all cores, and the memory of its layers is there once.
+        large = size is not None and size[0] * size[1] > SMALL_IMAGE_PIXELS
+        config = {**self._config, "NUM_STREAMS": 1 if large else self._streams}
         compiled = self._core.compile_model(steps.build(), self.device, config)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]

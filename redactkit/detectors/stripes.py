@@ -17,7 +17,7 @@ from redactkit.detectors.runtime import ov
 
 __all__ = ["run_in_stripes"]
 
-STRIPE_PIXELS = 256 * 1024
+STRIPE_PIXELS = 128 * 1024
 """Pixels of the image in one stripe. Lower takes less memory; rows that two stripes share are computed twice."""
 
 MAX_DOWNSAMPLING = 4
