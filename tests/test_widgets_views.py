@@ -219,7 +219,8 @@ def test_timeline_shows_every_face_and_a_click_goes_there(review: Review) -> Non
     timeline = Timeline(review)
     size = {"boundingRectWidth": 1000, "boundingRectHeight": 60}
     assert timeline.bars.value.count("rk-bar-hide") == 1
-    timeline.on_mouse({"type": "mousedown", "relativeX": 300, "relativeY": 45, **size})
+    middle = (timeline._lanes[1] + 0.5) / timeline._high * 60
+    timeline.on_mouse({"type": "mousedown", "relativeX": 300, "relativeY": middle, **size})
     assert (review.current_frame, review.current_face) == (30, 1)
     timeline.on_mouse({"type": "mousemove", "buttons": 0, "relativeX": 900, "relativeY": 5, **size})
     assert review.current_frame == 30
@@ -228,6 +229,46 @@ def test_timeline_shows_every_face_and_a_click_goes_there(review: Review) -> Non
     review.decide([2], redact=False)
     assert timeline.wait()
     assert "rk-bar-show" in timeline.bars.value
+    timeline.close()
+
+
+def test_timeline_zooms_to_the_pointer_moves_along_and_follows_the_frame(review: Review) -> None:
+    timeline, count = Timeline(review), review.frame_count
+    wheel = {"relativeX": 250, "boundingRectWidth": 1000}
+    timeline.on_wheel({"deltaY": -400, **wheel})
+    first, stop = timeline.window
+    assert stop - first < count / 2
+    assert first + (stop - first) / 4 == pytest.approx(count / 4)
+    timeline.on_wheel({"deltaY": 9000, "shiftKey": True, **wheel})
+    assert timeline.window == (count - (stop - first), count)
+    assert timeline.wait()
+    assert "border:2px" in timeline.whole.value
+    review.current_frame = 5
+    assert timeline.window[0] == 0
+    timeline.on_mouse({**wheel, "type": "mousedown", "relativeX": 900, "relativeY": 2}, part=timeline.whole)
+    assert review.current_frame == int(0.9 * count)
+    for _ in range(4):
+        timeline.on_wheel({"deltaY": 500, **wheel})
+    assert timeline.window == (0, count)
+    timeline.close()
+
+
+def test_lane_of_the_current_face_has_its_name_keyframes_gaps_and_doubts(review: Review) -> None:
+    timeline = Timeline(review)
+    assert "click a face" in timeline.lane.value
+    review.decide([1], label="<i>Ana")
+    review.current_face = 1
+    review.set_keyframe(frame=int(review.tracks.loc[1, "first_frame"]))
+    first, last = review.tracks.loc[1, ["first_frame", "last_frame"]]
+    assert timeline.wait()
+    assert "&lt;i&gt;Ana, hidden" in timeline.lane.value
+    assert timeline.lane.value.count("rotate(45deg)") == 1
+    assert "90deg,var(--rk-faint)" not in timeline.lane.value
+    assert timeline.lane.value.count("90deg,#fff") == 1  # its doubtful stretch
+    review.delete_boxes(faces=[1], start=int(first) + 3, stop=int(last) - 3)
+    assert timeline.wait()
+    assert timeline.lane.value.count("var(--rk-hide)") == 2
+    assert timeline.lane.value.count("90deg,var(--rk-faint)") == 1
     timeline.close()
 
 

@@ -64,6 +64,7 @@ STYLE = """<style>
 .rk-room-main > .rk-viewer { flex: 1 1 0; min-height: 0; display: flex; flex-direction: column; overflow: hidden; }
 .rk-room-main > .rk-viewer > .rk-front-place { flex: 1 1 0; min-height: 0; margin: 0; }
 .rk-room-main > .rk-timeline { flex: 0 0 auto; }
+.rk-own { transition: opacity .15s; } .rk-room-body:has(.rk-side:hover) .rk-own:not(:focus-within) { opacity: 0; }
 .rk-view .rk-side { overflow: hidden auto; min-height: 0; min-width: 0; display: block; }
 .rk-narrow .rk-room-body { grid-template-columns: minmax(0, 1fr);
   grid-template-rows: minmax(300px, 3fr) minmax(0, 2fr); }
@@ -99,6 +100,10 @@ STYLE = """<style>
 .rk-table .rk-left { text-align: left; }
 .rk-view .rk-scroll { overflow: auto; flex-shrink: 0; }
 .rk-scroll > .widget-html, .rk-scroll > .widget-html > .widget-html-content { height: auto; width: 100%; }
+.rk-view .rk-lane, .rk-view .rk-whole { margin: 0; position: relative; overflow: hidden; flex: none; cursor: pointer;
+  border: 1px solid var(--rk-line); border-bottom: none; }
+.rk-view .rk-lane { height: 16px; } .rk-view .rk-whole { height: 9px; background: var(--rk-soft); border: none; }
+.rk-lane .widget-html-content, .rk-whole .widget-html-content { position: absolute; inset: 0; height: 100%; }
 .rk-lanes { cursor: pointer; border: 1px solid var(--rk-line); background: var(--rk-ground); }
 .rk-lanes > * { grid-area: 1 / 1; margin: 0; width: 100%; height: 100%; }
 .rk-lanes .widget-html-content { position: absolute; inset: 0; height: 100%; }
