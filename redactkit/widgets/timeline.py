@@ -162,6 +162,7 @@ class Timeline(View):
         lanes = pack_lanes(first, last, gap=self.review.frame_count // 200)
         self._lanes = dict(zip(tracks.index.tolist(), lanes.tolist(), strict=True))
         self._spans = tracks[["first_frame", "last_frame"]]
+        self._drawn = (None, "")
         self.bars.value = self._draw_bars(detections, tracks, cuts)
         self.whole.value = self._draw_whole(cuts)
         self._draw_line()
