@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import zlib
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -189,6 +193,21 @@ def test_keys_that_are_no_numbers_become_numbers_and_no_names(tmp_path):
     annotations = read_annotations(put({"a.mp4.json": text}, tmp_path))
     assert annotations.detections["face_id"].tolist() == [1, 2, 1]
     assert annotations.decisions["label"].tolist() == ["", ""]
+
+
+def test_mask_and_graph_of_supervisely_become_boxes(tmp_path):
+    picture = cv2.imencode(".png", np.full((7, 5), 255, np.uint8))[1].tobytes()
+    mask = {"data": base64.b64encode(zlib.compress(picture)).decode(), "origin": [10, 20]}
+    nodes = {"a": {"loc": [1, 2]}, "b": {"loc": [9, 5]}}
+    objects = [{"classTitle": "face", "geometryType": "bitmap", "bitmap": mask}]
+    objects.append({"classTitle": "face", "geometryType": "graph", "nodes": nodes})
+    whole = {"size": {"width": 64, "height": 48}, "objects": objects}
+    path = put({"a.png.json": json.dumps(whole)}, tmp_path)
+    assert read_annotations(path).detections[BOX].to_numpy().tolist() == [[10, 20, 5, 7], [1, 2, 8, 3]]
+    for data, fault in (("aGk=", "cannot be unpacked"), (base64.b64encode(zlib.compress(b"x")).decode(), "packed PNG")):
+        mask["data"] = data
+        with pytest.raises(AnnotationError, match=rf"{fault}.* - at a\.png\.json, \$\.objects\[0\]"):
+            read_annotations(put({"a.png.json": json.dumps(whole)}, tmp_path))
 
 
 def test_darwin_box_moves_between_keyframes_and_stays_to_the_end_of_its_range(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,6 +22,7 @@ from redactkit.formats.videos import choose_video
 __all__ = ["read_supervisely"]
 
 _RULE = Numbering("Supervisely counts frames from 0")
+_PNG, _PNG_HEAD = b"\x89PNG\r\n\x1a\n", 24  # how a PNG starts, and after how many bytes its size is told
 _TAGS = "tags have no place in our tables and are left out"
 
 
@@ -31,8 +35,21 @@ class _Points(Struct):
     exterior: list[tuple[float, float]] | None = None
 
 
+class _Bitmap(Struct):
+    data: str
+    origin: tuple[float, float]
+
+
+class _Node(Struct):
+    loc: tuple[float, float]
+
+
 class _Geometry(Struct):
+    """Where something is: an outline, a graph's nodes, or a mask."""
+
     points: _Points | None = None
+    nodes: dict[str, _Node] | None = None
+    bitmap: _Bitmap | None = None
 
 
 class _Figure(Struct, rename="camel"):
@@ -47,12 +64,11 @@ class _Frame(Struct):
     figures: list[_Figure] | None = None
 
 
-class _Object(Struct, rename="camel"):
+class _Object(_Geometry, rename="camel"):
     key: str | None = None
     id: int | str | None = None
     class_title: str = ""
     geometry_type: str = ""
-    points: _Points | None = None
     tags: list[Any] | None = None
 
 
@@ -101,10 +117,9 @@ def _read_video(videos: dict[str, _Document], source: Source) -> Reading:
         for number, figure in enumerate(frame.figures or []):
             where = f"{name}, frame {frame.index}, figure {number + 1}"
             key = figure.object_id if figure.object_id in objects else figure.object_key
-            points = figure.geometry.points if figure.geometry is not None else None
             kinds.add(figure.geometry_type)
             label, face = objects.get(key, ("", key)) if key is not None else ("", None)
-            found.add(frame.index, face, _box(points, figure.geometry_type, where), place=where, label=label)
+            found.add(frame.index, face, _box(figure.geometry, figure.geometry_type, where), place=where, label=label)
     size = source.find_size((document.size.width, document.size.height), otherwise=(0, 0))
     return by_frame(
         found,
@@ -128,11 +143,29 @@ def _image(document: _Document, name: str) -> Image:
     image = Image(stem, (round(size[0]), round(size[1])) if all(0 < side < 1e6 for side in size) else (0, 0))
     for number, item in enumerate(document.objects or []):
         where = f"{name}, $.objects[{number}]"
-        image.add(_box(item.points, item.geometry_type, where), label=item.class_title, place=where)
+        image.add(_box(item, item.geometry_type, where), label=item.class_title, place=where)
     return image
 
 
-def _box(points: _Points | None, kind: str, place: str) -> Sequence[float]:
-    if points is None or not points.exterior:
-        raise AnnotationError(f"expected the points of a shape, got a {kind or 'shape'[:40]} without any - at {place}")
-    return around(points.exterior)
+def _box(shape: _Geometry | None, kind: str, place: str) -> Sequence[float]:
+    """Return the box around a shape: its outline, the nodes of a graph, or a mask."""
+    given = shape or _Geometry()
+    if given.bitmap is not None:
+        return _around_mask(given.bitmap, place)
+    points = given.points.exterior if given.points is not None else None
+    points = points or [node.loc for node in (given.nodes or {}).values()]
+    if not points:
+        raise AnnotationError(f"expected the points of a shape, got a {kind[:40] or 'shape'} without any - at {place}")
+    return around(points)
+
+
+def _around_mask(mask: _Bitmap, place: str) -> Sequence[float]:
+    """Return the box of a mask: it is a packed PNG, as large as what it covers, whose corner is at ``origin``."""
+    try:
+        start = zlib.decompressobj().decompress(base64.b64decode(mask.data), _PNG_HEAD)
+    except (ValueError, zlib.error) as err:
+        raise AnnotationError(f"the mask cannot be unpacked ({err}) - at {place}") from err
+    if len(start) < _PNG_HEAD or not start.startswith(_PNG):
+        raise AnnotationError(f"expected a mask that is a packed PNG - at {place}")
+    width, height = struct.unpack(">II", start[-8:])
+    return mask.origin[0], mask.origin[1], width, height
