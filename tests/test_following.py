@@ -51,6 +51,13 @@ def test_board_that_leaves_has_left_and_is_covered_to_the_end():
     assert set(shown) <= set(follower.boxes)
 
 
+def test_box_of_what_leaves_stays_longer_where_frames_are_far_apart():
+    truth = [place(number, speed=(6.0, 0.0), start=(60.0, 40.0)) for number in range(34)]
+    frames = [draw(box) for box in truth]
+    last = [max(_follow(frames, truth[0], frame_rate=rate).places) for rate in (25.0, 12.5)]
+    assert last[1] == last[0] + 1
+
+
 def test_board_behind_a_pillar_is_found_again_and_covered_meanwhile():
     truth = [place(number, start=(5.0, 40.0), speed=(4.0, 0.0)) for number in range(36)]
     follower = _follow([draw(box, pillar=(75, 100)) for box in truth], truth[0])

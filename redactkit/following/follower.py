@@ -55,8 +55,9 @@ MAX_HOLD_GROWTH = 0.16
 LINGER_SECONDS = 0.05
 """How long the grown box of an object that should have left stays at the edge, in case a sliver still shows."""
 
-MIN_LINGER_FRAMES = 2
-"""The same in frames at least, where these are far apart."""
+SPARSE_FRAME_RATE = 20.0
+"""Frames a second below which it stays for two frames at least: what moves far from one to the next is placed less
+surely. Raising it covers more last slivers, and claims more frames in which nothing shows."""
 
 MIN_VIEW_SHARE = 0.005
 """Share of the object inside the frame below which it has left."""
@@ -108,7 +109,7 @@ class Follower:
         self._correlation = self._usual = 1.0
         self._share = 1.0
         self._max_missed = max(1, round(self.options.max_hidden_seconds * frame_rate))
-        self._out, self._linger = 0, max(MIN_LINGER_FRAMES, round(LINGER_SECONDS * frame_rate))
+        self._out, self._linger = 0, max(2 if frame_rate < SPARSE_FRAME_RATE else 1, round(LINGER_SECONDS * frame_rate))
         self._hold = max(1, round(self.options.hold_seconds * frame_rate))
         picture = view(image, self.pose, self.shape)
         if picture is None:

@@ -162,12 +162,15 @@ class Commands(Session):
             The ID of the object that is hidden there; None for the other rules.
         """
         with self.lock:
-            after = with_regions(self.annotations, as_regions([{"box": box, "rule": rule, **how}]), anew=True)
+            (region,) = as_regions([{"box": box, "rule": rule, **how}])
+            after = with_regions(self.annotations, [region], anew=True)
             names = ("detections", "decisions", "discarded", "pairs")
             new = set(after.detections["face_id"]) - set(self.detections["face_id"])
             # What is hidden is an object from here on; what is not searched is known by the settings alone.
             held = None if new else list(after.settings["regions"])
-            self._edit(f"region to {rule}", {name: getattr(after, name) for name in names}, regions=held)
+            self._edit(
+                f"region to {rule}: {region.description}", {name: getattr(after, name) for name in names}, regions=held
+            )
         return max(new, default=None)
 
     def set_kind(self, faces: FaceIds, kind: str) -> None:
