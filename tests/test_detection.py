@@ -27,7 +27,7 @@ def short(reader, frames):
         info = replace(reader.info, path=None)
         decode_errors = ()
 
-        frame_at = reader.frame_at
+        frame_at, keep, drop_kept = reader.frame_at, reader.keep, reader.drop_kept
 
         def frames(self, start, stop):
             return reader.frames(0, frames)
@@ -74,16 +74,17 @@ class Large:
 
     name = "centerface"
 
-    def __init__(self):
-        self.widths = []
+    def __init__(self, *, width=0.2):
+        self.widths, self.box = [], np.array([[0.5 - width / 2, 0.3, width, 2 * width, 0.9]])
 
     def __call__(self, images):
         self.widths += [image.shape[1] for image in images]
-        return [np.array([[0.4, 0.3, 0.2, 0.4, 0.9]]) * [*image.shape[1::-1] * 2, 1] for image in images]
+        return [self.box * [*image.shape[1::-1] * 2, 1] for image in images]
 
 
-def test_detect_looks_at_full_detail_at_every_other_searched_frame_while_faces_are_large(reader):
-    large = Large()
+@pytest.mark.parametrize("width", [0.2, 0.35])
+def test_detect_looks_at_full_detail_at_every_other_searched_frame_while_faces_are_large(reader, width):
+    large = Large(width=width)
     found = detect(short(reader, 100), detector=large, progress=False)
     assert found.detections["frame"].nunique() == 100
     counts = {width: large.widths.count(width) for width in {*large.widths}}
@@ -133,7 +134,7 @@ def test_detect_stops_where_the_video_fails(reader):
     class Broken:
         info = reader.info
         decode_errors = ()
-        frame_at = reader.frame_at
+        frame_at, keep, drop_kept = reader.frame_at, reader.keep, reader.drop_kept
 
         def frames(self, start, stop):
             yield from reader.frames(0, 3)
