@@ -54,7 +54,7 @@ def test_board_that_leaves_has_left_and_is_covered_to_the_end():
 def test_box_of_what_leaves_stays_longer_where_frames_are_far_apart():
     truth = [place(number, speed=(6.0, 0.0), start=(60.0, 40.0)) for number in range(34)]
     frames = [draw(box) for box in truth]
-    last = [max(_follow(frames, truth[0], frame_rate=rate).places) for rate in (25.0, 12.5)]
+    last = [max(_follow(frames, truth[0], frame_rate=rate).boxes) for rate in (25.0, 12.5)]
     assert last[1] == last[0] + 1
 
 
