@@ -213,7 +213,9 @@ def test_export_of_an_exposed_result_asks_again(review: Review, monkeypatch: pyt
 
 
 def test_cancelled_pass_leaves_no_file(review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("redactkit.widgets.runner._TOLD_EVERY", 0.0)  # or a quick pass is over before it is told of
+    monkeypatch.setattr(
+        "redactkit.widgets.runner._NOTIFY_SECONDS", 0.0
+    )  # or a quick pass is over before anybody is notified of
     panel = RedactPanel(review, examples=False)
 
     def cancel_once_it_runs(_: Any) -> None:
