@@ -274,6 +274,18 @@ def test_tables_of_any_box_form_are_read(read_table, content):
 
 
 @lossy
+def test_table_with_decimal_commas_is_read(read_table):
+    table = read_table(
+        "frame;face_id;x;y;width;height;label\n3;7;10,5;20;30,25;40;a,1\n4;7;-1,125;20;30;40;b\n"
+    ).detections
+    assert table[["frame", "face_id", *BOX]].to_numpy().tolist() == [
+        [3, 7, 10.5, 20, 30.25, 40],
+        [4, 7, -1.125, 20, 30, 40],
+    ]
+    assert table["label"].tolist() == ["a,1", "b"]
+
+
+@lossy
 def test_table_by_time_alone_is_read(read_table):
     annotations = read_table("time,face_id,x,y,width,height\n0.5,7,1,2,3,4\n0.54,7,1,2,3,4\n")
     assert annotations.detections["time"].tolist() == [0.5, 0.54]

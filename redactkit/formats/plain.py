@@ -77,6 +77,8 @@ _PYFEAT = {
 
 _OF_PYFEAT = "Py-Feat "
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_DECIMAL_COMMA, _SAMPLE = re.compile(rb";\s*\"?-?\d+,\d+\s*\"?[;\r\n]"), 100_000
+"""Spreadsheets of many countries write 10,5 and put semicolons between columns; how much of a table is looked at."""
 _SHOWN, _LONGEST = 8, 40  # names of columns in a message, and letters of each
 
 
@@ -175,6 +177,8 @@ def _read_table(text: bytes, **options: Any) -> pd.DataFrame:
     separator = max((b",", b";", b"\t"), key=first.count).decode()
     fixed: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
     fixed |= EXACT
+    if separator == ";" and _DECIMAL_COMMA.search(text[:_SAMPLE]):
+        fixed["decimal"] = ","
     # As numbers, a label 007 would be read as 7.
     fixed["dtype"] = dict.fromkeys((*CARRIED, FACE_LABEL, "reason", "video"), object)
     with warnings.catch_warnings():
