@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,14 @@ class LabNotebook:
             name = self._evaluate_in_notebook("return panel.sessionContext.session.kernel.id")
             self._kernel = Kernel(self._server.connection_file(name))
         return self._kernel
+
+    def restart_after(self, kill: Callable[[], None]) -> None:
+        """End the kernel as ``kill`` does, and start it again, as a person does when JupyterLab says that it died."""
+        if self._kernel is not None:
+            self._kernel.close()
+            self._kernel = None
+        kill()
+        self._evaluate_in_notebook("await panel.sessionContext.session.kernel.restart()")
 
     def execute(self, command: str, **arguments: Any) -> None:
         """Run a command of JupyterLab by its name."""
