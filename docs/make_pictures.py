@@ -74,7 +74,9 @@ def make_workbench(target: Path, folder: Path) -> None:
         lab = LabNotebook(server, browser, write_notebook(server.root / "workbench.ipynb", *cells), size=SCREEN)
         lab.run_all()
         lab.kernel.wait_until(f"room.viewer.shown_frame == {FRAME} and room.wait() and room.people.wait()")
-        lab.page.wait_for_function("[...document.querySelectorAll('.rk-card img')].every(one => one.naturalWidth > 20)")
+        lab.page.wait_for_function(
+            "[...document.querySelectorAll('.rk-card img')].slice(0, 5).every(one => one.naturalWidth > 20)"
+        )
         lab.find("rk-workbench").evaluate("room => room.scrollIntoView({block: 'start'})")
         lab.page.wait_for_timeout(1500)
         shown = lab.find("rk-workbench").bounding_box()

@@ -123,6 +123,9 @@ STYLE = """<style>
 .rk-redact .rk-range { margin-left: 62px; flex-wrap: nowrap; }
 .rk-redact .rk-range button { min-width: 40px; padding: 0 6px; }
 .rk-side .rk-go { position: sticky; bottom: 0; background: var(--rk-ground); z-index: 2; padding: 4px 0; }
+.rk-side .rk-progress { width: auto !important; flex: 1 1 60px; min-width: 0; }
+.rk-go .rk-progress-text { flex: 1 0 100%; }
+.rk-go > .widget-vbox { flex: 1 0 100%; }
 .rk-side .rk-redact, .rk-side .rk-looks { overflow: visible; } .rk-redact .rk-row { margin: 0; }
 .rk-redact .rk-check { flex: 1 1 150px; }
 .rk-redact .rk-player { width: 100%; height: auto; max-height: 40vh; }

@@ -29,6 +29,9 @@ _ACTIONS = (
     CardAction("different", "Two people", "they are different people", "x"),
 )
 _BADGES = {"redact": ("hide", "hidden"), "visible": ("show", "visible"), "mixed": ("mixed", "partly hidden")}
+_PAIRS_FIRST = 2
+"""Pairs that stand above the people."""
+
 _STRIP = 8
 """Pictures of a track that a card plays under the pointer."""
 
@@ -77,7 +80,9 @@ class PeopleView(View):
         area = (tracks["median_width"] * tracks["median_height"]).groupby(tracks["person_id"]).max()
         self._people = people.loc[area.reindex(people.index).sort_values(ascending=False, kind="stable").index]
         asked = [self._pair(pair) for pair in pairs.itertuples()]
-        self.cards.items = [*asked, *(self._person(person) for person in self._people.itertuples())]
+        cards = [self._person(person) for person in self._people.itertuples()]
+        # Few pairs first, or they would push the people off the page; others move up as these are answered.
+        self.cards.items = [*asked[:_PAIRS_FIRST], *cards, *asked[_PAIRS_FIRST:]]
         hidden = int((people["decision"] == "redact").sum())
         counted = [f"{hidden} of {len(people)} hidden"]
         counted += [f"{len(asked)} pairs to answer"] if asked else []
