@@ -35,7 +35,8 @@ class DelayProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
+        with suppress(asyncio.CancelledError):  # or the server's own callback raises it again when all is closed
+            await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         """Read on while earlier bytes wait, so that delay costs no throughput."""
