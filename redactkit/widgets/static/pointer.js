@@ -39,8 +39,11 @@ class Pointer {
     const rows = stage.boxes.at(stage.shown);
     const current = rows.find((row) => row.face === stage.current);
     const reach = current && Math.min(REACH * stage.unit, Math.max(Math.min(current.box[2], current.box[3]) / 4, 2 * stage.unit));
-    const handle = stage.editable && current ? handleAt(current.box, point, reach) : null;
-    const hit = handle ? current : faceAt(rows, point);
+    const under = faceAt(rows, point);
+    // A handle just outside its box gives way to another box that is there: small ones would never be hit.
+    const taken = under && under.face !== stage.current && current && !holds(current.box, point);
+    const handle = stage.editable && current && !taken ? handleAt(current.box, point, reach) : null;
+    const hit = handle ? current : under;
     if (hit && hit.face && (event.shiftKey || event.ctrlKey || event.metaKey)) {
       stage.act("mark", { face: hit.face });
       return;
