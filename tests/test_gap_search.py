@@ -245,8 +245,8 @@ def test_rescore_doubtful_weighs_what_the_closer_look_sees():
     table = as_detections({**rows(range(30)), "confidence": 0.4})
     borne_out = rescore_doubtful(film(draw=red), table, detector=marker)
     alone = rescore_doubtful(film(), table, detector=blind)
-    assert borne_out.to_dict() == {1: pytest.approx(0.35)}
-    assert alone.to_dict() == {1: pytest.approx(0.2)}
+    assert borne_out.to_dict() == {1: pytest.approx((0.4 + 2 * 0.3) / 3)}
+    assert alone.to_dict() == {1: pytest.approx(0.4 / 3)}
 
 
 def test_rescore_doubtful_ends_where_it_is_decided():
@@ -260,12 +260,12 @@ def test_rescore_doubtful_ends_where_it_is_decided():
         return marker(images)
 
     table = as_detections({**rows(range(30)), "confidence": 0.4})
-    # 20 crops of 0.3 give a score of 0.35, and the first of them a score of 0.2075.
-    for enough, least in ((np.inf, 20), (0.36, 20), (0.34, 19), (0.25, 7), (0.2, 0)):
+    # 20 crops of 0.3 give a score of a third, and the first of them a score of 0.1433.
+    for enough, least in ((np.inf, 20), (0.335, 20), (0.325, 20), (0.32, 19), (0.25, 12), (0.13, 0)):
         seen.clear()
         support = rescore_doubtful(film(draw=red), table, detector=counting, enough=enough)[1]
         assert len(seen) == least
-        assert (support >= enough) == (enough <= 0.35)
+        assert (support >= enough) == (enough <= 1 / 3)
 
 
 def test_rescore_doubtful_needs_few_frames_near_each_other():

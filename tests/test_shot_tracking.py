@@ -16,6 +16,7 @@ from redactkit.analysis.detection import scan
 from redactkit.analysis.search import Search, plan_search
 from redactkit.analysis.shot_tracking import ShotTracker
 from redactkit.analysis.track_building import find_tracks
+from redactkit.detectors.crops import CROP_PIXELS
 from redactkit.errors import PassCancelled
 from redactkit.video import VideoReader, frame_store
 from redactkit.video.decoding import count_decoded
@@ -34,8 +35,9 @@ class Brightest:
 
     def _box(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         y, x = np.unravel_index(image[::4, ::4, 0].argmax(), image[::4, ::4, 0].shape)
+        side = 60 if image.shape[:2] == (CROP_PIXELS, CROP_PIXELS) else 24
         confidence = 0.48 if image.sum() % 3 else 0.4
-        return np.array([[x * 4, y * 4, 24, 24, confidence]], float)
+        return np.array([[x * 4, y * 4, side, side, confidence]], float)
 
 
 def make_shots(path: Path, *, keyframes: int) -> Path:
@@ -118,3 +120,30 @@ def test_an_analysis_that_goes_on_has_the_outcome_of_one_go(tmp_path: Path, monk
     resumed = analyze(clip, output=tmp_path / "out", detector=Brightest(), chunk_frames=40, progress=False)
     assert whole.detections.equals(resumed.detections)
     assert whole.discarded.equals(resumed.discarded)
+
+
+class Afar(Brightest):
+    """Takes what is bright for a face, but not in the crops of a closer look."""
+
+    def _box(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        y, x = np.nonzero(image[..., 0] >= 150)
+        if not len(x) or image.shape[:2] == (CROP_PIXELS, CROP_PIXELS):
+            return np.zeros((0, 5))
+        return np.array([[x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1, 0.4]], float)
+
+
+@pytest.mark.parametrize(("left", "faces"), [(70, 0), (144, 1)], ids=["whole", "cut off"])
+def test_a_face_of_the_last_frame_alone_is_believed_only_where_the_edge_cuts_it_off(tmp_path, left, faces):
+    video = tmp_path / "one.mp4"
+    with av.open(str(video), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(FRAMES // 4):
+            picture = np.full((120, 160, 3), 60, np.uint8)
+            if number == FRAMES // 4 - 1:
+                picture[50:66, left : left + 16] = 210
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")))
+        output.mux(stream.encode(None))
+    annotations = analyze(video, detector=Afar(), progress=False, same_person=False)
+    assert annotations.detections["face_id"].nunique() == faces
+    assert (faces > 0) != bool(len(annotations.discarded))

@@ -19,7 +19,13 @@ from redactkit.video import Frame, VideoReader
 __all__ = ["crop_confidences", "rescore_doubtful"]
 
 CROP_FACES_PIXELS = (32.0, 48.0)
-"""Longer sides in pixels that a doubtful face gets in the crops; each is searched plain and mirrored."""
+"""Longer sides in pixels that a face gets in the crops; each is searched plain and mirrored."""
+
+DOUBTFUL_FACES_PIXELS = (48.0, 72.0)
+"""The same for a doubtful track, whose boxes were found at smaller sizes: what is none loses most when it is large."""
+
+CROP_WEIGHT = 2 / 3
+"""Weight of the crops' confidences beside the boxes'. Raising it discards more of what only looks like a face."""
 
 SAMPLES_PER_TRACK = 5
 """Boxes of a track that are rescored. Raising it judges tracks better, and takes longer."""
@@ -60,8 +66,8 @@ def rescore_doubtful(
     Returns
     -------
     Series
-        By face ID: the mean of the boxes' mean confidence and of the crops' mean confidence (0 where a crop shows
-        nothing). For a track that is not doubtful, its highest confidence.
+        By face ID: the weighted mean of the boxes' mean confidence and of the crops' mean confidence (0 where a crop
+        shows nothing). For a track that is not doubtful, its highest confidence.
     """
     # A track without any confidence, drawn or imported, is not doubtful.
     best = detections.groupby("face_id")["confidence"].max()
@@ -69,9 +75,11 @@ def rescore_doubtful(
     doubtful = detections[detections["face_id"].isin(best.index[best < sure])]
     means = doubtful.groupby("face_id")["confidence"].mean()
     samples = _samples(doubtful)
-    counts = samples.groupby("face_id").size() * 2 * len(CROP_FACES_PIXELS)
+    counts = samples.groupby("face_id").size() * 2 * len(DOUBTFUL_FACES_PIXELS)
     # The sum of the crops' confidences from which the score is enough, and that so far.
-    needed = {int(face): (2 * enough - means[face]) * counts[face] for face in means.index}
+    needed = {
+        int(face): (enough - (1 - CROP_WEIGHT) * means[face]) / CROP_WEIGHT * counts[face] for face in means.index
+    }
     sums = dict.fromkeys(needed, 0.0)
     # Frame by frame over all tracks, so that the video is decoded forwards.
     with track(progress, "verify", total=len(samples)) as update:
@@ -81,7 +89,7 @@ def rescore_doubtful(
                 _add_confidences(reader, int(str(frame)), undecided, detector, sums=sums, needed=needed)
             update(len(rows))
     for face, total in sums.items():
-        support[face] = (means[face] + total / counts[face]) / 2
+        support[face] = (1 - CROP_WEIGHT) * means[face] + CROP_WEIGHT * total / counts[face]
     return support
 
 
@@ -114,7 +122,7 @@ def _add_confidences(
     except VideoError:
         return
     boxes, faces = rows[BOX].to_numpy(), [int(face) for face in rows["face_id"]]
-    for pixels in CROP_FACES_PIXELS:
+    for pixels in DOUBTFUL_FACES_PIXELS:
         left = [k for k, face in enumerate(faces) if sums[face] < needed[face]]
         crops = scaled_crops(shown, boxes[left], face=pixels)
         for mirrored in (False, True):

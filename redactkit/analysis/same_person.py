@@ -15,7 +15,7 @@ from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
 from redactkit.identities import as_pairs
-from redactkit.people.embedder import Embedder, has_default, load_embedder
+from redactkit.people.embedder import Embedder, default_alignment, has_default, load_embedder
 from redactkit.people.matching import colour_pairs, face_pairs
 from redactkit.people.portraits import LandmarkFinder, boxes_of, pick_candidates
 from redactkit.people.vectors import FaceVectors, PortraitTaker, mean_colours
@@ -40,10 +40,11 @@ def choose_embedder(embedder: str | Path | Embedder | None) -> Embedder | None:
 
 
 class _Later:
-    """The default embedder, loaded when a first portrait asks for it: many videos have none."""
+    """The default embedder, loaded when there are portraits to compare: many videos have none."""
 
     def __init__(self) -> None:
         self._embedder: Embedder | None = None
+        self.alignment = default_alignment()
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):

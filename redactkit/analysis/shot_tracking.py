@@ -27,7 +27,7 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.thorough_search import Remembered, isolated_frames, search_isolated
 from redactkit.analysis.thumbnails import KeptCrops
-from redactkit.media import FrameRange
+from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
 from redactkit.tracking import filter_weak, link
@@ -43,12 +43,13 @@ _MARKS = ("cuts", "mixed", "jumps")
 
 @dataclass(frozen=True)
 class _Shot:
-    """The faces found in one shot, their appearance, and its isolated frames."""
+    """The faces found in one shot, their appearance, its isolated frames, and which of them only end the video."""
 
     frames: FrameRange
     rows: pd.DataFrame
     appearance: Appearance
     isolated: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
     @property
     def key(self) -> bytes:
@@ -59,6 +60,7 @@ class _Shot:
         digest.update((self.rows["source"] == "detected").to_numpy().tobytes())
         digest.update(self.appearance.tobytes())
         digest.update(self.isolated.tobytes())
+        digest.update(self.ends.tobytes())
         return digest.digest()
 
 
@@ -179,12 +181,15 @@ class ShotTracker:
         linked = link(shot.rows, frame_rate=float(info.frame_rate), appearance=shot.appearance)
         # Weak tracks are set aside at once, patterns that the camera passes next, doubtful ones after rescoring.
         brief = _brief_faces(linked, shot.isolated, least=thresholds.mismatch)
+        # At an end of the video others do show what is not cut by the edge, so a closer look must confirm it.
+        whole = linked.loc[linked["frame"].isin(shot.ends) & ~_cut_off(linked, info), "face_id"]
         kept, weak = _set_weak_aside(linked, besides=brief)
         rigid = kept["face_id"].isin(rigid_faces(self._reader, kept))
         support = rescore_doubtful(
             self._reader, kept[~rigid], detector=detector, sure=thresholds.sure, enough=thresholds.support
         )
-        confirmed = kept["face_id"].isin([*support.index[support >= thresholds.support], *brief]) & ~rigid
+        believed = [*support.index[support >= thresholds.support], *sorted({*brief} - {*whole})]
+        confirmed = kept["face_id"].isin(believed) & ~rigid
         # Propagate the others into their gaps and beyond both ends.
         propagated = refine(
             self._reader,
@@ -200,12 +205,13 @@ def _shots(scan: Scan, frames: FrameRange) -> Iterator[_Shot]:
     cuts = np.unique(scan.cuts)
     edges = np.concatenate([[frames.start], cuts[(cuts > frames.start) & (cuts < frames.stop)], [frames.stop]])
     isolated = isolated_frames(scan)
+    only_ends = np.setdiff1d(isolated, isolated_frames(replace(scan, ends=scan.ends[:0])))
     number = scan.detections["frame"].to_numpy()
     bounds = np.searchsorted(number, edges)
     for k in np.flatnonzero(np.diff(bounds)).tolist():
         rows, shot = slice(bounds[k], bounds[k + 1]), FrameRange(int(edges[k]), int(edges[k + 1]))
-        inside = isolated[(isolated >= shot.start) & (isolated < shot.stop)]
-        yield _Shot(shot, scan.detections.iloc[rows].reset_index(drop=True), scan.appearance[rows], inside)
+        inside, ends = (each[(each >= shot.start) & (each < shot.stop)] for each in (isolated, only_ends))
+        yield _Shot(shot, scan.detections.iloc[rows].reset_index(drop=True), scan.appearance[rows], inside, ends)
 
 
 def _brief_faces(linked: pd.DataFrame, isolated: NDArray[np.int64], *, least: float) -> list[int]:
@@ -213,6 +219,12 @@ def _brief_faces(linked: pd.DataFrame, isolated: NDArray[np.int64], *, least: fl
     lasting = linked.loc[~linked["frame"].isin(isolated), "face_id"]
     brief = linked[~linked["face_id"].isin(lasting) & (linked["confidence"] >= least)]
     return [int(face) for face in brief["face_id"].unique()]
+
+
+def _cut_off(rows: pd.DataFrame, info: VideoInfo) -> NDArray[np.bool_]:
+    """Tell which boxes reach the frame's edge: what lies there is a part of a face, if it is one."""
+    x, y, width, height = rows[BOX].to_numpy(np.float64).T
+    return np.asarray((x <= 1) | (y <= 1) | (x + width >= info.width - 1) | (y + height >= info.height - 1))
 
 
 def _set_weak_aside(linked: pd.DataFrame, *, besides: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:

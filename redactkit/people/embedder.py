@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["Alignment", "Embedder", "alignment_of", "check_vectors", "has_default", "load_embedder"]
+__all__ = [
+    "Alignment",
+    "Embedder",
+    "alignment_of",
+    "check_vectors",
+    "default_alignment",
+    "has_default",
+    "load_embedder",
+]
 
 Points = tuple[tuple[float, float], ...]
 
@@ -117,6 +125,13 @@ class _NetworkEmbedder:
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
+def default_alignment() -> Alignment:
+    """Return how the default embedder wants its crops, and its distances; nothing is loaded for it."""
+    from redactkit.detectors.dlib_resnet import CROP_PIXELS
+
+    return Alignment(CROP_PIXELS, DLIB_TEMPLATE, DLIB_LIKELY, DLIB_SURE)
+
+
 def has_default() -> bool:
     """Return whether the weights of the default embedder are installed."""
     return _dlib_weights() is not None
@@ -162,12 +177,13 @@ def load_embedder(
     --------
     >>> load_embedder("w600k_mbf.onnx", sure=0.95)  # doctest: +SKIP
     """
-    from redactkit.detectors.dlib_resnet import CROP_PIXELS, build_network
+    from redactkit.detectors.dlib_resnet import build_network
     from redactkit.detectors.embedding import EmbeddingNetwork, read_onnx
 
     if name == "dlib":
         data = _read_dlib()
-        alignment = Alignment(CROP_PIXELS, DLIB_TEMPLATE, likely or DLIB_LIKELY, sure or DLIB_SURE)
+        known = default_alignment()
+        alignment = replace(known, likely=likely or known.likely, sure=sure or known.sure)
         return _NetworkEmbedder(EmbeddingNetwork(build_network(data)), "dlib", _hash(data), alignment)
     path = Path(name)
     model, side = read_onnx(path, mean=mean, scale=scale, reverse_channels=reverse_channels)
