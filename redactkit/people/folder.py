@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,7 @@ class People:
     @property
     def tracks(self) -> pd.DataFrame:
         """One row per track, indexed by its number: ``clip``, ``face_id``, and the columns of a clip's own tracks."""
-        parts = []
-        for clip in self._clips:
-            own = clip.annotations.tracks
-            own = own.assign(thumbnail=pd.Series(clip.thumbnails, dtype="object").reindex(own.index).to_numpy())
-            own.insert(0, "face_id", own.index)
-            own.insert(0, "clip", clip.name)
-            parts.append(own)
-        table = pd.concat(parts, ignore_index=True)
-        table.index = pd.Index(np.arange(1, len(table) + 1), dtype="int64", name="track")
+        table = self._known_tracks
         decided = self._now.decisions.reindex(table.index)
         return table.assign(**{str(name): decided[name] for name in decided})
 
@@ -300,6 +293,20 @@ class People:
             If the file exists and ``overwrite`` is false.
         """
         return save_page(path, self.tracks, self.people, self.suggestions(), overwrite=overwrite)
+
+    @cached_property
+    def _known_tracks(self) -> pd.DataFrame:
+        """One row per track, without what is decided, which alone changes."""
+        parts = []
+        for clip in self._clips:
+            own = clip.annotations.tracks
+            own = own.assign(thumbnail=pd.Series(clip.thumbnails, dtype="object").reindex(own.index).to_numpy())
+            own.insert(0, "face_id", own.index)
+            own.insert(0, "clip", clip.name)
+            parts.append(own)
+        table = pd.concat(parts, ignore_index=True)
+        table.index = pd.Index(np.arange(1, len(table) + 1), dtype="int64", name="track")
+        return table
 
     def _change(self, tables: _Tables) -> None:
         self._past.append(self._now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray
-from redactkit.identities import as_pairs, empty_pairs, frames_seen, seen_together
+from redactkit.identities import as_pairs, empty_pairs, frames_seen
 from redactkit.people.vectors import FaceVectors
 from redactkit.tracking.shots import shot_numbers
 
 __all__ = ["colour_pairs", "face_pairs", "unlike"]
 
 IntArray = NDArray[np.int64]
-Together = Callable[[int, int], bool]
+BoolArray = NDArray[np.bool_]
 
 MOST_PAIRS = 5
 """Pairs suggested of one track. Raising it makes longer lists where many look alike."""
@@ -62,44 +62,50 @@ def face_pairs(vectors: FaceVectors, detections: pd.DataFrame, *, cuts: NDArray[
     faces, means, count = vectors.means()
     if len(faces) < 2:
         return empty_pairs()
-    seen = frames_seen(detections, cuts=cuts, faces=faces.tolist())
+    met = _met(faces, frames_seen(detections, cuts=cuts, faces=faces.tolist()))
     distance = unlike(means, means)
-    near = np.argwhere(np.triu(distance <= vectors.alignment.likely, 1))
-    pairs = [(int(a), int(b)) for a, b in near if not seen_together(seen, [int(faces[a])], [int(faces[b])])]
+    alike = (distance <= vectors.alignment.likely) & ~met
+    first, second = np.nonzero(np.triu(alike, 1))
     enough = count >= LEAST_SURE_PORTRAITS
-    doubtful = _contradicted(pairs, faces, seen)
+    sure = (distance[first, second] <= vectors.alignment.sure) & enough[first] & enough[second]
     rows = {
-        "face_id": [int(faces[a]) for a, _ in pairs],
-        "other_id": [int(faces[b]) for _, b in pairs],
-        "similarity": similarity_of(np.array([distance[pair] for pair in pairs]), vectors.alignment.likely),
-        "sure": [
-            bool(distance[pair] <= vectors.alignment.sure and enough[list(pair)].all() and pair not in doubtful)
-            for pair in pairs
-        ],
+        "face_id": faces[first],
+        "other_id": faces[second],
+        "similarity": similarity_of(distance[first, second], vectors.alignment.likely),
+        "sure": sure & ~_contradicted(alike, met)[first, second],
     }
     return _best_of_each(as_pairs({**rows, "basis": "face"}))
 
 
-def _contradicted(pairs: list[tuple[int, int]], faces: IntArray, seen: dict[int, IntArray]) -> set[tuple[int, int]]:
-    """Return the pairs of which one track is as near to a third that is seen at once with the other."""
-    alike: dict[int, set[int]] = {}
-    for a, b in pairs:
-        alike.setdefault(a, set()).add(b)
-        alike.setdefault(b, set()).add(a)
-    found = set()
-    for a, b in pairs:
-        others = [(c, b) for c in alike[a] - {b}] + [(c, a) for c in alike[b] - {a}]
-        if any(seen_together(seen, [int(faces[c])], [int(faces[d])]) for c, d in others):
-            found.add((a, b))
-    return found
+def _met(faces: IntArray, seen: Mapping[int, IntArray]) -> BoolArray:
+    """Return which of ``faces`` are seen at once with which others, shape (N, N)."""
+    from scipy.sparse import csr_array  # slow to import
+
+    frames = [seen.get(int(face), np.zeros(0, np.int64)) for face in faces]
+    _, column = np.unique(np.concatenate(frames), return_inverse=True)
+    row = np.repeat(np.arange(len(faces)), [len(own) for own in frames])
+    shown = csr_array((np.ones(len(row), np.int32), (row, column)), shape=(len(faces), int(column.max(initial=0)) + 1))
+    met = (shown @ shown.T).toarray() > 0
+    np.fill_diagonal(met, False)
+    return np.asarray(met)
+
+
+def _contradicted(alike: BoolArray, met: BoolArray) -> BoolArray:
+    """Return of which pairs one track is as near to a third that is seen at once with the other, shape (N, N)."""
+    from scipy.sparse import csr_array
+
+    third = (csr_array(alike & ~np.eye(len(alike), dtype=bool)).astype(np.int32) @ csr_array(met)).toarray() > 0
+    return np.asarray(third | third.T)
 
 
 def _best_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs that are among the most alike of both of their tracks."""
+    """Return the pairs that are among the most alike of both of their tracks, and the most alike of each track."""
     faces = np.concatenate([pairs["face_id"].to_numpy(), pairs["other_id"].to_numpy()])
     alike = pd.Series(np.tile(pairs["similarity"].to_numpy(), 2))
     rank = alike.groupby(faces).rank(ascending=False, method="first").to_numpy()
-    kept = np.maximum(rank[: len(pairs)], rank[len(pairs) :]) <= MOST_PAIRS
+    ranks = rank[: len(pairs)], rank[len(pairs) :]
+    # Of many that are equally alike none may be among the few best of both.
+    kept = (np.maximum(*ranks) <= MOST_PAIRS) | (np.minimum(*ranks) == 1)
     best: pd.DataFrame = pairs[kept].reset_index(drop=True)
     return best
 
@@ -135,8 +141,8 @@ def colour_pairs(
     seen = frames_seen(detections, cuts=cuts, faces=faces.tolist())
     distance = 1 - histograms @ histograms.T
     candidates = np.argwhere(np.triu(apart <= 1, 1))
-    met = np.array([seen_together(seen, [int(faces[a])], [int(faces[b])]) for a, b in candidates], bool)
-    between = np.array([distance[a, b] for a, b in candidates])
+    met = _met(faces, seen)[candidates[:, 0], candidates[:, 1]]
+    between = distance[candidates[:, 0], candidates[:, 1]]
     limit = min([MOST_COLOUR_DISTANCE, *(COLOUR_SHARE * between[met]).tolist()])
     known = np.isin(faces, besides)
     kept = [
