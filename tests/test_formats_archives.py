@@ -155,6 +155,7 @@ def test_pages_may_be_compressed(write, tmp_path):
         ({"archive/data.pkl": b"\x80\x02", "archive/version": b"3"}, r"a model \(PyTorch\)"),
         ({"xl/workbook.xml": b"<workbook/>"}, "an Excel workbook"),
         ({"images/0.jpg": b"\xff\xd8\xff"}, r"an archive without an annotation file \(0 text files"),
+        ({"task_1.zip": b"PK"}, "an archive in an archive; unpack the outer one"),
     ],
 )
 def test_other_archives_are_named(files, what, write):

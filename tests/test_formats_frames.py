@@ -166,8 +166,31 @@ def test_percent_is_refused_where_shares_belong_and_told_in_a_table(write):
     table = write(f"frame,id,x,y,width,height\n{rows}\n", "their.csv")
     with pytest.warns(AnnotationWarning, match="may be percent, not pixels of 640x360"):
         assert read_annotations(table, video=make_video(2)).detections["x"].tolist() == [9.5, 92.5]
-    # One face in the corner of the frame is no percent.
-    assert read_annotations(write(azure(left, {**left, "x": 20.5}))).detections["x"].tolist() == [9.5, 20.5]
+    # So is one face, or faces close together: as pixels they would leave bare what they should hide.
+    for faces in ((left,), (left, {**left, "x": 20.5})):
+        with pytest.raises(AnnotationError, match=r"may be percent, or pixels of its corner: \[9\.5"):
+            read_annotations(write(azure(*faces)))
+    whole = {**left, "x": 9, "y": 36, "width": 8, "height": 17}
+    assert read_annotations(write(azure(whole))).detections["x"].tolist() == [9]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ",frame,face_id,x,y,width,height\n0,3,1,50,60,40,50\n1,4,1,52,60,40,50\n",
+        "sep=;\r\nframe;face_id;x;y;width;height\r\n3;1;50;60;40;50\r\n4;1;52;60;40;50\r\n",
+        "x_min,y_min,x_max,y_max,tracker_id,frame_index\n50,60,90,110,1,3\n52,60,92,110,1,4\n",
+        "Frame No,Track ID,Left,Top,W,H\n3,1,50,60,40,50\n4,1,52,60,40,50\n",
+        "frame,frame_index,id,tracker_id,x,y,w,h\n3,0,1,9,50,60,40,50\n4,1,1,9,52,60,40,50\n",
+    ],
+    ids=["index of pandas", "separator for Excel", "supervision", "words of people", "two counts"],
+)
+def test_tables_as_tools_and_people_write_them(write, content):
+    rows = read_annotations(write(content, "their.csv"), video=make_video(5)).detections
+    assert rows[["frame", "face_id", "x", "y", "width", "height"]].to_numpy().tolist() == [
+        [3, 1, 50, 60, 40, 50],
+        [4, 1, 52, 60, 40, 50],
+    ]
 
 
 def test_milliseconds_in_a_table_are_told_from_seconds(write):

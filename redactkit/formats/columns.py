@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -18,9 +19,38 @@ __all__ = [
     "label_column",
     "source_column",
     "text_column",
+    "usual_names",
 ]
 
+_OTHER_NAMES = {
+    "id": "face_id", "track_id": "face_id", "face": "face_id", "frame_id": "frame", "frame_number": "frame",
+    "timestamp": "time", "score": "confidence", "conf": "confidence", "w": "width", "h": "height",
+    "left": "left", "top": "top", "right": "right", "bottom": "bottom",
+    "xmin": "left", "ymin": "top", "xmax": "right", "ymax": "bottom",
+    "x1": "left", "y1": "top", "x2": "right", "y2": "bottom",
+    "cx": "center_x", "cy": "center_y", "x_center": "center_x", "y_center": "center_y",
+    "bb_left": "left", "bb_top": "top", "bb_width": "width", "bb_height": "height",
+    "bbox_left": "left", "bbox_top": "top", "bbox_width": "width", "bbox_height": "height",
+    "is_occluded": "occluded", "occlusion": "occluded", "person_name": "person", "identity": "person",
+    "class": "label", "class_name": "label", "label_name": "label", "category": "label", "category_name": "label",
+    "time_s": "seconds", "timestamp_s": "seconds",
+    "filename": "image", "file_name": "image", "file": "image", "image_name": "image", "image_path": "image",
+    "video_name": "video", "video_file": "video", "video_path": "video", "video_id": "video",
+}  # fmt: skip
+# Only where no column has the name itself: a table may count frames in two ways.
+_SELDOM = {
+    "frame_index": "frame", "frame_idx": "frame", "frame_no": "frame", "frame_nr": "frame", "frame_num": "frame",
+    "tracker_id": "face_id", "x_min": "left", "y_min": "top", "x_max": "right", "y_max": "bottom",
+}  # fmt: skip
 _UNSET = {"", "nan", "none"}
+
+
+def usual_names(given: Iterable[str]) -> list[str]:
+    """Return the names of columns as the reader of tables knows them."""
+    names = [name.lower().replace(" ", "_") for name in given]
+    names = [_OTHER_NAMES.get(name, name) for name in names]
+    named = set(names)
+    return [name if _SELDOM.get(name, name) in named else _SELDOM[name] for name in names]
 
 
 def face_column(table: pd.DataFrame) -> list[int | str | None]:

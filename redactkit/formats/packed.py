@@ -77,7 +77,7 @@ def unpack_gzip(data: bytes, *, path: str | Path) -> bytes:
                 if size > MAX_BYTES:
                     raise AnnotationError(f"{path}: unpacked it has more than the {MAX_BYTES} bytes this reader takes")
                 if not rest and not stream.eof:
-                    raise AnnotationError(f"{path}: the gzip file is cut off")
+                    raise AnnotationError(f"{path}: the gzip file is cut off; download it again")
             rest = stream.unused_data
     except zlib.error as err:
         raise AnnotationError(f"{path}: the gzip file is damaged: {err}") from err
@@ -110,7 +110,7 @@ def unpack_zip(data: bytes, *, path: str | Path) -> Files:
     except _FAULTS as err:
         if isinstance(err, AnnotationError):
             raise
-        raise AnnotationError(f"{path}: the ZIP archive is damaged: {err}") from err
+        raise AnnotationError(f"{path}: the ZIP archive is cut off or damaged ({err}); download it again") from err
     return files
 
 

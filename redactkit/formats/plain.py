@@ -26,6 +26,7 @@ from redactkit.formats.columns import (
     label_column,
     source_column,
     text_column,
+    usual_names,
 )
 from redactkit.formats.header import Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.images import Image, read_images
@@ -52,21 +53,6 @@ _FORMS = [
     ["left", "top", "width", "height"],
 ]
 _NUMBERS = ["frame", "time", "confidence", *dict.fromkeys(name for names in _FORMS for name in names)]
-_OTHER_NAMES = {
-    "id": "face_id", "track_id": "face_id", "face": "face_id", "frame_id": "frame", "frame_number": "frame",
-    "timestamp": "time", "score": "confidence", "conf": "confidence", "w": "width", "h": "height",
-    "left": "left", "top": "top", "right": "right", "bottom": "bottom",
-    "xmin": "left", "ymin": "top", "xmax": "right", "ymax": "bottom",
-    "x1": "left", "y1": "top", "x2": "right", "y2": "bottom",
-    "cx": "center_x", "cy": "center_y", "x_center": "center_x", "y_center": "center_y",
-    "bb_left": "left", "bb_top": "top", "bb_width": "width", "bb_height": "height",
-    "bbox_left": "left", "bbox_top": "top", "bbox_width": "width", "bbox_height": "height",
-    "is_occluded": "occluded", "occlusion": "occluded", "person_name": "person", "identity": "person",
-    "class": "label", "class_name": "label", "label_name": "label", "category": "label", "category_name": "label",
-    "time_s": "seconds", "timestamp_s": "seconds",
-    "filename": "image", "file_name": "image", "file": "image", "image_name": "image", "image_path": "image",
-    "video_name": "video", "video_file": "video", "video_path": "video", "video_id": "video",
-}  # fmt: skip
 _MILLISECONDS = {"time_ms", "timestamp_ms", "milliseconds", "ms"}
 # Py-Feat: landmarks and the head's turn have columns x, y, X, Y, which are no sides of a box.
 _PYFEAT = {
@@ -79,6 +65,7 @@ _OF_PYFEAT = "Py-Feat "
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _DECIMAL_COMMA, _SAMPLE = re.compile(rb";\s*\"?-?\d+,\d+\s*\"?[;\r\n]"), 100_000
 """Spreadsheets of many countries write 10,5 and put semicolons between columns; how much of a table is looked at."""
+_SPREADSHEET = re.compile(rb"\Asep=[,;\t]\r?\n", re.IGNORECASE)  # a line that tells Excel the separator, no row
 _SHOWN, _LONGEST = 8, 40  # names of columns in a message, and letters of each
 
 
@@ -173,6 +160,7 @@ def _restore(rows: pd.DataFrame, metadata: bytes) -> Reading:
 
 
 def _read_table(text: bytes, **options: Any) -> pd.DataFrame:
+    text = _SPREADSHEET.sub(b"", text, count=1)
     first = text.split(b"\n", 1)[0]
     separator = max((b",", b";", b"\t"), key=first.count).decode()
     fixed: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
@@ -219,8 +207,7 @@ def _rename(table: pd.DataFrame) -> pd.DataFrame:
     if "FaceRectX" in given:
         names = [_PYFEAT.get(name) or f"{_OF_PYFEAT}{name}" for name in given]
     else:
-        names = [name.lower().replace(" ", "_") for name in given]
-        names = [_OTHER_NAMES.get(name, name) for name in names]
+        names = usual_names(given)
     if len(set(names)) < len(names):
         twice = [old for old, name in zip(table.columns, names, strict=True) if names.count(name) > 1]
         raise AnnotationError(f"two columns mean the same: {_listed(twice)}")

@@ -54,6 +54,7 @@ _MEMBERS = [
     (re.compile(r"\.npy$"), "NumPy arrays (npz)"),
     (re.compile(r"^META-INF/"), "a Java archive"),
     (re.compile(r"^content\.xml$"), "an OpenDocument file; save a table as CSV"),
+    (re.compile(r"\.(zip|gz|tar|tgz|7z|rar)$", re.IGNORECASE), "an archive in an archive; unpack the outer one"),
 ]
 
 # By keys of JSON, lowered and without underscores: all of the first must be there.

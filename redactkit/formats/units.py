@@ -58,7 +58,8 @@ def from_shares(shares: Boxes, size: Size, *, where: Callable[[int], str]) -> tu
     overlap = (shares[:, :2] < size).all(axis=1) & (shares[:, :2] + shares[:, 2:] > 0).all(axis=1)
     if not overlap.all() or (shares[:, 2:] > 2 * np.array(size)).any():
         raise AnnotationError(f"expected shares of the frame, got boxes that are neither shares nor pixels: {example}")
-    if _may_be_percent(shares, size):
+    # However few they are: taken for pixels by mistake, they would hide a corner and leave the faces bare.
+    if min(size) >= LARGE and not _are_whole(shares) and _within_percent(shares):
         raise AnnotationError(
             f"expected shares of the frame, got boxes that may be percent, or pixels of its corner: {example}; "
             "write them in shares from 0 to 1"
@@ -104,16 +105,28 @@ def _may_be_percent(boxes: Boxes, size: Size) -> bool:
     """Return whether boxes spread over what would be a frame of 100 x 100, in the corner of a much larger one."""
     known = boxes[np.isfinite(boxes).all(axis=1)]
     # Who counts pixels of a corner mostly writes whole numbers; percent have fractions.
-    if min(size) < LARGE or len(known) < 2 or (known == np.floor(known)).all():
+    if min(size) < LARGE or len(known) < 2 or _are_whole(known):
         return False
-    corners = np.vstack([known[:, :2], known[:, :2] + known[:, 2:]])
+    return _within_percent(known) and bool(np.ptp(_corners(known), axis=0).max() >= FAR)
+
+
+def _are_whole(boxes: Boxes) -> bool:
+    return bool((boxes == np.floor(boxes)).all())
+
+
+def _within_percent(boxes: Boxes) -> bool:
+    corners = _corners(boxes)
     # Faces at the edge of the frame may reach beyond it.
-    return bool((corners > -BEYOND).all() and (corners < 100 + BEYOND).all() and np.ptp(corners, axis=0).max() >= FAR)
+    return bool((corners > -BEYOND).all() and (corners < 100 + BEYOND).all())
+
+
+def _corners(boxes: Boxes) -> NDArray[np.float64]:
+    return np.vstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
 
 
 def _look_like_shares(boxes: Boxes) -> bool:
     known = boxes[np.isfinite(boxes).all(axis=1)]
-    if not len(known) or (known == np.floor(known)).all():
+    if not len(known) or _are_whole(known):
         return False
     sides, corners = known[:, 2:], known[:, :2]
     return bool((sides > 0).all() and (sides <= SHARE_SIDE).all() and (np.abs(corners) <= SHARE_SIDE).all())
