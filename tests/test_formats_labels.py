@@ -150,6 +150,16 @@ def test_kinds_are_labels_where_a_format_has_only_those(format, tmp_path):
     assert kinds_of(again) == plates.tolist()
 
 
+@pytest.mark.parametrize("format", ["azure", "cvat", "coco", "yolo", "csv"])
+def test_labels_of_any_letters_come_back(format, tmp_path):
+    for place, word in enumerate(["Zoë", 'the "left", <one> & more #2', "C:\\new", "Лицо"]):
+        first = labelled(word, word, word, word)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AnnotationWarning)
+            again = read_annotations(first.to(format, tmp_path / f"a{place}"), video=first.video)
+        assert set(again.detections["label"]) == {word}
+
+
 def test_kind_of_a_labelled_box_is_told_as_lost_by_cvat(tmp_path):
     first = labelled("car", "car", "car", "car")
     with pytest.warns(AnnotationWarning, match="no room for .*kinds"):

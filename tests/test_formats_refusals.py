@@ -113,3 +113,10 @@ def test_documentation_has_the_table_that_the_code_makes():
 def test_catalogue_names_every_format():
     assert list(FORMATS) == READABLE
     assert [name for name, form in FORMATS.items() if form.written] == WRITABLE == CHOICES
+
+
+def test_table_in_an_old_encoding_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "their.csv"
+    path.write_bytes("frame,id,person,x,y,w,h\n0,1,Jürgen,50,60,40,50\n".encode("cp1252"))
+    with pytest.raises(AnnotationError, match="in an old encoding; save it as CSV in UTF-8"):
+        read_annotations(path)

@@ -85,6 +85,15 @@ def test_video_that_is_given_is_known_by_its_file_name(several):
     assert rows["x"].iloc[0] == pytest.approx(384)
 
 
+@pytest.mark.parametrize(("name", "told"), [("other.mp4", True), ("a.mp4", False), ("1234-a.MOV", False), ("a", False)])
+def test_file_about_a_video_of_another_name_is_told(tmp_path, name, told):
+    path = tmp_path / "their.csv"
+    path.write_text(f"video,frame,id,x,y,w,h\n{name},0,1,10,20,30,40\n")
+    notes = inspect(path, video=replace(VIDEO, path=Path("/videos/a.mkv"))).notes
+    text = f"the file is about a video called {name}, and this one is called a.mkv"
+    assert (text in notes) == told
+
+
 def test_rows_that_name_images_are_numbered_by_their_names(tmp_path):
     path = tmp_path / "their.csv"
     head, rows = "filename,width,height,class,xmin,ymin,xmax,ymax\n", "{}_0003.jpg,320,180,face,10,20,40,60\n"

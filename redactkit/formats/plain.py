@@ -182,6 +182,8 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
         return _read_table(text, names=names, header=0, keep_default_na=False, na_values=empty)
     except AnnotationError:
         raise
+    except UnicodeDecodeError as err:
+        raise AnnotationError("the table is in an old encoding; save it as CSV in UTF-8") from err
     except (ValueError, OverflowError, pd.errors.ParserWarning) as err:
         raise AnnotationError(f"not a CSV table: {err}") from err
 

@@ -12,6 +12,7 @@ from redactkit.formats.source import Source
 __all__ = ["choose_video"]
 
 _SHOWN = 8
+_VIDEOS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"}
 
 Names = tuple[str, ...]
 
@@ -33,7 +34,7 @@ def choose_video(videos: Sequence[Names], source: Source) -> tuple[int, list[Rem
     """
     named = [name for names in videos for name in names if name]
     if len(videos) <= 1 and (source.video_name is None or not named or _fitting(videos, source.video_name)):
-        return 0, []
+        return 0, _doubt(named, source)
     if len(videos) == 1:
         raise AnnotationError(f"the file speaks of the video {named[0][:80]} and not of {source.video_name!r}")
     shown = [next((name for name in names if name), "without a name") for names in videos]
@@ -47,6 +48,17 @@ def choose_video(videos: Sequence[Names], source: Source) -> tuple[int, list[Rem
         f"the file speaks of {len(videos)} videos ({_listed(shown)}){fault}; say which one with video_name= "
         "(--video-name)"
     )
+
+
+def _doubt(names: Sequence[str], source: Source) -> list[Remark]:
+    """Return what is to be said where the one video of a file is called otherwise: files are renamed, and mixed up."""
+    wanted = source.wanted_video
+    files = [name for name in names if PureWindowsPath(name).suffix.lower() in _VIDEOS]
+    # Tools put numbers and words of their own before the name, and behind it.
+    if wanted is None or not files or any(_stem(wanted) in _stem(name) for name in names):
+        return []
+    text = f"the file is about a video called {files[0][:80]}, and this one is called {wanted[:80]}"
+    return [Remark("other video", text, quiet=True)]
 
 
 def _fitting(videos: Sequence[Names], wanted: str) -> list[int]:

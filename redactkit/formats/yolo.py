@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ __all__ = ["read_yolo"]
 _BOX, _WITH_ID = 5, 7
 _KEY = re.compile(r"^(\w+)\s*:\s*(.*)$")
 _ENTRY = re.compile(r"^\s+(?:-|(\d+)\s*:)\s*(.+)$")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _UNPADDED = 100_000  # FFmpeg and most tools write at least so many digits that smaller numbers begin with a zero
 _ULTRALYTICS = Numbering(
     "the numbers in file names count from 1, as Ultralytics names the results of a video",
@@ -144,10 +146,18 @@ def _names_in_yaml(text: str) -> dict[int, str]:
                 found = [_split_entry(part) for part in key[2].strip("[]{} ").split(",")]
         elif inside and (entry := _ENTRY.match(line) or re.match(r"^()-\s*(.+)$", line)):
             found.append((entry[1], entry[2]))
-    return {
-        int(number) if number else place: name.split(" #")[0].strip().strip("'\"")
-        for place, (number, name) in enumerate(found)
-    }
+    return {int(number) if number else place: _plain(name) for place, (number, name) in enumerate(found)}
+
+
+def _plain(text: str) -> str:
+    """Return a word of YAML without its quotes and comment; what is escaped between double quotes is as in JSON."""
+    text = text.strip()
+    if quoted := _QUOTED.match(text):
+        try:
+            return str(json.loads(quoted[0]))
+        except ValueError:  # a Windows path, say
+            pass
+    return text.split(" #")[0].strip().strip("'\"")
 
 
 def _split_entry(part: str) -> tuple[str | None, str]:

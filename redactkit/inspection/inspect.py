@@ -29,7 +29,7 @@ _NOTES = {
     "lost fields", "no face ID", "no frame rate", "no boxes", "missing pages", "unfinished job", "other shapes",
     "several sizes", "unknown source", "confidence scale", "offset", "frame count", "equal boxes", "several videos",
     "frame numbers", "frames stepped over", "times", "no face boxes", "shares for pixels", "pixels for shares",
-    "milliseconds", "labels", "archive",
+    "milliseconds", "labels", "archive", "other video",
 }  # fmt: skip
 _NO_RATE = "no frame rate"
 _SHOWN = 20
