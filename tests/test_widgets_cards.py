@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from redactkit.annotations import Annotations
@@ -211,3 +212,45 @@ def test_answer_of_a_place_that_stays_goes_with_its_edit(check: CheckView, revie
     assert item(check, key)["badge"] == "hidden"
     send(check, do="undo", key=None)
     assert (item(check, key)["badge"], review.history_position) == ("", 0)
+
+
+def test_one_answer_for_all_places_of_a_reason_and_one_undo(check: CheckView, review: Review) -> None:
+    review.decide([1, 2], redact=False)
+    rows = {"face_id": [1, 2, 1], "frame": [3, 9, 30], "time": [0.1, 0.3, 1.0], "risk": 0.5, "frames": 1}
+    review.queue = pd.DataFrame({**rows, "reason": ["confidence dip", "confidence dip", "crossing"]})
+    assert check.wait()
+    begun = review.history_position
+    one, two, other = [card["key"] for card in check.cards.items]
+    assert item(check, one)["actions"] == ["hide", "no-face", "fine", "hide-all", "fine-all"]
+    assert item(check, other)["actions"] == ["hide", "no-face", "fine"]
+    send(check, do="fine-all", key=two)
+    assert [card["badge"] for card in check.cards.items] == ["fine", "fine", ""]
+    assert (check.left, item(check, one)["actions"]) == (1, ["hide", "no-face", "fine"])
+    send(check, do="undo", key=None)
+    send(check, do="hide-all", key=one)
+    assert ({1, 2} <= set(review.selected_ids), check.left, review.history_position) == (True, 1, begun + 1)
+    send(check, do="undo", key=None)
+    assert (check.left, review.history_position) == (3, begun)
+    assert not {1, 2} & set(review.selected_ids)
+
+
+def test_fine_stays_when_an_earlier_edit_is_undone(check: CheckView, review: Review) -> None:
+    review.decide([1], label="Ana")
+    key = check.cards.items[0]["key"]
+    send(check, do="fine", key=key)
+    review.undo()
+    assert check.wait()
+    assert item(check, key)["badge"] == "fine"
+    send(check, do="undo", key=None)
+    assert item(check, key)["badge"] == ""
+
+
+def test_all_gaps_of_a_face_are_covered_by_one_job(check: CheckView, review: Review) -> None:
+    for start in (20, 40):
+        review.delete_boxes(faces=[1], start=start, stop=start + 6)
+    assert check.wait()
+    key = next(one["key"] for one in check.cards.items if one["key"].startswith("gap 1"))
+    send(check, do="cover-all", key=key)
+    (job,) = check.runner.jobs
+    assert job.over.wait(120)
+    assert not review.holes(1)

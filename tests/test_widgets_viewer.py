@@ -211,6 +211,27 @@ def test_bar_hides_names_splits_sets_aside_and_deletes(page: Page, review: Revie
     assert page.viewer.stage.history[0] == "face 1 left visible"
 
 
+def test_range_is_deleted_from_where_it_began_to_where_it_ends(page: Page, review: Review) -> None:
+    page.act("delete-range", face=1, frame=6)
+    assert "from frame 6 on" in page.note
+    page.act("delete-range", face=1, frame=3)
+    assert [review.box_of(1, frame=frame) is None for frame in range(2, 8)] == [False, True, True, True, True, False]
+    assert page.note == "boxes deleted in frames 3 to 6"
+    page.act("undo")
+    assert review.box_of(1, frame=3) is not None
+
+
+def test_range_is_forgotten_with_another_face_or_edit_or_by_cancel(page: Page, review: Review) -> None:
+    page.act("delete-range", face=1, frame=3)
+    page.act("delete-range", face=2, frame=6)
+    page.act("visible", face=2)
+    page.act("delete-range", face=2, frame=7)
+    page.act("no-range", face=2)
+    page.act("delete-range", face=2, frame=8)
+    assert "from frame 8 on" in page.note
+    assert review.history == ("face 2 left visible",)
+
+
 def test_marked_faces_are_merged_with_the_chosen_one(page: Page, review: Review) -> None:
     page.act("merge", face=1)
     assert "needs two" in page.note
@@ -244,7 +265,7 @@ def test_seeking_past_the_last_place_says_so(page: Page, review: Review) -> None
 
 
 def test_what_cannot_be_done_is_said(page: Page) -> None:
-    for name in ("split", "keyframe", "visible", "no-face", "delete"):
+    for name in ("split", "keyframe", "visible", "no-face", "delete", "delete-range"):
         page.act(name, face=None)
         assert "no face is chosen" in page.note or "no face is current" in page.note
     page.act("split", face=77)

@@ -139,6 +139,7 @@ ACTIONS = (
         group="Boxes",
     ),
     Action("delete", "delete this box in this frame", ("delete", "backspace"), lambda view: delete_box(view.review)),
+    Action("delete-range", "delete boxes from here to where it is pressed again", ("x",), lambda v: v.delete_range()),
     Action("nudge", "move the box by a pixel, with Shift by ten", ("alt+arrowleft", "alt+arrowright")),
     Action("grow", "grow this box by 5 %", ("+", "shift++", "=")),
     Action("shrink", "shrink this box by 5 %", ("-",)),

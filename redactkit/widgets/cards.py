@@ -29,7 +29,8 @@ class CardList(anywidget.AnyWidget):
     """The front end of a list of cards.
 
     Each of ``items`` is a mapping with ``key``, ``title``, ``lines``, ``state`` (hide, show, mixed, done or plain),
-    ``badge``, ``pictures`` (how many), ``actions`` (names; all where left out) and ``name`` (where it can be named).
+    ``badge``, ``pictures`` (how many), ``actions`` (names; all where left out), ``name`` (where it can be named) and
+    ``group``: an action whose name ends with ``-all`` answers its cards at once, and goes on to one of another.
     Pictures are asked for when a card is seen, and are no part of the widget's saved state.
 
     Parameters

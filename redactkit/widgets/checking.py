@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,9 @@ _ACTIONS = (
     CardAction("no-face", "No face", "it is no face", "n"),
     CardAction("fine", "Fine", "nothing is to be done", "f"),
     CardAction("visible", "Leave visible", "it may be seen", "v"),
+    CardAction("hide-all", "Hide all like this", "hide all places left with this reason", "shift+enter"),
+    CardAction("cover-all", "Cover all like this", "follow the faces at all places with this reason", "shift+enter"),
+    CardAction("fine-all", "All like this fine", "nothing is to be done about places with this reason", "shift+f"),
 )
 _SAID = {"hide": "hidden", "no-face": "no face", "fine": "fine", "visible": "left visible"}
 _SETTLED: dict[str, Answer] = {"hide": "hide", "no-face": "no face", "visible": "leave visible"}
@@ -50,9 +54,18 @@ _MOST = 400
 """Cards shown at a time."""
 
 
+class _Made(NamedTuple):
+    """Answers given at once, and where the history stood before and after them."""
+
+    keys: list[str]
+    before: int
+    after: int
+
+
 class CheckView(View):
     """Places to look at, the riskiest first, each answered by a key: Enter hides, N is no face, F is fine.
 
+    With Shift, Enter and F answer all places left that have the same reason; one Z takes all these answers back.
     Picking a card goes to its frame; answering one goes on to the next without an answer. Where a face has no box for
     some frames, or is lost, Enter follows it on. After an export with a leak check its findings stand first, source
     and output side by side.
@@ -82,7 +95,7 @@ class CheckView(View):
         self._pictures: dict[int, Any] = {}
         self._places: dict[str, Any] = {}
         self._answers: dict[str, str] = {}
-        self._made: list[tuple[str, int | None]] = []
+        self._made: list[_Made] = []
         self.cards = CardList(
             review,
             title="Places to check",
@@ -123,19 +136,23 @@ class CheckView(View):
             places.setdefault(f"{row.reason} {row.face_id} {row.frame}", row)
         self._places = places
         self._forget_undone()
-        self.cards.items = [self._item(key, row) for key, row in list(places.items())[:_MOST]]
+        counts = Counter(_kind(key, row) for key, row in places.items() if key not in self._answers)
+        shown = list(places.items())[:_MOST]
+        self.cards.items = [self._item(key, row, alike=counts[_kind(key, row)]) for key, row in shown]
         self.answered = sum(key in self._answers for key in places)
         left, leaks = self.left, sum(key.startswith("leak") and key not in self._answers for key in places)
         counted = f"{left} of {len(places)} left to check" if places else ""
         self.cards.summary = counted + (f", {leaks} of them from the leak check" if leaks else "")
 
-    def _item(self, key: str, row: Any) -> dict[str, Any]:
+    def _item(self, key: str, row: Any, *, alike: int) -> dict[str, Any]:
         answer, leak = self._answers.get(key, ""), key.startswith("leak")
         hide = "hide" if leak or self.review.reader is None else _COVERS.get(str(row.reason), "hide")
         actions = [hide, "no-face", "visible" if leak else "fine"]
         title, lines = self._finding(row) if leak else self._queued(row)
         if leak and not row.frames:
             actions = ["fine"]  # what is wrong with the file has no place, and no answer but another export
+        elif alike > 1 and not answer:
+            actions += ["hide-all" if hide == "hide" else "cover-all", *([] if leak else ["fine-all"])]
         return {
             "key": key,
             "title": title,
@@ -143,6 +160,7 @@ class CheckView(View):
             "badge": answer,
             "state": "done" if answer else "hide" if leak and row.verdict == "exposed" else "plain",
             "pictures": 2 if leak else 1,
+            "group": " ".join(_kind(key, row)),
             "actions": actions,
         }
 
@@ -186,51 +204,79 @@ class CheckView(View):
         if what == "undo":
             self._undo()
             return
-        row = self._places.get(key)
-        if row is None:
+        if key not in self._places:
             return
-        if what in ("fill", "on"):
-            self._cover(what, key, row)
-        else:
-            before = self.review.history_position
-            if what != "fine":
-                self._settle(what, key, row)
-            after = self.review.history_position
-            self._made.append((key, after if after != before else None))
-            self._answers[key] = _SAID[what]
+        keys = self._alike(key) if what.endswith("-all") else [key]
+        self._answer(what.removesuffix("-all"), keys)
         self.refresh()
 
+    def _alike(self, key: str) -> list[str]:
+        """Return the places without an answer that have a place's reason."""
+        kind = _kind(key, self._places[key])
+        return [
+            other for other, row in self._places.items() if other not in self._answers and _kind(other, row) == kind
+        ]
+
+    def _answer(self, what: str, keys: list[str]) -> None:
+        """Give places one answer."""
+        if what in ("cover", "fill", "on"):
+            gaps: set[int] = set()
+            for key in keys:
+                row = self._places[key]
+                if _COVERS[row.reason] == "fill":
+                    if row.face_id in gaps:
+                        continue  # one job fills all gaps of a face
+                    gaps.add(row.face_id)
+                self._cover(key, row)
+            return
+        before = self.review.history_position
+        if what != "fine":
+            self._settle(what, keys)
+        self._made.append(_Made(keys, before, self.review.history_position))
+        self._answers |= dict.fromkeys(keys, _SAID[what])
+
     def _undo(self) -> None:
-        """Take the last answer back, and what it changed."""
-        if self._made and self._made[-1][1] is None:
-            self._answers.pop(self._made.pop()[0], None)
-            self.refresh()
-        else:
+        """Take the last answers back, and what they changed."""
+        position = self.review.history_position
+        last = self._made[-1] if self._made else None
+        if last is None or last.after < position:
             self.review.undo()
+            return
+        while self.review.history_position > last.before:
+            self.review.undo()
+        if self._made and self._made[-1] is last:  # answers that changed nothing
+            self._forget(self._made.pop())
+            self.refresh()
+
+    def _forget(self, made: _Made) -> None:
+        for key in made.keys:
+            self._answers.pop(key, None)
 
     def _forget_undone(self) -> None:
         """Drop answers whose edit was undone."""
         position = self.review.history_position
-        for key, made in self._made:
-            if made is not None and made > position:
-                self._answers.pop(key, None)
-        self._made = [(key, made) for key, made in self._made if made is None or made <= position]
+        for made in self._made:
+            if made.after > max(position, made.before):
+                self._forget(made)
+        self._made = [made for made in self._made if made.after <= max(position, made.before)]
 
-    def _settle(self, what: str, key: str, row: Any) -> None:
-        review = self.review
-        if key.startswith("leak") and self.report is not None:
-            self.report.settle(review, int(row.Index), _SETTLED[what])
+    def _settle(self, what: str, keys: list[str]) -> None:
+        review, report = self.review, self.report
+        rows = [self._places[key] for key in keys]
+        if report is not None and keys[0].startswith("leak"):
+            for row in rows:
+                report.settle(review, int(row.Index), _SETTLED[what])
             return
-        face = int(row.face_id)
-        known = face in review.decisions.index
-        if what == "hide" and known:
-            review.decide([face], redact=True)
-        elif what == "hide":
-            review.restore_face(face)
+        faces = sorted({int(row.face_id) for row in rows})
+        known = [face for face in faces if face in review.decisions.index]
+        if known and what == "hide":
+            review.decide(known, redact=True)
         elif known:
-            set_aside(review, [face])
+            set_aside(review, known)
+        for face in set(faces) - set(known) if what == "hide" else ():
+            review.restore_face(face)
 
-    def _cover(self, what: str, key: str, row: Any) -> None:
+    def _cover(self, key: str, row: Any) -> None:
         """Follow a face to where it has no box, in the background."""
         review, face, frame = self.review, int(row.face_id), int(row.frame)
         if face not in review.selected_ids:
@@ -239,14 +285,14 @@ class CheckView(View):
         direction = "forward" if "ends" in row.reason else "backward"
 
         def work(progress: ProgressLike) -> pd.DataFrame:
-            if what == "fill":
+            if _COVERS[row.reason] == "fill":
                 return review.fill_gaps(face, progress=progress)
             return review.follow(face, frame, direction=direction, progress=progress)
 
         def finished(job: BackgroundPass) -> None:
             if job.state == "done":
                 self._answers[key] = f"{int(job.result['frames'].sum())} frames covered"
-                self._made.append((key, review.history_position))
+                self._made.append(_Made([key], review.history_position - 1, review.history_position))
             else:
                 self._answers.pop(key, None)
                 self.say(job.error)
@@ -265,3 +311,8 @@ class CheckView(View):
     def wait(self, timeout: float = 10.0) -> bool:
         """Wait until everything asked for is shown; return whether that came in time."""
         return super().wait(timeout) and self.cards.wait(timeout)
+
+
+def _kind(key: str, row: Any) -> tuple[str, ...]:
+    """Return what places have in common that get one answer."""
+    return ("leak", str(row.verdict), str(row.what)) if key.startswith("leak") else (str(row.reason),)

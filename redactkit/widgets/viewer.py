@@ -69,12 +69,13 @@ class FrameViewer(FramedView):
     def __init__(self, review: Review, *, height: int = 480, width: int = 1280, runner: Runner | None = None) -> None:
         self.runner = runner or Runner()
         self._last_box: tuple[int, int, list[float], int] | None = None
+        self._range: tuple[int | None, int, int] | None = None
         self._known_kinds: tuple[pd.DataFrame | None, dict[int, str]] = (None, {})
         super().__init__(review, css="rk-viewer", height=height, width=width)
         self._state_worker = self.worker(self._show_state, interval=0.05)
         self.watch(self._on_tables, "revision")
         self.watch(lambda _: self._state_worker.submit(), "marked")
-        self.watch(lambda change: setattr(self.stage, "current", change["new"]), "current_face")
+        self.watch(self._on_face, "current_face")
         self.watch(lambda _: self.stage.forget_pictures("redacted"), "blur", "margin", "strength", "shape")
         self.stage.observe(self._pick, "current")
         self.stage.observe(self._on_look, "look")
@@ -161,6 +162,9 @@ class FrameViewer(FramedView):
             review.decide([self._face(message)], label=str(message.get("text", "")).strip())
         elif name == "only":
             self.apply_to_one_frame()
+        elif name == "no-range":
+            self._range = None
+            self.say()
         elif name == "stop":
             if self._following is not None:
                 self.runner.cancel(self._following)
@@ -202,6 +206,32 @@ class FrameViewer(FramedView):
         self.review.set_box(box, face_id=face, frame=frame)
         self.say(f"applied to frame {frame} only")
 
+    def delete_range(self) -> None:
+        """Begin a range of frames here; when called again, delete the current face's boxes from there to here.
+
+        Both ends are deleted too, whichever is first. The range is forgotten when another face is chosen, or
+        anything else is edited.
+
+        Raises
+        ------
+        OptionError
+            If no face is current.
+        """
+        review = self.review
+        face, here = review.current_face, review.current_frame
+        if face is None:
+            raise OptionError("no face is chosen: click a box first, or a card")
+        begun, self._range = self._range, None
+        now = (face, review.history_position)
+        if begun is None or begun[::2] != now:
+            self._range = (face, here, review.history_position)
+            offers = [["delete-range", "Delete to here"], ["no-range", "Cancel"]]
+            self.say(f"from frame {here} on: go to the last frame without this face, and press X there", offers=offers)
+            return
+        first, last = sorted((begun[1], here))
+        review.delete_boxes(faces=[face], start=first, stop=last + 1)
+        self.say(f"boxes deleted in frames {first} to {last}", offers=[["undo", "Undo"]])
+
     def follow_box(self) -> BackgroundPass:
         """Follow the current face's box in this frame through its shot, in the background; return the job.
 
@@ -241,6 +271,9 @@ class FrameViewer(FramedView):
     def _pick(self, change: Any) -> None:
         if change["new"] is None or change["new"] in self.review.decisions.index:
             self.review.current_face = change["new"]
+
+    def _on_face(self, change: Any) -> None:
+        self.stage.current, self._range = change["new"], None
 
     def _on_look(self, change: Any) -> None:
         self.preview, self.both = change["new"] == "redacted", change["new"] == "both"

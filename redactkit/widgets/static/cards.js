@@ -145,7 +145,8 @@ class Cards {
     const steps = { arrowdown: 1, arrowright: 1, arrowup: -1, arrowleft: -1 };
     const key = event.key.toLowerCase();
     const can = this.nodes.get(keys[here])?.item.actions; // two actions may share a key, where no card has both
-    const action = this.model.get("actions").find((one) => one.key === key && (!can || can.includes(one.name)));
+    const by = (wanted) => this.model.get("actions").find((one) => one.key === wanted && (!can || can.includes(one.name)));
+    const action = (event.shiftKey && by(`shift+${key}`)) || by(key);
     if (steps[key]) this.pick(keys[Math.min(Math.max(here + steps[key], 0), keys.length - 1)]);
     else if (key === "e" && here >= 0) this.nodes.get(keys[here]).tools.querySelector("input")?.focus();
     else if (key === "z") this.send("undo", null);
@@ -160,7 +161,9 @@ class Cards {
     if (!item || (item.actions && !item.actions.includes(name))) return;
     const keys = [...this.nodes.keys()];
     const later = keys.slice(keys.indexOf(key) + 1);
-    const next = later.find((one) => this.nodes.get(one).item.state !== "done") ?? later[0];
+    // One answer for a whole group goes on to the first card that is not of it, also one before.
+    const left = (one) => this.nodes.get(one).item.state !== "done" && !(name.endsWith("-all") && this.nodes.get(one).item.group === item.group);
+    const next = later.find(left) ?? (name.endsWith("-all") ? keys.find(left) : later[0]);
     this.send(name, key);
     if (this.model.get("advance").includes(name) && next !== undefined) this.pick(next);
     this.list.focus({ preventScroll: true });

@@ -66,7 +66,7 @@ class Controls {
     this.name = make("input", "rk-label", { type: "text", placeholder: "Name", "aria-label": "Name of this face", size: 9 });
     this.name.addEventListener("change", () => stage.act("name", { text: this.name.value }));
     this.name.addEventListener("keydown", (event) => event.key === "Enter" && stage.root.focus());
-    const shown = [["redact", "Show"], ["follow", "Follow"], ["no-face", "Not a face"], ["split", "Split here"], ["delete", "Delete"]];
+    const shown = [["redact", "Show"], ["follow", "Follow"], ["no-face", "Not a face"], ["split", "Split here"], ["delete", "Delete"], ["delete-range", "Delete range"]];
     for (const [name, text] of shown) if (this.actions[name]) this.own.append(this.button(name, text));
     if (this.actions.redact) this.buttons.redact.after(this.name);
     stage.port.append(this.own);
