@@ -223,3 +223,10 @@ def test_images_of_several_sizes_are_put_on_the_video_or_their_shape_refused(wri
 def test_file_without_a_box_is_not_asked_for_its_step(write):
     path = write({**named("frame_000000.jpg"), "annotations": []})
     assert read_annotations(path, video=make_video(90)).detections.empty
+
+
+@pytest.mark.parametrize(("last", "told"), [("600,300,640,350", True), ("600,300,40,50", False)])
+def test_corners_in_columns_of_sizes_are_told(write, last, told):
+    path = write(f"frame,id,x,y,w,h\n0,1,50,60,90,110\n1,1,400,60,440,110\n1,2,{last}\n", "their.csv")
+    notes = inspect(path, video=make_video(2)).notes
+    assert any("name the columns left, top, right, bottom" in note for note in notes) == told

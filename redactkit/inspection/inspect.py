@@ -223,7 +223,7 @@ def _inspect(annotations: Annotations, name: str, format: str, remarks: Sequence
     tables = [table for table in (structural, found) if len(table)]
     findings = pd.concat(tables, ignore_index=True) if tables else as_findings()
     notes = [remark.text for remark in remarks if remark.kind in _NOTES]
-    notes += _doubt_size(annotations, format)
+    notes += _doubt_size(annotations, format) + _doubt_sides(annotations, format)
     findings = findings.sort_values(["time", "frame", "face_id"], kind="stable", ignore_index=True)
     timed = not any(remark.kind == _NO_RATE for remark in remarks)
     return Inspection(name, format, annotations, findings, find_gaps(annotations), notes, timed)
@@ -251,6 +251,21 @@ def _doubt_size(annotations: Annotations, format: str) -> list[str]:
     return [
         f"no box reaches beyond half of the frame of {video.width}x{video.height}, across or down, and the file does "
         "not say of which size its frames are; if it is of a smaller copy of the video, scale its boxes"
+    ]
+
+
+def _doubt_sides(annotations: Annotations, format: str) -> list[str]:
+    """Return what is to be said of widths and heights that look like right and bottom edges."""
+    reach, rows, video = _reach(annotations), annotations.detections, annotations.video
+    if format not in _SIZELESS or reach is None or max(reach) <= 1 or len(rows) < _FEWEST:
+        return []
+    edges = (rows["width"] > rows["x"]) & (rows["height"] > rows["y"]) & (rows[["x", "y"]] >= 0).all(axis=1)
+    within = (rows["width"] <= video.width) & (rows["height"] <= video.height)
+    if not (edges & within).all():
+        return []
+    return [
+        "boxes reach beyond the frame, but each would lie within it if width and height were its right and bottom "
+        "edge; if they are, name the columns left, top, right, bottom"
     ]
 
 
