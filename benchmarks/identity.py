@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.people import Face, Image, load_faces, other_scene, split_by_time
 from redactkit.boxes import FloatArray, expand
-from redactkit.effects import KINDS, SHAPES, BlurKind, Effect, Look, PixelLayout, get_kind
+from redactkit.effects import BLUR_KINDS, SHAPES, BlurKind, Effect, Look, PixelLayout, get_kind
 from redactkit.effects.look import ellipse_share
 
 Hide = Callable[[Face], Image]
@@ -195,7 +195,7 @@ def move_elsewhere(faces: Sequence[Face]) -> list[Face]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kinds", nargs="*", default=["none", *KINDS], help="none hides nothing")
+    parser.add_argument("--kinds", nargs="*", default=["none", *BLUR_KINDS], help="none hides nothing")
     parser.add_argument("--most", type=int, default=6, help="pictures per person, gallery and probes each")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder with media/ and eval/")
     parser.add_argument("--draws", type=int, default=3, help="draws of the noise to average over")

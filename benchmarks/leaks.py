@@ -17,8 +17,9 @@ import pandas as pd
 
 from benchmarks import patterns
 from benchmarks.container_leaks import plant_container
-from benchmarks.planting import HIDING, Leak, Scene, cut_scene, make_scene, plant, plant_cuts
+from benchmarks.planting import Leak, Scene, cut_scene, make_scene, plant, plant_cuts
 from redactkit import analyze, redact, verify
+from redactkit.effects import HIDING_KINDS
 from redactkit.runtime.resources import sample_path
 from redactkit.verification import VerificationReport
 
@@ -78,7 +79,7 @@ def false_alarms(folder: Path, clips: Iterator[Path]) -> None:
     """Check good redactions in every hiding kind."""
     for clip in clips:
         found = analyze(clip, progress=False)
-        for kind in HIDING:
+        for kind in HIDING_KINDS:
             output = folder / f"{clip.stem}_good_{kind}.mp4"
             redact(clip, found, output=output, blur=kind, progress=False)
             began = time.process_time()

@@ -16,16 +16,15 @@ from benchmarks.clips import draw_ground, draw_heads
 from redactkit import analyze, redact
 from redactkit.annotations import Annotations
 from redactkit.boxes import expand
-from redactkit.effects import KINDS
+from redactkit.effects import HIDING_KINDS
 from redactkit.redaction import make_plan
 from redactkit.redaction.preview import Preview
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader, VideoWriter, WriterOptions, plane_views, probe
 
-__all__ = ["HIDING", "Leak", "Scene", "cut_scene", "make_scene", "plant", "plant_cuts"]
+__all__ = ["Leak", "Scene", "cut_scene", "make_scene", "plant", "plant_cuts"]
 
 FRAMES = 24
-HIDING = [name for name, kind in KINDS.items() if not kind.cosmetic]
 STRENGTHS = (40, 24, 16, 12, 8)
 """Cells along the longer side that a planted mosaic or blur leaves: Med leaves 4."""
 
@@ -241,7 +240,7 @@ def plant(folder: Path, scene: Scene, *, every: int = 1) -> Iterator[Leak]:
 def _box_planters(scene: Scene) -> Iterator[Planter]:
     for number, (kind, name, rows, frames) in enumerate(boxes_elsewhere(scene)):
         wrong = scene.truth.replace(detections=rows.reset_index(drop=True))
-        blur = HIDING[number % len(HIDING)]
+        blur = HIDING_KINDS[number % len(HIDING_KINDS)]
 
         def planter(output: Path, *, blur=blur, kind=kind, name=name, wrong=wrong, frames=frames) -> Leak:
             redact(scene.clip, wrong, output=output, blur=blur, progress=False)
@@ -258,7 +257,7 @@ def _paint_planters(scene: Scene) -> Iterator[Planter]:
             for length, crf in ((1, None), (6, 28.0), (6, 35.0)) if name == "bare" else ((6, None),):
                 chosen = frozenset(frames[start : start + length].tolist())
                 told = f"{name}, {length} frame(s)" + (f", encoded at crf {crf:g}" if crf else "")
-                blur = HIDING[number % len(HIDING)]
+                blur = HIDING_KINDS[number % len(HIDING_KINDS)]
                 number += 1
 
                 def planter(

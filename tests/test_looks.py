@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from redactkit import boxes as bx
-from redactkit.effects import KINDS, Effect, Look, PixelLayout
+from redactkit.effects import HIDING_KINDS, Effect, Look, PixelLayout
 from redactkit.effects.look import as_look, ellipse_mask, ellipse_share, parse_look
 from redactkit.errors import OptionError
 from redactkit.passes import redact
@@ -21,7 +21,6 @@ from redactkit.tables import BOX
 from redactkit.verification import verify
 
 SAMPLE = Path(__file__).parents[1] / "sample_media"
-HIDING = [kind.name for kind in KINDS.values() if not kind.cosmetic]
 
 
 def planes(height=120, width=160, seed=0):
@@ -42,7 +41,7 @@ def test_look_says_only_what_was_said():
     assert as_look({"head": False, "blur": "fill"}) == {"blur": "Fill", "head": False}
 
 
-@pytest.mark.parametrize("kind", HIDING)
+@pytest.mark.parametrize("kind", HIDING_KINDS)
 def test_ellipse_hides_the_whole_box_and_leaves_the_corners_around_it(kind):
     before, after = planes(), planes()
     box = np.array([[40.0, 30.0, 60.0, 50.0]])

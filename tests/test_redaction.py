@@ -12,6 +12,7 @@ import pytest
 
 from redactkit import boxes as bx
 from redactkit.annotations import Annotations
+from redactkit.effects import HIDING_KINDS
 from redactkit.errors import MismatchError, OptionError, OutputExistsError, PassCancelled, VideoError
 from redactkit.media import VideoInfo
 from redactkit.passes import redact
@@ -152,7 +153,7 @@ def test_redact_with_one_id_leaves_other_faces_as_decoded(short_clip: Path, shor
     assert not changed.any()
 
 
-@pytest.mark.parametrize("kind", ["Med", "High", "Pixelate", "Fill"])
+@pytest.mark.parametrize("kind", HIDING_KINDS)
 def test_preview_shows_the_same_as_the_pass(
     short_clip: Path, short_truth: Annotations, tmp_path: Path, kind: str
 ) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from redactkit.annotations import Annotations
-from redactkit.effects import HOLD_FRAMES, KINDS
+from redactkit.effects import BLUR_KINDS, HOLD_FRAMES
 from redactkit.errors import OptionError, OutputExistsError, VideoError
 from redactkit.media import FrameRange
 from redactkit.passes import redact
@@ -258,7 +258,7 @@ class Recorder:
         self.written[pts] = b"".join(plane.tobytes() for plane in plane_views(picture))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BLUR_KINDS)
 def test_chunks_have_the_pixels_of_one_go_before_they_are_encoded(clip, kind):
     """Wherever the border lies in the window for which cells are held, with faces on both sides of it."""
     info = probe(clip)

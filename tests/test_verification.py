@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from redactkit.annotations import Annotations
+from redactkit.effects import HIDING_KINDS
 from redactkit.errors import OptionError
 from redactkit.formats import read_annotations
 from redactkit.passes import redact
@@ -60,7 +61,7 @@ def test_longest_run_counts_frames_and_seconds() -> None:
     assert longest_run(frames, frames / 10) == (3, pytest.approx(0.2))
 
 
-@pytest.mark.parametrize("kind", ["Med", "High", "Pixelate", "Fill", "Black"])
+@pytest.mark.parametrize("kind", HIDING_KINDS)
 def test_verify_passes_a_good_one(short_clip: Path, short_truth: Annotations, tmp_path: Path, kind: str) -> None:
     output = redacted(short_clip, short_truth, tmp_path / "out.mp4", blur=kind)
     report = checked(short_clip, output, short_truth)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 __all__ = [
-    "BLURS",
     "DONE",
     "EXPOSED",
     "FAILED",
@@ -31,7 +30,6 @@ __all__ = [
 ]
 
 DONE, FAILED, USAGE, EXPOSED = range(4)
-BLURS = ["Low", "Med", "High", "Box", "Black", "Pixelate", "Fill"]
 
 
 def add_command(
@@ -80,7 +78,9 @@ def add_model(command: argparse.ArgumentParser) -> None:
 
 def add_hiding(command: argparse.ArgumentParser) -> None:
     """Add the options of the second pass."""
-    command.add_argument("--blur", type=_blur, default="Med", metavar="KIND", help=f"{', '.join(BLURS)} (default Med)")
+    command.add_argument(
+        "--blur", type=_blur, default="Med", metavar="KIND", choices=_BlurKinds(), help="%(choices)s (default Med)"
+    )
     command.add_argument("--margin", type=float, default=0.15, help="share added on each side (default 0.15)")
     command.add_argument("--strength", type=float, default=1.0, help="above 1 hides more (default 1)")
     command.add_argument("--shape", default="rectangle", choices=["rectangle", "ellipse"])
@@ -273,10 +273,25 @@ def add_allowing(command: argparse.ArgumentParser) -> None:
     )
 
 
+class _BlurKinds(Collection[str]):
+    """The names of the blur kinds, imported only when asked for: effects load NumPy, which would slow every start."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in tuple(self)
+
+    def __iter__(self) -> Iterator[str]:
+        from redactkit.effects import BLUR_KINDS
+
+        return iter(BLUR_KINDS)
+
+    def __len__(self) -> int:
+        return len(tuple(self))
+
+
 def _blur(text: str) -> str:
-    known = {kind.lower(): kind for kind in BLURS}
+    known = {kind.lower(): kind for kind in _BlurKinds()}
     if text.lower() not in known:
-        raise argparse.ArgumentTypeError(f"expected one of {', '.join(BLURS)}, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(known.values())}, got {text!r}")
     return known[text.lower()]
 
 

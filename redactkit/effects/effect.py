@@ -19,7 +19,7 @@ from redactkit.effects.grids import (
     sample_cells,
     soften,
 )
-from redactkit.effects.kinds import KINDS, BlurKind, get_kind
+from redactkit.effects.kinds import BLUR_KINDS, BlurKind, get_kind
 from redactkit.effects.layout import PixelLayout, Plane
 from redactkit.effects.look import Look
 from redactkit.effects.outline import draw_outline
@@ -55,7 +55,7 @@ class Effect:
         1 to 10: divides the number of cells. Higher hides more. Below 1, less would be hidden than was measured
         to hide identity, so that is refused.
     hold : int
-        Frames per window, at least 1. The cosmetic kinds ``Low`` and ``Box`` hold nothing.
+        Frames per window, at least 1. Cosmetic kinds hold nothing.
     seed : int
         Seed of the noise. Keep it secret from viewers of the result: whoever knows it can subtract the noise
         and is left with the bare cells.
@@ -88,7 +88,7 @@ class Effect:
         if hold < 1:
             raise OptionError(f"hold must be 1 frame or more, got {hold}")
         self.kind = kind if isinstance(kind, BlurKind) else get_kind(kind)
-        self._usual = Look(self.kind.name if self.kind.name in KINDS else "Med", strength)
+        self._usual = Look(self.kind.name if self.kind.name in BLUR_KINDS else "Med", strength)
         self.layout = layout
         self.strength = strength
         self.hold = 1 if self.kind.cosmetic else hold
@@ -197,7 +197,7 @@ class Effect:
         return [*refine_nodes(blend_into(nodes, inside.astype(nodes.dtype)), dtype)]
 
     def _kind_of(self, region: Region) -> BlurKind:
-        return self.kind if region.look.kind == self._usual.kind else KINDS[region.look.kind]
+        return self.kind if region.look.kind == self._usual.kind else BLUR_KINDS[region.look.kind]
 
     def _cells(self, planes: Sequence[Plane], region: Region, membrane_nodes: Cells) -> list[Cells]:
         """Sample the cells of every plane; a kind without chroma cells takes the mean chroma of the membrane."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.effects.effect import Effect
-from redactkit.effects.kinds import KINDS
+from redactkit.effects.kinds import BLUR_KINDS
 from redactkit.effects.layout import PixelLayout
 
 __all__ = ["swatches"]
@@ -30,7 +30,7 @@ def swatches(*, size: int = 96) -> dict[str, NDArray[np.uint8]]:
     (['Low', 'Med', 'High'], (48, 48, 3))
     """
     face = _draw_face(size)
-    return {name: _hidden(face, name) for name in KINDS}
+    return {name: _hidden(face, name) for name in BLUR_KINDS}
 
 
 def _hidden(face: NDArray[np.uint8], kind: str) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ class RedactionOptions:
     Parameters
     ----------
     blur : str
-        Blur kind, in any case: Low, Med, High, Box, Black, Pixelate or Fill.
+        A name in `redactkit.effects.BLUR_KINDS`, in any case.
     margin : float
         Share of the box added on each side, 0 to 2. More hides more of hair, ears and chin.
     strength : float

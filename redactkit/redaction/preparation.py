@@ -50,7 +50,7 @@ class Preparation:
     @property
     def settings(self) -> dict[str, Any]:
         """The options and the faces that are hidden, as the report has them."""
-        cosmetic = self.options.cosmetic or any(effects.KINDS[look.kind].cosmetic for look in self.plan.looks[1:])
+        cosmetic = self.options.cosmetic or any(effects.BLUR_KINDS[look.kind].cosmetic for look in self.plan.looks[1:])
         return self.options.as_settings() | {"faces": self.faces, "cosmetic": cosmetic}
 
     @property
@@ -178,7 +178,7 @@ def _warnings(prepared: Preparation) -> list[str]:
     notes += _unsearched_regions(prepared.annotations)
     if settings["cosmetic"]:
         kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
-        named = " and ".join(kind for kind in kinds if effects.KINDS[kind].cosmetic)
+        named = " and ".join(kind for kind in kinds if effects.BLUR_KINDS[kind].cosmetic)
         notes.append(f"{named} is cosmetic: it does not keep a network from telling who somebody is")
     sizeless = (rows["width"] <= 0) | (rows["height"] <= 0)
     empty = rows[sizeless & rows["face_id"].isin(settings["faces"])]

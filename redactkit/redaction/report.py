@@ -22,6 +22,7 @@ import pandas as pd
 
 import redactkit
 from redactkit.annotations import Annotations
+from redactkit.effects import BLUR_KINDS
 from redactkit.formats.labels import stated_kinds
 from redactkit.media import file_sha256
 from redactkit.redaction.options import RedactionOptions
@@ -45,10 +46,9 @@ __all__ = [
 
 MAX_DAMAGED_FRAMES = 5
 """Packets and frames that may fail to decode whole before the verdict is broken; a higher number trusts worse files."""
-OUTLINE_KIND = "Box"
-"""The kind that draws outlines and hides nothing."""
 _DIGEST = 64  # figures of a SHA-256
 
+_BARE_KINDS = [name for name, kind in BLUR_KINDS.items() if kind.hides_nothing]
 _PARTS = ["av", "numpy", "opencv-python", "openvino", "pandas", "scipy"]
 
 
@@ -128,13 +128,13 @@ class RedactionReport:
         # Who has no box because of time ranges is left bare on purpose.
         bare = (faces["painted"] != faces["boxes"]) | ((faces["painted"] == 0) & (faces["left_bare"] == 0))
         if not self.settings.get("allow_nothing"):
-            bare |= faces["blur"] == OUTLINE_KIND
+            bare |= faces["blur"].isin(_BARE_KINDS)
         return [int(face) for face in faces.index[faces["redact"] & bare]]
 
     @property
     def nothing_hidden(self) -> bool:
         """Whether no pixel of the output is hidden: there was no face, all are left visible, or outlines were drawn."""
-        hidden = self.faces["redact"] & (self.faces["painted"] > 0) & (self.faces["blur"] != OUTLINE_KIND)
+        hidden = self.faces["redact"] & (self.faces["painted"] > 0) & ~self.faces["blur"].isin(_BARE_KINDS)
         return not hidden.any()
 
     @property

@@ -227,7 +227,7 @@ class Repainter:
         layout: PixelLayout,
     ) -> BoxCheck:
         # What an object's own look paints without hiding who it is, is bare though it is as painted.
-        if painted is None or effects.KINDS[region.look.kind].cosmetic:
+        if painted is None or effects.BLUR_KINDS[region.look.kind].cosmetic:
             return BoxCheck(region.face, 0.0, 0.0, 0.0, self._detail(region, before, after, layout))
         noise_factor = float(np.clip(self.noise / USUAL_NOISE, 1.0, MAX_NOISE_FACTOR))
         odd, bare, near = _tiles(region, before, after, painted, layout, noise_factor=noise_factor)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from redactkit.annotations import Annotations
-from redactkit.effects import HOLD_FRAMES, KINDS
+from redactkit.effects import BLUR_KINDS, HIDING_KINDS, HOLD_FRAMES
 from redactkit.errors import VideoError
 from redactkit.media import file_sha256
 from redactkit.redaction.plan import Plan, make_plan
@@ -64,7 +64,7 @@ class RecordedRedaction:
 
     def painting(self, annotations: Annotations) -> Painting | None:
         """Return how it was painted, None where nobody says."""
-        kind = KINDS.get(str(self.settings.get("blur")))
+        kind = BLUR_KINDS.get(str(self.settings.get("blur")))
         if kind is None:
             return None
         if kind.cosmetic:
@@ -101,10 +101,8 @@ def recognise(
     plan = make_plan(annotations.detections, source.info, faces=faces)
     pairs = _samples(source, output, plan)
     best, most = Painting(None), AGREED
-    for kind in KINDS.values() if pairs else ():
-        if kind.cosmetic:
-            continue
-        painting = Painting(kind.name)
+    for kind in HIDING_KINDS if pairs else ():
+        painting = Painting(kind)
         repainter = Repainter(source.info, output.info, plan, painting, encoding)
         checks = [check for pair in pairs for check in repainter.check(pair)]
         agreed = float(np.mean([check.as_painted for check in checks])) if checks else 0.0

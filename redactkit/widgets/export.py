@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from redactkit.effects import KINDS
+from redactkit.effects import BLUR_KINDS
 from redactkit.errors import OptionError
 from redactkit.passes import redact
 from redactkit.redaction import RedactionReport, default_output
@@ -105,11 +105,7 @@ class RedactPanel(View):
         self.looks = LookChooser(self.review)
         self.kinds, self.margin, self.show_kinds = self.looks.kinds, self.looks.margin, self.looks.show_kinds
         self.draft = ipywidgets.Dropdown(
-            options=[
-                ("no draft: hide faces", ""),
-                ("outlines only, hides nothing", "Box"),
-                ("light blur, hides nobody", "Low"),
-            ],
+            options=[("no draft: hide faces", ""), *((kind.label, name) for name, kind in DRAFTS.items())],
             description="Draft",
         )
         self.draft.add_class("rk-draft")
@@ -190,7 +186,7 @@ class RedactPanel(View):
         self.run_button.description = "Export draft" if draft else "Export"
         self.check.disabled = draft
         # Only the file names made here are changed: what a person typed stays.
-        made = {self._made_output(kind) for kind in KINDS}
+        made = {self._made_output(kind) for kind in BLUR_KINDS}
         if self.output.value in made:
             self.output.value = self._default_output()
 
@@ -199,7 +195,7 @@ class RedactPanel(View):
         if path is None:
             return ""
         folder = self.review.writable(self.review.folder or path.parent)
-        return str(folder / (f"{path.stem}_{DRAFTS[kind]}.mp4" if kind in DRAFTS else default_output(path).name))
+        return str(folder / (f"{path.stem}_{DRAFTS[kind].draft}.mp4" if kind in DRAFTS else default_output(path).name))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from redactkit.effects import KINDS
+from redactkit.effects import HIDING_KINDS
 from redactkit.errors import OptionError
 from redactkit.jobs import Jobs, submit
 from redactkit.jobs.job import ENDED
@@ -98,8 +98,9 @@ class JobsPanel(Panel):
         )
         self.videos.add_class("rk-videos")
         self.mode = ipywidgets.Dropdown(options=MODES, description="do", layout={"width": "200px"})
-        kinds = [name for name, kind in KINDS.items() if not kind.cosmetic]
-        self.blur = ipywidgets.Dropdown(options=kinds, value="Med", description="hide by", layout={"width": "150px"})
+        self.blur = ipywidgets.Dropdown(
+            options=HIDING_KINDS, value="Med", description="hide by", layout={"width": "150px"}
+        )
         self.mode.style.description_width, self.blur.style.description_width = "22px", "48px"
         self.mode.observe(self._show_mode, "value")
         self.output = ipywidgets.Text(

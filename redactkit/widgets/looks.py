@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from redactkit.effects import KINDS
+from redactkit.effects import BLUR_KINDS, HIDING_KINDS
 from redactkit.effects.look import SHAPES, parse_look
 from redactkit.review import Review
 from redactkit.widgets.geometry import Region, region_around
@@ -17,10 +17,9 @@ from redactkit.widgets.view import View, button, row
 
 __all__ = ["DRAFTS", "LookChooser"]
 
-DRAFTS = {"Box": "outlines", "Low": "light"}
-"""Kinds that hide nobody, and the word that their files carry, so that none is taken for a redacted video."""
+DRAFTS = {name: kind for name, kind in BLUR_KINDS.items() if kind.cosmetic}
+"""The kinds that hide nobody, by name: what is written with one is a draft."""
 
-_WORDS = {"Med": "Blur", "High": "More blur", "Pixelate": "Mosaic"}
 _EVERYBODY = 0
 
 
@@ -46,7 +45,7 @@ class LookChooser(View):
         self._shown = self._quiet = False
         self.whose = ipywidgets.Dropdown(options=[("everybody", _EVERYBODY)], description="Hide")
         self.whose.add_class("rk-whose")
-        self.kinds = {name: self._kind(name) for name in KINDS if name not in DRAFTS}
+        self.kinds = {name: self._kind(name) for name in HIDING_KINDS}
         self.margin = ipywidgets.BoundedFloatText(0.0, min=0.0, max=200.0, step=5.0, description="Margin, %")
         self.strength = ipywidgets.BoundedFloatText(1.0, min=1.0, max=10.0, step=0.5, description="Strength")
         self.shape = ipywidgets.Dropdown(options=list(SHAPES), description="Shape")
@@ -75,7 +74,8 @@ class LookChooser(View):
 
     def _kind(self, name: str) -> tuple[Any, Any, Any]:
         image = ipywidgets.HTML()
-        chosen = button("", f"{name}: {KINDS[name].summary}", text=_WORDS.get(name, name), css=f"rk-kind-{name}")
+        kind = BLUR_KINDS[name]
+        chosen = button("", f"{name}: {kind.summary}", text=kind.label, css=f"rk-kind-{name}")
         chosen.on_click(lambda _: self._set(blur=name))
         box = ipywidgets.VBox([image, chosen])
         box.add_class("rk-kind")
