@@ -16,7 +16,7 @@ from redactkit.media import VideoInfo
 from redactkit.tables import as_detections
 from redactkit.widgets import CompareViewer
 from redactkit.widgets import view as view_module
-from redactkit.widgets.comparison import KINDS, boxes_between
+from redactkit.widgets.comparison import BOX_MARKS, boxes_between
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 40
 
@@ -76,7 +76,7 @@ def test_boxes_are_matched_missed_and_extra(truth, found):
     kinds = {}
     for frame in (0, 5, 20, 30):
         rows = boxes_between(comparison, frame, frame + 1)
-        kinds[frame] = [(KINDS[mark], face) for mark, face in zip(rows.marks, rows.faces.tolist(), strict=True)]
+        kinds[frame] = [(BOX_MARKS[mark], face) for mark, face in zip(rows.marks, rows.faces.tolist(), strict=True)]
     assert kinds == {
         0: [("a", 1), ("b", 7)],
         5: [("a", 1), ("b", 7), ("extra", 8)],

@@ -33,7 +33,7 @@ MIN_PREDICTED_IOU = 0.5
 MIN_HALFWAY_IOU = 0.75
 """Least IoU of a face in the middle frame with the mean of its two neighbours. Raising it searches more frames."""
 
-MIN_DOUBTFUL_IOU = 0.7
+MIN_UNCERTAIN_IOU = 0.7
 """Least IoU of two boxes of which one is doubtful, or of which the motion is not known."""
 
 MAX_CONFIDENCE_CHANGE = 0.25
@@ -159,13 +159,13 @@ def match_halfway(
     left_agreed = _agree(
         first[left[:, 0]],
         middle[left[:, 1]],
-        min_iou=MIN_DOUBTFUL_IOU,
+        min_iou=MIN_UNCERTAIN_IOU,
         mismatch_confidence=mismatch_confidence,
     )
     right_agreed = _agree(
         middle[right[:, 0]],
         last[right[:, 1]],
-        min_iou=MIN_DOUBTFUL_IOU,
+        min_iou=MIN_UNCERTAIN_IOU,
         mismatch_confidence=mismatch_confidence,
     )
     # Faces matched on both sides are judged by the interpolation of their two outer boxes.
@@ -199,7 +199,7 @@ def _agree(expected: FloatArray, found: FloatArray, *, min_iou: float, mismatch_
     overlap = np.diagonal(iou(expected[:, :4], found[:, :4]))
     higher, lower = (pick(expected[:, 4], found[:, 4]) for pick in (np.maximum, np.minimum))
     # A doubtful box is a worse witness of the position, so it must overlap more.
-    needed = np.where(lower < mismatch_confidence, max(min_iou, MIN_DOUBTFUL_IOU), min_iou)
+    needed = np.where(lower < mismatch_confidence, max(min_iou, MIN_UNCERTAIN_IOU), min_iou)
     steady = (overlap >= needed) & (higher - lower <= MAX_CONFIDENCE_CHANGE)
     # Where both boxes are doubtful, no search is spent on them.
     return np.asarray(steady | (higher < mismatch_confidence))

@@ -13,7 +13,7 @@ from redactkit.formats.source import decode_json, load_bytes, lower_keys, to_utf
 __all__ = ["Preset", "read_preset"]
 
 MODES = ["analyze", "redact", "combined"]
-BLURS = ["Low", "Med", "High", "Box", "Black"]
+AZURE_BLURS = ["Low", "Med", "High", "Box", "Black"]
 RESOLUTIONS = ["SourceResolution", "StandardDefinition"]
 STANDARD_DEFINITION_PIXELS = 640
 """Longer side of the picture that is searched where a preset asks for standard definition."""
@@ -68,7 +68,7 @@ def read_preset(source: str | Path | Mapping[str, Any]) -> Preset:
         given.pop(passed_over, None)
     chosen = Preset(
         mode=_choose(given, "mode", MODES, "combined", name),
-        blur=_choose(given, "blurtype", BLURS, "Med", name),
+        blur=_choose(given, "blurtype", AZURE_BLURS, "Med", name),
         resolution=_choose(given, "resolution", RESOLUTIONS, "SourceResolution", name),
     )
     if given:

@@ -192,7 +192,7 @@ def add_face(
     face_id : int, optional
         An ID that no face has; the next free one where left out.
     kind : str
-        See `redactkit.runtime.kinds.KINDS`, or your own word.
+        See `redactkit.runtime.kinds.OBJECT_KINDS`, or your own word.
 
     Raises
     ------

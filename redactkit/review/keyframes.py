@@ -22,7 +22,7 @@ __all__ = ["REACHES", "adjust_box", "copy_box", "interpolate_boxes", "put_follow
 REACHES = ("frame", "next keyframe", "track")
 """How far an edit of a box reaches."""
 
-MADE = ("tracked", "interpolated")
+DERIVED_SOURCES = ("tracked", "interpolated")
 """Sources of boxes that were made from others, so that they are made anew with them."""
 
 
@@ -131,7 +131,7 @@ def put_followed(
     [[0.0, 0.0], [1.0, 5.0], [2.0, 0.0]]
     """
     face, frame = (detections[name].to_numpy() for name in ("face_id", "frame"))
-    made = detections["source"].isin(MADE).to_numpy()
+    made = detections["source"].isin(DERIVED_SOURCES).to_numpy()
     keyframe = detections["keyframe"].to_numpy()
     gone = np.zeros(len(detections), bool)
     known = {}

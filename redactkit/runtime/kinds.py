@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from redactkit.errors import OptionError
 
-__all__ = ["FACE", "KINDS", "as_kind", "kind_of_label", "kinds_of_labels"]
+__all__ = ["FACE", "OBJECT_KINDS", "as_kind", "kind_of_label", "kinds_of_labels"]
 
 FACE = "face"
-KINDS = (FACE, "plate", "screen", "document", "person", "other")
+OBJECT_KINDS = (FACE, "plate", "screen", "document", "person", "other")
 """The kinds that redactkit names; any other word of the user's is a kind too."""
 
 MAX_LETTERS = 40
@@ -45,7 +45,7 @@ def as_kind(text: str) -> str:
     """
     kind = " ".join(text.split()).casefold() if isinstance(text, str) else ""
     if not kind or len(kind) > MAX_LETTERS:
-        raise OptionError(f"kind must be a word such as {', '.join(KINDS)}, or your own, got {text!r:.60}")
+        raise OptionError(f"kind must be a word such as {', '.join(OBJECT_KINDS)}, or your own, got {text!r:.60}")
     return kind
 
 

@@ -175,7 +175,7 @@ def _costs(
     spread = later[:, :1] + noise.position**2
     distance = apart / spread + noise.grown(tracks.log_size[:, None] - rows.log_size[here][None], dt)
     # A vague prediction is near every box by chance, so what it allows counts against the link.
-    odds = distance + noise.doubt_of_position(spread) + noise.doubt_of_growth(dt)
+    odds = distance + noise.vagueness_penalty_of_position(spread) + noise.vagueness_penalty_of_growth(dt)
     # Costs are negative inside the gate, so that assigning a box always pays; precise predictions go first.
     return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0), odds
 

@@ -40,15 +40,15 @@ class Noise:
         """Return the squared Mahalanobis distance of a change in the logarithm of a box's size over a time."""
         return np.asarray(change**2 / self._growth(seconds))
 
-    def doubt_of_position(self, variance: FloatArray) -> FloatArray:
+    def vagueness_penalty_of_position(self, variance: FloatArray) -> FloatArray:
         """Return the penalty of a vague prediction: twice the logarithm of its variance, 0 for one face size."""
         return np.asarray(2 * np.log(variance))
 
-    def doubt_of_velocity(self, variance: FloatArray) -> FloatArray:
+    def vagueness_penalty_of_velocity(self, variance: FloatArray) -> FloatArray:
         """Return the penalty of a vague velocity, 0 where its variance is that between any two people."""
         return np.asarray(2 * np.log(variance / (2 * self.speed**2)))
 
-    def doubt_of_growth(self, seconds: FloatArray) -> FloatArray:
+    def vagueness_penalty_of_growth(self, seconds: FloatArray) -> FloatArray:
         """Return the penalty of a vague size after some time, 0 where its variance is that between any two people."""
         return np.asarray(np.log(self._growth(seconds) / (2 * self.sizes**2)))
 

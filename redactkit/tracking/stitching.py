@@ -232,7 +232,12 @@ class _MotionModel:
         distance = miss / spread + turn / turning + grown
         # A wide prediction is met by anybody: what it allows counts against the join, as it would in a likelihood
         # ratio. So single boxes join over a few frames, and long tracklets that move alike over a second or two.
-        odds = distance + noise.doubt_of_position(spread) + noise.doubt_of_velocity(turning) + noise.doubt_of_growth(dt)
+        odds = (
+            distance
+            + noise.vagueness_penalty_of_position(spread)
+            + noise.vagueness_penalty_of_velocity(turning)
+            + noise.vagueness_penalty_of_growth(dt)
+        )
         return np.where((distance < limits.gate) & (odds < limits.odds), odds, np.inf)
 
     def near(self, tail: IntArray, head: IntArray) -> BoolArray:

@@ -28,13 +28,13 @@ from redactkit.widgets.markup import escape, timecode
 from redactkit.widgets.stage import BoxRows
 from redactkit.widgets.view import button, row
 
-__all__ = ["KINDS", "CompareViewer", "boxes_between"]
+__all__ = ["BOX_MARKS", "CompareViewer", "boxes_between"]
 
 Source = Annotations | str | Path
 _ROWS = 200
 _ROW = re.compile(r"\brk-w(\d+)\b")
 _HEADS = ("frame", "time", "missed", "extra", "lowest IoU")
-KINDS = ("a", "b", "missed", "extra")
+BOX_MARKS = ("a", "b", "missed", "extra")
 """What a box may be: of both sets, drawn once for each, or of one of them alone."""
 
 
@@ -116,7 +116,7 @@ class CompareViewer(FramedView):
         self._show_controls()
 
     def _state(self) -> dict[str, Any]:
-        return {"kinds": list(KINDS)}
+        return {"kinds": list(BOX_MARKS)}
 
     def _build(self) -> None:
         self.legend = ipywidgets.HTML(_legend(self.comparison, self.names))
@@ -174,8 +174,12 @@ class CompareViewer(FramedView):
 
     def _show_controls(self) -> None:
         frame = self.review.current_frame
-        counts = np.bincount(self.rows(frame, frame + 1).marks, minlength=len(KINDS))
-        matched, missed, extra = counts[KINDS.index("b")], counts[KINDS.index("missed")], counts[KINDS.index("extra")]
+        counts = np.bincount(self.rows(frame, frame + 1).marks, minlength=len(BOX_MARKS))
+        matched, missed, extra = (
+            counts[BOX_MARKS.index("b")],
+            counts[BOX_MARKS.index("missed")],
+            counts[BOX_MARKS.index("extra")],
+        )
         text = f"matched {matched}, missed {missed}, extra {extra}"
         known = frame in self.comparison.frames
         self.here.value = f'<span class="rk-faint">{text if known else "not in both"}</span>'
@@ -189,7 +193,7 @@ class CompareViewer(FramedView):
 
 
 def boxes_between(comparison: Comparison, start: int, stop: int) -> BoxRows:
-    """Return the boxes of both sets in frames ``start`` up to ``stop``; marks are places in `KINDS`."""
+    """Return the boxes of both sets in frames ``start`` up to ``stop``; marks are positions in `BOX_MARKS`."""
     parts = []
     for rows, alone, kinds in (
         (comparison.a, comparison.missed, ("a", "missed")),
@@ -198,7 +202,7 @@ def boxes_between(comparison: Comparison, start: int, stop: int) -> BoxRows:
         here, only = _between(rows, start, stop), _between(alone, start, stop)
         keys = pd.MultiIndex.from_arrays([here["frame"], here["face_id"]])
         single = keys.isin(pd.MultiIndex.from_arrays([only["frame"], only["face_id"]]))
-        parts.append(here.assign(mark=np.where(single, KINDS.index(kinds[1]), KINDS.index(kinds[0]))))
+        parts.append(here.assign(mark=np.where(single, BOX_MARKS.index(kinds[1]), BOX_MARKS.index(kinds[0]))))
     table = pd.concat(parts, ignore_index=True).sort_values("frame", kind="stable")
     columns = table["frame"].to_numpy(np.int32), table["face_id"].to_numpy(np.int32)
     return BoxRows(*columns, table[BOX].to_numpy(np.float32), table["mark"].to_numpy(np.uint8))
