@@ -226,7 +226,7 @@ def test_unknown_kinds_and_values_out_of_range_are_refused():
 
 
 def test_swatches_show_every_kind_differently():
-    pictures = swatches(size=64)
+    pictures = swatches(size=256)
     assert list(pictures) == list(BLUR_KINDS)
     assert len({picture.tobytes() for picture in pictures.values()}) == len(BLUR_KINDS)
 
