@@ -178,7 +178,7 @@ def test_checkpoint_gives_back_what_was_kept(tmp_path):
     )
     Checkpoint(tmp_path / "keep" / "key").save(chunk)
     loaded = Checkpoint(tmp_path / "keep" / "key").load(FrameRange(3, 9))
-    assert (loaded.frames, loaded.searched, loaded.errors) == ((3, 9), 6, chunk.errors)
+    assert (loaded.frames, loaded.frames_done, loaded.errors) == ((3, 9), 6, chunk.errors)
     assert all(
         np.array_equal(getattr(loaded, name), getattr(chunk, name))
         for name in ("frame", "faces", "detected", "appearance", "cuts", "mixed", "jumps")
@@ -209,7 +209,7 @@ def test_detect_by_chunks_gives_the_table_of_one_go(clip, tmp_path, monkeypatch,
     with VideoReader(clip) as reader:
         whole = detect(reader, detector=Brightest(), progress=False)
         monkeypatch.setattr(detection, "split_frames", lambda info, longest: split_frames(info, longest=CHUNK))
-        equal(detect(reader, detector=Brightest(), keep=tmp_path, progress=False), whole)
+        equal(detect(reader, detector=Brightest(), chunk_folder=tmp_path, progress=False), whole)
         equal(detect(reader, detector=Brightest(), progress=False), whole)
     assert len(list(tmp_path.glob("*/*.npz"))) > 3
 
@@ -219,9 +219,9 @@ def test_detect_goes_on_where_it_was_stopped(clip, tmp_path, short_chunks):
         untouched = Brightest()
         whole = detect(reader, detector=untouched, progress=False)
         with pytest.raises(PassCancelled):
-            detect(reader, detector=Brightest(), keep=tmp_path, progress=stop_after(60))
+            detect(reader, detector=Brightest(), chunk_folder=tmp_path, progress=stop_after(60))
         detector = Brightest()
-        equal(detect(reader, detector=detector, keep=tmp_path, progress=False), whole)
+        equal(detect(reader, detector=detector, chunk_folder=tmp_path, progress=False), whole)
     assert 0 < detector.seen < untouched.seen
 
 
@@ -239,7 +239,9 @@ def test_detect_in_one_go_where_a_chunk_does_not_decode_by_itself(clip, tmp_path
                 return reader.frames(start, stop)
 
         steps = []
-        scan = detect(Unseekable(), detector=Brightest(), keep=tmp_path, progress=lambda *step: steps.append(step))
+        scan = detect(
+            Unseekable(), detector=Brightest(), chunk_folder=tmp_path, progress=lambda *step: steps.append(step)
+        )
     equal(scan, whole)
     assert steps[-1] == ("analyze", 120, 120)
 

@@ -192,12 +192,17 @@ def analyze(
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source, info=info, cache=cache))
         search = plan_search(reader.info, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
-        keep = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
-        stopped = keep is not None and keep.is_dir()
+        chunk_folder = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
+        stopped = chunk_folder is not None and chunk_folder.is_dir()
         # Chunks that are kept are those of the whole video.
-        chunks = keep if frames is None else None
+        chunks = chunk_folder if frames is None else None
         found, tracker = _scan(
-            reader, search, keep=chunks, chunk_frames=chunk_frames, progress=progress, seen=_moved(watch, frames)
+            reader,
+            search,
+            chunk_folder=chunks,
+            chunk_frames=chunk_frames,
+            progress=progress,
+            seen=_moved(watch, frames),
         )
         found = tracker.search_isolated(found)
         release(search.detector)
@@ -219,18 +224,18 @@ def analyze(
         how: dict[str, Any] = {"size": detection_size, "sensitivity": sensitivity, "progress": progress}
         annotations = with_regions(add_objects(reader, annotations, others, **how), held)
         final = annotations if frames is None else _laid_back(annotations, whole, frames)
-        if folder is None or keep is None:
+        if folder is None or chunk_folder is None:
             return final
         sweep_partial_files(folder)
         # Two analyses may write to one folder at once: the second waits, and then finds all files of the first.
-        with locked(keep):
+        with locked(chunk_folder):
             _check_still_free(source, folder, overwrite=overwrite)
             saved = _save(
                 ordered, annotations, tracker.crops, folder, overwrite=overwrite, stopped=stopped, final=final
             )
             moved = vectors if frames is None else replace(vectors, frame=vectors.frame + frames.start)
             keep_vectors(moved, folder, source.stem)
-            drop_checkpoint(keep)
+            drop_checkpoint(chunk_folder)
     return saved
 
 
@@ -247,7 +252,7 @@ def _scan(
     reader: VideoReader,
     search: Search,
     *,
-    keep: Path | None,
+    chunk_folder: Path | None,
     chunk_frames: int,
     progress: ProgressLike,
     seen: Callable[[Mapping[int, FloatArray]], None] | None = None,
@@ -273,7 +278,7 @@ def _scan(
         if seen is not None:
             seen({frame.index: found.faces[frame.index] for frame in batch if frame.index in found.faces})
 
-    scanned = scan(reader, turned, keep=keep, chunk_frames=chunk_frames, progress=progress, watch=watch)
+    scanned = scan(reader, turned, chunk_folder=chunk_folder, chunk_frames=chunk_frames, progress=progress, watch=watch)
     rotations = find_rotations(reader, samples) if later else ()
     if not rotations:
         return scanned, tracker
@@ -281,7 +286,7 @@ def _scan(
     again = scan(
         reader,
         search.with_rotations(rotations),
-        keep=keep,
+        chunk_folder=chunk_folder,
         chunk_frames=chunk_frames,
         progress=progress,
         watch=tracker.watch,

@@ -35,8 +35,8 @@ class ChunkResult:
     ----------
     frames : FrameRange
         The frames of the chunk.
-    searched : int
-        Frames that were decoded; less than all if the chunk does not decode by itself.
+    frames_done : int
+        Frames that were searched or interpolated; fewer than all if the chunk does not decode by itself.
     frame : ndarray of shape (N,), int64
         Frame of each box, ascending.
     faces : ndarray of shape (N, 5)
@@ -54,7 +54,7 @@ class ChunkResult:
     """
 
     frames: FrameRange
-    searched: int
+    frames_done: int
     frame: NDArray[np.int64]
     faces: FloatArray
     detected: NDArray[np.bool_]
@@ -70,9 +70,9 @@ def checkpoint_folder(folder: str | Path, stem: str) -> Path:
     return Path(folder) / fit_name(f".{stem}", CHECKPOINT)
 
 
-def drop_checkpoint(keep: Path) -> None:
+def drop_checkpoint(folder: Path) -> None:
     """Remove the chunks of a video; nothing happens if there are none."""
-    shutil.rmtree(keep, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Checkpoint:
@@ -88,16 +88,16 @@ class Checkpoint:
         self.folder = folder
 
     @classmethod
-    def of(cls, keep: Path | None, info: VideoInfo, settings: Mapping[str, Any]) -> Self:
-        """Return the checkpoint in ``keep`` of a video searched with ``settings``.
+    def of(cls, folder: Path | None, info: VideoInfo, settings: Mapping[str, Any]) -> Self:
+        """Return the checkpoint in ``folder`` of a video searched with ``settings``.
 
         A detector without a ``digest`` of its model keeps nothing: it may be another one next time.
         """
-        if keep is None or settings.get("model_sha256") is None:
+        if folder is None or settings.get("model_sha256") is None:
             return cls(None)
         # Whatever changes the result changes the name of the folder, so stale chunks are never found.
         identity = [redactkit.__version__, info.sha256, info.frame_count, dict(settings)]
-        return cls(keep / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20])
+        return cls(folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20])
 
     def load(self, chunk: FrameRange) -> ChunkResult | None:
         """Return a chunk that is there and whole, else None."""
@@ -121,7 +121,7 @@ class Checkpoint:
         with writing(self._file(chunk.frames), overwrite=True) as file:
             np.savez(
                 file,
-                searched=np.int64(chunk.searched),
+                searched=np.int64(chunk.frames_done),
                 frame=chunk.frame,
                 faces=chunk.faces,
                 detected=chunk.detected,

@@ -71,7 +71,7 @@ def scan_separate_chunk(
         result = scan_chunk(reader, search, chunk, update=count, watch=watch)
     except VideoError:
         result = None
-    if result is None or result.searched < chunk.length:
+    if result is None or result.frames_done < chunk.length:
         update(-done)  # its frames will be searched again
         return None
     return result
@@ -86,7 +86,7 @@ def assemble(
     blank = [np.zeros((each, DESCRIPTOR_LENGTH), np.uint8) for each in counts]
     return ChunkResult(
         frames=chunk,
-        searched=len(numbers),
+        frames_done=len(numbers),
         frame=np.repeat(np.array(numbers, np.int64), counts),
         faces=np.vstack([np.zeros((0, 5)), *(found.faces[number] for number in numbers)]),
         detected=np.concatenate(

@@ -63,18 +63,18 @@ def compiling(search: Search) -> Iterator[None]:
 
 def prepare_analysis(
     info: VideoInfo,
-    keep: str | Path,
+    chunk_folder: str | Path,
     *,
     detector: str | Detector = "centerface",
     detection_size: int | None = None,
     sensitivity: str = "normal",
 ) -> Path:
-    """Write what every chunk needs to the folder ``keep``, and return it; options as of `redactkit.analyze`."""
+    """Write what every chunk needs to the folder ``chunk_folder``, and return it; options as of `redactkit.analyze`."""
     if info.path is None:
         raise VideoError("this header is of no video file")
     with VideoReader(info.path, info=info) as reader:
         search = configure_search(reader, detector=detector, size=detection_size, sensitivity=sensitivity)
-    folder = make_private(keep)
+    folder = make_private(chunk_folder)
     write_video_header(info, folder / _HEADER_FILE)
     write_text(folder / _ROTATIONS_FILE, json.dumps(search.rotations), overwrite=True)
     return folder
@@ -83,7 +83,7 @@ def prepare_analysis(
 @opencv_in_one_thread()
 def analyze_chunk(
     video: str | Path,
-    keep: str | Path,
+    chunk_folder: str | Path,
     chunk: FrameRange,
     *,
     detector: str | Detector = "centerface",
@@ -98,10 +98,10 @@ def analyze_chunk(
     VideoError
         If the chunk does not decode by itself.
     AnnotationError
-        If `prepare_analysis` has not written to ``keep``.
+        If `prepare_analysis` has not written to ``chunk_folder``.
     """
     limit_arenas()
-    folder = Path(keep)
+    folder = Path(chunk_folder)
     info = read_video_header(folder / _HEADER_FILE, video=video)
     search = plan_search(info, detector=detector, size=detection_size, sensitivity=sensitivity)
     search = search.with_rotations(json.loads((folder / _ROTATIONS_FILE).read_text(encoding="utf-8")))

@@ -80,7 +80,7 @@ def detect(
     model: str | Path | None = None,
     size: int | None = None,
     sensitivity: str = "normal",
-    keep: Path | None = None,
+    chunk_folder: Path | None = None,
     progress: ProgressLike = True,
 ) -> Scan:
     """Find the faces in every frame of a video, and its shot boundaries.
@@ -92,7 +92,7 @@ def detect(
     reader : VideoReader
     detector, model, size, sensitivity
         As in `redactkit.analysis.search.plan_search`.
-    keep : path, optional
+    chunk_folder : path, optional
         Folder in which finished chunks of a long video are kept, and looked for first.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
@@ -105,14 +105,14 @@ def detect(
         If the model or the video fails.
     """
     search = plan_search(reader.info, detector=detector, model=model, size=size, sensitivity=sensitivity)
-    return scan(reader, search, keep=keep, progress=progress)
+    return scan(reader, search, chunk_folder=chunk_folder, progress=progress)
 
 
 def scan(
     reader: VideoReader,
     search: Search,
     *,
-    keep: Path | None = None,
+    chunk_folder: Path | None = None,
     chunk_frames: int = CHUNK_FRAMES,
     progress: ProgressLike = True,
     watch: Watch | None = None,
@@ -129,7 +129,7 @@ def scan(
     info = reader.info
     ranges = split_frames(info, longest=chunk_frames)
     with track(progress, "analyze", total=info.frame_count) as update:
-        checkpoint = Checkpoint.of(keep, info, search.settings)
+        checkpoint = Checkpoint.of(chunk_folder, info, search.settings)
         chunks = _scan_chunks(reader, search, ranges, checkpoint, update, watch)
         # Where a chunk does not decode by itself, the video is searched in one go.
         chunks = chunks or [scan_chunk(reader, search, FrameRange(0, info.frame_count), update=update, watch=watch)]
@@ -151,12 +151,12 @@ def _scan_chunks(
     for frames in ranges:
         chunk = checkpoint.load(frames)
         if chunk is not None:
-            update(chunk.searched)
+            update(chunk.frames_done)
         elif (chunk := scan_separate_chunk(reader, search, frames, update, watch=watch)) is not None:
             checkpoint.save(chunk)
         else:
             # Progress goes back to zero, since the caller starts over without chunks.
-            update(-sum(done.searched for done in chunks))
+            update(-sum(done.frames_done for done in chunks))
             return None
         chunks.append(chunk)
     return chunks

@@ -34,7 +34,7 @@ MIN_HALFWAY_IOU = 0.75
 """Least IoU of a face in the middle frame with the mean of its two neighbours. Raising it searches more frames."""
 
 MIN_UNCERTAIN_IOU = 0.7
-"""Least IoU of two boxes of which one is doubtful, or of which the motion is not known."""
+"""IoU required when a box is below ``mismatch`` or the velocity is unknown. Raising it searches more frames."""
 
 MAX_CONFIDENCE_CHANGE = 0.25
 """Largest change of a face's confidence between two frames that counts as none.

@@ -23,7 +23,7 @@ REACHES = ("frame", "next keyframe", "track")
 """How far an edit of a box reaches."""
 
 DERIVED_SOURCES = ("tracked", "interpolated")
-"""Sources of boxes that were made from others, so that they are made anew with them."""
+"""Sources of boxes that were derived from others, and so are derived anew with them."""
 
 
 def copy_box(
@@ -111,8 +111,7 @@ def put_followed(
     """Put followed boxes into their stretches of the table.
 
     What was followed or interpolated there before goes, also where nothing was found now: the object is lost there.
-    Boxes from elsewhere are replaced where it was found, and stay where it was not, so that no box that someone else
-    found gets lost. Keyframes stay.
+    Detected, imported or drawn boxes are replaced only in frames where following found the object. Keyframes stay.
 
     Parameters
     ----------
@@ -131,7 +130,7 @@ def put_followed(
     [[0.0, 0.0], [1.0, 5.0], [2.0, 0.0]]
     """
     face, frame = (detections[name].to_numpy() for name in ("face_id", "frame"))
-    made = detections["source"].isin(DERIVED_SOURCES).to_numpy()
+    derived = detections["source"].isin(DERIVED_SOURCES).to_numpy()
     keyframe = detections["keyframe"].to_numpy()
     gone = np.zeros(len(detections), bool)
     known = {}
@@ -139,7 +138,7 @@ def put_followed(
         mine = face == object_id
         within = mine & (frame >= stretch.start) & (frame < stretch.stop) & ~keyframe
         found = np.isin(frame, rows.loc[(rows["face_id"] == object_id).to_numpy(), "frame"])
-        gone |= within & (made | found)
+        gone |= within & (derived | found)
         if mine.any():
             known[object_id] = {name: detections[name].iloc[int(np.argmax(mine))] for name in CARRIED}
     rows = rows[rows["face_id"].isin(list(known)).to_numpy()]

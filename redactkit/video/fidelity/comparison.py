@@ -17,9 +17,9 @@ from redactkit.video.fidelity.rows import CHECKS, Row, equal
 from redactkit.video.fidelity.samples import (
     Boxes,
     SampleCollector,
+    compared_frames,
     picture_checks,
     read_frames,
-    sampled_frames,
     source_frames,
 )
 from redactkit.video.fidelity.sounds import read_sounds, sound_checks
@@ -132,7 +132,7 @@ def _frame_checks(source: VideoInfo, got: VideoInfo, *, hidden: Boxes | None, ex
         expected = Timeline(tuple(source.pts.tolist()), source.time_base)
         yield from time_checks(source, got, expected, have)
         return
-    frames = sampled_frames(len(have.ticks), source.keyframes.tolist())
+    frames = compared_frames(len(have.ticks), source.keyframes.tolist())
     collector = SampleCollector(source_frames(frames))
     expected = true_timeline(source, have, visit=collector)
     yield from time_checks(source, got, expected, have)

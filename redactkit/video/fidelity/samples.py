@@ -22,7 +22,7 @@ from redactkit.video.fidelity.timeline import Timeline
 from redactkit.video.frames import Frame
 from redactkit.video.opening import av_errors, opened, video_stream
 
-__all__ = ["Boxes", "SampleCollector", "picture_checks", "sampled_frames", "source_frames"]
+__all__ = ["Boxes", "SampleCollector", "picture_checks", "compared_frames", "source_frames"]
 
 Boxes = Callable[[int], NDArray[np.float64]]
 Images = dict[int, NDArray[np.float32]]
@@ -54,7 +54,7 @@ class SampleCollector:
             self.images[number] = _small(picture)
 
 
-def sampled_frames(count: int, keyframes: Sequence[int]) -> list[int]:
+def compared_frames(count: int, keyframes: Sequence[int]) -> list[int]:
     """Return the numbers of the frames to compare: some at each end, and some after keyframes between."""
     last = max(0, count - RUN_FRAMES)
     places = {0, last}
