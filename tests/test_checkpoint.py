@@ -232,6 +232,7 @@ def test_detect_in_one_go_where_a_chunk_does_not_decode_by_itself(clip, tmp_path
         class Unseekable:
             info = reader.info
             decode_errors = ()
+            keep, drop_kept = reader.keep, reader.drop_kept
 
             def frames(self, start, stop):
                 if start:
@@ -282,6 +283,7 @@ def test_detect_names_each_decoding_fault_once(clip, short_chunks):
         class Faulty:
             info = reader.info
             decode_errors = ()
+            keep, drop_kept = reader.keep, reader.drop_kept
 
             def frames(self, start, stop):
                 self.decode_errors = (*self.decode_errors, "packet at pts 1: bad")
