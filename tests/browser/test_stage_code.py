@@ -70,6 +70,19 @@ def test_zoom_keeps_the_point_under_the_pointer_and_the_frame_in_the_port(page):
     assert region[0] < 600 and region[0] + region[2] > 660 and region[1] < 300 and region[1] + region[3] > 380
 
 
+def test_bar_stands_under_its_box_unless_it_would_cover_another(page):
+    box, under, above = [300, 200, 20, 20], [310, 245, 16, 16], [290, 160, 16, 16]
+
+    def place(*others, of=box):
+        return run(page, f"besideBox({of}, {[of, *others]}, [200, 30], [640, 400])")
+
+    assert place() == [210, 232]
+    assert place(under) == [210, 144]
+    assert place(under, above) == [332, 195]
+    assert place(of=[300, 370, 20, 20]) == [210, 314]
+    assert run(page, "besideBox([0, 0, 90, 90], [[0, 0, 90, 90]], [200, 30], [180, 60])") == [0, 26]
+
+
 def test_boxes_are_drawn_as_text_and_states_differ_by_more_than_colour(page):
     evil = "<script>alert(1)</script>\"'"
     scene = {

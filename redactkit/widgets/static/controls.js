@@ -132,7 +132,6 @@ class Controls {
     this.note.append(away);
   }
 
-  // The bar stands under its box, or above where there is no room.
   placeBar() {
     const { stage } = this;
     const box = stage.editable && stage.boxOf(stage.current);
@@ -141,13 +140,10 @@ class Controls {
     if (!wanted) return;
     const [left, top, width] = stage.lens.place;
     const scale = width / stage.info.width;
-    const port = stage.lens.port;
-    const [wide, high] = [this.own.offsetWidth, this.own.offsetHeight];
-    const x = Math.min(Math.max(left + (box[0] + box[2] / 2) * scale - wide / 2, 4), port[0] - wide - 4);
-    const under = top + (box[1] + box[3]) * scale + 12;
-    const above = top + box[1] * scale - high - 26;
-    const y = under + high < port[1] ? under : above > 0 ? above : port[1] - high - 4;
-    Object.assign(this.own.style, { left: `${Math.max(x, 0)}px`, top: `${y}px` });
+    const onPage = ([x, y, w, h]) => [left + x * scale, top + y * scale, w * scale, h * scale];
+    const all = stage.boxes.at(stage.shown).map((row) => onPage(row.box));
+    const [x, y] = besideBox(onPage(box), all, [this.own.offsetWidth, this.own.offsetHeight], stage.lens.port);
+    Object.assign(this.own.style, { left: `${x}px`, top: `${y}px` });
   }
 
   startNaming() {

@@ -70,3 +70,17 @@ class Lens {
     return [x, y, Math.min(this.port[0], width) * per, Math.min(this.port[1], height) * per];
   }
 }
+
+// Where a bar of a size stands in the port: under its box, or above where there is no room; at a side or in a corner
+// where it would cover the middles of more boxes, which could not be clicked then. In px of the page.
+function besideBox([x, y, width, height], all, [wide, high], port) {
+  const [right, low] = [port[0] - wide - 4, port[1] - high - 4];
+  const across = Math.max(Math.min(Math.max(x + width / 2 - wide / 2, 4), right), 0);
+  const down = Math.min(Math.max(y + height / 2 - high / 2, 4), low);
+  const near = [[across, y + height + 12], [across, y - high - 26], [x + width + 12, down], [x - wide - 12, down]];
+  const spots = [...near, [4, 4], [right, 4], [4, low], [right, low]];
+  const free = spots.filter(([a, b]) => a >= 0 && a + wide <= port[0] && b > 0 && b + high < port[1]);
+  const hides = ([a, b], [u, v, w, h]) => u + w / 2 > a - 6 && u + w / 2 < a + wide + 6 && v + h / 2 > b - 6 && v + h / 2 < b + high + 6;
+  const counts = free.map((spot) => all.filter((box) => hides(spot, box)).length);
+  return free[counts.indexOf(Math.min(...counts))] || [across, low];
+}
