@@ -50,8 +50,8 @@ class Delta(NamedTuple):
 class Change:
     """One edit: its name, who made it and when, and what it did to each table (None: nothing).
 
-    The small tables, ``decisions`` and ``pairs``, are kept whole, before and after; so are the ``regions`` in which
-    nothing is searched, as plain values.
+    The small tables, ``decisions`` and ``pairs``, are kept whole, before and after; so are the fixed
+    ``regions``, as plain values.
     """
 
     name: str

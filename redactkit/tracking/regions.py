@@ -1,6 +1,7 @@
-"""Regions of the frame that hold for the whole video or a range: always hidden, never searched, or alone searched.
+"""Regions of the frame that hold for the whole video or a range: always hidden, ignored, or alone counted.
 
-What lives in a region that is never searched, as a face on a poster, is a track that is inside it nearly all the time.
+All of the frame is searched; afterwards tracks that live in an ignored region, or outside those that alone count, are
+set aside. What lives in a region, as a face on a poster, is a track that is inside it nearly all the time.
 Who only walks past it is not: such a track is kept whole, since a box too many harms less than one too few.
 """
 
@@ -21,10 +22,10 @@ from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.timecode import check_ranges, timecode
 from redactkit.tables import BOX, as_detections
 
-__all__ = ["RULES", "FixedRegion", "as_regions", "hidden_objects", "ignored_boxes", "split_ignored"]
+__all__ = ["RULES", "FixedRegion", "as_regions", "hidden_objects", "split_ignored"]
 
 RULES = ("hide", "ignore", "only")
-"""Always hide what is there; never search there; search nowhere else."""
+"""Always hide what is there; set aside tracks that live there; set aside tracks that never touch it."""
 
 MIN_INSIDE_SHARE = 0.8
 """Share of a box that must lie in a region for it to be in there. Raising it keeps more that reaches beyond it."""
@@ -33,7 +34,9 @@ MIN_FRAMES_SHARE = 0.9
 """Share of a track's frames in which it must be in a region to live there. Raising it keeps more who pass by."""
 
 MIN_TOUCHED_SHARE = 0.2
-"""Share of a box that must lie where alone is searched, in any frame, for its track to be kept. More keeps less."""
+"""Share of a box that must lie in a region that alone counts, in any frame, for its track to be kept.
+
+Raising it keeps less."""
 
 _LONGEST = 1e9
 
@@ -158,7 +161,7 @@ def hidden_objects(
 
 
 def split_ignored(rows: pd.DataFrame, info: VideoInfo, regions: Iterable[FixedRegion]) -> set[int]:
-    """Return the tracks that live where nothing is searched: in a region to ignore, or outside those that alone count.
+    """Return the tracks to set aside: they live in a region to ignore, or outside those that alone count.
 
     Examples
     --------
@@ -189,12 +192,6 @@ def split_ignored(rows: pd.DataFrame, info: VideoInfo, regions: Iterable[FixedRe
         kept = pd.Series(np.any(touched, axis=0) | ~held).groupby(rows["face_id"].to_numpy()).any()
         ignored |= set(kept.index[~kept].tolist())
     return {int(face) for face in ignored}
-
-
-def ignored_boxes(regions: Iterable[FixedRegion], info: VideoInfo, frame: int) -> bx.FloatArray:
-    """Return the boxes in which nothing is searched in a frame, shape (N, 4)."""
-    there = [each.pixels(info) for each in regions if each.rule == "ignore" and each.holds(info)[frame]]
-    return np.array(there, np.float64).reshape(-1, 4)
 
 
 def _inside(boxes: bx.FloatArray, region: bx.FloatArray) -> NDArray[np.float64]:
