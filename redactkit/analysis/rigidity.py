@@ -19,7 +19,11 @@ from redactkit.video import VideoReader
 __all__ = ["rigid_faces", "rigidity"]
 
 MAX_CONFIDENCE = 0.7
-"""Confidence of one box from which a track is not judged so. Raising it discards more, also faces on posters."""
+"""Confidence of one box from which a track is not judged so. Raising it discards more, also faces on posters.
+
+It may be above ``Thresholds.sure``, which decides whether a track is rescored. What is judged here is not the
+confidence but whether the picture changes, so tracks that would be kept without rescoring are judged too.
+"""
 
 MIN_CORRELATION = 0.98
 """Least normalized cross-correlation of a picture with most others. Lower discards more, also heads that keep still."""

@@ -32,7 +32,9 @@ class Thresholds:
     support : float
         Least rescored confidence of a doubtful track. Raising it discards more tracks.
     sure : float
-        Confidence of one box from which its track is not doubtful. Raising it rescores more tracks.
+        Confidence of one box from which its track is not doubtful: it is kept without rescoring. It differs by
+        detector and sensitivity, unlike ``FilterOptions.strong``, which decides an earlier question: whether a short
+        track is discarded before it could be rescored. Raising it rescores more tracks.
     mismatch : float
         Confidence from which a face must be where it was predicted, or the frames between are searched. Raising it
         searches fewer frames, and misses more of the first and last frames of faint faces.

@@ -175,13 +175,29 @@ class ShotTracker:
         return pd.concat([none, *kept], ignore_index=True), pd.concat([none, *discarded], ignore_index=True)
 
     def _tracked(self, shot: _Shot) -> Tracks:
-        """Link the boxes of a shot, set aside what is hardly a face, and propagate the others."""
+        """Link the boxes of a shot, set aside what is hardly a face, and propagate the others.
+
+        Here it is decided whether a track is kept. In this order:
+
+        1. Floor: a box below ``Thresholds.floor`` is in no track; `redactkit.analysis.frame_detector` and
+           `redactkit.analysis.thorough_search` have left it out before.
+        2. Weak: a track without one box of ``FilterOptions.strong``, without ``FilterOptions.evidence`` in sum and with
+           fewer than ``FilterOptions.boxes`` boxes is discarded (`redactkit.tracking.filter_weak`).
+        3. Brief: but not one that is only in isolated frames and has a box of ``Thresholds.mismatch``. It is kept
+           without rescoring too, unless it is whole at an end of the video.
+        4. Rigid: a track with all boxes below `redactkit.analysis.rigidity.MAX_CONFIDENCE` is discarded if its picture
+           never changes while the camera moves, ``rigidity.MIN_CORRELATION``; a brief one too.
+        5. Rescored: of the rest, one with a box of ``Thresholds.sure`` is kept; any other is kept if its rescored
+           confidence is at least ``Thresholds.support``.
+
+        Discarded tracks are returned too, so that a person can bring them back.
+        """
         info, thresholds = self._reader.info, self._search.thresholds
         detector = self._search.detector
         linked = link(shot.rows, frame_rate=float(info.frame_rate), appearance=shot.appearance)
-        # Weak tracks are set aside at once, patterns that the camera passes next, doubtful ones after rescoring.
         brief = _brief_faces(linked, shot.isolated, least=thresholds.mismatch)
-        # At an end of the video others do show what is not cut by the edge, so a closer look must confirm it.
+        # At the video's ends, a face not cut by the frame's edge should also be in neighbouring frames; so it must pass
+        # rescoring.
         whole = linked.loc[linked["frame"].isin(shot.ends) & ~_cut_off(linked, info), "face_id"]
         kept, weak = _set_weak_aside(linked, besides=brief)
         rigid = kept["face_id"].isin(rigid_faces(self._reader, kept))
@@ -215,7 +231,7 @@ def _shots(scan: Scan, frames: FrameRange) -> Iterator[_Shot]:
 
 
 def _brief_faces(linked: pd.DataFrame, isolated: NDArray[np.int64], *, least: float) -> list[int]:
-    """Return the faces of isolated frames only that one confident box keeps: their tracks cannot last longer."""
+    """Return faces seen only in isolated frames that have one box >= ``least``; they are kept despite being short."""
     lasting = linked.loc[~linked["frame"].isin(isolated), "face_id"]
     brief = linked[~linked["face_id"].isin(lasting) & (linked["confidence"] >= least)]
     return [int(face) for face in brief["face_id"].unique()]

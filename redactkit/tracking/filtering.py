@@ -17,7 +17,8 @@ class FilterOptions:
     Parameters
     ----------
     strong : float
-        Confidence of one box.
+        Confidence of one box. It decides whether a short track may go on to rescoring, which decides whether it is
+        kept; ``Thresholds.sure`` decides whether it is kept without. So it may be the same at every sensitivity.
     evidence : float
         Sum over the track's detected boxes of their confidence above ``floor``.
     boxes : int
