@@ -305,7 +305,7 @@ class _Scanner:
         self._search_lightly([item for item in items if item[0].frame.index not in done])
         left: list[_Gap] = []
         for gap, middle in zip(gaps, middles, strict=True):
-            # Each half is judged by itself: a face that came in one half does not doubt the other.
+            # Each half is judged by itself: a face that came in one half does not force a search of the other half.
             share = self._seconds(gap.first, middle) / self._seconds(gap.first, gap.last)
             faces = [self.found.faces[number] for number in (gap.first, middle, gap.last)]
             halves = match_halfway(*faces, share=share, mismatch_confidence=self.search.thresholds.mismatch)

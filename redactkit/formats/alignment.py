@@ -25,10 +25,10 @@ def align(annotations: Annotations, video: VideoInfo) -> Annotations:
     """Return ``annotations`` on the frames of ``video``, by time; boxes keep their pixels.
 
     An entry of the file stands for the frame nearest in time. A frame that no entry stands for lies
-    between two: a face in both gets a box between theirs, widened by how far the face may be from the
-    straight line (all the way from one box to the other in the middle, not at all beside an entry); a
-    face in only one of them keeps that box until the other. So no frame between two entries is bare.
-    Before the first entry and after the last, boxes are held for one interval of the file.
+    between two: a face in both gets a box between theirs, widened most midway, where the interpolated
+    position is least certain, and not at all at an entry (midway it spans both boxes); a face in only
+    one of them keeps that box until the other. So no frame between two entries is bare. Before the first
+    entry and after the last, boxes are held for one interval of the file.
 
     Boxes whose times are unknown are laid on by frame number.
 
@@ -219,11 +219,11 @@ def _blend(both: pd.DataFrame, entries: NDArray[np.float64], times: NDArray[np.f
     at, before, after = (both[name].to_numpy(np.int64) for name in ("at", "before", "after"))
     start, stop = entries[np.clip(before, 0, None)], entries[np.clip(after, None, len(entries) - 1)]
     share = np.divide(times[at] - start, stop - start, out=np.zeros(len(both)), where=stop > start)
-    doubt = np.minimum(share, 1 - share)
+    slack = np.minimum(share, 1 - share)
     table: dict[str, Any] = {"frame": at, "face_id": both["face_id"].to_numpy(np.int64)}
     for name in _CORNERS:
         first, last = _filled(both, name)
-        ends = [first + (last - first) * weight for weight in (share - doubt, share + doubt)]
+        ends = [first + (last - first) * weight for weight in (share - slack, share + slack)]
         table[name] = np.minimum(*ends) if name in ("left", "top") else np.maximum(*ends)
     first, last = _filled(both, "confidence")
     table["confidence"] = np.fmin(first, last)

@@ -140,7 +140,7 @@ def _bridged(
 ) -> Pairs:
     """Return joins of tracklets' ends to later ones' starts.
 
-    Rivals are looked for over the longest gap, so that nobody takes a start whose own end is a bit further away.
+    Rivals are looked for over the longest gap, so a track is not joined to a start that fits a farther end better.
     """
     # A join is weighed from the very last and first boxes, and from the last ones that nothing hid in part; and with
     # faces that change their speed much or little. The best of these models counts.
@@ -230,8 +230,8 @@ class _MotionModel:
         turning = speeds + noise.wander**2 * dt
         grown = noise.grown(tails.log_size[tail] - heads.log_size[head], dt)
         distance = miss / spread + turn / turning + grown
-        # A wide prediction is met by anybody: what it allows counts against the join, as it would in a likelihood
-        # ratio. So single boxes join over a few frames, and long tracklets that move alike over a second or two.
+        # An uncertain prediction fits almost any face, so uncertainty adds cost, as in a likelihood ratio. So single
+        # boxes join over a few frames, and long tracklets that move alike over a second or two.
         odds = (
             distance
             + noise.vagueness_penalty_of_position(spread)

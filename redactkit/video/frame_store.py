@@ -33,8 +33,10 @@ MAX_FREE_SHARE = 0.25
 """Largest share of the free disk space that the file takes."""
 
 MIN_ROOM_FRAMES = 64
-"""Frames that the file must have room for, so that the newest may be let go from memory; more are never searched at
-once. Raising it keeps frames in memory where the file is small."""
+"""Smallest capacity, in frames, at which new frames may leave memory; one batch never needs more.
+
+Raising it keeps frames in memory where the file is small.
+"""
 
 _COLOR = ("colorspace", "color_range", "color_primaries", "color_trc")
 """What tells the colours of a picture; scaling depends on all of it."""
