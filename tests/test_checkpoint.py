@@ -258,7 +258,13 @@ def test_batches_of_a_section_are_those_of_the_whole(clip, monkeypatch, length):
         def batches(start, stop):
             frames = reader.frames(max(start - LEAD_FRAMES, 0), stop + LEAD_FRAMES)
             scanned = scanning._scanned_frames(
-                frames, reader.info, search, ScanResult(), wanted=FrameRange(start, stop), edges=edges
+                frames,
+                reader.info,
+                search,
+                ScanResult(),
+                wanted=FrameRange(start, stop),
+                edges=edges,
+                keep=reader.keep,
             )
             return [[item.frame.index for item in batch] for batch in scanning._batches(scanned, reader.info)]
 
