@@ -91,7 +91,7 @@ def test_review_queue_lists_a_crossing_for_both_faces():
 
 def test_review_queue_lists_short_and_discarded_tracks():
     found = reasons(face(range(100)), face(range(3), face_id=2, x=40), discarded=face([7], face_id=9, x=500))
-    assert (2, 0, "short track") in found and (9, 7, "discarded blip") in found
+    assert (2, 0, "short track") in found and (9, 7, "discarded track") in found
 
 
 def test_review_queue_is_ranked_and_larger_faces_come_first():

@@ -217,7 +217,7 @@ def test_what_was_called_no_face_is_never_asked_again(
         after = report.settle(after, number, "no face")
     saved = read_annotations(after.to("azure", tmp_path / "said.json"))
     assert checked(short_clip, report.redacted, saved).verdict == "clean"
-    assert "discarded blip" not in set(review_queue(saved)["reason"])
+    assert "discarded track" not in set(review_queue(saved)["reason"])
 
 
 def test_a_finding_in_a_review_can_be_undone(

@@ -26,7 +26,7 @@ REASONS = {
     "filled gap": 0.5,
     "confidence dip": 0.45,
     "crossing": 0.4,
-    "discarded blip": 0.35,
+    "discarded track": 0.35,
     "touches the edge": 0.2,
 }
 """Risk, 0 to 1, of each reason, for a face large enough to be recognised. Raising one moves its entries up."""
@@ -204,7 +204,7 @@ def _discarded_tracks(discarded: pd.DataFrame) -> pd.DataFrame:
     asked = discarded[discarded["source"] != "manual"]
     rows = asked.sort_values(["face_id", "frame"], kind="stable", ignore_index=True)
     first, _, counts = _faces(rows)
-    return _entries(rows, first, "discarded blip", counts)
+    return _entries(rows, first, "discarded track", counts)
 
 
 def _dips(rows: pd.DataFrame) -> BoolArray:

@@ -47,7 +47,7 @@ _SENTENCES = {
     "filled gap": "{name}: boxes filled in between two sightings",
     "confidence dip": "{name} is hard to see here",
     "crossing": "{name} meets another face",
-    "discarded blip": "{name} was set aside as no face",
+    "discarded track": "{name} was set aside as no face",
     "touches the edge": "{name} is at the edge of the picture",
 }
 _MOST = 400
