@@ -1,0 +1,330 @@
+"""What a redaction costs the person at the mouse: ``python -m benchmarks.session [--clips sample,stage,crowd]``.
+
+Drives the workbench in a real JupyterLab, by mouse and keys, and asks the kernel whether each task took effect. An
+action is a click, a drag, a key or a typed word, 1.2 s; a look is one judgement, 2 s: a keystroke-level model (Card,
+Moran and Newell 1980). What the machine takes meanwhile is a column of its own.
+
+The first table is a whole session: all that this clip asks of a person, once. Everybody is hidden; people who are none
+by the clip's truth are set aside; gaps are covered and other places to check are found fine, with one answer for all
+of a reason; what the leak check finds is hidden, and the video exported again. One look judges the cards that are on
+the screen together. The second table has each task once, also those that the clip does not need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from playwright.sync_api import sync_playwright
+
+from benchmarks.crowd import make_crowd
+from benchmarks.footage import STAGE
+from benchmarks.hands import Person
+from benchmarks.speed import FOLDER
+from redactkit.boxes import iou
+from redactkit.formats import read_annotations
+from redactkit.runtime.resources import sample_path, sample_truth_path
+from redactkit.tables import BOX
+from tests.browser.lab import CHROMIUM_FLAGS, LabNotebook, LabServer, find_chromium, write_notebook
+
+CROWD_FACES, CROWD_FRAMES = 32, 120
+"""Every other head of the crowd is a drawn thing: 16 faces in 4 s of 30 frames."""
+
+OPEN = "import redactkit as rk\nroom = rk.widgets.open({clip!r})\nreview = room.review\nroom"
+LIMITS = {"crowd": 3.0, "sample": 1.0}
+"""Most minutes of a person per minute of video."""
+
+_OVER = "room.runner.jobs[-1].state in ('done', 'failed') and room.runner.jobs[-1].over.is_set()"
+_LEAKS = "[card['key'] for card in room.check.cards.items if card['key'].startswith('leak') and not card['badge']]"
+_HERE = "room.check.cards.current in room.check._places and room.check.cards.current not in room.check._answers"
+
+
+def clips() -> dict[str, Callable[[], tuple[Path, pd.DataFrame | None]]]:
+    """Return what gives each clip, and its true boxes where they are known, by its name."""
+    found: dict[str, Callable[[], tuple[Path, pd.DataFrame | None]]] = {
+        "sample": lambda: (sample_path(), read_annotations(sample_truth_path()).detections),
+        "crowd": lambda: make_crowd(
+            FOLDER / "crowd_16_faces_720p.mp4", size="720p", frames=CROWD_FRAMES, faces=CROWD_FACES
+        ),
+    }
+    return found | ({"stage": lambda: (STAGE, None)} if STAGE.exists() else {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.session", description=__doc__)
+    parser.add_argument("--clips", type=lambda text: text.split(","), default=list(clips()))
+    options = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory(dir=FOLDER) as home:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
+        server = LabServer(Path(home))
+        server.configure()
+        try:
+            for name in options.clips:
+                source, truth = clips()[name]()
+                folder = server.root / name
+                folder.mkdir()
+                clip = Path(shutil.copyfile(source, folder / f"{name}{source.suffix}"))
+                lab = LabNotebook(
+                    server, browser, write_notebook(folder / "session.ipynb", OPEN.format(clip=str(clip)))
+                )
+                try:
+                    work(lab, name, truth)
+                finally:
+                    lab.screenshot(FOLDER / f"session_{name}.png")
+                    lab.close()
+        finally:
+            server.close()
+            browser.close()
+
+
+def work(lab: LabNotebook, name: str, truth: pd.DataFrame | None) -> None:
+    """Do a whole session and then each task once, and print what both cost."""
+    lab.run_all()
+    me = Person(lab)
+    facts = redact_all(me, truth)
+    print(f"\n**{name}**, {facts}")
+    table = me.table()
+    minutes = table["person (s)"].sum() / me.ask("review.video.duration")
+    limit = f" (at most {LIMITS[name]:g})" if name in LIMITS else ""
+    print(as_markdown(table), f"\n{minutes:.1f} minutes per minute of video{limit}\n", flush=True)
+    me.undo_to(0)
+    lab.kernel.run("room.check.show_report(None)")
+    decide(me)
+    edit_boxes(me)
+    follow(me)
+    export_again(me)
+    print(as_markdown(me.table()), flush=True)
+
+
+def redact_all(me: Person, truth: pd.DataFrame | None) -> str:
+    """Do what a clip needs, from the analysis to an export whose findings are answered; return what there was."""
+    with me.task("analyze"):
+        me.click(me.find(".rk-analyze .rk-run"))
+        me.wait(f"not review.detections.empty and {_OVER}", timeout=900)
+        me.look()
+    people, pairs = me.ask("len(review.people)"), me.ask("len(review.suggestions())")
+    persons = match(me, truth)
+    false = [face for face, person in persons.items() if person is None]
+    with me.task("all people"):
+        me.step("Who")
+        me.look_through(".rk-who", people)
+        # An answer also settles others that follow from it.
+        while left := me.ask("review.suggestions()[['face_id', 'other_id']].to_numpy().tolist()"):
+            pair, position = left[0], me.ask("review.history_position")
+            same = len({persons.get(int(face), face) for face in pair}) == 1
+            me.look()
+            me.click(me.find(f'.rk-card[data-key="p{pair[0]}-{pair[1]}"]'), position={"x": 20, "y": 20})
+            me.press("y" if same else "x")
+            me.wait(f"review.history_position > {position}")
+        for face in sorted(
+            false, key=me.ask("[face for faces in room.people._people['faces'] for face in faces]").index
+        ):
+            me.card(face)
+            me.press("n")
+            me.wait(f"{face} not in review.decisions.index")
+    places = Counter(me.ask("review.to_review()['reason'].tolist()"))  # without those of the faces just set aside
+    with me.task("all places to check"):
+        if places:
+            me.step("Check")
+            me.look_through(".rk-check-list", places.total())
+            answer_all(me, "room.check.left")
+    found = [export(me, "export and leak check")]
+    if found[0]:
+        with me.task("what the leak check found"):
+            me.step("Check")
+            me.look_through(".rk-check-list", found[0])
+            answer_all(me, f"len({_LEAKS})")
+        found.append(export(me, "export again"))
+    told = ", ".join(f"{count} {reason}" for reason, count in places.most_common())
+    return (
+        f"{me.ask('review.video.duration'):.1f} s: {people} people, {len(false)} of them none, {pairs} pairs to "
+        f"answer; {places.total()} places to check ({told}); findings after each export: {found}"
+    )
+
+
+def match(me: Person, truth: pd.DataFrame | None) -> dict[int, int | None]:
+    """Return who each face is by the truth, None for one that is nobody; nothing where no truth is known."""
+    if truth is None:
+        return {}
+    columns = ["frame", "face_id", *BOX]
+    found = pd.DataFrame(me.ask(f"review.detections[{columns}].dropna().to_numpy().tolist()"), columns=columns)
+    at = {
+        frame: (rows["face_id"].to_numpy(), rows[BOX].to_numpy())
+        for frame, rows in truth.dropna(subset=BOX).groupby("frame")
+    }
+    votes: dict[int, Counter[int]] = {int(face): Counter() for face in found["face_id"].unique()}
+    for frame, rows in found.groupby("frame"):
+        if frame in at:
+            ids, boxes = at[frame]
+            shared = iou(rows[BOX].to_numpy(), boxes)
+            for face, best in zip(rows["face_id"], shared, strict=True):
+                votes[int(face)].update([int(ids[best.argmax()])] if best.max() > 0.2 else [])
+    return {face: next((person for person, _ in counts.most_common(1)), None) for face, counts in votes.items()}
+
+
+def answer_all(me: Person, left: str) -> None:
+    """Answer places until none is left, all of a reason at once: gaps and leaks are covered, others are fine."""
+    in_list = False
+    while count := me.ask(left):
+        if not (in_list and me.ask(_HERE)):
+            in_list = True
+            me.click(me.find(".rk-check-list .rk-card:not(.rk-is-done)").first, position={"x": 20, "y": 20})
+            me.wait(_HERE)
+        here = me.ask("room.check.cards.current")
+        me.press("Shift+Enter" if here.startswith(("gap ", "leak")) else "Shift+F")
+        me.wait(f"{here!r} in room.check._answers or {here!r} not in room.check._places")
+        me.wait("all(job.over.is_set() for job in room.runner.jobs)")
+        me.wait(f"{left} < {count}", timeout=60)
+
+
+def export(me: Person, name: str) -> int:
+    """Export with the leak check; return how much it found."""
+    jobs = me.ask("len(room.runner.jobs)")
+    with me.task(name):
+        me.step("Export")
+        me.click(me.find(".rk-redact .rk-run"))
+        me.wait(f"len(room.runner.jobs) > {jobs} and {_OVER}", timeout=900)
+        me.look()
+    assert me.ask("room.runner.jobs[-1].state") == "done", me.ask("room.runner.jobs[-1].error")
+    assert me.ask("room.runner.jobs[-1].result[0].output.stat().st_size") > 0
+    return len(me.ask(_LEAKS))
+
+
+def decide(me: Person) -> None:
+    """Decide about people by their cards: the longest track is left visible and named, the shortest is no face."""
+    faces = me.ask("review.tracks.sort_values('frames').index.tolist()")
+    false, longest = faces[0], faces[-1]
+    with me.task("leave visible"):
+        me.step("Who")
+        me.look()
+        me.card(longest)
+        me.press("v")
+        me.wait(f"{longest} not in review.selected_ids")
+    with me.task("name"):
+        me.card(longest)
+        me.press("e")
+        me.type("Ada")
+        me.press("Enter")
+        me.wait(f"review.decisions.loc[{longest}, 'label'] == 'Ada'")
+    with me.task("remove a false face"):
+        me.look()
+        me.card(false)
+        me.press("n")
+        me.wait(f"{false} in set(review.discarded['face_id']) and {false} not in review.decisions.index")
+    me.undo_to(0)
+
+
+def edit_boxes(me: Person) -> None:
+    """Work in the picture: every task begins at a frame where it can be done, by clicking a box."""
+    frame, face, other = two_near(me)
+    me.stand_on(frame)
+    with me.task("merge two"):
+        me.look()
+        me.pick(face)
+        me.click_box(other, held="Shift")
+        me.wait(f"{other} in review.marked", timeout=30)
+        me.press("m")
+        me.wait(f"not {{ {face}, {other} }} <= set(review.decisions.index)")
+    me.undo_to(0)
+    me.stand_on(frame)
+    width = me.ask(f"review.box_of({face})[2]")
+    with me.task("enlarge"):
+        me.pick(face)
+        me.press("+")
+        me.press("+")
+        me.wait(f"review.box_of({face})[2] > {width} * 1.05")
+    me.undo_to(0)
+    count = me.ask("len(review.decisions)")
+    with me.task("split"):
+        me.look()
+        me.press("s")
+        me.wait(f"len(review.decisions) == {count + 1}")
+    me.undo_to(0)
+    me.stand_on(frame)
+    with me.task("delete a range of 10 frames"):
+        me.pick(face)
+        me.press("x")
+        me.press("Shift+ArrowRight")
+        me.wait(f"review.current_frame == {frame + 10}")
+        me.press("ArrowLeft")
+        me.wait(f"review.current_frame == {frame + 9}")
+        me.press("x")
+        me.wait(f"not any(review.box_of({face}, frame=at) for at in range({frame}, {frame + 10}))")
+
+
+def two_near(me: Person) -> tuple[int, int, int]:
+    """Return a frame and two faces in it, the second the nearest below the first, each under its own centre alone."""
+    columns = ["frame", "face_id", *BOX]
+    table = pd.DataFrame(me.ask(f"review.detections[{columns}].dropna().to_numpy().tolist()"), columns=columns)
+    shots = np.searchsorted(me.ask("review.cuts.tolist()"), table["frame"], side="right")
+    for _, here in table.groupby([shots, "frame"]):
+        frame = int(here["frame"].iloc[0])
+        places = here[BOX].to_numpy()
+        centres = places[:, :2] + places[:, 2:] / 2
+        away = np.abs(centres[:, None] - centres[None]) <= places[None, :, 2:] / 2
+        alone = np.flatnonzero(away.all(axis=2).sum(axis=1) == 1)
+        ahead = table[table["frame"].between(frame - 1, frame + 12)].groupby("face_id").size()
+        long = [row for row in alone if ahead[here["face_id"].iloc[row]] == 14]
+        if len(alone) > 1 and long:
+            face = min(long, key=lambda row: centres[row, 1])
+            below = min(set(alone) - {face}, key=lambda row: float(np.abs(centres[row] - centres[face]).sum()))
+            return frame, int(here["face_id"].iloc[face]), int(here["face_id"].iloc[below])
+    raise RuntimeError("no frame has two faces apart, one of which is there before and for ten frames more")
+
+
+def follow(me: Person) -> None:
+    """Draw a box about a face that was deleted, with two seconds of its shot to come, and let it be followed."""
+    position = me.ask("review.history_position")
+    face = me.ask("int(review.tracks['frames'].idxmax())")
+    first, rate = me.ask(f"int(review.tracks.loc[{face}, 'first_frame'])"), me.ask("float(review.video.frame_rate)")
+    x, y, width, height = me.ask(f"review.box_of({face}, frame={first + 3})")
+    me.lab.kernel.run(f"review.delete_face({face})")
+    me.stand_on(first + 3)
+    faces = me.ask("review.decisions.index.tolist()")
+    jobs = me.ask("len(room.runner.jobs)")
+    with me.task("follow a new object for 2 s"):
+        me.look()
+        me.drag((x, y), (x + width, y + height))
+        (new,) = me.wait(f"sorted(set(review.decisions.index) - set({faces}))")
+        me.wait(f"len(room.runner.jobs) > {jobs} and {_OVER}")
+        me.look()
+    followed = me.ask(f"int((review.detections['face_id'] == {new}).sum())")
+    assert followed >= 2 * rate, (
+        f"{followed} frames were followed, of {2 * rate:.0f}: {me.ask('room.viewer.stage.note')}"
+    )
+    me.undo_to(position)
+
+
+def export_again(me: Person) -> None:
+    """Export with ten frames of a face bare, and answer what the leak check found."""
+    assert export(me, "export"), "ten bare frames were not found"
+    leaks = len(me.ask(_LEAKS))
+    with me.task("act on a finding"):
+        me.step("Check")
+        me.look()
+        me.click(me.find('.rk-card[data-key^="leak"]').first, position={"x": 20, "y": 20})
+        me.press("Enter")
+        me.wait(f"len({_LEAKS}) < {leaks}")
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """Return the tasks as a table, with their sum."""
+    lines = ["", f"| {' | '.join(table.columns)} |", f"|---|{'---:|' * (len(table.columns) - 1)}"]
+    sums = table.drop(columns="task").sum()
+    rows = [*table.itertuples(index=False, name=None), ("all", *sums)]
+    lines += [
+        f"| {task} | {' | '.join(f'{n:.0f}' for n in counts)} | {me:.1f} | {clock:.0f} |"
+        for task, *counts, me, clock in rows
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
