@@ -10,8 +10,9 @@ import pytest
 
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
-from redactkit.formats import read_annotations
+from redactkit.formats import read_annotations, write_annotations
 from redactkit.media import VideoInfo
+from redactkit.runtime.resources import sample_truth_path
 from redactkit.tables import BOX, as_detections, empty_detections
 
 pytestmark = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
@@ -155,7 +156,7 @@ REACH = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotations><ver
         (video_file((0, "face", "\n" + box("x", 0))), "whole number as frame of <box>, got 'x' - at line 2"),
         (video_file((0, "face", box(0, "wide", right=3))), "number as xtl of <box>, got 'wide'"),
         (video_file((0, "face", box(0, "nan", right=3))), "finite coordinates"),
-        (video_file((0, "face", box(0, "1e300", right=3))), "finite numbers"),
+        (video_file((0, "face", box(0, "1e300", right=3))), "sides of 0 or more"),
         (video_file((0, "face", box(-1, 3))), "frame numbers must be 0 to"),
         (video_file((0, "face", box(10**12, 3))), "frame 1000000000000 is beyond"),
         (video_file(*((face, "face", box(0, 3)) for face in range(9)), size=9_000_000), "more than the 5000000"),
@@ -299,3 +300,21 @@ def test_caller_may_say_that_numbers_are_those_of_the_video_all_the_same(read):
     track = f'<track id="0" label="face">{box(1, 10)}{box(2, 10, outside=1)}</track>'
     rows = read(f"<annotations>{meta}{track}</annotations>", first_frame=0).detections
     assert rows["frame"].tolist() == [1]
+
+
+def test_swapped_corners_are_refused(read):
+    with pytest.raises(AnnotationError, match="put the smaller number first"):
+        read(video_file((0, "face", box(9, 30, right=20))))
+
+
+def test_only_keyframes_come_back_as_keyframes_unless_somebody_moved_a_box(tmp_path):
+    truth = read_annotations(sample_truth_path())
+    rows = truth.detections.assign(keyframe=False)
+    rows.loc[rows.index[[0, 300]], "keyframe"] = True
+    path = write_annotations(truth.replace(detections=rows), tmp_path / "ours.xml", format="cvat")
+    assert read_annotations(path).detections["keyframe"].tolist() == rows["keyframe"].tolist()
+    # As CVAT does where somebody moves a box, or makes one in a frame between: attributes stay.
+    text = path.read_text()
+    assert '<attribute name="computed">1 119 263 229 391</attribute>' in text
+    path.write_text(text.replace('xtl="119.00032"', 'xtl="124.5"'))
+    assert read_annotations(path).detections["keyframe"].sum() == 3

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError, OptionError
-from redactkit.formats import read_annotations
+from redactkit.formats import read_annotations, write_annotations
 from redactkit.inspection import inspect
 from redactkit.media import VideoInfo
+from redactkit.tables import BOX
 
 pytestmark = pytest.mark.filterwarnings("ignore::redactkit.errors.AnnotationWarning")
 
@@ -157,15 +158,15 @@ def test_pixels_where_shares_belong_are_taken_for_pixels_or_refused(write):
         read_annotations(write(azure({**pixels, "x": 2000})))
 
 
-def test_percent_is_refused_where_shares_belong_and_told_in_a_table(write):
+def test_percent_is_refused_where_shares_or_pixels_belong(write):
     left = {"id": 1, "x": 9.5, "y": 36.5, "width": 8.6, "height": 17.7}
     right = {"id": 2, "x": 92.5, "y": 30.25, "width": 10.0, "height": 20.0}
     with pytest.raises(AnnotationError, match=r"may be percent, or pixels of its corner: \[9\.5"):
         read_annotations(write(azure(left, right)))
     rows = "\n".join(",".join(map(str, (0, *face.values()))) for face in (left, right))
     table = write(f"frame,id,x,y,width,height\n{rows}\n", "their.csv")
-    with pytest.warns(AnnotationWarning, match="may be percent, not pixels of 640x360"):
-        assert read_annotations(table, video=make_video(2)).detections["x"].tolist() == [9.5, 92.5]
+    with pytest.raises(AnnotationError, match=r"may be percent, not pixels of 640x360.*--units"):
+        read_annotations(table, video=make_video(2))
     # So is one face, or faces close together: as pixels they would leave bare what they should hide.
     for faces in ((left,), (left, {**left, "x": 20.5})):
         with pytest.raises(AnnotationError, match=r"may be percent, or pixels of its corner: \[9\.5"):
@@ -230,3 +231,77 @@ def test_corners_in_columns_of_sizes_are_told(write, last, told):
     path = write(f"frame,id,x,y,w,h\n0,1,50,60,90,110\n1,1,400,60,440,110\n1,2,{last}\n", "their.csv")
     notes = inspect(path, video=make_video(2)).notes
     assert any("name the columns left, top, right, bottom" in note for note in notes) == told
+
+
+CORNER = "0,1,20,30,10,15\n1,1,21,30,10,15\n2,1,22,30,10,15\n"
+
+
+@pytest.mark.parametrize(
+    ("units", "wanted"),
+    [("pixels", [20, 30, 10, 15]), ("percent", [256, 216, 128, 108]), ("shares", [25600, 21600, 12800, 10800])],
+)
+def test_whole_numbers_that_may_be_percent_are_refused_until_the_units_are_said(write, units, wanted):
+    table = write(f"frame,face_id,x,y,width,height\n{CORNER}", "their.csv")
+    video = make_video(3, size=(1280, 720))
+    with pytest.raises(AnnotationError, match=r"may be percent, not pixels of 1280x720.*--units"):
+        read_annotations(table, video=video)
+    assert read_annotations(table, video=video, units=units).detections.loc[0, BOX].tolist() == wanted
+
+
+def test_units_need_a_size_and_mean_nothing_where_a_format_states_them(write):
+    table = write(f"frame,face_id,x,y,width,height\n{CORNER}", "their.csv")
+    with pytest.raises(AnnotationError, match="boxes in percent need the frame's size"):
+        read_annotations(table, units="percent")
+    with pytest.raises(AnnotationError, match="azure states the units"):
+        read_annotations(write(azure({"id": 1, "x": 0.1, "y": 0.1, "width": 0.2, "height": 0.2})), units="percent")
+    with pytest.raises(OptionError, match="units must be one of pixels, percent, shares"):
+        read_annotations(table, units="inches")
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "mot", "coco", "cvat", "azure", "yolo"])
+def test_own_files_with_faces_in_the_corner_are_never_refused(write, tmp_path, format):
+    table = write(f"frame,face_id,x,y,width,height\n{CORNER}", "their.csv")
+    video = make_video(3, size=(1280, 720))
+    path = tmp_path / ("labels" if format == "yolo" else f"ours.{format}")
+    given = read_annotations(table, video=video, units="pixels")
+    path = write_annotations(given, path, format=format)
+    assert read_annotations(path, video=video).detections[BOX].to_numpy() == pytest.approx(given.detections[BOX])
+
+
+def test_doubts_about_the_size_are_told_wherever_a_file_is_read(write):
+    table = write("frame,face_id,x,y,width,height\n" + CORNER.replace(",20,", ",220,"), "their.csv")
+    video = make_video(3, size=(1280, 720))
+    with pytest.warns(AnnotationWarning, match="no box reaches beyond half of the frame"):
+        laid = read_annotations(table, video=video)
+    assert "no box reaches beyond half" in laid.settings["doubts"][0]
+    assert set(laid.settings["doubts"]) <= set(inspect(table, video=video).notes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "# made by hand\n# twice\n" + text,
+        lambda text: text.replace(",", "|"),
+        lambda text: text.replace(",", " "),
+        lambda text: text + ",,,,,\n,,,,,\n",
+    ],
+    ids=["comments", "bars", "blanks", "empty rows"],
+)
+def test_tables_of_other_shapes_are_read(write, change):
+    text = "frame,face_id,x,y,width,height\n0,1,200,300,10,15\n1,1,220,330,10,15\n"
+    rows = read_annotations(write(change(text), "their.csv")).detections
+    assert rows[["frame", "face_id", *BOX]].to_numpy().tolist() == [[0, 1, 200, 300, 10, 15], [1, 1, 220, 330, 10, 15]]
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("0,1,20%,30%,10%,15%", "--units percent"),
+        ('0,1,"1,050",30,10,15', "without a comma"),
+        ("00:00:01.5,1,20,30,10,15", "write seconds as one number"),
+    ],
+)
+def test_words_that_are_no_numbers_are_refused_with_what_to_do(write, row, what):
+    name = "time" if ":" in row else "frame"
+    with pytest.raises(AnnotationError, match=what):
+        read_annotations(write(f"{name},face_id,x,y,width,height\n{row}\n", "their.csv"))

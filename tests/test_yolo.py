@@ -160,3 +160,11 @@ def test_same_annotations_are_the_same_bytes_and_confidence_is_lost_where_a_box_
     with pytest.warns(AnnotationWarning, match="yolo has no room for .*confidence"):
         one = first.to("yolo", tmp_path / "a.zip")
     assert one.read_bytes() == first.to("yolo", tmp_path / "b.zip").read_bytes()
+
+
+def test_names_in_quotes_may_hold_commas(read):
+    files = {
+        "data.yaml": "names: [\"a, b\", driver's face, 'c, d']\n",
+        **labels(f_0="0 0.5 0.5 0.1 0.2\n2 0.2 0.5 0.1 0.2\n"),
+    }
+    assert sorted(read(files).detections["label"]) == ["a, b", "c, d"]

@@ -258,11 +258,14 @@ def add_choosing_boxes(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--frame-step", type=int, metavar="N", help="how many frames of the video the file's frames are apart"
     )
+    command.add_argument(
+        "--units", choices=["pixels", "percent", "shares"], help="of boxes, where the file does not say"
+    )
 
 
 def boxes_chosen(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `redactkit.read_annotations` takes for it."""
-    names = ("video_name", "first_frame", "frame_step")
+    names = ("video_name", "first_frame", "frame_step", "units")
     return {"labels": options.label} | {name: getattr(options, name) for name in names}
 
 

@@ -17,7 +17,7 @@ from redactkit.formats.azure.time_grid import FragmentSpan, build_grid
 from redactkit.formats.normalize import Reading, Remark, check_boxes, number_faces, round_pixels, separate_doubles
 from redactkit.formats.numbering import Numbering, number_frames
 from redactkit.formats.source import Source
-from redactkit.formats.units import from_pixels, from_shares
+from redactkit.formats.units import SIZELESS, from_pixels, from_shares, from_units
 from redactkit.media import VideoInfo
 from redactkit.tables import BOX, as_decisions, as_detections
 
@@ -123,6 +123,8 @@ class FileFacts:
         What its reader lost or repaired.
     boxless : bool
         The file says when faces are seen but not where; boxes are NaN.
+    stated : bool
+        The file itself says how large its frames are, though its format need not.
     """
 
     format: str
@@ -131,6 +133,12 @@ class FileFacts:
     decisions: Mapping[int | str, Mapping[str, Any]] = field(default_factory=dict)
     remarks: Sequence[Remark] = ()
     boxless: bool = False
+    stated: bool = False
+
+    @property
+    def sized(self) -> bool:
+        """Whether the file says how large its frames are in pixels."""
+        return self.stated or self.format not in SIZELESS
 
 
 def by_frame(
@@ -165,7 +173,13 @@ def by_frame(
     boxes = _as_array(found)
     if not facts.boxless:
         check_boxes(boxes, where=lambda row: found.locations[row])
-        scaled, odd = (boxes, []) if trusted else from_pixels(boxes, size)
+        if trusted and source.units is not None:
+            raise AnnotationError(f"{facts.format} states the units of its boxes; leave out units (--units)")
+        if source.units is not None:
+            scaled, odd = from_units(boxes, size, source.units), list[Remark]()
+            facts = replace(facts, stated=facts.stated or source.units != "pixels")
+        else:
+            scaled, odd = (boxes, []) if trusted else from_pixels(boxes, size, sized=facts.sized)
         boxes = boxes - [origin, origin, 0, 0] if scaled is boxes else scaled
         remarks += odd
     rate = source.frame_rate or facts.frame_rate
@@ -288,7 +302,13 @@ def by_time(
     if not facts.boxless:
         check_boxes(boxes, where=lambda row: found.locations[row])
         where = found.locations.__getitem__
-        boxes, odd = from_shares(boxes, size, where=where) if shares else from_pixels(boxes, size)
+        if source.units is not None:
+            boxes, odd = from_units(boxes, size, source.units), list[Remark]()
+            facts = replace(facts, stated=facts.stated or source.units != "pixels")
+        elif shares:
+            boxes, odd = from_shares(boxes, size, where=where)
+        else:
+            boxes, odd = from_pixels(boxes, size, sized=facts.sized)
         remarks += odd
     if len(instants):
         text = f"the first time in the file is {instants[0] / timescale:g} s; {rule}"
@@ -325,7 +345,7 @@ def _finish(
     )
     detections, doubles = separate_doubles(table)
     annotations = Annotations(info, detections, decisions=as_decisions(by_id))
-    return Reading(annotations, facts.format, [*facts.remarks, *odd, *doubles])
+    return Reading(annotations, facts.format, [*facts.remarks, *odd, *doubles], sized=facts.sized)
 
 
 def _more(found: ParsedBoxes) -> list[tuple[str, list[Any], type]]:

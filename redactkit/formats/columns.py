@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from redactkit.formats.attributes import FACE_LABEL, is_no
@@ -17,9 +19,11 @@ __all__ = [
     "flag_column",
     "kind_column",
     "label_column",
+    "number_hint",
     "source_column",
     "text_column",
     "usual_names",
+    "without_blank_rows",
 ]
 
 _OTHER_NAMES = {
@@ -42,6 +46,12 @@ _SELDOM = {
     "frame_index": "frame", "frame_idx": "frame", "frame_no": "frame", "frame_nr": "frame", "frame_num": "frame",
     "tracker_id": "face_id", "x_min": "left", "y_min": "top", "x_max": "right", "y_max": "bottom",
 }  # fmt: skip
+_HINTS = {
+    "%": "write numbers without %, and say units='percent' (--units percent)",
+    r"\d:\d": "write seconds as one number, such as 62.5 for 00:01:02.5",
+    r"\d,\d": "write the number without a comma: 1050 where it parts thousands, 1.05 where it is the decimal point",
+}
+"""What to do about a word that is no number, by what is in it."""
 _UNSET = {"", "nan", "none"}
 
 
@@ -51,6 +61,27 @@ def usual_names(given: Iterable[str]) -> list[str]:
     names = [_OTHER_NAMES.get(name, name) for name in names]
     named = set(names)
     return [name if _SELDOM.get(name, name) in named else _SELDOM[name] for name in names]
+
+
+def number_hint(text: str) -> str:
+    """Return what to do about a word that is no number, to be put behind the error; "" where nothing is known.
+
+    Examples
+    --------
+    >>> number_hint("20%")
+    "; write numbers without %, and say units='percent' (--units percent)"
+    """
+    return next((f"; {what}" for pattern, what in _HINTS.items() if re.search(pattern, text)), "")
+
+
+def without_blank_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in which anything stands: spreadsheets write commas for each row that was ever touched."""
+    blank = np.ones(len(table), bool)
+    for name in table:
+        blank &= (table[name].isna() | (table[name] == "")).to_numpy(bool)
+        if not blank.any():
+            return table
+    return table[~blank].reset_index(drop=True)
 
 
 def face_column(table: pd.DataFrame) -> list[int | str | None]:

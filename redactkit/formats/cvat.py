@@ -12,7 +12,7 @@ from typing import Any
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, by_frame
 from redactkit.formats.attributes import READ, decision_of, person_of
-from redactkit.formats.cvat_shapes import BEYOND, box_around, integer, is_outside, plain_track
+from redactkit.formats.cvat_shapes import BEYOND, COMPUTED, box_around, integer, is_keyframe, is_outside, plain_track
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.keyframes import Knot, Track, as_box, lay_out
 from redactkit.formats.normalize import Reading, Remark
@@ -220,9 +220,7 @@ def _take_track(collected: _Collected, element: Element) -> None:
         if known is not None and not known.outside:
             doubled.append(known)
         outside, given = is_outside(shape), shape.attributes
-        knots[frame] = Knot(
-            frame, box_around(shape), outside, given.get("occluded") == "1", given.get("keyframe") != "0"
-        )
+        knots[frame] = Knot(frame, box_around(shape), outside, given.get("occluded") == "1", is_keyframe(shape))
     collected.outside += bool(knots) and not attributes
     ordered = [knots[frame] for frame in sorted(knots)]
     collected.tracks.append(Track.of(face, label, ordered, **more))
@@ -240,7 +238,7 @@ def _attributes(collected: _Collected, shape: Element) -> dict[str, str]:
             name = item.attributes.get("name", "")
             if name in READ:
                 attributes[name] = item.text
-            else:
+            elif name != COMPUTED:
                 collected.lost.add(name)
     return attributes
 

@@ -12,10 +12,14 @@ from redactkit.errors import AnnotationError
 from redactkit.formats.keyframes import Track
 from redactkit.formats.xmlfile import Element
 
-__all__ = ["BEYOND", "box_around", "integer", "is_outside", "plain_track"]
+__all__ = ["BEYOND", "COMPUTED", "box_around", "computed", "integer", "is_keyframe", "is_outside", "plain_track"]
 
 BEYOND = 2**53
-_COLUMNS = itemgetter("frame", "xtl", "ytl", "xbr", "ybr")
+COMPUTED = "computed"
+"""The attribute of a box that nobody set: it stands there since CVAT's straight line would not give it."""
+_COLUMN_NAMES = ("frame", "xtl", "ytl", "xbr", "ybr")
+_COLUMNS = itemgetter(*_COLUMN_NAMES)
+_ROUNDED = 0.51
 
 
 def plain_track(face: int, label: str, shapes: Sequence[Element], *, place: str, person: str) -> Track | None:
@@ -42,10 +46,36 @@ def plain_track(face: int, label: str, shapes: Sequence[Element], *, place: str,
         corners,
         outside=np.array([item.get("outside") == "1" for item in given], bool),
         occluded=np.array([item.get("occluded") == "1" for item in given], bool),
-        keyframes=np.array([item.get("keyframe") != "0" for item in given], bool),
+        keyframes=np.array(list(map(is_keyframe, shapes)), bool),
         place=place,
         person=person,
     )
+
+
+def computed(frame: int, corners: Sequence[float]) -> str:
+    """Return the value of the attribute `COMPUTED`.
+
+    It names frame and box, since CVAT gives a new keyframe the attributes of the one before it: where somebody moved
+    the box, or made it a keyframe of another frame, it no longer fits.
+    """
+    return " ".join(map(str, [frame, *(round(side) for side in corners)]))
+
+
+def is_keyframe(shape: Element) -> bool:
+    """Return whether somebody set a box: not where the tool, or we, computed it."""
+    if shape.attributes.get("keyframe") == "0":
+        return False
+    texts = [item.text for item in shape.children if item.attributes.get("name") == COMPUTED]
+    if not texts or shape.name != "box":
+        return True
+    try:
+        said = list(map(int, texts[0].split()))
+        given = [float(shape.attributes[name]) for name in _COLUMN_NAMES]
+    except (KeyError, ValueError):
+        return True
+    # Tools round to hundredths of a pixel.
+    fits = len(said) == len(given) and all(abs(a - b) <= _ROUNDED for a, b in zip(said, given, strict=True))
+    return not (fits and said[0] == given[0])
 
 
 def is_outside(shape: Element) -> bool:
@@ -119,6 +149,11 @@ def _points(shape: Element) -> list[tuple[float, float]]:
         return points
     if shape.name == "box":
         left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
+        if left > right or top > bottom:
+            raise AnnotationError(
+                f"expected a box of sides of 0 or more, got xtl {left:g}, ytl {top:g}, xbr {right:g}, ybr {bottom:g} "
+                f"- at line {shape.line}; if corners were swapped, put the smaller number first"
+            )
     elif shape.name == "ellipse":
         x, y, across, down = (_number(shape, name) for name in ("cx", "cy", "rx", "ry"))
         left, top, right, bottom = x - across, y - down, x + across, y + down

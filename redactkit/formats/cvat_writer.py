@@ -18,6 +18,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning
 from redactkit.formats.attributes import attributes_of
 from redactkit.formats.capabilities import check_frames, warn_of_losses
+from redactkit.formats.cvat_shapes import COMPUTED, computed
 from redactkit.formats.labels import class_names
 from redactkit.formats.normalize import round_pixels
 from redactkit.runtime.files import write_text
@@ -36,8 +37,9 @@ def write_cvat(annotations: Annotations, path: str | Path, *, overwrite: bool = 
     """Write CVAT XML; every object is a track of the label that its first box has, of its kind where it has none.
 
     A box is a keyframe where it is one here, and where CVAT's straight line between two keyframes would not give it.
-    Where a face goes, its box stands once more, ``outside``. Decisions and persons are attributes, which CVAT keeps
-    where its task has attributes of these names.
+    Where a face goes, its box stands once more, ``outside``. A box that is no keyframe here has the attribute
+    ``computed``, by which it is none when it is read again, unless somebody moved it. Decisions and persons are
+    attributes, which CVAT keeps where its task has attributes of these names.
 
     References
     ----------
@@ -92,6 +94,7 @@ def _head(
     yield f"      <start_frame>0</start_frame><stop_frame>{last}</stop_frame><frame_filter></frame_filter>"
     names = sorted({*class_names(detections), FACE})
     used = dict.fromkeys(attribute for attributes in attributes_by_face.values() for attribute in attributes)
+    used |= {} if detections["keyframe"].all() else {COMPUTED: None}
     ending = f"<attributes>{''.join(map(_declaration, used))}</attributes></label>"
     labels = "".join(f"<label><name>{_text(label)}</name>{ending}" for label in names)
     yield f"      <labels>{labels}</labels>"
@@ -107,7 +110,7 @@ def _declaration(attribute: str) -> str:
     """Return how CVAT declares an attribute of a label: its kind of input, and what stands where nobody chose."""
     kind, values = ("checkbox", "true") if attribute == "redact" else ("text", "")
     return (
-        f"<attribute><name>{attribute}</name><mutable>False</mutable><input_type>{kind}</input_type>"
+        f"<attribute><name>{attribute}</name><mutable>{attribute == COMPUTED}</mutable><input_type>{kind}</input_type>"
         f"<default_value>{values}</default_value><values>{values}</values></attribute>"
     )
 
@@ -149,7 +152,9 @@ def _run(
     """Write the boxes of frames that follow one another, and the end of the run where the video goes on."""
     changes = np.diff(occluded, prepend=occluded[:1])  # what a keyframe says of occlusion holds to the next one
     for place in np.flatnonzero(_needed(frames, corners) | keyframes | changes).tolist():
-        yield _box(int(frames[place]), corners[place], occluded=occluded[place], inner=inner)
+        frame = int(frames[place])
+        more = "" if keyframes[place] else _attribute((COMPUTED, computed(frame, corners[place].tolist())))
+        yield _box(frame, corners[place], occluded=occluded[place], inner=inner + more)
     if frames[-1] + 1 < count:
         yield _box(int(frames[-1]) + 1, corners[-1], occluded=occluded[-1], outside=True, inner=inner)
 

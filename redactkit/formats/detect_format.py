@@ -22,7 +22,8 @@ _START = 10_000
 _NO_TEXT = "data that is no text"
 _LONGEST_LINE = 1 << 20
 _NUMBERS = re.compile(r"[-+\d.eEaNif\s,;]+")
-_WORDS = re.compile(r"[^,;\t]*([,;\t][^,;\t]*)+")  # the first may be empty: pandas writes its index so
+_WORDS = re.compile(r"[^,;\t|]*([,;\t|][^,;\t|]*)+")  # the first may be empty: pandas writes its index so
+_NAMES = re.compile(r"[a-z_]\w*( +[a-z_]\w*){4,}", re.IGNORECASE)  # of columns, with blanks between
 _ROOT = re.compile(rb"<([A-Za-z_][\w.\-]*)")
 _KEY = re.compile(rb'"(\w{1,60})"\s*:')
 _KITTI = re.compile(r"-?\d+ -?\d+ [A-Za-z_]+( -?[\d.eE+-]+){14,15}|[A-Za-z_]+( -?[\d.eE+-]+){14,15}")
@@ -30,6 +31,7 @@ _WIDER = re.compile(r"\S.*\.(jpg|jpeg|png)", re.IGNORECASE)
 _OF_XML = {"annotations": "cvat", "annotation": "voc", "dataset": "dlib"}
 _YOLO_COLUMNS = range(5, 8)
 _VISDRONE_COLUMNS, _VISDRONE_CLASSES = 10, 11
+_WHEN = {"frame", "frame_id", "time", "timestamp"}
 _SIDE = 2.0  # of a box in shares of the frame, all numbers of which are smaller, or it lies far outside
 
 Keys = dict[str, msgspec.Raw | None]
@@ -297,8 +299,11 @@ def _of_text(source: Source) -> str:
     stranger = name_text(line) or name_text(uncommented)
     if stranger is not None:
         raise refuse_unknown(source, stranger)
-    if _WORDS.fullmatch(line) and line.replace("\t", " ").isprintable():
-        return _of_columns(line)
+    for named in dict.fromkeys((line, uncommented)):
+        if _WORDS.fullmatch(named) and named.replace("\t", " ").isprintable():
+            return _of_columns(named)
+    if _NAMES.fullmatch(uncommented) and _WHEN & set(uncommented.lower().split()):
+        return "csv"
     printable = line.replace("\t", " ").isprintable() and "\ufffd" not in line
     raise refuse_unknown(source, f"text that begins with {line[:40]!r}" if printable else _NO_TEXT)
 
@@ -329,7 +334,7 @@ def _are_shares(numbers: list[float]) -> bool:
 
 
 def _of_columns(line: str) -> str:
-    separator = max(",;\t", key=line.count)
+    separator = max(",;\t|", key=line.count)
     names = {word.strip().strip('"').lower() for word in line.split(separator)}
     if "region_shape_attributes" in names:
         return "via"

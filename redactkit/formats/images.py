@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from redactkit.formats.assemble import FileFacts, ParsedBoxes, by_frame
 from redactkit.formats.imagenames import number_names, videos_by_name
@@ -88,10 +89,11 @@ def read_images(
     odd: list[Remark] = []
     if shares:
         size = source.find_size(max((image.size for image in chosen), default=(0, 0)))
-        boxes = np.array(found.boxes, np.float64).reshape(-1, 4)
-        if ours:
+        boxes: NDArray[np.float64] = np.array(found.boxes, np.float64).reshape(-1, 4)
+        pixels = boxes  # where the caller knows their units, they become pixels with all others
+        if ours and source.units is None:
             pixels = boxes * np.array([*size, *size])
-        else:
+        elif source.units is None:
             pixels, odd = from_shares(boxes, size, where=found.locations.__getitem__)
         found.boxes = pixels.tolist()
     else:
@@ -104,10 +106,15 @@ def read_images(
     return by_frame(
         found,
         source,
-        FileFacts(format=format, size=size, remarks=[*remarks, *several, *odd]),
+        FileFacts(
+            format=format,
+            size=size,
+            remarks=[*remarks, *several, *odd],
+            stated=any(min(image.size) > 0 for image in chosen),
+        ),
         numbering=rule,
         frame_count=max(numbers, default=rule.first - 1) - rule.first + 1 if listed else 0,
-        trusted=shares,
+        trusted=shares and source.units is None,
     )
 
 

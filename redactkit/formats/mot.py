@@ -54,7 +54,7 @@ def read_mot(source: Source) -> Reading:
     """
     try:
         table = parse_rows(_without_header(source.text))
-        size, rate, length = _sequence(source)
+        size, rate, length, stated = _sequence(source)
         truth = table.shape[1] == _TRUTH_COLUMNS
         confidence, remarks = _confidence(table, truth=truth)
         whole = whole_numbers(table)
@@ -84,6 +84,7 @@ def read_mot(source: Source) -> Reading:
                 frame_rate=rate,
                 decisions=_decisions(table, whole[:, 1], source),
                 remarks=remarks,
+                stated=stated or _is_ours(table, source),
             ),
             numbering=numbering,
             frame_count=length,
@@ -114,11 +115,15 @@ def _labels(table: NDArray[np.float64], source: Source) -> list[str]:
     return [names[int(number) - 1] if 1 <= number <= len(names) else "" for number in numbers]
 
 
+def _is_ours(table: NDArray[np.float64], source: Source) -> bool:
+    return table.shape[1] > _TRUTH_COLUMNS and source.text.rstrip().endswith(f",{MOT_MARK}".encode())
+
+
 def _decisions(
     table: NDArray[np.float64], faces: NDArray[np.int64], source: Source
 ) -> dict[int | str, dict[str, bool]]:
     """Return the faces that a file of ours leaves visible: all of their rows must say so."""
-    if table.shape[1] <= _TRUTH_COLUMNS or not source.text.rstrip().endswith(f",{MOT_MARK}".encode()):
+    if not _is_ours(table, source):
         return {}
     visible = table[:, 7] == MOT_VISIBLE
     kept = np.setdiff1d(faces[visible], faces[~visible])
@@ -195,8 +200,8 @@ def _confidence(table: NDArray[np.float64], *, truth: bool) -> tuple[list[float 
     return [None if np.isnan(value) else value for value in values.tolist()], attributes
 
 
-def _sequence(source: Source) -> tuple[tuple[int, int], Fraction | None, int]:
-    """Return frame size, rate and length from ``seqinfo.ini``, as far as one is there."""
+def _sequence(source: Source) -> tuple[tuple[int, int], Fraction | None, int, bool]:
+    """Return frame size, rate and length of ``seqinfo.ini``, as far as one is there, and whether it has the size."""
     packed = next((data for name, data in source.beside.items() if name.rpartition("/")[2] == "seqinfo.ini"), None)
     folders = _folders(source.path)
     attributes = (
@@ -211,9 +216,10 @@ def _sequence(source: Source) -> tuple[tuple[int, int], Fraction | None, int]:
         except ValueError:
             return 0.0
 
-    size = source.find_size((number("imwidth"), number("imheight")), otherwise=(0, 0))
+    given = (number("imwidth"), number("imheight"))
+    size = source.find_size(given, otherwise=(0, 0))
     length = number("seqlength")
-    return size, source.rate_of(number("framerate")), int(length) if 0 <= length < 2**31 else 0
+    return size, source.rate_of(number("framerate")), int(length) if 0 <= length < 2**31 else 0, min(given) > 0
 
 
 def _folders(path: Path) -> list[Path]:

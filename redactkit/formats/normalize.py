@@ -42,11 +42,15 @@ class Remark:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader hands over: the annotations, the format's name and what it had to remark."""
+    """What a reader hands over: the annotations, the format's name and what it had to remark.
+
+    ``sized`` is false where the file does not say how large its frames are in pixels.
+    """
 
     annotations: Annotations
     format: str
     remarks: list[Remark] = field(default_factory=list)
+    sized: bool = True
 
 
 def warn(remarks: Sequence[Remark], *, path: object, stacklevel: int = 3) -> None:

@@ -24,9 +24,11 @@ from redactkit.formats.columns import (
     flag_column,
     kind_column,
     label_column,
+    number_hint,
     source_column,
     text_column,
     usual_names,
+    without_blank_rows,
 )
 from redactkit.formats.header import Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.images import Image, read_images
@@ -66,6 +68,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _DECIMAL_COMMA, _SAMPLE = re.compile(rb";\s*\"?-?\d+,\d+\s*\"?[;\r\n]"), 100_000
 """Spreadsheets of many countries write 10,5 and put semicolons between columns; how much of a table is looked at."""
 _SPREADSHEET = re.compile(rb"\Asep=[,;\t]\r?\n", re.IGNORECASE)  # a line that tells Excel the separator, no row
+_COMMENTS = re.compile(rb"\A(?:#[^\n]*\n)+(?=[A-Za-z\"])")  # above the line that names the columns
 _SHOWN, _LONGEST = 8, 40  # names of columns in a message, and letters of each
 
 
@@ -103,7 +106,7 @@ def is_table(text: bytes) -> bool:
 
 
 def read_csv(source: Source) -> Reading:
-    """Read a CSV table with a header line, separated by commas, semicolons or tabs.
+    """Read a CSV table with a header line, separated by commas, semicolons, tabs, bars or blanks.
 
     Boxes may be ``x, y, width, height``, corners (``left, top, right, bottom`` and the like) or centres
     (``center_x, center_y, width, height``), in pixels or in shares of the frame. There must be ``frame`` or
@@ -160,9 +163,10 @@ def _restore(rows: pd.DataFrame, metadata: bytes) -> Reading:
 
 
 def _read_table(text: bytes, **options: Any) -> pd.DataFrame:
-    text = _SPREADSHEET.sub(b"", text, count=1)
+    text = _COMMENTS.sub(b"", _SPREADSHEET.sub(b"", text, count=1), count=1)
     first = text.split(b"\n", 1)[0]
-    separator = max((b",", b";", b"\t"), key=first.count).decode()
+    separator = max((b",", b";", b"\t", b"|"), key=first.count).decode()
+    separator = separator if separator.encode() in first else r"\s+"
     fixed: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
     fixed |= EXACT
     if separator == ";" and _DECIMAL_COMMA.search(text[:_SAMPLE]):
@@ -179,7 +183,7 @@ def _parse_csv(text: bytes) -> pd.DataFrame:
     empty = {name: ["", "nan", "NaN", "null"] for name in (*_NUMBERS, "face_id")}
     try:
         names = list(_rename(_read_table(text, nrows=0)).columns)
-        return _read_table(text, names=names, header=0, keep_default_na=False, na_values=empty)
+        return without_blank_rows(_read_table(text, names=names, header=0, keep_default_na=False, na_values=empty))
     except AnnotationError:
         raise
     except UnicodeDecodeError as err:
@@ -212,7 +216,7 @@ def _rename(table: pd.DataFrame) -> pd.DataFrame:
         names = usual_names(given)
     if len(set(names)) < len(names):
         twice = [old for old, name in zip(table.columns, names, strict=True) if names.count(name) > 1]
-        raise AnnotationError(f"two columns mean the same: {_listed(twice)}")
+        raise AnnotationError(f"two columns mean the same: {_listed(twice)}; keep one, and rename or remove the other")
     return table.set_axis(names, axis="columns")
 
 
@@ -253,7 +257,7 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
         return by_time(found, source, facts, timescale=_NANO)
     clock = (numbers["frame"], numbers["time"]) if "time" in numbers and not (ours and _fits(numbers, source)) else None
     numbering = _numbering(numbers["frame"], sure=ours or clock is not None)
-    return by_frame(found, source, facts, numbering=numbering, clock=clock, trusted=ours)
+    return by_frame(found, source, facts, numbering=numbering, clock=clock, trusted=ours and source.units is None)
 
 
 def _fits(numbers: Mapping[str, NDArray[np.float64]], source: Source) -> bool:
@@ -338,7 +342,8 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     wrong = np.isnan(values) & table[name].notna().to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise AnnotationError(f"row {row + 1}: expected a number as {name}, got {str(table[name].iloc[row])[:40]!r}")
+        given = str(table[name].iloc[row])
+        raise AnnotationError(f"row {row + 1}: expected a number as {name}, got {given[:40]!r}{number_hint(given)}")
     return values
 
 

@@ -16,6 +16,7 @@ from redactkit.formats.cvat import read_cvat
 from redactkit.formats.darwin import read_darwin
 from redactkit.formats.datumaro import read_datumaro
 from redactkit.formats.dlib import read_dlib
+from redactkit.formats.fit import add_doubts, doubt_fit, doubts_in
 from redactkit.formats.google import read_google
 from redactkit.formats.kitti import read_kitti
 from redactkit.formats.labelme import read_labelme
@@ -30,6 +31,7 @@ from redactkit.formats.rekognition import read_rekognition
 from redactkit.formats.scalabel import read_scalabel
 from redactkit.formats.source import MOST_RATE, Source
 from redactkit.formats.supervisely import read_supervisely
+from redactkit.formats.units import UNITS
 from redactkit.formats.via import read_via
 from redactkit.formats.videoindexer import read_videoindexer
 from redactkit.formats.visdrone import read_visdrone
@@ -82,6 +84,7 @@ class ReadOptions:
     video_name: str | None = None
     first_frame: int | None = None
     frame_step: int | None = None
+    units: str | None = None
 
 
 _NOTHING_KNOWN = ReadOptions()
@@ -98,6 +101,7 @@ def read_annotations(
     video_name: str | None = None,
     first_frame: int | None = None,
     frame_step: int | None = None,
+    units: str | None = None,
 ) -> Annotations:
     """Read an annotation file of any format known.
 
@@ -123,6 +127,9 @@ def read_annotations(
         The number that the file gives the video's first frame; default: by the rule of the tool that wrote it.
     frame_step : int, optional
         How many frames of the video the file's frame numbers are apart.
+    units : str, optional
+        ``"pixels"``, ``"percent"`` or ``"shares"`` of the frame, where the file does not say what its boxes are in;
+        default: told by the numbers, and refused where they may be percent as well as pixels.
 
     Returns
     -------
@@ -149,7 +156,7 @@ def read_annotations(
     (500, 6)
     """
     info = probed(video)
-    options = ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step)
+    options = ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step, units)
     reading = load(path, options)
     warn(reading.remarks, path=path)
     return reading.annotations if info is None else align(reading.annotations, info)
@@ -168,6 +175,8 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
         raise OptionError(f"format must be one of {', '.join(_READERS)}, got {options.format!r}")
     if options.frame_step is not None and not 1 <= options.frame_step <= MAX_STEP:
         raise OptionError(f"frame_step must be 1 to {MAX_STEP}, got {options.frame_step}")
+    if options.units is not None and options.units not in UNITS:
+        raise OptionError(f"units must be one of {', '.join(UNITS)}, got {options.units!r}")
     rate = None if options.frame_rate is None else _as_rate(options.frame_rate)
     info = probed(options.video)
 
@@ -181,10 +190,13 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
             options.video_name,
             options.first_frame,
             options.frame_step,
+            options.units,
         )
 
     try:
         source, name, remarks = open_source(path, format=options.format, make=make)
+        if options.units is not None and name == "azure":
+            raise AnnotationError(f"{source.path}: azure states the units of its boxes; leave out units (--units)")
         reading = _READERS[name](source)
     except MismatchError as err:
         raise MismatchError(f"{source.path}: {err}") from err
@@ -196,7 +208,8 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
         raise type(err)(f"{str(err)[:half]} ... {str(err)[-half:]}") from err
     if options.labels is not None:
         reading = replace(reading, annotations=choose_labels(reading.annotations, options.labels))
-    reading = replace(reading, remarks=[*remarks, *reading.remarks])
+    reading = replace(reading, remarks=[*remarks, *reading.remarks, *doubt_fit(reading)])
+    reading = replace(reading, annotations=add_doubts(reading.annotations, doubts_in(reading.remarks)))
     missing = [remark.text for remark in reading.remarks if remark.kind in INCOMPLETE]
     if not missing:
         return reading

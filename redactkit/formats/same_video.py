@@ -14,6 +14,7 @@ from redactkit import boxes as bx
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, AnnotationWarning, MismatchError
 from redactkit.formats.alignment import align
+from redactkit.formats.fit import add_doubts
 from redactkit.formats.normalize import warn
 from redactkit.formats.reading import ReadOptions, load
 from redactkit.media import VideoInfo
@@ -80,8 +81,7 @@ def check_same_video(
             f"the annotations {bare}were not made from {info.path}: {'; '.join(faults)}; "
             "name the right video, analyze this one, or pass force=True (--force)"
         )
-    _compare_names(info, other)
-    laid = _scaled(given, info)
+    laid = add_doubts(_scaled(given, info), _compare_names(info, other))
     return laid.replace(video=info) if _same_frames(laid.video, info) else align(laid, info)
 
 
@@ -134,11 +134,13 @@ def _is_same_file(info: VideoInfo, other: VideoInfo) -> bool:
     return info.path.absolute() == other.path.absolute()
 
 
-def _compare_names(info: VideoInfo, other: VideoInfo) -> None:
-    """Say that names differ where nothing better is known: files are renamed, so that it is no reason to refuse."""
+def _compare_names(info: VideoInfo, other: VideoInfo) -> list[str]:
+    """Say that names differ where nothing better is known, and return it; files are renamed: no reason to refuse."""
     if not other.digest and other.name and PurePath(other.name).stem.lower() != PurePath(info.name).stem.lower():
         text = f"the annotations are of a video called {other.name}, this one is called {info.name}"
         warnings.warn(text, AnnotationWarning, stacklevel=4)
+        return [text]
+    return []
 
 
 def _same_frames(first: VideoInfo, second: VideoInfo) -> bool:

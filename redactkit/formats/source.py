@@ -57,6 +57,8 @@ class Source:
         The number that the file gives the video's first frame.
     frame_step : int or None
         How many frames of the video the file's numbers are apart.
+    units : str or None
+        What the numbers of its boxes are, where the file does not say; one of `redactkit.formats.units.UNITS`.
     beside : mapping of str to bytes
         The other text files of the archive or folder that the file comes from.
     members : mapping of str to bytes
@@ -71,6 +73,7 @@ class Source:
     video_name: str | None = None
     first_frame: int | None = None
     frame_step: int | None = None
+    units: str | None = None
     beside: Mapping[str, bytes] = field(default_factory=dict)
     members: Mapping[str, bytes] = field(default_factory=dict)
 

@@ -11,10 +11,24 @@ from numpy.typing import NDArray
 from redactkit.errors import AnnotationError
 from redactkit.formats.normalize import Remark
 
-__all__ = ["check_seconds", "fit_sizes", "from_percent", "from_pixels", "from_shares"]
+__all__ = [
+    "SIZELESS",
+    "UNITS",
+    "check_seconds",
+    "fit_sizes",
+    "from_percent",
+    "from_pixels",
+    "from_shares",
+    "from_units",
+]
 
 Boxes = NDArray[np.float64]
 Size = tuple[int, int]
+
+UNITS = ("pixels", "percent", "shares")
+"""What the numbers of a box may be, where its file does not say."""
+SIZELESS = {"csv", "kitti", "mot", "openface", "parquet", "via", "visdrone", "wider"}
+"""Formats whose boxes are in pixels of a frame of which they need not say the size."""
 
 MAX_SHARE = 4.0  # a box whose numbers are all smaller is a share of the frame, or too small to hold a face
 SHARE_SIDE = 1.5  # sides of boxes that are given in pixels all lie above this, or they are shares
@@ -22,6 +36,8 @@ SLOWEST_STEP = 10.0  # instants of a file are no more than so many seconds apart
 LARGE = 300  # pixels of a frame's shorter side, from which boxes that all lie within 100 are hardly pixels
 BEYOND = 20.0  # percent by which a box may reach beyond the frame
 FAR = 60.0  # percent across which such boxes spread, or they are few faces in the corner
+FEWEST, CORNER = 3, 4.0  # boxes from which it is no accident that all lie within 100, and the frame so many times that
+_SAY_UNITS = "say which they are with units='percent' or units='pixels' of read_annotations (--units)"
 LIKE_SHAPE = 0.05  # by which part of itself an image's aspect ratio may differ from the video's
 
 
@@ -59,16 +75,38 @@ def from_shares(shares: Boxes, size: Size, *, where: Callable[[int], str]) -> tu
     if not overlap.all() or (shares[:, 2:] > 2 * np.array(size)).any():
         raise AnnotationError(f"expected shares of the frame, got boxes that are neither shares nor pixels: {example}")
     # However few they are: taken for pixels by mistake, they would hide a corner and leave the faces bare.
-    if min(size) >= LARGE and not _are_whole(shares) and _within_percent(shares):
+    if _all_in_corner(shares, size) or (min(size) >= LARGE and not _are_whole(shares) and _within_percent(shares)):
         raise AnnotationError(
             f"expected shares of the frame, got boxes that may be percent, or pixels of its corner: {example}; "
-            "write them in shares from 0 to 1"
+            f"write them in shares from 0 to 1, or {_SAY_UNITS}"
         )
     text = f"this format gives boxes as shares of the frame, but here they are in pixels of {size[0]}x{size[1]}"
     return shares, [Remark("pixels for shares", text)]
 
 
-def from_pixels(boxes: Boxes, size: Size) -> tuple[Boxes, list[Remark]]:
+def from_units(boxes: Boxes, size: Size, units: str) -> Boxes:
+    """Return boxes in pixels whose units, one of `UNITS`, the caller knows.
+
+    Raises
+    ------
+    AnnotationError
+        If they are no pixels and the frame's size is unknown.
+
+    Examples
+    --------
+    >>> from_units(np.array([[10.0, 20, 30, 40]]), (200, 100), "percent").tolist()
+    [[20.0, 20.0, 60.0, 40.0]]
+    """
+    if units == "pixels":
+        return boxes
+    if size[0] <= 0:
+        raise AnnotationError(
+            f"boxes in {units} need the frame's size; pass frame_size=(width, height) (--size WxH) or video (--video)"
+        )
+    return boxes * [*size, *size] / (100 if units == "percent" else 1)
+
+
+def from_pixels(boxes: Boxes, size: Size, *, sized: bool = False) -> tuple[Boxes, list[Remark]]:
     """Return boxes in pixels that a format gives in pixels.
 
     Some tools write shares of the frame into the same fields. Where all boxes have sides of a pixel and less and
@@ -79,19 +117,22 @@ def from_pixels(boxes: Boxes, size: Size) -> tuple[Boxes, list[Remark]]:
     boxes : ndarray of shape (N, 4)
     size : (int, int)
         The frame's width and height in pixels; zeros where nobody knows them.
+    sized : bool
+        The file itself says how large its frames are in pixels, so that its boxes are hardly percent.
 
     Raises
     ------
     AnnotationError
-        If they are shares and the frame's size is unknown.
+        If they are shares and the frame's size is unknown, or if they may as well be percent.
     """
     if not _look_like_shares(boxes):
         if not _may_be_percent(boxes, size):
             return boxes, []
-        text = (
-            f"no box reaches beyond 100, so they may be percent, not pixels of {size[0]}x{size[1]}; look at the result"
-        )
-        return boxes, [Remark("may be percent", text)]
+        text = f"no box reaches beyond 100, so they may be percent, not pixels of {size[0]}x{size[1]}"
+        if sized:
+            return boxes, [Remark("may be percent", f"{text}; look at the result")]
+        # Taken for pixels by mistake, they would hide a corner and leave the faces bare.
+        raise AnnotationError(f"{text}, such as {boxes[0].tolist()}; {_SAY_UNITS}")
     if size[0] <= 0:
         raise AnnotationError(
             f"boxes such as {boxes[0].tolist()} are shares of the frame, not pixels, and the file has no frame size; "
@@ -102,12 +143,20 @@ def from_pixels(boxes: Boxes, size: Size) -> tuple[Boxes, list[Remark]]:
 
 
 def _may_be_percent(boxes: Boxes, size: Size) -> bool:
-    """Return whether boxes spread over what would be a frame of 100 x 100, in the corner of a much larger one."""
+    """Return whether boxes lie in what would be a frame of 100 x 100, in the corner of a much larger one."""
     known = boxes[np.isfinite(boxes).all(axis=1)]
+    if _all_in_corner(known, size):
+        return True
     # Who counts pixels of a corner mostly writes whole numbers; percent have fractions.
     if min(size) < LARGE or len(known) < 2 or _are_whole(known):
         return False
     return _within_percent(known) and bool(np.ptp(_corners(known), axis=0).max() >= FAR)
+
+
+def _all_in_corner(boxes: Boxes, size: Size) -> bool:
+    """Return whether percent and pixels can both be meant, also by whole numbers."""
+    corners = _corners(boxes)
+    return len(boxes) >= FEWEST and min(size) > CORNER * 100 and bool((corners >= 0).all() and (corners <= 100).all())
 
 
 def _are_whole(boxes: Boxes) -> bool:

@@ -58,7 +58,7 @@ def _doubt(names: Sequence[str], source: Source) -> list[Remark]:
     if wanted is None or not files or any(_stem(wanted) in _stem(name) for name in names):
         return []
     text = f"the file is about a video called {files[0][:80]}, and this one is called {wanted[:80]}"
-    return [Remark("other video", text, quiet=True)]
+    return [Remark("other video", text)]
 
 
 def _fitting(videos: Sequence[Names], wanted: str) -> list[int]:

@@ -20,6 +20,7 @@ __all__ = ["read_yolo"]
 _BOX, _WITH_ID = 5, 7
 _KEY = re.compile(r"^(\w+)\s*:\s*(.*)$")
 _ENTRY = re.compile(r"^\s+(?:-|(\d+)\s*:)\s*(.+)$")
+_PART = re.compile(r"""\s*(?:\d+\s*:\s*)?(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?=,|$)|[^,]+""")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _UNPADDED = 100_000  # FFmpeg and most tools write at least so many digits that smaller numbers begin with a zero
 _ULTRALYTICS = Numbering(
@@ -143,7 +144,7 @@ def _names_in_yaml(text: str) -> dict[int, str]:
         if key:
             inside = key[1] == "names" and not key[2].strip()
             if key[1] == "names" and key[2].strip():
-                found = [_split_entry(part) for part in key[2].strip("[]{} ").split(",")]
+                found = [_split_entry(part) for part in _PART.findall(key[2].strip("[]{} "))]
         elif inside and (entry := _ENTRY.match(line) or re.match(r"^()-\s*(.+)$", line)):
             found.append((entry[1], entry[2]))
     return {int(number) if number else place: _plain(name) for place, (number, name) in enumerate(found)}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.formats import ReadOptions, align, choose_labels, load, probed
+from redactkit.formats.fit import DOUBTS, reach
 from redactkit.formats.labels import count_labels
 from redactkit.formats.normalize import Remark
 from redactkit.inspection.page import page_html
@@ -29,14 +30,10 @@ _NOTES = {
     "lost fields", "no face ID", "no frame rate", "no boxes", "missing pages", "unfinished job", "other shapes",
     "several sizes", "unknown source", "confidence scale", "offset", "frame count", "equal boxes", "several videos",
     "frame numbers", "frames stepped over", "times", "no face boxes", "shares for pixels", "pixels for shares",
-    "milliseconds", "labels", "archive", "other video",
+    "milliseconds", "labels", "archive", *DOUBTS,
 }  # fmt: skip
 _NO_RATE = "no frame rate"
 _SHOWN = 20
-_SIZELESS = {"csv", "kitti", "mot", "openface", "via", "visdrone", "wider"}
-"""Formats whose boxes are in pixels of a frame of which they do not say the size."""
-_HALF = 0.5 + 1e-6
-_FEWEST = 3  # boxes from which it is no accident that none is in the other half
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class Inspection:
             "faces": int(annotations.detections["face_id"].nunique()),
             "boxes": len(annotations.detections),
             "labels": count_labels(annotations),
-            "reach": _reach(annotations),
+            "reach": reach(annotations),
             "first_box": _number(times.min()),
             "last_box": _number(times.max()),
             "gaps": len(self.gaps),
@@ -163,13 +160,14 @@ def inspect(
     video_name: str | None = None,
     first_frame: int | None = None,
     frame_step: int | None = None,
+    units: str | None = None,
 ) -> Inspection:
     """Look into an annotation file, with no video needed.
 
     Parameters
     ----------
     source : path or Annotations
-    format, video, frame_size, frame_rate, labels, video_name, first_frame, frame_step
+    format, video, frame_size, frame_rate, labels, video_name, first_frame, frame_step, units
         As in `redactkit.formats.read_annotations`; ``video`` lends its size, rate and times where the file has
         none, and boxes stay at the file's own instants otherwise.
 
@@ -193,7 +191,7 @@ def inspect(
         report = _inspect(given, "annotations", "redactkit", [])
         return replace(report, video=info or (given.video if given.video.path is not None else None))
     reading = load(
-        source, ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step)
+        source, ReadOptions(format, info, frame_size, frame_rate, labels, video_name, first_frame, frame_step, units)
     )
     remarks = reading.remarks
     untimed = any(remark.kind == _NO_RATE for remark in remarks)
@@ -223,50 +221,9 @@ def _inspect(annotations: Annotations, name: str, format: str, remarks: Sequence
     tables = [table for table in (structural, found) if len(table)]
     findings = pd.concat(tables, ignore_index=True) if tables else as_findings()
     notes = [remark.text for remark in remarks if remark.kind in _NOTES]
-    notes += _doubt_size(annotations, format) + _doubt_sides(annotations, format)
     findings = findings.sort_values(["time", "frame", "face_id"], kind="stable", ignore_index=True)
     timed = not any(remark.kind == _NO_RATE for remark in remarks)
     return Inspection(name, format, annotations, findings, find_gaps(annotations), notes, timed)
-
-
-def _reach(annotations: Annotations) -> tuple[float, float] | None:
-    """Return the largest x + width and y + height as shares of the frame's width and height; None if one is unknown."""
-    video, rows = annotations.video, annotations.detections
-    if not (annotations.has_boxes and len(rows) and video.width > 0 and video.height > 0):
-        return None
-    return float((rows["x"] + rows["width"]).max() / video.width), float(
-        (rows["y"] + rows["height"]).max() / video.height
-    )
-
-
-def _doubt_size(annotations: Annotations, format: str) -> list[str]:
-    """Return what is to be said of boxes in pixels that may be those of a smaller copy of the video.
-
-    Only files that do not say of which size their frames are can be meant for another one.
-    """
-    reach = _reach(annotations)
-    if format not in _SIZELESS or reach is None or max(reach) > _HALF or len(annotations.detections) < _FEWEST:
-        return []
-    video = annotations.video
-    return [
-        f"no box reaches beyond half of the frame of {video.width}x{video.height}, across or down, and the file does "
-        "not say of which size its frames are; if it is of a smaller copy of the video, scale its boxes"
-    ]
-
-
-def _doubt_sides(annotations: Annotations, format: str) -> list[str]:
-    """Return what is to be said of widths and heights that look like right and bottom edges."""
-    reach, rows, video = _reach(annotations), annotations.detections, annotations.video
-    if format not in _SIZELESS or reach is None or max(reach) <= 1 or len(rows) < _FEWEST:
-        return []
-    edges = (rows["width"] > rows["x"]) & (rows["height"] > rows["y"]) & (rows[["x", "y"]] >= 0).all(axis=1)
-    within = (rows["width"] <= video.width) & (rows["height"] <= video.height)
-    if not (edges & within).all():
-        return []
-    return [
-        "boxes reach beyond the frame, but each would lie within it if width and height were its right and bottom "
-        "edge; if they are, name the columns left, top, right, bottom"
-    ]
 
 
 def _number(value: float) -> float | None:

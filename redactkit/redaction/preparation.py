@@ -175,7 +175,7 @@ def report_of(
 def _warnings(prepared: Preparation) -> list[str]:
     settings, rows = prepared.settings, prepared.annotations.detections
     notes = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
-    notes += _unsearched_regions(prepared.annotations)
+    notes += [*map(str, prepared.annotations.settings.get("doubts", ())), *_unsearched_regions(prepared.annotations)]
     if settings["cosmetic"]:
         kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
         named = " and ".join(kind for kind in kinds if effects.BLUR_KINDS[kind].cosmetic)
