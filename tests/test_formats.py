@@ -335,7 +335,7 @@ def test_table_face_is_redacted_if_one_row_says_so(read_table):
         (f"frame,x,y,width,height\n1,{'9' * 400},2,3,4\n", "expected numbers as x, got one that is too large"),
         ("frame,x,y,width,height\n1,1,,3,4\n", "finite numbers .* - at `row 1`"),
         ("frame,x,y,width,height\n1,1,2,-3,4\n", "sides of 0 or more, .* - at `row 1`"),
-        ("frame,frame_id,x,y,width,height\n1,1,1,2,3,4\n", "two columns mean the same: frame, frame_id$"),
+        ("frame,frame_id,x,y,width,height\n1,1,1,2,3,4\n", "two columns mean the same: frame, frame_id; keep one"),
         ("a.jpg,face,1,2,30,40\n", "expected a first line that names the columns, such as frame,.*, got a.jpg, face"),
         ("367,101,41,16\n368,101,41,16\n", "expected a first line that names the columns"),
         ('image_name,bbox\n1.jpg,"[1, 2, 3, 4]"\n', "each number in a column of its own"),

@@ -252,7 +252,9 @@ def _as_reading(table: pd.DataFrame, source: Source, *, format: str) -> Reading:
     if by_image:
         sizes = _image_sizes(numbers)
         return _of_images(table["image"].astype(str).tolist(), found, sizes, source, format=format, remarks=remarks)
-    facts = FileFacts(format, size, decisions=decisions_of_rows(table, given), remarks=remarks, boxless=boxless)
+    decisions = decisions_of_rows(table, given)
+    # What redactkit wrote is in pixels of the video that it was made from.
+    facts = FileFacts(format, size, None, decisions, remarks, boxless, stated=ours and "source" in table)
     if "frame" not in numbers:
         return by_time(found, source, facts, timescale=_NANO)
     clock = (numbers["frame"], numbers["time"]) if "time" in numbers and not (ours and _fits(numbers, source)) else None
