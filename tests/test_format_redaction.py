@@ -152,3 +152,10 @@ def test_command_takes_labels_video_name_and_first_frame(clip, tmp_path, capsys)
     assert main([*command, "--label", "face", "--video-name", "b", "--first-frame", "1"]) == 0
     report = json.loads(next(tmp_path.glob("out*report*.json")).read_text())
     assert len(report["settings"]["faces"]) == 30
+
+
+def test_report_has_what_is_doubtful_about_the_file(clip, tmp_path):
+    table = tmp_path / "their.csv"
+    table.write_text("frame,face_id,x,y,width,height\n" + "".join(f"{frame},1,60,40,30,40\n" for frame in range(30)))
+    report = rk.redact(clip, table, output=tmp_path / "redacted.mp4", progress=False)
+    assert any("no box reaches beyond half of the frame of 320x180" in note for note in report.notes)
