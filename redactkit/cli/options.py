@@ -280,7 +280,7 @@ class _BlurKinds(Collection[str]):
     """The names of the blur kinds, imported only when asked for: effects load NumPy, which would slow every start."""
 
     def __contains__(self, name: object) -> bool:
-        return name in tuple(self)
+        return any(name == kind for kind in self)
 
     def __iter__(self) -> Iterator[str]:
         from redactkit.effects import BLUR_KINDS
@@ -288,7 +288,7 @@ class _BlurKinds(Collection[str]):
         return iter(BLUR_KINDS)
 
     def __len__(self) -> int:
-        return len(tuple(self))
+        return sum(1 for _ in self)
 
 
 def _blur(text: str) -> str:

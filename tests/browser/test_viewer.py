@@ -181,17 +181,3 @@ def test_full_window_fills_the_page_and_comes_back(room):
     room.page.keyboard.press("Escape")
     room.page.wait_for_function("document.querySelector('.jp-Notebook .rk-workbench')")
     assert room.picture.bounding_box()["width"] == pytest.approx(small, abs=2)
-
-
-def test_decisions_outlive_a_killed_kernel(room):
-    room.kernel.run("review.decide([2], redact=False, label='Eileen')")
-    room.find(".rk-saved").get_by_text("saved").wait_for()
-    room.kernel.run("import subprocess, sys")
-    again = (
-        "import pathlib, redactkit as rk; from redactkit.runtime.resources import sample_truth_path; "
-        "review = rk.Review.open(rk.sample_path(), rk.read_annotations(sample_truth_path())); "
-        "review.folder = pathlib.Path('decided').absolute(); room = rk.widgets.Workbench(review); "
-        "print(review.decisions.loc[2, 'label'], review.selected_ids)"
-    )
-    room.kernel.run(f"told = subprocess.run([sys.executable, '-c', {again!r}], capture_output=True, text=True).stdout")
-    assert room.kernel.ask("told") == "Eileen [1, 3, 4, 5, 6]\n"
