@@ -126,7 +126,7 @@ def test_chunks_beside_copied_groups_with_reordered_frames_keep_one_clock(tmp_pa
     options = {"annotations": annotations, "smart_copy": True, "preset": "medium"}
     report = redact_by_chunks(source, tmp_path / "work", tmp_path / "b.mp4", **options)
     assert report.ok, report.fidelity
-    assert report.record["copied_frames"] == [[0, 24], [60, 72], [84, 90]]
+    assert report.record["copied_frames"] == [[0, 25], [60, 79], [84, 90]]
     with av.open(str(tmp_path / "b.mp4")) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     assert all(after.dts > before.dts for before, after in pairwise(packets))

@@ -37,8 +37,9 @@ class RedactionOptions:
         Start and end, in seconds as in the column ``time``, of what is made silent in every audio track.
         The sound is then encoded anew, as AAC; silence reaches some hundredths of a second beyond each range.
     smart_copy : bool
-        Copy groups of pictures in which nothing is hidden bit for bit, where an h264 source leaves no
-        doubt that this is right; the rest is encoded. The report says which frames were copied.
+        Copy groups of pictures in which nothing is hidden, and of others what comes before it, bit for bit,
+        where an h264 source leaves no doubt that this is right; the rest is encoded. The report says which
+        frames were copied.
     shape : {"rectangle", "ellipse"}
         What is painted. An ellipse holds the whole rectangle that would be painted, its corners too.
     head : bool

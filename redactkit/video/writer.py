@@ -52,9 +52,9 @@ class VideoWriter:
     overwrite : bool
         Replace a file that is there; never the source.
     smart_copy : array_like of shape (F,), bool, optional
-        Which frames are redacted. If given, groups of pictures without such a frame are copied bit for bit,
-        unless the source leaves a doubt (`redactkit.video.smartcopy.plan`); only the frames of `wanted` are
-        then to be written.
+        Which frames are redacted. If given, groups of pictures without such a frame, and of others what comes
+        before it, are copied bit for bit, unless the source leaves a doubt (`redactkit.video.smartcopy.plan`); only
+        the frames of `wanted` are then to be written.
     frames : FrameRange, optional
         The frames that are to be written; by default all.
 

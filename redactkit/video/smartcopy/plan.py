@@ -2,7 +2,8 @@
 
 A GOP starts at one IDR picture and ends before the next (a closed GOP of ISO/IEC 14496-10): no picture in it
 refers to another GOP, so each can be copied or encoded alone. A GOP is copied if none of its frames is redacted
-and none of its packets is in doubt. A video with any doubt about the stream as a whole is encoded entirely.
+and none of its packets is in doubt; of one that has a redacted frame, what comes before that frame, as far as no later
+picture is decoded first. A video with any doubt about the stream as a whole is encoded entirely.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ __all__ = ["CopyPlan", "plan_copy"]
 _COPIED_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 _COPIED_PROFILES = {66, 77, 100}
 _X264_REORDER_FRAMES = 2  # decoding order of x264 with B-pyramid runs two frames ahead of presentation
+MIN_BEGINNING = 16
+"""Fewest frames to copy of a GOP that has a redacted frame, where the frame before it is encoded: what follows then
+needs one more encoder. Raising it opens fewer of them and encodes more frames."""
+
 _MIN_X264_BUILD = 68  # decoders work around bugs of older builds, which they find in an SEI message that is removed
 _COPIED_NAL_TYPES = {h264.SLICE, h264.IDR, h264.SEI, h264.SPS, h264.PPS, h264.DELIMITER, h264.FILLER}
 
@@ -129,7 +134,7 @@ def plan_copy(info: VideoInfo, redacted: ArrayLike, *, encoding: Encoding | None
         return CopyPlan(nothing, reason)
     # 4. The GOPs themselves.
     copied = survey.clear_frames(info, hidden)
-    reason = "" if copied.any() else "no group of pictures is free of hidden boxes"
+    reason = "" if copied.any() else "no group of pictures is free of hidden boxes at its beginning"
     return CopyPlan(copied, reason, survey.config, survey.free_id, max(_X264_REORDER_FRAMES, survey.delay(info)))
 
 
@@ -250,12 +255,30 @@ class _Survey:
         return ordered
 
     def clear_frames(self, info: VideoInfo, redacted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the mask of frames whose GOP has no redacted frame and no packet hidden by an edit list."""
+        """Return the mask of frames to copy: GOPs without a redacted frame, and of others what comes before it.
+
+        Of a GOP with a packet hidden by an edit list nothing is copied.
+        """
         group = self._group_of_frame(info)
-        touched = np.zeros(sum(self.idr), bool)
+        count = sum(self.idr)
+        touched, doubtful = np.zeros(count, bool), np.zeros(count, bool)
         np.logical_or.at(touched, group, redacted)
-        np.logical_or.at(touched, np.cumsum(self.idr) - 1, np.array(self.discard))
-        return np.asarray(~touched[group])
+        np.logical_or.at(doubtful, np.cumsum(self.idr) - 1, np.array(self.discard))
+        copied = ~(touched | doubtful)[group]
+        complete = self._complete(info)
+        for number in np.flatnonzero(touched & ~doubtful):
+            start = int(np.searchsorted(group, number))
+            first = start + int(np.argmax(redacted[start:]))
+            ends = np.flatnonzero(complete[start:first])
+            stop = start + int(ends[-1]) + 1 if len(ends) else start
+            if stop - start >= MIN_BEGINNING or start == 0 or copied[start - 1]:
+                copied[start:stop] = True
+        return copied
+
+    def _complete(self, info: VideoInfo) -> NDArray[np.bool_]:
+        """Return for each frame whether the first packets, so many, hold no later frame, shape (F,)."""
+        latest = np.maximum.accumulate(np.searchsorted(info.pts, self._shown))
+        return np.asarray(latest == np.arange(len(latest)))
 
     def delay(self, info: VideoInfo) -> int:
         """Return the reorder delay: the most frames by which decoding runs ahead of presentation."""
