@@ -34,6 +34,11 @@ def test_help_loads_nothing_heavy() -> None:
     assert not {"av", "openvino", "pandas", "numpy", "matplotlib", "ipywidgets"} & set(loaded)
 
 
+def test_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "redactkit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("redactkit ")
+
+
 @pytest.mark.parametrize("verb", ["analyze", "combined"])
 def test_missing_video_gives_one_line_and_code_one(
     verb: str, capsys: pytest.CaptureFixture[str], tmp_path: Path

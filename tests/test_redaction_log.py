@@ -23,7 +23,9 @@ def redacted(short_clip, short_truth, tmp_path_factory):
     review = Review(short_truth)
     first, second = review.tracks.index[:2].tolist()
     review.decide([first], redact=False, reason="b0 agreed in writing")
-    review.decide([second], reason="b6x: pupil", visible=[(0.4, 0.8, "b0 on stage")], look={"blur": "Black"})
+    review.decide(
+        [second], reason="b6x: pupil", visible=[(0.4, 0.8, "b0 on stage")], look={"blur": "Black", "shape": "ellipse"}
+    )
     review.add_region([10, 20, 60, 40], kind="document", reason="b6")
     output = tmp_path_factory.mktemp("log") / "short_redacted.mp4"
     rk.redact(short_clip, review.annotations, output=output, progress=False)
@@ -42,7 +44,10 @@ def test_log_says_what_was_hidden_what_not_and_why(redacted):
     assert (ranged["start"], ranged["end"], ranged["reason"]) == ("0.4", "0.8", "Released by consent: on stage")
     hidden = by_action(log, "hidden")
     assert hidden["code"].value_counts().to_dict() == {"b6": len(hidden) - 1, "b6x": 1}
-    assert hidden.loc[hidden["code"] == "b6x", "reason"].item() == "Privacy of a minor: pupil"
+    assert hidden.loc[hidden["code"] == "b6x", ["reason", "how"]].values.tolist() == [
+        ["Privacy of a minor: pupil", "Black shape=ellipse"]
+    ]
+    assert set(hidden.loc[hidden["code"] == "b6", "how"]) == {"Med", "Med margin=0 shape=rectangle"}
     assert hidden["kind"].tolist()[-1] == "document"
     facts = json.loads(log.lines["details"].iloc[0])
     assert {"source_sha256", "output_sha256", "settings", "versions"} <= set(facts)

@@ -22,6 +22,7 @@ from typing import Any
 
 import pandas as pd
 
+from redactkit.effects.look import format_look, parse_look
 from redactkit.errors import MismatchError, OptionError
 from redactkit.media import file_sha256
 from redactkit.redaction.log_page import log_html
@@ -200,7 +201,9 @@ def _object_entries(row: Mapping[str, Any], reason: str) -> Iterator[dict[str, s
         return
     times = {"start": _text(row.get("first_time")), "end": _text(row.get("last_time"))}
     counts = {"frames": _text(row["frames"]), "boxes": _text(row["painted"])}
-    how = " ".join(filter(None, [str(row.get("blur", "")), str(row.get("look") or "")]))
+    look = parse_look(str(row.get("look") or ""))
+    rest = format_look({name: value for name, value in look.items() if name != "blur"})
+    how = " ".join(filter(None, [str(look.get("blur") or row.get("blur", "")), rest]))
     yield one | times | counts | note | {"action": "hidden", "how": how, "reason": said or reason}
     for each in parse_visible(str(row.get("visible_at") or "")):
         times = {"start": _text(each.start), "end": _text(each.end)}
