@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from redactkit.cli.reading import FORMATS as CHOICES
-from redactkit.errors import AnnotationError
+from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats import READABLE, WRITABLE, read_annotations
 from redactkit.formats.catalogue import FORMATS, as_markdown
 
@@ -103,6 +103,31 @@ def test_error_stays_short_whatever_it_quotes(tmp_path, content):
     with pytest.raises(AnnotationError, match=r"their\.file") as caught:
         read_annotations(tmp_path / "their.file", format="cvat" if b"xml" in content else None)
     assert len(str(caught.value)) < 2000
+
+
+def test_list_of_labels_stays_short_whatever_they_are(tmp_path):
+    (tmp_path / "a.csv").write_text(f"frame,x,y,width,height,label\n0,1,2,30,40,{'x' * 5000}\n")
+    with pytest.raises(OptionError, match=r"no box has the label 'face'; the labels are x{60}: 1") as caught:
+        read_annotations(tmp_path / "a.csv", frame_size=(640, 360), labels=["face"])
+    assert len(str(caught.value)) < 200
+
+
+def test_table_of_tens_of_thousands_of_columns_is_refused_before_it_is_parsed(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "frame,x,y,width,height," + ",".join(f"c{k}" for k in range(20_000)) + "\n0,1,2,3,4\n"
+    )
+    with pytest.raises(AnnotationError, match=r"a\.csv: its first line has more than 5000 columns"):
+        read_annotations(tmp_path / "a.csv", frame_size=(640, 360), format="csv")
+
+
+def test_nests_that_a_reader_walks_are_refused_by_their_depth(tmp_path):
+    # Keys in snake_case are spelled anew, by a function that calls itself.
+    nest = '{"more": ' * 1200 + "1" + "}" * 1200
+    facts = '{"frame_rate": 25, "frame_width": 64, "frame_height": 36}'
+    page = f'{{"video_metadata": {facts}, "faces": [], "more": {nest}}}'
+    (tmp_path / "a.json").write_text(page)
+    with pytest.raises(AnnotationError, match=r"a\.json: (JSON )?nested too deeply"):
+        read_annotations(tmp_path / "a.json", format="rekognition")
 
 
 def test_documentation_has_the_table_that_the_code_makes():

@@ -15,6 +15,7 @@ from redactkit.runtime.kinds import FACE, kind_of_label, kinds_of_labels
 __all__ = ["FACE", "choose_labels", "class_names", "count_labels", "require_face_label", "stated_kinds"]
 
 _SHOWN = 20
+_LONGEST = 60  # characters of a label in a message
 
 
 def count_labels(annotations: Annotations) -> dict[str, int]:
@@ -103,6 +104,7 @@ def _listed(annotations: Annotations) -> str:
         name if label else f"none (of the kind {name})"
         for name, label in zip(class_names(rows), rows["label"], strict=True)
     ]
-    named = [f"{name}: {count}" for name, count in pd.Series(names, dtype="object").value_counts().items()]
+    counts = pd.Series(names, dtype="object").value_counts()
+    named = [f"{str(name)[:_LONGEST]}: {count}" for name, count in counts.items()]
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     return ", ".join(named[:_SHOWN]) + more

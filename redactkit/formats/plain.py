@@ -69,6 +69,7 @@ _DECIMAL_COMMA, _SAMPLE = re.compile(rb";\s*\"?-?\d+,\d+\s*\"?[;\r\n]"), 100_000
 """Spreadsheets of many countries write 10,5 and put semicolons between columns; how much of a table is looked at."""
 _SPREADSHEET = re.compile(rb"\Asep=[,;\t]\r?\n", re.IGNORECASE)  # a line that tells Excel the separator, no row
 _COMMENTS = re.compile(rb"\A(?:#[^\n]*\n)+(?=[A-Za-z\"])")  # above the line that names the columns
+_MOST_COLUMNS = 5000  # pandas takes seconds for tens of thousands; OpenFace writes 714
 _SHOWN, _LONGEST = 8, 40  # names of columns in a message, and letters of each
 
 
@@ -166,6 +167,8 @@ def _read_table(text: bytes, **options: Any) -> pd.DataFrame:
     text = _COMMENTS.sub(b"", _SPREADSHEET.sub(b"", text, count=1), count=1)
     first = text.split(b"\n", 1)[0]
     separator = max((b",", b";", b"\t", b"|"), key=first.count).decode()
+    if first.count(separator.encode()) >= _MOST_COLUMNS:
+        raise AnnotationError(f"its first line has more than {_MOST_COLUMNS} columns; this is no table of boxes")
     separator = separator if separator.encode() in first else r"\s+"
     fixed: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "index_col": False, "low_memory": False}
     fixed |= EXACT

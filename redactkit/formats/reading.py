@@ -198,6 +198,8 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
         if options.units is not None and name == "azure":
             raise AnnotationError(f"{source.path}: azure states the units of its boxes; leave out units (--units)")
         reading = _READERS[name](source)
+    except RecursionError as err:
+        raise AnnotationError(f"{path}: nested too deeply to be read as annotations") from err
     except MismatchError as err:
         raise MismatchError(f"{source.path}: {err}") from err
     except AnnotationError as err:
