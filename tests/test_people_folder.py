@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import redactkit as rk
 from redactkit.annotations import Annotations
 from redactkit.cli import main
-from redactkit.errors import AnnotationError, OptionError
+from redactkit.errors import AnnotationError, AnnotationWarning, OptionError
 from redactkit.formats import read_ids, write_annotations
 from redactkit.media import VideoInfo
 from redactkit.people.embedder import Alignment
@@ -36,6 +37,8 @@ def make_clip(folder: Path, name: str, faces: dict[int, tuple[int, int, list[flo
     home.mkdir(parents=True, exist_ok=True)
     path = home / f"{name}_annotations.json"
     write_annotations(Annotations(video, table, **changes), path)  # type: ignore[arg-type]
+    if not faces:
+        return path
     face_id = np.repeat(list(faces), 2)
     frame = np.repeat([first for first, _, _ in faces.values()], 2)
     box = np.array([[100.0 * face, 20, 40, 40] for face in face_id])
@@ -148,6 +151,71 @@ def test_page_shows_pairs_and_its_answers_are_taken(folder: Path, tmp_path: Path
     path.write_text("{}")
     with pytest.raises(AnnotationError, match=r"people_answers\.json holds no answers"):
         people.answer(path)
+
+
+def test_a_broken_file_is_left_out_by_name_and_the_others_are_there(folder: Path) -> None:
+    people = rk.People(folder)
+    people.join_people([2, 3])
+    people.reject_suggestion(1, 4)
+    people.save()
+    lobby = folder / "lobby_analysis" / "lobby_annotations.json"
+    whole = lobby.read_bytes()
+    lobby.write_bytes(whole[:200])
+    (folder / "hall_analysis" / "hall_embeddings.npz").write_bytes(b"PK")
+    with pytest.warns(AnnotationWarning) as told:
+        fewer = rk.People(folder)
+    texts = [str(one.message) for one in told]
+    assert any("clip lobby: the clip is left out" in text and "analyze the video anew" in text for text in texts)
+    assert any("hall_embeddings.npz" in text and "vectors" in text for text in texts)
+    assert fewer.clips == ["hall"]
+    assert fewer.left_out[["clip", "whole"]].to_numpy().tolist() == [["hall", False], ["lobby", True]]
+    assert "2 files left out" in repr(fewer)
+    # What was answered about the clip that cannot be read holds again once it can.
+    fewer.decide_people([1], label="Ana")
+    fewer.save()
+    lobby.write_bytes(whole)
+    with pytest.warns(AnnotationWarning, match="hall_embeddings"):
+        again = rk.People(folder)
+    assert again.people.loc[2, "faces"] == (("hall", 2), ("lobby", 1))
+    assert again._now.pairs.query("answer == 'different'")[["face_id", "other_id"]].to_numpy().tolist() == [[1, 4]]
+
+
+def test_a_folder_of_broken_files_alone_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in folder.rglob("*_annotations.json"):
+        path.write_text("{")
+    with pytest.raises(AnnotationError, match="none of the 2 analyses"):
+        rk.People(folder)
+    assert main(["people", str(folder)]) == 1
+    assert "hall_annotations.json" in capsys.readouterr().err
+
+
+def test_videos_without_faces_are_clips_of_nobody(tmp_path: Path) -> None:
+    make_clip(tmp_path, "empty", {})
+    people = rk.People(tmp_path)
+    assert (people.clips, len(people.people), len(people.suggestions())) == (["empty"], 0, 0)
+    people.hide_all_but([])
+    assert people.save_page(tmp_path / "people.html").is_file()
+    make_clip(tmp_path, "hall", {1: (0, 50, ANA)})
+    make_clip(tmp_path, "later", {1: (0, 50, ANA)})
+    people = rk.People(tmp_path)
+    assert listed(people.suggestions()) == [(1, 2, True)]
+    people.accept_suggestion(1, 2)
+    people.save()
+    assert rk.People(tmp_path).people["clips"].tolist() == [2]
+
+
+def test_two_copies_of_a_video_are_two_clips_whose_people_are_suggested(folder: Path) -> None:
+    shutil.copytree(folder / "hall_analysis", folder / "copies" / "hall_analysis")
+    for path in (folder / "hall_analysis").iterdir():
+        shutil.copy(path, folder / path.name)
+    people = rk.People(folder)
+    assert sorted(people.clips) == ["copies/hall", "hall", "hall_analysis/hall", "lobby"]
+    assert people.tracks.index.tolist() == list(range(1, 10))
+    found = people.find(people.track("hall", 1))
+    assert {("copies/hall", 1), ("hall_analysis/hall", 1)} <= set(zip(found["clip"], found["face_id"], strict=True))
+    while len(sure := people.suggestions(sure=True)):
+        people.accept_suggestion(int(sure["face_id"][0]), int(sure["other_id"][0]))
+    assert sorted(people.people["tracks"].tolist()) == [1, 4, 4]
 
 
 def test_purge_removes_page_answers_and_vectors(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -62,18 +62,50 @@ def answers_path(folder: Path) -> Path:
 
 
 def save_answers(
-    folder: Path, clips: Sequence[Clip], number: Numbers, decisions: pd.DataFrame, pairs: pd.DataFrame
+    folder: Path,
+    clips: Sequence[Clip],
+    number: Numbers,
+    decisions: pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    missing: Collection[str] = (),
 ) -> None:
-    """Write who is one person, and which pairs are different people, over all clips."""
-    where = _places(clips, number)
-    people = [group.index.tolist() for _, group in decisions.groupby("person_id") if len(group) > 1]
+    """Write who is one person, and which pairs are different people, over all clips.
+
+    What the file says of clips that are ``missing`` stays in it, so that it holds again once they can be read.
+    """
+    where, before = _places(clips, number), _read(folder) if missing else _File(PEOPLE_MARK)
+    people = {
+        int(str(one)): [where[track] for track in mine.index if track in where]
+        for one, mine in decisions.groupby("person_id")
+    }
+    names = {clip.name: clip for clip in clips}
+    apart = []
+    for group in before.people:
+        kept = [track for track in group if track.clip in missing]
+        now = next((_number(track, names, number) for track in group if track.clip not in missing), 0)
+        if now:
+            people[int(decisions["person_id"][now])] += kept
+        else:
+            apart.append(kept)
     different = pairs.loc[pairs["answer"] == "different", ["face_id", "other_id"]].to_numpy().tolist()
     known = [(where[a], where[b]) for a, b in different if a in where and b in where]
-    document = _File(PEOPLE_MARK, [[where[track] for track in mine] for mine in people], known)
+    known += [pair for pair in before.different if any(track.clip in missing for track in pair)]
+    document = _File(PEOPLE_MARK, [mine for mine in [*people.values(), *apart] if len(mine) > 1], known)
     if document.people or document.different:
         write_bytes(answers_path(folder), msgspec.json.encode(document), overwrite=True)
     else:
         answers_path(folder).unlink(missing_ok=True)
+
+
+def _read(folder: Path) -> _File:
+    path = answers_path(folder)
+    if not path.is_file():
+        return _File(PEOPLE_MARK)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_File)
+    except (OSError, msgspec.MsgspecError) as err:
+        raise AnnotationError(f"{path} should hold answers about people and cannot be read: {err}; remove it") from err
 
 
 def _places(clips: Sequence[Clip], number: Numbers) -> dict[int, _Track]:
@@ -82,8 +114,11 @@ def _places(clips: Sequence[Clip], number: Numbers) -> dict[int, _Track]:
         rows = clip.annotations.detections.set_index(["face_id", "frame"])[BOX]
         for face, frame in clip.annotations.tracks["best_frame"].items():
             key = (int(str(face)), int(frame))
-            x, y, width, height = rows.loc[[key]].to_numpy(np.float64)[0].tolist()
-            places[number[clip.name, key[0]]] = _Track(clip.name, key[1], (x, y, width, height))
+            box = rows.loc[[key]].to_numpy(np.float64)[0]
+            # A file may say when a face is seen but not where; such a track cannot be found again.
+            if np.isfinite(box).all():
+                x, y, width, height = box.tolist()
+                places[number[clip.name, key[0]]] = _Track(clip.name, key[1], (x, y, width, height))
     return places
 
 
@@ -95,13 +130,7 @@ def read_answers(folder: Path, clips: Sequence[Clip], number: Numbers) -> tuple[
     AnnotationError
         If the file cannot be read.
     """
-    path = answers_path(folder)
-    if not path.is_file():
-        return [], []
-    try:
-        document = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, msgspec.MsgspecError) as err:
-        raise AnnotationError(f"{path} should hold answers about people and cannot be read: {err}; remove it") from err
+    document = _read(folder)
     by_name = {clip.name: clip for clip in clips}
     people = [[_number(track, by_name, number) for track in group] for group in document.people]
     pairs = [(_number(a, by_name, number), _number(b, by_name, number)) for a, b in document.different]
@@ -117,7 +146,7 @@ def _number(track: _Track, clips: Mapping[str, Clip], number: Numbers) -> int:
     rows = clip.annotations.detections
     here = rows[rows["frame"] == track.frame]
     overlap = iou(np.array([track.box]), here[BOX].to_numpy(np.float64))[0] if len(here) else np.zeros(0)
-    if not len(overlap) or overlap.max() < MIN_IOU:
+    if not overlap.max(initial=0) >= MIN_IOU:
         return 0
     return number[clip.name, int(here["face_id"].iloc[int(overlap.argmax())])]
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from redactkit.annotations import Annotations, find_thumbnails
-from redactkit.errors import OptionError
+from redactkit.errors import AnnotationError, AnnotationWarning, OptionError, RedactkitError
 from redactkit.formats import id_list_name, read_annotations, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
 from redactkit.people.storage import embeddings_name, load_vectors
 from redactkit.people.vectors import FaceVectors
 
-__all__ = ["Clip", "read_clips"]
+__all__ = ["Clip", "LeftOut", "read_clips"]
 
 ENDING = "_annotations.json"
 
@@ -56,15 +59,30 @@ class Clip:
         write_annotations(self.annotations, self.path, overwrite=True)
 
 
-def read_clips(folder: str | Path) -> list[Clip]:
-    """Read the analyses in a folder and below it, by name.
+@dataclass(frozen=True)
+class LeftOut:
+    """A file of a folder that cannot be read: of which clip, where, why, and whether the whole clip is left out."""
+
+    clip: str
+    path: Path
+    reason: str
+    whole: bool
+
+
+def read_clips(folder: str | Path) -> tuple[list[Clip], list[LeftOut]]:
+    """Read the analyses in a folder and below it, by name; one that cannot be read is left out with a warning.
 
     Raises
     ------
     OptionError
         If it is no folder, or holds no annotations that `analyze` or a review wrote.
     AnnotationError
-        If one of them, or a file of vectors, cannot be read.
+        If it holds annotations, and none of them can be read.
+
+    Warns
+    -----
+    AnnotationWarning
+        For each file that is left out. Without its vectors a clip's faces are compared with none of other clips.
     """
     home = Path(folder)
     if not home.is_dir():
@@ -72,15 +90,52 @@ def read_clips(folder: str | Path) -> list[Clip]:
     paths = sorted(path for path in home.rglob(f"*{ENDING}") if path.is_file() and not path.is_symlink())
     if not paths:
         raise OptionError(f"{home} holds no analysis: no file in it ends in {ENDING}; analyze the videos first")
-    return [_read(path, home) for path in paths]
+    clips: list[Clip] = []
+    left_out: list[LeftOut] = []
+    for name, path in zip(_names(paths, home), paths, strict=True):
+        clip, broken = _read(name, path)
+        clips += [] if clip is None else [clip]
+        left_out += broken
+    if not clips:
+        raise AnnotationError(f"none of the {len(paths)} analyses in {home} can be read; {left_out[0].reason}")
+    for found in left_out:
+        what = "the clip is" if found.whole else "the vectors of its faces are"
+        text = f"clip {found.clip}: {what} left out, since a file cannot be read: {found.reason}"
+        warnings.warn(text, AnnotationWarning, stacklevel=3)
+    return clips, left_out
 
 
-def _read(path: Path, home: Path) -> Clip:
-    stem = path.name.removesuffix(ENDING)
-    above = path.parent.relative_to(home).as_posix()
+def _names(paths: Sequence[Path], home: Path) -> list[str]:
+    """Return a name of its own for each clip: that of its video, after the folders that it lies in."""
+    stems = [path.name.removesuffix(ENDING) for path in paths]
+    whole = [(path.parent.relative_to(home) / stem).as_posix() for path, stem in zip(paths, stems, strict=True)]
     # The folder that the first pass makes of a video says nothing more than its name.
-    above = above.removesuffix(f"{stem}_analysis").strip("/.")
-    annotations = read_annotations(path)
-    stored = path.parent / embeddings_name(stem)
-    vectors = load_vectors(stored).of(annotations.detections) if stored.is_file() else FaceVectors()
-    return Clip(f"{above}/{stem}" if above else stem, path, annotations, vectors)
+    parents = [
+        path.parent.parent if path.parent.name == f"{stem}_analysis" and path.parent != home else path.parent
+        for path, stem in zip(paths, stems, strict=True)
+    ]
+    short = [(parent.relative_to(home) / stem).as_posix() for parent, stem in zip(parents, stems, strict=True)]
+    often = Counter(short)
+    return [name if often[name] == 1 else longer for name, longer in zip(short, whole, strict=True)]
+
+
+def _read(name: str, path: Path) -> tuple[Clip | None, list[LeftOut]]:
+    """Return the clip of annotations, and which of its two files cannot be read."""
+    try:
+        annotations = read_annotations(path)
+    except (RedactkitError, OSError) as err:
+        reason = f"{_naming(err, path)}; analyze the video anew, or take the file out of the folder"
+        return None, [LeftOut(name, path, reason, whole=True)]
+    stored = path.parent / embeddings_name(path.name.removesuffix(ENDING))
+    if not stored.is_file():
+        return Clip(name, path, annotations, FaceVectors()), []
+    try:
+        return Clip(name, path, annotations, load_vectors(stored).of(annotations.detections)), []
+    except AnnotationError as err:
+        return Clip(name, path, annotations, FaceVectors()), [LeftOut(name, stored, str(err), whole=False)]
+
+
+def _naming(error: Exception, path: Path) -> str:
+    """Return what an error says, with the path where it does not name it."""
+    text = " ".join(str(error).split())
+    return text if path.name in text else f"{path}: {text}"

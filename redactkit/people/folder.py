@@ -48,7 +48,12 @@ class People:
     OptionError
         If there is no analysis.
     AnnotationError
-        If a file in it cannot be read.
+        If no analysis in it can be read, or the answers that were saved there.
+
+    Warns
+    -----
+    AnnotationWarning
+        For each file that cannot be read; `left_out` lists them.
 
     Examples
     --------
@@ -61,7 +66,7 @@ class People:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._clips = read_clips(folder)
+        self._clips, self._left_out = read_clips(folder)
         self._number = number_tracks(self._clips)
         self._rows, self._cuts = all_rows(self._clips, self._number)
         self._vectors = all_vectors(self._clips, self._number)
@@ -71,11 +76,13 @@ class People:
         self._past: list[_Tables] = []
 
     def __repr__(self) -> str:
-        return f"<People: {len(self.people)} people, {len(self._number)} tracks in {len(self._clips)} clips>"
+        missing = f", {len(self._left_out)} files left out" if self._left_out else ""
+        return f"<People: {len(self.people)} people, {len(self._number)} tracks in {len(self._clips)} clips{missing}>"
 
     def _repr_html_(self) -> str:
         rows = self.people[["clips", "tracks", "seconds", "decision", "label"]]
         facts = {"clips": len(self._clips), "tracks": len(self._number), "to answer": len(self.suggestions())}
+        facts |= {"files left out": len(self._left_out)} if self._left_out else {}
         table = show_table(
             ["person", *rows], [[key, *row] for key, row in zip(rows.index, rows.to_numpy(), strict=True)]
         )
@@ -85,6 +92,15 @@ class People:
     def clips(self) -> list[str]:
         """The names of the clips."""
         return [clip.name for clip in self._clips]
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """One row per file that cannot be read: ``clip``, ``file``, ``whole`` (or only its vectors), and ``reason``.
+
+        What was decided and answered about such clips stays as it is.
+        """
+        rows = [(one.clip, one.path, one.whole, one.reason) for one in self._left_out]
+        return pd.DataFrame(rows, columns=["clip", "file", "whole", "reason"])
 
     @property
     def tracks(self) -> pd.DataFrame:
@@ -102,7 +118,7 @@ class People:
         """
         rates = {clip.name: float(clip.annotations.video.frame_rate) for clip in self._clips}
         table = self.tracks.reset_index()
-        table["seconds"] = table["frames"] / table["clip"].map(rates)
+        table["seconds"] = table["frames"] / table["clip"].map(rates).astype("float64")
         table["area"] = table["median_width"] * table["median_height"]
         rows = {int(str(person)): _person(mine) for person, mine in table.groupby("person_id")}
         columns = ["clips", "faces", "tracks", "track_numbers", "seconds", "thumbnail", "decision", "label", "reason"]
@@ -280,7 +296,8 @@ class People:
                 new.save()
                 changed.append(new.path)
             self._clips[place] = new
-        save_answers(self.folder, self._clips, self._number, self._now.decisions, self._now.pairs)
+        missing = {one.clip for one in self._left_out if one.whole}
+        save_answers(self.folder, self._clips, self._number, self._now.decisions, self._now.pairs, missing=missing)
         self._saved = self._now
         return changed
 
