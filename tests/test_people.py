@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import redactkit as rk
+from redactkit.cli import main
 from redactkit.detectors.dlib_resnet import build_network
 from redactkit.detectors.embedding import EmbeddingNetwork
 from redactkit.errors import AnnotationError, DetectorError, OptionError
@@ -263,11 +265,27 @@ def test_analyze_suggests_keeps_vectors_apart_and_does_neither_when_told(short_c
     assert without.detections.equals(found.detections)
 
 
-def test_annotations_and_reports_hold_no_number_of_a_vector(short_clip: Path, tmp_path: Path) -> None:
-    found = rk.analyze(short_clip, output=tmp_path, embedder=mean_colour, progress=False)
-    vectors = load_vectors(tmp_path / "short_embeddings.npz")
-    told = (tmp_path / "short_annotations.json").read_text() + repr(found) + found._repr_html_()
-    assert all(f"{number:.4f}"[:6] not in told for number in vectors.vector.ravel() if number > 1)
+def test_no_other_file_holds_a_number_of_a_vector(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, out, number = shutil.copy(short_clip, tmp_path / "short.mp4"), tmp_path / "out.mp4", 7391.4826
+    found = rk.analyze(clip, output=tmp_path, embedder=lambda crops: np.full((len(crops), 3), number), progress=False)
+    assert (load_vectors(tmp_path / "short_embeddings.npz").vector == np.float32(number)).all()
+    rk.redact(clip, found, output=out, progress=False)
+    rk.verify(clip, out, found, progress=False).save_page(tmp_path / "check.html")
+    path = str(tmp_path / "short_annotations.json")
+    assert main(["inspect", path, "--html", str(tmp_path / "inspected.html")]) == 0
+    assert main(["inspect", path, "--json"]) == 0
+    assert main(["log", str(out)]) == 0
+    for name in ("cvat", "coco", "parquet"):
+        rk.write_annotations(found, tmp_path / f"other.{name}", format=name)
+    told = [capsys.readouterr().out, repr(found), found._repr_html_()]
+    files = [one for one in tmp_path.iterdir() if one.is_file() and one.name != "short_embeddings.npz"]
+    assert {"out.report.json", "out.log.html", "check.html", "inspected.html"} <= {one.name for one in files}
+    forms = [b"7391.4", np.float32(number).tobytes(), np.float64(number).tobytes()]
+    for data in [*(text.encode() for text in told), *(one.read_bytes() for one in files)]:
+        assert not any(form in data for form in forms)
+    assert tmp_path / "short_embeddings.npz" in purge(tmp_path)
 
 
 def test_stage_clip_suggests_the_singer_alone(shared_media: Path) -> None:
