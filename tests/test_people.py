@@ -15,7 +15,7 @@ import redactkit as rk
 from redactkit.cli import main
 from redactkit.detectors.dlib_resnet import build_network
 from redactkit.detectors.embedding import EmbeddingNetwork
-from redactkit.errors import AnnotationError, DetectorError, OptionError
+from redactkit.errors import AnnotationError, AnnotationWarning, DetectorError, OptionError
 from redactkit.people import load_embedder
 from redactkit.people.embedder import ARCFACE_TEMPLATE, Alignment, alignment_of, check_vectors, has_default
 from redactkit.people.matching import colour_pairs, face_pairs
@@ -277,8 +277,10 @@ def test_no_other_file_holds_a_number_of_a_vector(
     assert main(["inspect", path, "--html", str(tmp_path / "inspected.html")]) == 0
     assert main(["inspect", path, "--json"]) == 0
     assert main(["log", str(out)]) == 0
-    for name in ("cvat", "coco", "parquet"):
-        rk.write_annotations(found, tmp_path / f"other.{name}", format=name)
+    rk.write_annotations(found, tmp_path / "other.parquet", format="parquet")
+    for name in ("cvat", "coco"):
+        with pytest.warns(AnnotationWarning):
+            rk.write_annotations(found, tmp_path / f"other.{name}", format=name)
     told = [capsys.readouterr().out, repr(found), found._repr_html_()]
     files = [one for one in tmp_path.iterdir() if one.is_file() and one.name != "short_embeddings.npz"]
     assert {"out.report.json", "out.log.html", "check.html", "inspected.html"} <= {one.name for one in files}
