@@ -18,14 +18,16 @@ from redactkit.redaction import RedactionOptions
 from redactkit.redaction.plan import lay_out
 from redactkit.review import Review
 from redactkit.runtime.visible import as_visible, parse_visible
+from redactkit.tables import as_decisions, as_detections
 from redactkit.verification import verify
 from redactkit.video import VideoReader, probe
+from tests.clips import Clip, make
 
 RATE = 25
 
 
 def plan_of(annotations: Annotations, **options):
-    checked = RedactionOptions(**options).checked(end=60)
+    checked = RedactionOptions(**options).checked(0, 60)
     return lay_out(annotations, annotations.video, faces=annotations.selected_ids, options=checked)
 
 
@@ -205,3 +207,22 @@ def test_analysis_of_a_stretch_finds_what_is_there_and_a_redaction_beyond_is_ref
 def test_analysis_of_a_stretch_without_frames_is_refused(short_clip):
     with pytest.raises(OptionError):
         rk.analyze(short_clip, start=70, end=80, progress=False)
+
+
+def test_ranges_before_a_late_clock_are_refused_and_others_noted(tmp_path):
+    """Players show a transport stream from 0, and its own clock begins later: neither is meant for certain."""
+    source = make(
+        tmp_path / "a.ts", Clip(frames=50, time_base=Fraction(1, 1000), pts=[1480 + 40 * i for i in range(50)])
+    )
+    info = probe(source)
+    assert info.times[0] > 1
+    rows = {"frame": range(50), "face_id": 1, "x": 40.0, "y": 40.0, "width": 30.0, "height": 30.0, "time": info.times}
+    annotations = Annotations(video=info, detections=as_detections(rows), decisions=as_decisions({}, faces=[1]))
+    for option in ({"ranges": [(0, 1)]}, {"mute": [(0, 1)]}, {"end": 2}):
+        with pytest.raises(
+            OptionError, match=r"before the file's clock, which begins at 1\.\d+ s, where players show 0"
+        ):
+            redact(source, annotations, output=tmp_path / "b.mp4", progress=False, **option)
+    assert not (tmp_path / "b.mp4").exists()
+    report = redact(source, annotations, output=tmp_path / "b.mp4", start=1.6, end=2, mute=[(1.6, 2)], progress=False)
+    assert any("clock, which begins at 1." in note for note in report.notes)

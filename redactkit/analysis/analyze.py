@@ -43,7 +43,7 @@ from redactkit.tables import as_decisions
 from redactkit.tracking.regions import as_regions
 from redactkit.video import KeptFrame, VideoReader, probe
 from redactkit.video.chunks import CHUNK_FRAMES
-from redactkit.video.muting import end_of
+from redactkit.video.muting import span_of
 
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
@@ -302,9 +302,9 @@ def _frames_between(info: VideoInfo, start: float | None, end: float | None) -> 
     OptionError
         If there are none.
     """
-    last = end_of(info)
-    ((first, stop),) = check_ranges([(start or 0.0, last if end is None else end)], end=last)
-    shown_there = np.flatnonzero(frames_in_ranges(info, [(first if first > 0 else -np.inf, stop)]))
+    begin, last = span_of(info)
+    ((first, stop),) = check_ranges([(start or begin, last if end is None else end)], start=begin, end=last)
+    shown_there = np.flatnonzero(frames_in_ranges(info, [(-np.inf if start is None else first, stop)]))
     if not len(shown_there):
         raise OptionError(f"no frame of {info.name} is shown from {first:g} to {stop:g} s; name another range")
     return FrameRange(int(shown_there[0]), int(shown_there[-1]) + 1)

@@ -158,16 +158,17 @@ class RedactionOptions:
         """The time ranges without sound, in seconds."""
         return tuple((float(start), float(stop)) for start, stop in self.mute)
 
-    def checked(self, *, end: float) -> RedactionOptions:
-        """Return the options with their time ranges held against the end of the video, in seconds.
+    def checked(self, first: float, last: float) -> RedactionOptions:
+        """Return the options with their time ranges held against where the video starts and ends, in seconds.
 
         Raises
         ------
         OptionError
             If one is no range, or lies outside the video.
         """
-        ranges = [(start, end if stop is None else stop) for start, stop in self.ranges]
-        return replace(self, mute=check_ranges(self.muted, end=end), ranges=check_ranges(ranges, end=end))
+        given = [(start, last if stop is None else stop) for start, stop in self.ranges]
+        mute, ranges = (check_ranges(spans, start=first, end=last) for spans in (self.muted, given))
+        return replace(self, mute=mute, ranges=ranges)
 
     @property
     def ranges_text(self) -> str:

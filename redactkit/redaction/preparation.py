@@ -24,11 +24,11 @@ from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
 from redactkit.redaction.trimming import kept_frames, trim_annotations
 from redactkit.review.fixed_regions import region_objects, with_regions
-from redactkit.runtime.timecode import timecode
+from redactkit.runtime.timecode import CLOCK_SLACK_SECONDS, timecode
 from redactkit.tables import FaceIds
 from redactkit.tracking.regions import as_regions
 from redactkit.video import compare_files, probe
-from redactkit.video.muting import end_of
+from redactkit.video.muting import span_of
 
 __all__ = ["Preparation", "prepare", "report_of"]
 
@@ -89,7 +89,7 @@ def prepare(
     """
     options = options or RedactionOptions()
     info = info or probe(video)
-    options = options.checked(end=end_of(info))
+    options = options.checked(*span_of(info))
     laid = check_same_video(info, annotations, force=options.force)
     if options.labels is not None:
         laid = choose_labels(laid, options.labels)
@@ -175,6 +175,7 @@ def report_of(
 def _warnings(prepared: Preparation) -> list[str]:
     settings, rows = prepared.settings, prepared.annotations.detections
     notes = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
+    notes += _late_clock(prepared)
     notes += [*map(str, prepared.annotations.settings.get("doubts", ())), *_unsearched_regions(prepared.annotations)]
     if settings["cosmetic"]:
         kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
@@ -186,6 +187,14 @@ def _warnings(prepared: Preparation) -> list[str]:
         faces = ", ".join(map(str, sorted(empty["face_id"].unique())[:20]))
         notes.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
     return [*notes, *_uncovered_frames(rows, prepared.info.frame_count)]
+
+
+def _late_clock(prepared: Preparation) -> list[str]:
+    """Say where players count from another moment than the file does, if time ranges were given."""
+    begin, _ = span_of(prepared.info)
+    if begin <= CLOCK_SLACK_SECONDS or not (prepared.options.ranges or prepared.options.mute):
+        return []
+    return [f"time ranges are of the file's clock, which begins at {begin:.3f} s, where players show 0"]
 
 
 def _bare_on_purpose(prepared: Preparation) -> str:

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 
 from redactkit.errors import OptionError
 
-__all__ = ["Ranges", "check_ranges", "parse_range", "parse_ranges", "parse_timecode", "timecode"]
+__all__ = ["CLOCK_SLACK_SECONDS", "Ranges", "check_ranges", "parse_range", "parse_ranges", "parse_timecode", "timecode"]
 
 Ranges = tuple[tuple[float, float], ...]
 
 _TIMECODE = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?)")
 _MAX_SHOWN = 60  # characters of a wrong text that an error quotes
-_END_SLACK_SECONDS = 0.1  # people, and headers of files, round the end of a video
+CLOCK_SLACK_SECONDS = 0.1
+"""People, and headers of files, round where a video starts and ends."""
 
 
 def timecode(seconds: float) -> str:
@@ -83,7 +84,7 @@ def parse_ranges(text: str) -> Ranges:
     return tuple(parse_range(part) for part in re.split(r"[;\n]", text) if part.strip())
 
 
-def check_ranges(ranges: Iterable[Iterable[float]], *, end: float) -> Ranges:
+def check_ranges(ranges: Iterable[Iterable[float]], *, end: float, start: float = 0.0) -> Ranges:
     """Return time ranges sorted, with overlapping and touching ones merged.
 
     Parameters
@@ -92,11 +93,15 @@ def check_ranges(ranges: Iterable[Iterable[float]], *, end: float) -> Ranges:
         Start and end of each, in seconds.
     end : float
         Latest end in seconds; a tenth of a second more is accepted.
+    start : float
+        Earliest start; a tenth of a second less is accepted. Where a file's clock begins later than at 0, somebody who
+        counts from what a player shows means other moments, so that such a range is refused.
 
     Raises
     ------
     OptionError
-        If a range is no pair of finite numbers, starts before 0, does not end after its start, or ends after ``end``.
+        If a range is no pair of finite numbers, starts before 0 or ``start``, does not end after its start, or ends
+        after ``end``.
 
     Examples
     --------
@@ -104,10 +109,10 @@ def check_ranges(ranges: Iterable[Iterable[float]], *, end: float) -> Ranges:
     ((1.0, 2.0), (4.0, 7.0))
     """
     merged: list[tuple[float, float]] = []
-    for start, stop in sorted(_pair(given, end) for given in _listed(ranges)):
-        if merged and start <= merged[-1][1]:
-            start, stop = merged[-1][0], max(stop, merged.pop()[1])
-        merged.append((start, stop))
+    for first, last in sorted(_pair(given, start, end) for given in _listed(ranges)):
+        if merged and first <= merged[-1][1]:
+            first, last = merged[-1][0], max(last, merged.pop()[1])
+        merged.append((first, last))
     return tuple(merged)
 
 
@@ -120,22 +125,24 @@ def _listed(ranges: Iterable[Iterable[float]] | str) -> list[Iterable[float]]:
         raise OptionError(f"time ranges are pairs of seconds such as [(5, 7.5)], got {ranges!r:.60}") from err
 
 
-def _pair(given: Iterable[float], end: float) -> tuple[float, float]:
+def _pair(given: Iterable[float], earliest: float, end: float) -> tuple[float, float]:
     try:
         start, stop = (float(value) for value in given)
     except (TypeError, ValueError, OverflowError) as err:
         raise OptionError(f"a time range is a pair of seconds such as (5, 7.5), got {given!r:.60}") from err
-    fault = _fault(start, stop, end)
+    fault = _fault(start, stop, earliest, end)
     if fault:
         raise OptionError(f"the time range {start:g} to {stop:g} s {fault}; give start and end in seconds")
     return start, stop
 
 
-def _fault(start: float, stop: float, end: float) -> str:
+def _fault(start: float, stop: float, earliest: float, end: float) -> str:
     if not (math.isfinite(start) and math.isfinite(stop)):
         return "is not of finite numbers"
     if start < 0:
         return "starts before 0"
     if stop <= start:
         return "does not end after its start"
-    return f"ends after the end at {end:.3f} s" if stop > end + _END_SLACK_SECONDS else ""
+    if start < earliest - CLOCK_SLACK_SECONDS:
+        return f"starts before the file's clock, which begins at {earliest:.3f} s, where players show 0"
+    return f"ends after the end at {end:.3f} s" if stop > end + CLOCK_SLACK_SECONDS else ""

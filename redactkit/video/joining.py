@@ -15,7 +15,7 @@ from redactkit.runtime.files import check_video_output, replacing
 from redactkit.runtime.timecode import check_ranges
 from redactkit.video.encoding import Encoding
 from redactkit.video.mp4file import Mp4File
-from redactkit.video.muting import end_of
+from redactkit.video.muting import span_of
 from redactkit.video.opening import av_errors, opened, video_stream
 from redactkit.video.options import WriterOptions
 from redactkit.video.smartcopy.clock import PacketClock
@@ -68,14 +68,14 @@ def join_videos(
         If the output exists and ``overwrite`` is false.
     """
     check_video_output(path, overwrite=overwrite, sources=() if info.path is None else (info.path,))
-    shift = start_shift(info)
+    shift, (begin, end) = start_shift(info), span_of(info)
     with replacing(path, overwrite=overwrite, public=True) as part, av_errors(Path(path), "join it"):
         file = Mp4File(
             part,
             info,
             shift=shift,
             audio=options.audio == "keep",
-            mute=check_ranges(options.mute, end=end_of(info)),
+            mute=check_ranges(options.mute, start=begin, end=end),
             keep_metadata=options.keep_metadata,
         )
         try:

@@ -20,7 +20,7 @@ from redactkit.runtime.timecode import Ranges
 from redactkit.video.opening import av_errors, opened
 from redactkit.video.timing import as_fraction
 
-__all__ = ["AAC_BLOCK_SAMPLES", "Muting", "end_of", "first_sound"]
+__all__ = ["AAC_BLOCK_SAMPLES", "Muting", "first_sound", "span_of"]
 
 AAC_BLOCK_SAMPLES = 1024
 """Samples from one AAC packet to the next (the hop size)."""
@@ -87,14 +87,16 @@ def _zero(frame: av.AudioFrame) -> int:
     return 128 if frame.format.name.startswith("u8") else 0
 
 
-def end_of(info: VideoInfo) -> float:
-    """Return where the longest stream of a video ends, in seconds on its own clock."""
-    end = float(info.times[-1] + 1 / info.frame_rate) if info.frame_count else 0.0
+def span_of(info: VideoInfo) -> tuple[float, float]:
+    """Return where the first stream of a video starts and the longest ends, in seconds on its own clock."""
+    start, end = (float(info.times[0]), float(info.times[-1] + 1 / info.frame_rate)) if info.frame_count else (0.0, 0.0)
     if info.path is not None and info.audio:
         with av_errors(info.path, "read how long it is"), opened(info.path) as container:
+            first = (container.start_time or 0) / _CONTAINER_TICKS_PER_SECOND
+            start = min(start, first)
             if container.duration is not None:
-                end = max(end, ((container.start_time or 0) + container.duration) / _CONTAINER_TICKS_PER_SECOND)
-    return end
+                end = max(end, first + container.duration / _CONTAINER_TICKS_PER_SECOND)
+    return start, end
 
 
 def first_sound(path: Path, ranges: Ranges) -> list[float | None]:

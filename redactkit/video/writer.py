@@ -20,7 +20,7 @@ from redactkit.runtime.timecode import check_ranges
 from redactkit.video.encoder import EncodedTrack
 from redactkit.video.encoding import choose_encoding
 from redactkit.video.mp4file import Mp4File
-from redactkit.video.muting import end_of
+from redactkit.video.muting import span_of
 from redactkit.video.opening import av_errors
 from redactkit.video.options import WriterOptions
 from redactkit.video.segments import Segment, SegmentOrder, split_segments
@@ -104,7 +104,8 @@ class VideoWriter:
         self.path = check_video_output(path, overwrite=overwrite, sources=sources)
         self._info, self._overwrite, self._is_chunk = info, overwrite, frames is not None
         self._audio, self._keep_metadata = options.audio == "keep", options.keep_metadata
-        self._mute = check_ranges(options.mute, end=end_of(info))
+        first, last = span_of(info)
+        self._mute = check_ranges(options.mute, start=first, end=last)
         traits = read_traits(info)
         encoding = choose_encoding(info, codec=options.codec, crf=options.crf, preset=options.preset, traits=traits)
         self._encoding = encoding if options.set_id is None else encoding.numbered(options.set_id)
