@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import redactkit as rk
+from redactkit.analysis.same_person import _may_be_one
 from redactkit.cli import main
 from redactkit.detectors.dlib_resnet import build_network
 from redactkit.detectors.embedding import EmbeddingNetwork
@@ -30,7 +32,7 @@ from redactkit.people.portraits import (
     sharpness_of,
 )
 from redactkit.people.storage import embeddings_name, load_vectors, save_vectors
-from redactkit.people.vectors import FaceVectors, PortraitTaker, mean_colours
+from redactkit.people.vectors import FaceVectors, PortraitTaker, made, mean_colours
 from redactkit.runtime.purge import purge
 from redactkit.tables import as_detections
 from tests.tiny_onnx import Node, make_onnx
@@ -263,6 +265,44 @@ def test_analyze_suggests_keeps_vectors_apart_and_does_neither_when_told(short_c
     assert without.pairs.empty
     assert not path.exists()
     assert without.detections.equals(found.detections)
+
+
+def test_vectors_that_wait_come_back_from_their_file_and_are_compared_with_nothing(tmp_path: Path) -> None:
+    crops = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 3), dtype=np.uint8)
+    later = replace(vectors_of({1: [[], []], 2: [[], []]}), name="", crop=crops)
+    assert later.waiting
+    assert face_pairs(later, tracks({1: (0, 5), 2: (9, 12)}), cuts=np.zeros(0)).empty
+    back = load_vectors(save_vectors(later, tmp_path / "a_embeddings.npz"))
+    assert back.waiting
+    assert np.array_equal(back.crop, crops)
+    moved = back.of(tracks({7: (0, 1)}).assign(x=200.0))
+    assert (moved.face_id.tolist(), len(moved.crop)) == ([7, 7], 2)
+    known = made(back, mean_colour)
+    assert (known.waiting, known.name) == (False, "function")
+    assert np.allclose(known.vector, mean_colour(crops))
+
+
+def test_the_network_is_loaded_only_where_two_could_be_one_person(
+    short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[int] = []
+    monkeypatch.setattr("redactkit.analysis.same_person.has_default", lambda: True)
+    monkeypatch.setattr("redactkit.people.embedder.load_embedder", lambda: loads.append(1) or mean_colour)
+    monkeypatch.setattr("redactkit.analysis.same_person._may_be_one", lambda *_: False)
+    rk.analyze(short_clip, output=tmp_path, progress=False)
+    assert load_vectors(tmp_path / "short_embeddings.npz").waiting
+    assert not loads
+    assert len(rk.People(tmp_path).find(1)) >= 0
+    assert loads == [1]
+    assert not load_vectors(tmp_path / "short_embeddings.npz").waiting
+
+
+def test_only_tracks_that_are_never_seen_at_once_may_be_one_person() -> None:
+    faces = tracks({1: (0, 20), 2: (10, 30), 3: (25, 40)})
+    none = np.zeros(0, np.int64)
+    assert not _may_be_one([1], faces, none)
+    assert not _may_be_one([1, 2], faces, none)
+    assert _may_be_one([1, 2, 3], faces, none)
 
 
 def test_no_other_file_holds_a_number_of_a_vector(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from redactkit.analysis.thumbnails import KeptCrops
 from redactkit.annotations import Annotations
 from redactkit.detectors import Detector
 from redactkit.errors import VideoError
-from redactkit.identities import as_pairs
-from redactkit.people.embedder import Embedder, default_alignment, has_default, load_embedder
+from redactkit.identities import as_pairs, frames_seen, seen_together
+from redactkit.people.embedder import Embedder, LaterEmbedder, has_default, load_embedder
 from redactkit.people.matching import colour_pairs, face_pairs
 from redactkit.people.portraits import LandmarkFinder, boxes_of, pick_candidates
 from redactkit.people.vectors import FaceVectors, PortraitTaker, mean_colours
@@ -35,31 +36,8 @@ def choose_embedder(embedder: str | Path | Embedder | None) -> Embedder | None:
         If the one named cannot be loaded.
     """
     if embedder is None:
-        return _Later() if has_default() else None
+        return LaterEmbedder() if has_default() else None
     return load_embedder(embedder) if isinstance(embedder, str | Path) else embedder
-
-
-class _Later:
-    """The default embedder, loaded when there are portraits to compare: many videos have none."""
-
-    def __init__(self) -> None:
-        self._embedder: Embedder | None = None
-        self.alignment = default_alignment()
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._loaded(), name)
-
-    def __call__(
-        self, crops: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], /
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return self._loaded()(crops)
-
-    def _loaded(self) -> Embedder:
-        if self._embedder is None:
-            self._embedder = load_embedder()
-        return self._embedder
 
 
 def find_pairs(
@@ -92,6 +70,8 @@ def find_pairs(
     pairs : DataFrame
         Columns of `redactkit.identities.PAIRS`.
     vectors : FaceVectors
+        Those that are ``waiting`` where no two tracks could be one person and the default embedder would have to be
+        loaded: they are made when other clips are compared with this one.
     """
     detections, cuts = annotations.detections, annotations.cuts
     faces = detections[detections["kind"] == FACE]
@@ -103,13 +83,23 @@ def find_pairs(
             taker.see(picture, rows, corner=corner)
         histograms.append(describe(picture, boxes_of(rows) - [*corner, 0, 0]))
         owners += rows["face_id"].tolist()
-    vectors = FaceVectors() if taker is None else taker.finish()
+    vectors = FaceVectors()
+    if taker is not None:
+        # Loading the network takes a tenth of a short video's analysis, so it waits until there are two to compare.
+        wait = isinstance(embedder, LaterEmbedder) and not _may_be_one(taker.faces, faces, cuts)
+        vectors = taker.finish(wait=wait)
     ids, mean = mean_colours(owners, np.concatenate(histograms))
     pairs = [
         face_pairs(vectors, faces, cuts=cuts),
         colour_pairs(ids, mean, faces, cuts=cuts, besides=np.unique(vectors.face_id)),
     ]
     return as_pairs(pd.concat(pairs, ignore_index=True)), vectors
+
+
+def _may_be_one(faces: list[int], detections: pd.DataFrame, cuts: NDArray[np.int64]) -> bool:
+    """Return whether any two of these tracks are never seen at once."""
+    seen = frames_seen(detections, cuts=cuts, faces=faces)
+    return any(not seen_together(seen, [one], [other]) for one, other in combinations(faces, 2))
 
 
 def _pictures(
@@ -123,7 +113,8 @@ def _pictures(
         if found is not None:
             shown.add(int(kept["face_id"].iloc[number]))
             yield found[0], (found[1], found[2]), kept.iloc[[number]]
-    candidates = pick_candidates(faces[~faces["face_id"].isin(shown)])
+    left = faces[~faces["face_id"].isin(shown)]
+    candidates = pick_candidates(left) if len(left) else left
     with track(progress, "people", total=len(candidates)) as update:
         for frame, rows in candidates.groupby("frame", sort=True):
             try:

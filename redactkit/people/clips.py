@@ -5,17 +5,19 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from redactkit.annotations import Annotations, find_thumbnails
-from redactkit.errors import AnnotationError, AnnotationWarning, OptionError, RedactkitError
+from redactkit.errors import AnnotationError, AnnotationWarning, DetectorError, OptionError, RedactkitError
 from redactkit.formats import id_list_name, read_annotations, write_annotations, write_ids
 from redactkit.formats.ids import remove_ids
-from redactkit.people.storage import embeddings_name, load_vectors
-from redactkit.people.vectors import FaceVectors
+from redactkit.people.embedder import Embedder, LaterEmbedder
+from redactkit.people.storage import embeddings_name, load_vectors, save_vectors
+from redactkit.people.vectors import FaceVectors, made
 
 __all__ = ["Clip", "LeftOut", "read_clips"]
 
@@ -92,8 +94,9 @@ def read_clips(folder: str | Path) -> tuple[list[Clip], list[LeftOut]]:
         raise OptionError(f"{home} holds no analysis: no file in it ends in {ENDING}; analyze the videos first")
     clips: list[Clip] = []
     left_out: list[LeftOut] = []
+    embedder = LaterEmbedder()
     for name, path in zip(_names(paths, home), paths, strict=True):
-        clip, broken = _read(name, path)
+        clip, broken = _read(name, path, embedder)
         clips += [] if clip is None else [clip]
         left_out += broken
     if not clips:
@@ -119,7 +122,7 @@ def _names(paths: Sequence[Path], home: Path) -> list[str]:
     return [name if often[name] == 1 else longer for name, longer in zip(short, whole, strict=True)]
 
 
-def _read(name: str, path: Path) -> tuple[Clip | None, list[LeftOut]]:
+def _read(name: str, path: Path, embedder: Embedder) -> tuple[Clip | None, list[LeftOut]]:
     """Return the clip of annotations, and which of its two files cannot be read."""
     try:
         annotations = read_annotations(path)
@@ -130,9 +133,21 @@ def _read(name: str, path: Path) -> tuple[Clip | None, list[LeftOut]]:
     if not stored.is_file():
         return Clip(name, path, annotations, FaceVectors()), []
     try:
-        return Clip(name, path, annotations, load_vectors(stored).of(annotations.detections)), []
-    except AnnotationError as err:
+        vectors = _vectors(stored, embedder).of(annotations.detections)
+        return Clip(name, path, annotations, vectors), []
+    except (AnnotationError, DetectorError) as err:
         return Clip(name, path, annotations, FaceVectors()), [LeftOut(name, stored, str(err), whole=False)]
+
+
+def _vectors(path: Path, embedder: Embedder) -> FaceVectors:
+    """Return the vectors of a file; those that waited for others to be compared with are made, and kept."""
+    vectors = load_vectors(path)
+    if not vectors.waiting:
+        return vectors
+    vectors = made(vectors, embedder)
+    with suppress(OSError):  # where nothing may be written they are made again the next time
+        save_vectors(vectors, path)
+    return vectors
 
 
 def _naming(error: Exception, path: Path) -> str:

@@ -21,6 +21,7 @@ from redactkit.errors import DetectorError, OptionError
 __all__ = [
     "Alignment",
     "Embedder",
+    "LaterEmbedder",
     "alignment_of",
     "check_vectors",
     "default_alignment",
@@ -123,6 +124,28 @@ class _NetworkEmbedder:
         if not self.normalize or not vectors.size:
             return vectors
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+
+
+class LaterEmbedder:
+    """The default embedder, loaded when there are portraits to compare: many videos have none."""
+
+    def __init__(self) -> None:
+        self._embedder: Embedder | None = None
+        self.alignment = default_alignment()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._loaded(), name)
+
+    def __call__(self, crops: NDArray[np.uint8], /) -> FloatArray:
+        """Return the vectors, shape (N, D)."""
+        return self._loaded()(crops)
+
+    def _loaded(self) -> Embedder:
+        if self._embedder is None:
+            self._embedder = load_embedder()
+        return self._embedder
 
 
 def default_alignment() -> Alignment:

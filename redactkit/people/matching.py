@@ -60,7 +60,7 @@ def face_pairs(vectors: FaceVectors, detections: pd.DataFrame, *, cuts: NDArray[
         each of two portraits or more, and neither face could as well be somebody else who is seen with the other.
     """
     faces, means, count = vectors.means()
-    if len(faces) < 2:
+    if len(faces) < 2 or vectors.waiting:
         return empty_pairs()
     met = _met(faces, frames_seen(detections, cuts=cuts, faces=faces.tolist()))
     distance = unlike(means, means)

@@ -1,7 +1,8 @@
 """The vectors of faces in a private file beside the annotations, ``foo_embeddings.npz``.
 
 They are personal data: the file is readable by its owner alone, `redactkit.runtime.purge` removes it, and no report,
-annotation file or message holds a number of it.
+annotation file or message holds a number of it. Where nothing was to be compared it holds the aligned faces instead, of
+which `redactkit.People` makes the vectors.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def save_vectors(vectors: FaceVectors, path: Path) -> Path:
     header = {"name": vectors.name, "digest": vectors.digest, "likely": alignment.likely, "sure": alignment.sure}
     arrays: dict[str, Any] = {EMBEDDINGS_MARK: np.array(json.dumps(header))}  # first, where purge looks for it
     arrays |= {name: getattr(vectors, name) for name in ("face_id", "frame", "box", "quality")}
+    arrays |= {"crop": vectors.crop} if vectors.waiting else {}
     with writing(path, overwrite=True) as file:
         np.savez(file, **arrays, vector=vectors.vector.astype(np.float32))
     return path
@@ -66,12 +68,16 @@ def load_vectors(path: Path) -> FaceVectors:
             header = json.loads(str(data[EMBEDDINGS_MARK]))
             alignment = Alignment(likely=float(header["likely"]), sure=float(header["sure"]))
             columns = [np.asarray(data[name]) for name in ("face_id", "frame", "box", "quality", "vector")]
-            vectors = FaceVectors(str(header["name"]), str(header["digest"]), alignment, *columns)
+            crops = {"crop": np.asarray(data["crop"])} if "crop" in data else {}
+            vectors = FaceVectors(str(header["name"]), str(header["digest"]), alignment, *columns, **crops)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as err:
         raise AnnotationError(
             f"{path} should hold vectors of faces and cannot be read: {err}; analyze the video anew, or remove the file"
         ) from err
     count = len(vectors.face_id)
-    if any(len(column) != count for column in columns) or vectors.box.shape != (count, 4) or vectors.vector.ndim != 2:
+    columns += [vectors.crop] if vectors.waiting else []
+    pictures = vectors.crop.dtype == np.uint8 and vectors.crop.ndim == 4 and vectors.crop.shape[3] == 3
+    whole = vectors.box.shape == (count, 4) and vectors.vector.ndim == 2 and pictures
+    if any(len(column) != count for column in columns) or not whole:
         raise AnnotationError(f"{path}: its columns have different lengths; analyze the video anew, or remove the file")
     return vectors

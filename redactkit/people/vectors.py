@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from redactkit.people.portraits import (
 )
 from redactkit.tables import BOX
 
-__all__ = ["FaceVectors", "PortraitTaker"]
+__all__ = ["FaceVectors", "PortraitTaker", "made"]
 
 IntArray = NDArray[np.int64]
 Image = NDArray[np.uint8]
@@ -34,6 +34,9 @@ BATCH_PORTRAITS = 16
 
 MOST_PORTRAITS = 3
 """Portraits of one track. Raising it makes its mean steadier, and takes longer."""
+
+
+_NO_CROPS: Image = np.zeros((0, 0, 0, 3), np.uint8)
 
 
 def _none(*shape: int) -> FloatArray:
@@ -55,6 +58,8 @@ class FaceVectors:
     box : ndarray of shape (N, 4)
     quality : ndarray of shape (N,)
     vector : ndarray of shape (N, D)
+    crop : uint8 ndarray of shape (N, side, side, 3)
+        The aligned faces where the vectors are still to be made of them, else none.
     """
 
     name: str = ""
@@ -65,6 +70,12 @@ class FaceVectors:
     box: FloatArray = field(default_factory=lambda: _none(0, 4))
     quality: FloatArray = field(default_factory=lambda: _none(0))
     vector: FloatArray = field(default_factory=lambda: _none(0, 0))
+    crop: Image = field(default_factory=lambda: _NO_CROPS)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the vectors are still to be made, see `made`."""
+        return len(self.crop) > 0
 
     def __len__(self) -> int:
         return len(self.face_id)
@@ -95,16 +106,25 @@ class FaceVectors:
         return self._taken(faces >= 0, faces)
 
     def _taken(self, kept: NDArray[np.bool_], faces: IntArray) -> FaceVectors:
-        return FaceVectors(
-            self.name,
-            self.digest,
-            self.alignment,
-            faces[kept],
-            self.frame[kept],
-            self.box[kept],
-            self.quality[kept],
-            self.vector[kept],
-        )
+        columns = {name: getattr(self, name)[kept] for name in ("frame", "box", "quality", "vector")}
+        return replace(self, face_id=faces[kept], **columns, crop=self.crop[kept] if self.waiting else self.crop)
+
+
+def made(vectors: FaceVectors, embedder: Embedder) -> FaceVectors:
+    """Return vectors that were waiting, made of their crops.
+
+    Raises
+    ------
+    DetectorError
+        If the embedder cannot be loaded.
+    """
+    found = check_vectors(embedder(vectors.crop), len(vectors))
+    name, digest = _named(embedder)
+    return replace(vectors, name=name, digest=digest, alignment=alignment_of(embedder), vector=found, crop=_NO_CROPS)
+
+
+def _named(embedder: Embedder) -> tuple[str, str]:
+    return str(getattr(embedder, "name", type(embedder).__name__)), str(getattr(embedder, "digest", ""))
 
 
 class PortraitTaker:
@@ -147,22 +167,24 @@ class PortraitTaker:
         if len(self._waiting) >= BATCH_PORTRAITS:
             self._embed()
 
-    def finish(self) -> FaceVectors:
-        """Return the vectors of all portraits that were taken."""
+    @property
+    def faces(self) -> list[int]:
+        """The tracks of which there are portraits, ascending."""
+        return sorted(self._count)
+
+    def finish(self, *, wait: bool = False) -> FaceVectors:
+        """Return the vectors of all portraits that were taken, or with ``wait`` what they are made of.
+
+        Where some had to be made already, all are.
+        """
+        if wait and self._waiting and not self._done:
+            waiting = _as_vectors(self._waiting, np.zeros((len(self._waiting), 0)), "", "", self._alignment)
+            return replace(waiting, crop=np.stack([portrait.crop for portrait in self._waiting]))
         self._embed()
         if not self._done:
             return FaceVectors()
         portraits, vectors = zip(*self._done, strict=True)
-        return FaceVectors(
-            str(getattr(self._embedder, "name", type(self._embedder).__name__)),
-            str(getattr(self._embedder, "digest", "")),
-            self._alignment,
-            np.array([item.face_id for item in portraits], np.int64),
-            np.array([item.frame for item in portraits], np.int64),
-            np.array([item.box for item in portraits], np.float64),
-            np.array([item.quality for item in portraits], np.float64),
-            np.array(vectors, np.float64),
-        )
+        return _as_vectors(portraits, np.array(vectors, np.float64), *_named(self._embedder), self._alignment)
 
     def _embed(self) -> None:
         if self._waiting:
@@ -172,6 +194,21 @@ class PortraitTaker:
             blank = [_without_crop(portrait) for portrait in self._waiting]
             self._done += list(zip(blank, vectors, strict=True))
             self._waiting = []
+
+
+def _as_vectors(
+    portraits: Sequence[Portrait], vectors: FloatArray, name: str, digest: str, alignment: Alignment
+) -> FaceVectors:
+    return FaceVectors(
+        name,
+        digest,
+        alignment,
+        np.array([item.face_id for item in portraits], np.int64),
+        np.array([item.frame for item in portraits], np.int64),
+        np.array([item.box for item in portraits], np.float64),
+        np.array([item.quality for item in portraits], np.float64),
+        vectors,
+    )
 
 
 def _without_crop(portrait: Portrait) -> Portrait:
