@@ -29,7 +29,7 @@ from redactkit.runtime.memory import trim_heap
 from redactkit.runtime.progress import ProgressLike, shown
 from redactkit.runtime.resources import sample_path
 from redactkit.tables import FaceIds
-from redactkit.verification import verify
+from redactkit.verification import VerificationReport, redact_until_clean, verify
 
 __all__ = ["combined", "demo", "redact", "run_preset", "start_lab"]
 
@@ -146,10 +146,15 @@ def redact(
 
 def _checked(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike = True) -> RedactionReport:
     """Return the report of a redaction with the leak check of its output, which is also added to the saved report."""
-    given = prepared.whole
-    found = verify(report.source, report.output, given, force=True, fidelity=report.fidelity, progress=progress)
+    found = _look(report, prepared, progress=progress)
     found.attach()
     return replace(report, check=found)
+
+
+def _look(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike) -> VerificationReport:
+    """Look for leaks in what was written a moment ago."""
+    source, written = report.source, report.output
+    return verify(source, written, prepared.whole, force=True, fidelity=report.fidelity, progress=progress)
 
 
 def combined(
@@ -163,6 +168,7 @@ def combined(
     detectors: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     check: bool = False,
+    hide_found: int = 0,
     progress: ProgressLike = True,
     **blurring: Any,
 ) -> RedactionReport:
@@ -179,6 +185,9 @@ def combined(
         Replace an output that is there.
     check : bool
         Look for leaks too, as in `redactkit.redact`.
+    hide_found : int
+        Hide what the check finds, and write and check again, so many times at most; see
+        `redactkit.verification.redact_until_clean`. Raising it leaves fewer findings, and takes longer.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
     **blurring
@@ -188,20 +197,42 @@ def combined(
     -------
     RedactionReport
 
+    Raises
+    ------
+    OptionError
+        If ``hide_found`` is negative, or given without ``check``.
+
     Examples
     --------
     >>> combined("lobby.mp4", blur="High")  # doctest: +SKIP
     """
     target = check_video_output(output or default_output(video), overwrite=overwrite, sources=(Path(video),))
     check_report(target, overwrite=overwrite)
+    if hide_found < 0 or (hide_found and not check):
+        raise OptionError(f"hide_found must be 0 or more, and goes with check=True; got {hide_found}, check={check}")
     progress = shown(progress)
     how = {"detector": detector, "model": model, "sensitivity": sensitivity, "detectors": detectors}
     annotations = analyze(video, detection_size=detection_size, same_person=False, progress=progress, **how)  # type: ignore[arg-type]
     trim_heap()  # what the detector took
     options = RedactionOptions.named({"allow_nothing": annotations.detections.empty, **blurring})
-    prepared = prepare(video, annotations, options, info=annotations.video)
-    report = write_redacted(prepared, target, overwrite=overwrite, progress=progress)
-    return _checked(report, prepared, progress=progress) if check else report
+    prepared: list[Preparation] = []
+
+    def write(given: Annotations) -> RedactionReport:
+        prepared.append(prepare(video, given, options, info=given.video))
+        return write_redacted(prepared[-1], target, overwrite=overwrite or len(prepared) > 1, progress=progress)
+
+    if not check:
+        return write(annotations)
+    done = redact_until_clean(
+        annotations,
+        write=write,
+        check=lambda report, _: _look(report, prepared[-1], progress=progress),
+        rounds=hide_found,
+    )
+    report = replace(done.report, notes=(*done.report.notes, *filter(None, [done.told])))
+    report.save()
+    done.check.attach()
+    return replace(report, check=done.check)
 
 
 def run_preset(

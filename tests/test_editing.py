@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from redactkit import boxes
 from redactkit.errors import OptionError, TableError
 from redactkit.review import editing, keyframes
+from redactkit.review.discarded import confirm_discarded, restore_faces
 from redactkit.tables import (
     BOX,
     as_decisions,
@@ -55,7 +56,7 @@ def test_edits_of_an_empty_table_name_the_missing_face() -> None:
         lambda: editing.shift_boxes(empty_detections(), face_id=1, change=(1, 0, 0, 0)),
         lambda: editing.delete_boxes(empty_detections(), faces=[1]),
         lambda: editing.merge_faces(empty_detections(), empty_decisions(), faces=[1, 2]),
-        lambda: editing.restore_face(empty_detections(), empty_decisions(), empty_detections(), face_id=1),
+        lambda: restore_faces(empty_detections(), empty_decisions(), empty_detections(), faces=[1]),
     ):
         with pytest.raises(OptionError, match="no face has the ID 1"):
             edit()
@@ -207,10 +208,28 @@ def test_delete_face_forgets_its_decision() -> None:
 
 def test_discarded_face_comes_back_redacted_under_a_free_number() -> None:
     discarded = table(walk(1, range(5, 8)) + walk(3, range(2)))
-    faces, left = editing.restore_face(table(walk(1, range(4))), empty_decisions(), discarded, face_id=1)
+    faces, left = restore_faces(table(walk(1, range(4))), empty_decisions(), discarded, faces=[1])
     assert faces.detections["face_id"].unique().tolist() == [1, 4]
     assert faces.decisions["redact"].tolist() == [True]
     assert left["face_id"].unique().tolist() == [3]
+
+
+def test_several_come_back_at_once_each_under_a_number_of_its_own() -> None:
+    discarded = table(walk(1, range(5, 8)) + walk(2, range(2)) + walk(5, range(3)))
+    faces, left = restore_faces(
+        table(walk(1, range(4)) + walk(2, range(9))), empty_decisions(), discarded, faces=[1, 2, 5]
+    )
+    assert faces.detections.groupby("face_id").size().to_dict() == {1: 4, 2: 9, 5: 3, 6: 3, 7: 2}
+    assert faces.decisions.index.tolist() == [5, 6, 7] and faces.decisions["redact"].all() and left.empty
+
+
+def test_what_a_person_calls_no_face_is_so_by_his_word_and_stays_set_aside() -> None:
+    discarded = table(walk(1, range(5, 8)) + walk(3, range(2)))
+    said = confirm_discarded(discarded, faces=[3])
+    assert said.loc[said["face_id"] == 3, "source"].eq("manual").all()
+    assert said[said["face_id"] == 1].equals(discarded[discarded["face_id"] == 1])
+    with pytest.raises(OptionError, match="9"):
+        confirm_discarded(discarded, faces=[9])
 
 
 def test_decision_leaves_unnamed_columns_alone() -> None:

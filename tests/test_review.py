@@ -154,6 +154,12 @@ def test_new_face_takes_no_number_of_a_discarded_one() -> None:
     assert session.discarded["face_id"].unique().tolist() == [2]
     session.undo()
     assert len(session.discarded) == 7
+    session.restore_faces([2, 3])
+    assert (session.history_position, session.selected_ids) == (2, [1, 2, 3, 4])
+    session.undo()
+    session.confirm_discarded([2])
+    assert (session.history[-1], session.discarded["source"].eq("manual").sum()) == ("face 2 said to be none", 3)
+    assert 2 not in session.to_review()["face_id"].tolist()
 
 
 def test_current_frame_is_kept_inside_the_video(two: Review) -> None:

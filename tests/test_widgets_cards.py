@@ -114,10 +114,18 @@ def test_suggested_pair_is_accepted_or_refused(people: PeopleView, review: Revie
     review.pairs = as_pairs(rows)
     assert people.wait()
     asked = [one for one in people.cards.items if one["key"].startswith("p")]
+    assert asked == []  # all four are hidden: nothing depends on it
+    assert item(people, "fold pairs")["title"].startswith("2 pairs")
+    review.decide([1], redact=False)
+    assert people.wait()
+    assert [one["key"] for one in people.cards.items if one["key"].startswith("p")] == [f"p1-{first}"]
+    review.undo()
+    send(people, do="open", key="fold pairs")
+    asked = [one for one in people.cards.items if one["key"].startswith("p")]
     assert [one["pictures"] for one in asked] == [2, 2]
     send(people, do="same", key=asked[0]["key"])
     send(people, do="different", key=asked[1]["key"])
-    assert not [one for one in people.cards.items if one["key"].startswith("p")]
+    assert not [one for one in people.cards.items if one["key"].startswith(("p", "fold"))]
     assert sorted(map(len, review.people["faces"])).count(2) == 1
     person = next(one for one in people.cards.items if "2 tracks" in one["lines"][0])
     send(people, do="visible", key=person["key"])
@@ -151,9 +159,12 @@ def test_places_to_check_are_counted_and_answered(check: CheckView, review: Revi
     key = next(one["key"] for one in check.cards.items if one["key"].startswith("gap 1"))
     check.cards.current = key
     assert review.current_face == 1
+    assert f"{total} left to check" in check.cards.summary
     send(check, do="fine", key=key)
-    assert (check.left, item(check, key)["badge"]) == (total - 1, "fine")
-    assert f"{total - 1} of {total} left" in check.cards.summary
+    assert (check.left, check.answered) == (total - 1, 1)
+    assert key not in [one["key"] for one in check.cards.items]
+    send(check, do="open", key="fold answered")
+    assert item(check, key)["badge"] == "fine"
     send(check, do="undo", key=None)
     assert (check.left, review.history_position) == (total, 1)
     send(check, do="no-face", key=key)
@@ -207,28 +218,32 @@ def test_gap_is_covered_and_undo_takes_the_answer_back(check: CheckView, review:
 
 
 def test_answer_of_a_place_that_stays_goes_with_its_edit(check: CheckView, review: Review) -> None:
-    key = next(one["key"] for one in check.cards.items if "hide" in one["actions"])
+    review.decide([1], redact=False)
+    review.queue = pd.DataFrame({"face_id": [1], "frame": 9, "time": 0.3, "reason": "filled gap", "frames": 1})
+    send(check, do="open", key="fold answered")
+    key = "filled gap 1 9"
     send(check, do="hide", key=key)
-    assert item(check, key)["badge"] == "hidden"
+    assert (item(check, key)["badge"], check.left, review.history_position) == ("hidden", 0, 2)
     send(check, do="undo", key=None)
-    assert (item(check, key)["badge"], review.history_position) == ("", 0)
+    assert (item(check, key)["badge"], check.left, review.history_position) == ("", 1, 1)
 
 
 def test_one_answer_for_all_places_of_a_reason_and_one_undo(check: CheckView, review: Review) -> None:
     review.decide([1, 2], redact=False)
     rows = {"face_id": [1, 2, 1], "frame": [3, 9, 30], "time": [0.1, 0.3, 1.0], "risk": 0.5, "frames": 1}
-    review.queue = pd.DataFrame({**rows, "reason": ["confidence dip", "confidence dip", "crossing"]})
-    assert check.wait()
+    review.queue = pd.DataFrame({**rows, "reason": ["confidence dip", "confidence dip", "filled gap"]})
+    send(check, do="open", key="fold answered")
     begun = review.history_position
     one, two, other = [card["key"] for card in check.cards.items]
     assert item(check, one)["actions"] == ["hide", "no-face", "fine", "hide-all", "fine-all"]
     assert item(check, other)["actions"] == ["hide", "no-face", "fine"]
     send(check, do="fine-all", key=two)
-    assert [card["badge"] for card in check.cards.items] == ["fine", "fine", ""]
+    assert [card["badge"] for card in check.cards.items] == ["", "", "fine", "fine"]
     assert (check.left, item(check, one)["actions"]) == (1, ["hide", "no-face", "fine"])
     send(check, do="undo", key=None)
     send(check, do="hide-all", key=one)
-    assert ({1, 2} <= set(review.selected_ids), check.left, review.history_position) == (True, 1, begun + 1)
+    assert ({1, 2} <= set(review.selected_ids), review.history_position) == (True, begun + 1)
+    assert check.left == 0  # what is hidden now need not be asked about a third time
     send(check, do="undo", key=None)
     assert (check.left, review.history_position) == (3, begun)
     assert not {1, 2} & set(review.selected_ids)
@@ -236,7 +251,9 @@ def test_one_answer_for_all_places_of_a_reason_and_one_undo(check: CheckView, re
 
 def test_fine_stays_when_an_earlier_edit_is_undone(check: CheckView, review: Review) -> None:
     review.decide([1], label="Ana")
-    key = check.cards.items[0]["key"]
+    review.queue = pd.DataFrame({"face_id": [1], "frame": 9, "time": 0.3, "reason": "gap", "frames": 1})
+    key = "gap 1 9"
+    send(check, do="open", key="fold answered")
     send(check, do="fine", key=key)
     review.undo()
     assert check.wait()
@@ -254,3 +271,110 @@ def test_all_gaps_of_a_face_are_covered_by_one_job(check: CheckView, review: Rev
     (job,) = check.runner.jobs
     assert job.over.wait(120)
     assert not review.holes(1)
+
+
+def put_aside(review: Review, faces: dict[int, int]) -> None:
+    """Set parts of the first track aside, each moved to where nobody is hidden."""
+    table = review.detections
+    rows = table[(table["face_id"] == 1).to_numpy()]
+    parts = [rows.iloc[start : start + 4].assign(face_id=face, x=5.0, y=5.0) for face, start in faces.items()]
+    review.edit("set aside", discarded=pd.concat(parts, ignore_index=True))
+
+
+def test_places_that_hidden_boxes_cover_are_folded_away_and_can_be_looked_at(check: CheckView, review: Review) -> None:
+    rows = {"face_id": [1, 2, 3], "frame": [3, 9, 30], "time": [0.1, 0.3, 1.0], "frames": 1}
+    review.queue = pd.DataFrame({**rows, "reason": ["filled gap", "confidence dip", "filled gap"]})
+    assert check.wait()
+    assert (check.left, [one["key"] for one in check.cards.items]) == (0, ["nothing left", "fold covered"])
+    fold = item(check, "fold covered")
+    assert ("3 places" in fold["title"], fold["lines"][1]) == (True, "2 filled gap, 1 confidence dip")
+    send(check, do="open", key="fold covered")
+    assert [one["key"] for one in check.cards.items[2:]] == ["filled gap 1 3", "confidence dip 2 9", "filled gap 3 30"]
+    send(check, do="fine", key="filled gap 1 3")
+    assert (check.left, check.answered) == (0, 1)
+    review.decide([2], redact=False)
+    assert check.wait()
+    assert (check.left, check.cards.items[0]["key"]) == (1, "confidence dip 2 9")
+    send(check, do="open", key="fold covered")
+    assert "confidence dip 2 9" in [one["key"] for one in check.cards.items]
+    review.undo()
+    assert check.wait()
+    assert check.left == 0
+
+
+def test_many_places_of_one_reason_are_one_sheet_with_one_answer_and_one_undo(
+    check: CheckView, review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_aside(review, {11: 0, 12: 10, 13: 20, 14: 30})
+    assert check.wait()
+    (sheet,) = [one for one in check.cards.items if "crops" in one]
+    assert (sheet["key"], sheet["title"]) == ("sheet discarded track", "4 tracks were taken for no face")
+    assert sheet["actions"] == ["sheet-hide-all", "sheet-no-face-all"]
+    keys = [crop["key"] for crop in sheet["crops"]]
+    pictures = pictures_of(check, monkeypatch, do="pictures", keys=keys)
+    assert {key for one in pictures for key, uris in one["pictures"].items() if len(uris) == 1} == set(keys)
+    before, left = review.history_position, check.left
+    send(check, do="sheet-hide-all", key=sheet["key"])
+    assert ({11, 12, 13, 14} <= set(review.selected_ids), review.history_position) == (True, before + 1)
+    assert check.left == left - 4  # and where they begin and end is not asked about
+    send(check, do="undo", key=None)
+    assert (review.history_position, check.left) == (before, left)
+    assert len(item(check, sheet["key"])["crops"]) == 4
+
+
+def test_crop_taken_out_of_its_sheet_is_answered_afterwards(check: CheckView, review: Review) -> None:
+    put_aside(review, {11: 0, 12: 10, 13: 20, 14: 30})
+    assert check.wait()
+    crops = {int(crop["key"].split()[2]): crop["key"] for crop in item(check, "sheet discarded track")["crops"]}
+    send(check, do="out", key=crops[13])
+    assert review.current_frame == 20
+    send(check, do="out", key=crops[14])
+    send(check, do="out", key=crops[14])  # and put back
+    assert [crop["key"] for crop in item(check, "sheet discarded track")["crops"] if crop["out"]] == [crops[13]]
+    send(check, do="sheet-no-face-all", key="sheet discarded track")
+    assert set(review.discarded.loc[review.discarded["source"] == "manual", "face_id"]) == {11, 12, 14}
+    assert item(check, crops[13])["actions"] == ["hide", "no-face", "fine"]
+    send(check, do="hide", key=crops[13])
+    assert 13 in review.selected_ids and not {11, 12, 14} & set(review.selected_ids)
+    for _ in range(2):
+        send(check, do="undo", key=None)
+    assert len(item(check, "sheet discarded track")["crops"]) == 4
+
+
+def test_long_sheet_holds_no_more_than_can_be_looked_at(
+    check: CheckView, review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redactkit.widgets.places.SHEET", 3)
+    put_aside(review, {face: face for face in range(11, 16)})
+    assert check.wait()
+    sheet = item(check, "sheet discarded track")
+    assert (sheet["title"], len(sheet["crops"])) == ("3 of 5 tracks were taken for no face", 3)
+    left = check.left
+    send(check, do="sheet-no-face-all", key=sheet["key"])
+    assert check.left == left - 3
+
+
+def test_when_nothing_is_left_the_list_says_so_and_leads_on(review: Review) -> None:
+    gone = []
+    check = CheckView(review, done=lambda: gone.append("on"))
+    review.queue = pd.DataFrame({"face_id": [1], "frame": 20, "time": 0.7, "reason": "gap", "frames": 3})
+    assert check.wait()
+    check.begin()
+    assert (check.cards.current, review.current_frame) == ("gap 1 20", 0)  # nobody has picked it
+    send(check, do="fine", key="gap 1 20")
+    assert (check.cards.current, check.cards.summary) == ("nothing left", "")
+    send(check, do="export", key="nothing left")
+    assert gone == ["on"]
+    check.close()
+
+
+def test_everybody_is_hidden_by_one_press(people: PeopleView, review: Review) -> None:
+    assert people.hide_all_button.layout.display == "none"
+    send(people, do="visible", key="f1")
+    send(people, do="visible", key="f2")
+    assert people.hide_all_button.layout.display == ""
+    position = review.history_position
+    people.hide_all_button.click()
+    assert people.wait()
+    assert (len(review.selected_ids), review.history_position) == (len(review.decisions), position + 1)
+    assert people.hide_all_button.layout.display == "none"

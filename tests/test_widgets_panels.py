@@ -22,6 +22,7 @@ from redactkit.widgets import open as open_workbench
 from redactkit.widgets import panels as panels_module
 from redactkit.widgets import playback as playback_module
 from redactkit.widgets.progress import PassBar, describe_pass
+from tests.test_widgets_findings import report_of
 
 
 @pytest.fixture
@@ -199,6 +200,7 @@ def test_export_of_an_exposed_result_asks_again(review: Review, monkeypatch: pyt
     monkeypatch.setattr(export_module, "verify", lambda *_, **__: found)
     told: list[Any] = []
     panel = RedactPanel(review, examples=False, checked=told.append)
+    panel.hide_found.value = False
     job = panel.run()
     assert job.over.wait(120)
     assert "rk-said-bad" in panel.verdict.value and told == [found]
@@ -209,6 +211,60 @@ def test_export_of_an_exposed_result_asks_again(review: Review, monkeypatch: pyt
     review.add_face([5, 5, 20, 20], frame=0)
     changed = panel.ask_and_run()
     assert changed is not None and changed.over.wait(120)
+    panel.close()
+
+
+def test_what_the_check_finds_is_hidden_and_looked_for_again(
+    review: Review, short_clip: Path, short_truth: Annotations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = report_of(short_clip, short_truth)
+    dirty = replace(given, bare=given.bare.iloc[:0], fidelity=given.fidelity.assign(ok=True))
+    found = [dirty, replace(dirty, leaks=dirty.leaks.iloc[:0])]
+    wrote: list[int] = []
+
+    def redact(*given: Any, **how: Any) -> Any:
+        wrote.append(len(given[1].decisions))
+        return export_module_redact(*given, **how)
+
+    export_module_redact = export_module.redact
+    monkeypatch.setattr(export_module, "redact", redact)
+    monkeypatch.setattr(export_module, "verify", lambda *_, **__: found[len(wrote) - 1])
+    told: list[Any] = []
+    panel = RedactPanel(review, examples=False, checked=told.append)
+    before, position = set(review.decisions.index), review.history_position
+    job = panel.run()
+    assert job.over.wait(120)
+    assert (job.state, job.error, wrote) == ("done", "", [len(before), len(before) + 1])
+    assert "Clean" in panel.verdict.value and "1 finding was hidden" in panel.verdict.value
+    assert told == [found[1]] and job.result[1] is found[1]
+    assert review.history_position == position + 1
+    (new,) = set(review.decisions.index) - before
+    assert review.decisions.loc[new, ["redact", "reason"]].tolist() == [True, "leak check"]
+    panel.close()
+
+
+def test_stopped_while_it_is_hidden_says_what_the_file_there_shows(
+    review: Review, short_clip: Path, short_truth: Annotations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = report_of(short_clip, short_truth)
+    wrote: list[int] = []
+
+    def redact(*given: Any, **how: Any) -> Any:
+        wrote.append(1)
+        if len(wrote) > 1:
+            raise PassCancelled("stopped")
+        return export_module_redact(*given, **how)
+
+    export_module_redact = export_module.redact
+    monkeypatch.setattr(export_module, "redact", redact)
+    monkeypatch.setattr(export_module, "verify", lambda *_, **__: given)
+    told: list[Any] = []
+    panel = RedactPanel(review, examples=False, checked=told.append)
+    job = panel.run()
+    assert job.over.wait(120)
+    assert (job.state, told) == ("cancelled", [given])
+    assert "Stopped" in panel.verdict.value and "rk-said-bad" in panel.verdict.value
+    assert review.history == ()
     panel.close()
 
 

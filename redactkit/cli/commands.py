@@ -242,7 +242,7 @@ def _add_combined(commands: Any) -> None:
     add_detecting(command)
     add_object_detectors(command)
     add_hiding(command)
-    add_check(command)
+    add_check(command, hides=True)
     add_writing(command)
 
 

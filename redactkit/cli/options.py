@@ -241,9 +241,17 @@ def id_list(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"expected whole numbers like 1,4, got {text!r}") from None
 
 
-def add_check(command: argparse.ArgumentParser) -> None:
-    """Add what asks for the leak check of what was written."""
+def add_check(command: argparse.ArgumentParser, *, hides: bool = False) -> None:
+    """Add what asks for the leak check of what was written; where the command ``hides`` what it finds, that too."""
     command.add_argument("--check", action="store_true", help="look for leaks too, as verify does")
+    if hides:
+        command.add_argument(
+            "--hide-found",
+            type=int,
+            default=0,
+            metavar="N",
+            help="hide what --check finds, and write and check again, up to N times",
+        )
 
 
 def add_choosing_boxes(command: argparse.ArgumentParser) -> None:
@@ -323,4 +331,6 @@ def blur_options(options: argparse.Namespace) -> dict[str, Any]:
         chosen["allow_nothing"] = True
     if getattr(options, "check", False):
         chosen["check"] = True
+    if getattr(options, "hide_found", 0):
+        chosen["hide_found"] = options.hide_found
     return chosen | {"progress": not options.quiet, "smart_copy": not options.no_smart_copy}

@@ -17,6 +17,7 @@ from redactkit.errors import OptionError
 from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
 from redactkit.review import editing, keyframes
+from redactkit.review.discarded import confirm_discarded, restore_faces
 from redactkit.review.fixed_regions import with_regions
 from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
@@ -218,10 +219,21 @@ class Commands(Session):
         return new
 
     def restore_face(self, face_id: int) -> None:
-        """Bring back a face that the tracker set aside; it is redacted."""
+        """Bring back a face that was set aside; it is redacted."""
+        self.restore_faces([face_id])
+
+    def restore_faces(self, faces: FaceIds) -> None:
+        """Bring back faces that were set aside, as one edit; they are redacted."""
+        ids = as_face_ids(faces, name="faces")
         with self.lock:
-            done, left = editing.restore_face(self.detections, self.decisions, self.discarded, face_id=face_id)
-            self.edit(f"face {face_id} brought back", **done._asdict(), discarded=left)
+            done, left = restore_faces(self.detections, self.decisions, self.discarded, faces=ids)
+            self.edit(f"{_named(ids)} brought back", **done._asdict(), discarded=left)
+
+    def confirm_discarded(self, faces: FaceIds) -> None:
+        """Say that faces that were set aside are none: neither the review queue nor a leak check asks again."""
+        ids = as_face_ids(faces, name="faces")
+        with self.lock:
+            self.edit(f"{_named(ids)} said to be none", discarded=confirm_discarded(self.discarded, faces=ids))
 
     def decide(
         self,

@@ -48,7 +48,6 @@ __all__ = [
     "expand_boxes",
     "merge_faces",
     "next_face_id",
-    "restore_face",
     "set_box",
     "set_decision",
     "set_kind",
@@ -300,33 +299,6 @@ def split_face(
     table.loc[later, "face_id"] = new
     label = str(decisions["label"].get(face_id, ""))
     return Faces(sort_detections(table), _redacted(_redacted(decisions, [face_id], label=label), [new], label=""))
-
-
-def restore_face(
-    detections: pd.DataFrame, decisions: pd.DataFrame, discarded: pd.DataFrame, *, face_id: int
-) -> tuple[Faces, pd.DataFrame]:
-    """Bring back a face that the tracker set aside; it is redacted.
-
-    Its ID changes to the next free one where another face has it by now.
-
-    Returns
-    -------
-    faces : Faces
-    discarded : DataFrame
-        What is still set aside.
-
-    Examples
-    --------
-    >>> rows = as_detections({"frame": [0, 1], "face_id": 1, "x": 10, "y": 0, "width": 8, "height": 8})
-    >>> faces, discarded = restore_face(as_detections({}), as_decisions({}), rows, face_id=1)
-    >>> len(faces.detections), len(discarded)
-    (2, 0)
-    """
-    mine = np.isin(discarded["face_id"].to_numpy(), known_faces(discarded, [face_id]))
-    taken = bool((detections["face_id"] == face_id).any())
-    new = next_face_id(detections, decisions, discarded) if taken else face_id
-    table = sort_detections(pd.concat([detections, discarded[mine].assign(face_id=new)], ignore_index=True))
-    return Faces(table, _redacted(decisions, [new], label="")), discarded[~mine].reset_index(drop=True)
 
 
 def set_decision(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from redactkit import identities
 from redactkit.review.commands import Commands
+from redactkit.review.relevance import pairs_matter
 from redactkit.tables import FaceIds, as_face_ids, known_face_ids
 
 __all__ = ["PeopleCommands"]
@@ -37,10 +38,12 @@ class PeopleCommands(Commands):
         DataFrame
             Columns of `redactkit.identities.PAIRS`. ``similarity`` is 1 for equal faces and 0.5 for those that are
             just alike enough to ask; ``basis`` is ``face`` or ``colours``, on which nothing is ever sure.
+            And ``matters``: whether the two are decided differently, so that an answer changes the result.
         """
         with self.lock:
             pairs, decisions, detections = self.pairs, self.decisions, self.detections
-        return identities.open_pairs(pairs, decisions, detections=detections, cuts=self.cuts, sure=sure)
+        found = identities.open_pairs(pairs, decisions, detections=detections, cuts=self.cuts, sure=sure)
+        return found.assign(matters=pairs_matter(found, decisions=decisions))
 
     def accept_suggestion(self, face_id: int, other_id: int) -> int:
         """Say that two tracks are one person; return the person's number. See `join_people`."""

@@ -18,6 +18,7 @@ from redactkit.formats.ids import remove_ids
 from redactkit.review.following import Following
 from redactkit.review.navigation import nearest, stops
 from redactkit.review.people import PeopleCommands
+from redactkit.review.relevance import Listed, places_matter
 from redactkit.runtime.files import Stamp, check_output, fit_name, make_private, may_write, stamp
 from redactkit.runtime.html import show
 from redactkit.runtime.partial_files import sweep_partial_files
@@ -107,7 +108,7 @@ class Review(Following, PeopleCommands):
         self.folder: Path | None = None
         self._frames = frames
         self._own: dict[Path, Stamp] = {}
-        self._listed: tuple[pd.DataFrame, pd.DataFrame] | None = None
+        self._listed: Listed | None = None
         super().__init__(annotations, autosave=autosave)
 
     @classmethod
@@ -225,7 +226,7 @@ class Review(Following, PeopleCommands):
         ----------
         kind : str
             A key of `redactkit.review.navigation.STOPS` ("face", "edge", "empty", "box", "keyframe", "gap"), or
-            "queue": the places of `to_review`, whose face becomes the current one.
+            "queue": the places of `to_review` where an answer could matter, whose face becomes the current one.
 
         Returns
         -------
@@ -241,26 +242,37 @@ class Review(Following, PeopleCommands):
         return frame
 
     def to_review(self) -> pd.DataFrame:
-        """Return what is to be looked at, the riskiest first; see `redactkit.tracking.review_queue`."""
-        if self.queue is not None:
-            return self.queue
+        """Return what is to be looked at, the riskiest first, and where an answer could matter.
+
+        Returns
+        -------
+        DataFrame
+            Columns of `redactkit.tracking.review_queue`, or of ``queue``; and ``matters``: whether an answer could
+            change what the redacted video shows, see `redactkit.review.relevance`.
+        """
         with self.lock:
-            listed, detections, discarded = self._listed, self.detections, self.discarded
-        if listed is None or listed[0] is not detections:
-            # Not under the lock: on a large table it takes longer than an edit may wait.
+            given, tables = self.queue, (self.detections, self.discarded, self.decisions)
+        known = self._listed
+        if known is not None and known.is_of(given, *tables):
+            return known.listed
+        # Not under the lock: on a large table it takes longer than an edit may wait.
+        found = known.found if known is not None and known.is_of(given, *tables[:2]) else given
+        if found is None:
             found = review_queue(
-                detections,
+                tables[0],
                 video_size=(self.video.width, self.video.height),
                 frame_count=self.frame_count,
                 cuts=self.cuts,
-                discarded=discarded,
+                discarded=tables[1],
             )
-            self._listed = listed = (detections, found)
-        return listed[1]
+        matters = places_matter(found, detections=tables[0], discarded=tables[1], decisions=tables[2])
+        self._listed = Listed((given, *tables), found, found.assign(matters=matters))
+        return self._listed.listed
 
     def _seek_queue(self, direction: int) -> int | None:
-        """Go to the next place to look at, and make its face the current one."""
+        """Go to the next place to look at where an answer could matter, and make its face the current one."""
         queue = self.to_review()
+        queue = queue[queue["matters"].to_numpy()]
         frame = nearest(np.unique(queue["frame"].to_numpy(np.int64)), self.current_frame, direction=direction)
         if frame is not None:
             self.current_frame = frame

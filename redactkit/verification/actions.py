@@ -10,13 +10,14 @@ import pandas as pd
 
 from redactkit.errors import OptionError
 from redactkit.review.editing import next_face_id, set_decision
+from redactkit.review.relevance import LEAK_CHECK
 from redactkit.tables import as_decisions, as_detections, sort_detections
 
 __all__ = ["ANSWERS", "REASON", "Answer", "Settled", "settle"]
 
 Answer = Literal["hide", "no face", "leave visible"]
 ANSWERS: tuple[Answer, ...] = ("hide", "no face", "leave visible")
-REASON = "leak check"
+REASON = LEAK_CHECK
 """The reason that a decision has by which a finding was answered."""
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from redactkit import tracking
 from redactkit.annotations import Annotations
+from redactkit.review.relevance import places_matter
 from redactkit.verification.report import VerificationReport
 
 __all__ = ["review_queue"]
@@ -29,14 +30,15 @@ def review_queue(annotations: Annotations, *, check: VerificationReport | None =
     DataFrame
         Columns ``face_id``, ``frame``, ``time`` (s), ``risk`` (0 to 1), ``reason``, ``frames``, as
         of `redactkit.tracking.review_queue`; ``face_id`` is the nearest known face, -1 where the check found one
-        that nobody has numbered.
+        that nobody has numbered. And ``matters``: whether an answer could change what the redacted video shows,
+        by the decisions as they are (`redactkit.review.relevance`).
 
     Examples
     --------
     >>> from redactkit.formats import read_annotations
     >>> from redactkit.runtime.resources import sample_truth_path
     >>> list(review_queue(read_annotations(sample_truth_path())).columns)
-    ['face_id', 'frame', 'time', 'risk', 'reason', 'frames']
+    ['face_id', 'frame', 'time', 'risk', 'reason', 'frames', 'matters']
     """
     video = annotations.video
     queue = tracking.review_queue(
@@ -46,6 +48,8 @@ def review_queue(annotations: Annotations, *, check: VerificationReport | None =
         cuts=annotations.cuts,
         discarded=annotations.discarded,
     )
+    tables = {"detections": annotations.detections, "discarded": annotations.discarded}
+    queue = queue.assign(matters=places_matter(queue, decisions=annotations.decisions, **tables))
     leaks = _leaks(check) if check is not None else []
     return pd.concat([pd.DataFrame(leaks, columns=queue.columns).astype(queue.dtypes), queue], ignore_index=True)
 
@@ -61,6 +65,7 @@ def _leaks(check: VerificationReport) -> list[dict[str, object]]:
             "risk": 1.0 if row["verdict"] == "exposed" else DOUBTFUL,
             "reason": "leak",
             "frames": int(row["frames"]),
+            "matters": True,
         }
         for _, row in found.iterrows()
     ]

@@ -14,12 +14,15 @@ import pandas as pd
 
 from redactkit.annotations import Annotations
 from redactkit.errors import OptionError
-from redactkit.media import file_sha256
+from redactkit.media import VideoInfo, file_sha256
 from redactkit.runtime.files import report_path, write_text
 from redactkit.runtime.timecode import timecode
+from redactkit.tables import as_detections
+from redactkit.tracking.extension import extend
 from redactkit.verification.actions import Answer, settle
-from redactkit.verification.findings import UNLIKE, list_findings, longest_run
+from redactkit.verification.findings import GAP, UNLIKE, list_findings, longest_run
 from redactkit.verification.page import findings_html, page_html
+from redactkit.verification.unknown_faces import SEARCH_STEP_SECONDS
 
 if TYPE_CHECKING:
     from redactkit.plots import FaceSheet
@@ -120,8 +123,8 @@ class VerificationReport:
         finding : int
             Its number, from 1.
         action : {"hide", "no face", "leave visible"}
-            To be hidden (an unknown face is added), never to be asked about again, or left visible. Redact
-            again after ``hide``.
+            To be hidden (an unknown face is added, with the frames before and after it to which the search may not
+            have come), never to be asked about again, or left visible. Redact again after ``hide``.
 
         Raises
         ------
@@ -129,8 +132,11 @@ class VerificationReport:
             If there is no such finding or action, or the finding is about the file.
         """
         rows = self.rows_of(finding)
+        found = self.findings.loc[finding]
+        if action == "hide" and found["leak"] >= 0 and found["what"] != GAP:
+            rows = _extended(rows, annotations.video, annotations.cuts)
         tables = (annotations.detections, annotations.decisions, annotations.discarded)
-        done = settle(tables, finding=self.findings.loc[finding].to_dict(), rows=rows, action=action)
+        done = settle(tables, finding=found.to_dict(), rows=rows, action=action)
         changed = {"detections": done.detections, "decisions": done.decisions, "discarded": done.discarded}
         if isinstance(annotations, Annotations):
             return annotations.replace(**changed)
@@ -251,6 +257,12 @@ class VerificationReport:
 
         title = f"{self.redacted.name}: {self.verdict}"
         return contact_sheet(self.redacted, self.exposures, title=title, count=count)
+
+
+def _extended(rows: pd.DataFrame, video: VideoInfo, cuts: Any) -> pd.DataFrame:
+    """Extend an unknown face by the frames to the next ones that the check searched, where it may be as well."""
+    padding = round(SEARCH_STEP_SECONDS * float(video.frame_rate))
+    return extend(as_detections(rows), before=padding, after=padding, times=video.times, cuts=cuts)
 
 
 def _describe(row: Any) -> str:

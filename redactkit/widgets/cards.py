@@ -16,21 +16,32 @@ __all__ = ["CardAction", "CardList"]
 
 
 class CardAction(NamedTuple):
-    """What can be done about a card: its button's words, its key, and whether the next card is picked after it."""
+    """What can be done about a card: its button's words, its key, and whether the next card is picked after it.
+
+    One that ``looks`` is done about a sheet only when every crop of it was on the screen.
+    """
 
     name: str
     text: str
     tip: str
     key: str = ""
     advances: bool = True
+    looks: bool = False
 
 
 class CardList(anywidget.AnyWidget):
     """The front end of a list of cards.
 
-    Each of ``items`` is a mapping with ``key``, ``title``, ``lines``, ``state`` (hide, show, mixed, done or plain),
-    ``badge``, ``pictures`` (how many), ``actions`` (names; all where left out), ``name`` (where it can be named) and
-    ``group``: an action whose name ends with ``-all`` answers its cards at once, and goes on to one of another.
+    Each of ``items`` is a mapping with ``key``, ``title``, ``lines``, ``state`` (hide, show, mixed, done, good, fold or
+    plain), ``badge``, ``pictures`` (how many), ``actions`` (names; all where left out), ``name`` (where it can be
+    named) and ``group``: an action whose name ends with ``-all`` answers its cards at once, and goes on to one of
+    another.
+
+    With ``crops`` it is a contact sheet: each of them has ``key``, ``title``, ``caption``, ``pictures`` and ``out``,
+    and a click on it is told as ``out``. With ``tile`` it is small, beside others, and its lines and buttons stand
+    under the list while it is the current one. With ``open`` (true or false) it is the head of cards that are folded
+    away.
+
     Pictures are asked for when a card is seen, and are no part of the widget's saved state.
 
     Parameters
@@ -54,6 +65,7 @@ class CardList(anywidget.AnyWidget):
     items: traitlets.List[Any] = traitlets.List().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     advance: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    looks: traitlets.List[Any] = traitlets.List().tag(sync=True)
     current = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     title = traitlets.Unicode("").tag(sync=True)
     summary = traitlets.Unicode("").tag(sync=True)
@@ -78,8 +90,9 @@ class CardList(anywidget.AnyWidget):
             title=title,
             empty=empty,
             strips=strip is not None,
-            actions=[{name: value for name, value in one._asdict().items() if name != "advances"} for one in actions],
+            actions=[{name: getattr(one, name) for name in ("name", "text", "tip", "key")} for one in actions],
             advance=[one.name for one in actions if one.advances],
+            looks=[one.name for one in actions if one.looks],
         )
         self.on_msg(self._receive)
 

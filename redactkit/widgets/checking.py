@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,45 +12,36 @@ import traitlets
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
 from redactkit.verification import Answer, VerificationReport, crops
-from redactkit.widgets.cards import CardAction, CardList
+from redactkit.widgets.cards import CardList
 from redactkit.widgets.crops import PictureSource
 from redactkit.widgets.edits import set_aside
-from redactkit.widgets.markup import timecode
+from redactkit.widgets.places import (
+    ACTIONS,
+    COVERS,
+    fold_card,
+    kind_of,
+    nothing_left_card,
+    place_card,
+    sheet_card,
+)
 from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.view import View
 
 __all__ = ["CheckView"]
 
-_ACTIONS = (
-    CardAction("hide", "Hide", "hide it", "enter"),
-    CardAction("fill", "Cover the gap", "follow the face into the frames without a box, and hide it there", "enter"),
-    CardAction("on", "Follow on", "follow the face further from here, and hide it there", "enter"),
-    CardAction("no-face", "No face", "it is no face", "n"),
-    CardAction("fine", "Fine", "nothing is to be done", "f"),
-    CardAction("visible", "Leave visible", "it may be seen", "v"),
-    CardAction("hide-all", "Hide all like this", "hide all places left with this reason", "shift+enter"),
-    CardAction("cover-all", "Cover all like this", "follow the faces at all places with this reason", "shift+enter"),
-    CardAction("fine-all", "All like this fine", "nothing is to be done about places with this reason", "shift+f"),
-)
 _SAID = {"hide": "hidden", "no-face": "no face", "fine": "fine", "visible": "left visible"}
 _SETTLED: dict[str, Answer] = {"hide": "hide", "no-face": "no face", "visible": "leave visible"}
-_COVERS = {"gap": "fill", "track ends inside the frame": "on", "track starts inside the frame": "on"}
-"""Reasons whose answer is more boxes, and the action that draws them."""
 
-_SENTENCES = {
-    "gap": "{name} has no box for {frames} frames",
-    "track ends inside the frame": "{name} is lost here, inside the picture",
-    "track starts inside the frame": "{name} is first found here, inside the picture",
-    "followed in doubt": "{name} was followed in doubt",
-    "short track": "{name} is seen for {frames} frames only",
-    "filled gap": "{name}: boxes filled in between two sightings",
-    "confidence dip": "{name} is hard to see here",
-    "crossing": "{name} meets another face",
-    "discarded track": "{name} was set aside as no face",
-    "touches the edge": "{name} is at the edge of the picture",
-}
+SHEET_FROM = 3
+"""Places of one reason from which they are one contact sheet and not a card each. Raising it makes fewer sheets."""
+
 _MOST = 400
 """Cards shown at a time."""
+
+_ANSWERED = "They can be answered otherwise; Z takes the last answer back."
+_COVERED = (
+    "Boxes that hide lie there already, or the video is the same either way. They come back when a decision changes it."
+)
 
 
 class _Made(NamedTuple):
@@ -63,9 +53,13 @@ class _Made(NamedTuple):
 
 
 class CheckView(View):
-    """Places to look at, the riskiest first, each answered by a key: Enter hides, N is no face, F is fine.
+    """Places where an answer could matter, the riskiest first; Enter hides one, N is no face, F is fine.
 
-    With Shift, Enter and F answer all places left that have the same reason; one Z takes all these answers back.
+    Three places or more with one reason are one contact sheet: a key answers all of it, and what is clicked is taken
+    out of it, to be answered afterwards. What is on a sheet is called fine, or no face, only when it was on the
+    screen. One Z takes the answers of a sheet back. With Shift, Enter and F answer all places like the current one.
+
+    Places where hidden boxes lie already are folded away, and not counted; see `redactkit.review.relevance`.
     Picking a card goes to its frame; answering one goes on to the next without an answer. Where a face has no box for
     some frames, or is lost, Enter follows it on. After an export with a leak check its findings stand first, source
     and output side by side.
@@ -75,6 +69,8 @@ class CheckView(View):
     review : Review
     runner : Runner, optional
         Shared with other panels: following waits for a pass under way.
+    done : callable, optional
+        Called to go on where nothing is left to check.
 
     Attributes
     ----------
@@ -88,18 +84,23 @@ class CheckView(View):
 
     answered = traitlets.Int(0)
 
-    def __init__(self, review: Review, *, runner: Runner | None = None) -> None:
+    def __init__(self, review: Review, *, runner: Runner | None = None, done: Callable[[], None] | None = None) -> None:
         super().__init__(review, css="rk-check-list")
         self.runner = runner or Runner()
         self.report: VerificationReport | None = None
+        self._done = done
         self._pictures: dict[int, Any] = {}
         self._places: dict[str, Any] = {}
+        self._matter: set[str] = set()
         self._answers: dict[str, str] = {}
+        self._out: set[str] = set()
+        self._open: set[str] = set()
         self._made: list[_Made] = []
+        self._still = False
         self.cards = CardList(
             review,
             title="Places to check",
-            actions=_ACTIONS,
+            actions=ACTIONS,
             places=self._pictures_of,
             act=self.guard(self.do),
             empty="Nothing is to be checked.",
@@ -115,12 +116,21 @@ class CheckView(View):
         self.report = report
         self._pictures = crops(report) if report is not None else {}
         self._answers = {key: said for key, said in self._answers.items() if not key.startswith("leak")}
+        self._out = {key for key in self._out if not key.startswith("leak")}
         self.refresh()
 
     @property
     def left(self) -> int:
-        """How many places have no answer yet."""
-        return sum(key not in self._answers for key in self._places)
+        """How many places where an answer could matter have none yet."""
+        return len(self._to_do())
+
+    def begin(self) -> None:
+        """Make the first card that is to be answered the current one, where none is; the time stays."""
+        with self.review.lock:
+            if self.cards.current not in [
+                one["key"] for one in self.cards.items if one["state"] not in ("done", "fold")
+            ]:
+                self._pick_first()
 
     def refresh(self) -> None:
         """Show the places as they stand."""
@@ -131,49 +141,70 @@ class CheckView(View):
         places: dict[str, Any] = {}
         if self.report is not None:
             places |= {f"leak{row.Index}": row for row in self.report.findings.itertuples()}
-        queue = self.review.to_review()
-        for row in queue.itertuples():
-            places.setdefault(f"{row.reason} {row.face_id} {row.frame}", row)
+        self._matter = set(places)
+        for row in self.review.to_review().itertuples():
+            key = f"{row.reason} {row.face_id} {row.frame}"
+            places.setdefault(key, row)
+            if row.matters:
+                self._matter.add(key)
         self._places = places
         self._forget_undone()
-        counts = Counter(_kind(key, row) for key, row in places.items() if key not in self._answers)
-        shown = list(places.items())[:_MOST]
-        self.cards.items = [self._item(key, row, alike=counts[_kind(key, row)]) for key, row in shown]
-        self.answered = sum(key in self._answers for key in places)
-        left, leaks = self.left, sum(key.startswith("leak") and key not in self._answers for key in places)
-        counted = f"{left} of {len(places)} left to check" if places else ""
+        self._out &= set(places)
+        to_do = self._to_do()
+        answered = [key for key in places if key in self._answers]
+        covered = [key for key in places if key not in self._matter and key not in self._answers]
+        self.cards.items = [
+            *self._asked(to_do),
+            *([nothing_left_card(goes_on=self._done is not None)] if places and not to_do else []),
+            *self._folded("answered", answered, f"Answered: {len(answered)}", _ANSWERED),
+            *self._folded(
+                "covered", covered, f"Nothing to decide now: {len(covered)} places, look if you like", _COVERED
+            ),
+        ]
+        self.answered = len(answered)
+        leaks = sum(key.startswith("leak") for key in to_do)
+        counted = f"{len(to_do)} left to check" if to_do else ""
         self.cards.summary = counted + (f", {leaks} of them from the leak check" if leaks else "")
+        # An answer, or an edit elsewhere, may have taken the current card away.
+        if self.cards.current is not None and self.cards.current not in [one["key"] for one in self.cards.items]:
+            self._pick_first()
 
-    def _item(self, key: str, row: Any, *, alike: int) -> dict[str, Any]:
-        answer, leak = self._answers.get(key, ""), key.startswith("leak")
-        hide = "hide" if leak or self.review.reader is None else _COVERS.get(str(row.reason), "hide")
-        actions = [hide, "no-face", "visible" if leak else "fine"]
-        title, lines = self._finding(row) if leak else self._queued(row)
-        if leak and not row.frames:
-            actions = ["fine"]  # what is wrong with the file has no place, and no answer but another export
-        elif alike > 1 and not answer:
-            actions += ["hide-all" if hide == "hide" else "cover-all", *([] if leak else ["fine-all"])]
-        return {
-            "key": key,
-            "title": title,
-            "lines": lines,
-            "badge": answer,
-            "state": "done" if answer else "hide" if leak and row.verdict == "exposed" else "plain",
-            "pictures": 2 if leak else 1,
-            "group": " ".join(_kind(key, row)),
-            "actions": actions,
-        }
+    def _to_do(self) -> list[str]:
+        return [key for key in self._places if key in self._matter and key not in self._answers]
 
-    def _finding(self, row: Any) -> tuple[str, list[str]]:
-        whose = f" {'near' if row.leak >= 0 else 'of'} face {row.face_id}" if row.face_id >= 0 else ""
-        span = [f"{row.frames} frames from {timecode(row.start)}, source and output"] if row.frames else []
-        return f"{row.verdict.capitalize()}: {row.what}{whose}", [*span, *([row.note] if row.note else [])]
+    def _asked(self, keys: list[str]) -> list[dict[str, Any]]:
+        """Return the cards of places without an answer: one sheet for each reason that many have."""
+        kinds: dict[tuple[str, ...], list[str]] = {}
+        for key in keys:
+            kinds.setdefault(kind_of(key, self._places[key]), []).append(key)
+        cards = []
+        for same in kinds.values():
+            of_file = same[0].startswith("leak") and not self._places[same[0]].frames
+            if len(same) >= SHEET_FROM and not of_file:
+                cards.append(sheet_card(self.review, {key: self._places[key] for key in same}, out=self._out))
+            else:
+                cards += [place_card(self.review, key, self._places[key], alike=len(same)) for key in same]
+        return cards[:_MOST]
 
-    def _queued(self, row: Any) -> tuple[str, list[str]]:
-        label = self.review.decisions["label"].get(row.face_id, "") or f"Face {row.face_id}"
-        told = _SENTENCES.get(str(row.reason), f"{{name}}: {row.reason}").format(name=label, frames=row.frames)
-        span = f" to {row.frame + row.frames - 1}" if row.frames > 1 else ""
-        return told, [f"at {timecode(row.time)[3:10]}, frame{'s' * (row.frames > 1)} {row.frame}{span}"]
+    def _folded(self, name: str, keys: list[str], title: str, told: str) -> list[dict[str, Any]]:
+        """Return the head of places that are folded away, and where it is open their cards."""
+        if not keys:
+            return []
+        is_open = name in self._open
+        reasons = [kind_of(key, self._places[key])[-1] for key in keys]
+        cards = [
+            place_card(self.review, key, self._places[key], answer=self._answers.get(key, ""))
+            for key in (keys[:_MOST] if is_open else ())
+        ]
+        return [fold_card(name, title, reasons, told=told, is_open=is_open), *cards]
+
+    def _pick_first(self) -> None:
+        """Make the first card the current one, and leave the time alone: nobody has picked it."""
+        self._still = True
+        try:
+            self.cards.current = self.cards.items[0]["key"] if self.cards.items else None
+        finally:
+            self._still = False
 
     def _pictures_of(self, key: str) -> list[PictureSource]:
         row = self._places.get(key)
@@ -181,16 +212,19 @@ class CheckView(View):
             return []
         if key.startswith("leak"):
             return [PictureSource(pixels=np.asarray(picture)) for picture in self._pictures.get(int(row.Index), ())]
-        box = self._box(int(row.face_id), int(row.frame))
-        return [PictureSource(int(row.frame), box)] if box else []
+        found = self._box(int(row.face_id), int(row.frame), aside=row.reason == "discarded track")
+        return [found] if found else []
 
-    def _box(self, face: int, frame: int) -> tuple[float, float, float, float] | None:
-        """Return where a face is in a frame, or was in the nearest one; also one that was set aside."""
-        for table in (self.review.detections, self.review.discarded):
+    def _box(self, face: int, frame: int, *, aside: bool) -> PictureSource | None:
+        """Return where a face is in a frame, or was in the nearest one; of one that was set aside its best look."""
+        tables = (self.review.discarded, self.review.detections)
+        for table in tables if aside else tables[::-1]:
             mine = table[(table["face_id"] == face).to_numpy() & table["x"].notna().to_numpy()]
             if len(mine):
-                near = mine.iloc[int(np.abs(mine["frame"].to_numpy() - frame).argmin())]
-                return float(near["x"]), float(near["y"]), float(near["width"]), float(near["height"])
+                best = mine["confidence"].fillna(0).to_numpy().argmax()
+                row = mine.iloc[int(best if aside else np.abs(mine["frame"].to_numpy() - frame).argmin())]
+                box = float(row["x"]), float(row["y"]), float(row["width"]), float(row["height"])
+                return PictureSource(int(row["frame"]) if aside else frame, box)
         return None
 
     def do(self, message: Mapping[str, Any]) -> None:
@@ -203,19 +237,34 @@ class CheckView(View):
         what, key = str(message.get("do")), str(message.get("key"))
         if what == "undo":
             self._undo()
-            return
-        if key not in self._places:
-            return
-        keys = self._alike(key) if what.endswith("-all") else [key]
-        self._answer(what.removesuffix("-all"), keys)
-        self.refresh()
+        elif what == "export":
+            if self._done is not None:
+                self._done()
+        elif what == "open":
+            self._open ^= {key.removeprefix("fold ")}
+            self.refresh()
+        elif what == "out" and key in self._places:
+            self._out ^= {key}
+            self._go_to(self._places[key])
+            self.refresh()
+        elif keys := self._answered_by(what, key):
+            self._answer(what.removeprefix("sheet-").removesuffix("-all"), keys)
+            self._out -= {
+                one for one in self._out if kind_of(one, self._places[one]) == kind_of(keys[0], self._places[keys[0]])
+            }
+            self.refresh()
 
-    def _alike(self, key: str) -> list[str]:
-        """Return the places without an answer that have a place's reason."""
-        kind = _kind(key, self._places[key])
-        return [
-            other for other, row in self._places.items() if other not in self._answers and _kind(other, row) == kind
-        ]
+    def _answered_by(self, what: str, key: str) -> list[str]:
+        """Return the places that an answer is about: one, all like it, or those left on a sheet."""
+        if what.startswith("sheet-"):
+            shown = [crop for one in self.cards.items if one["key"] == key for crop in one.get("crops", ())]
+            return [crop["key"] for crop in shown if not crop["out"] and crop["key"] in self._places]
+        if key not in self._places:
+            return []
+        if not what.endswith("-all"):
+            return [key]
+        kind = kind_of(key, self._places[key])
+        return [one for one in self._to_do() if kind_of(one, self._places[one]) == kind]
 
     def _answer(self, what: str, keys: list[str]) -> None:
         """Give places one answer."""
@@ -223,7 +272,7 @@ class CheckView(View):
             gaps: set[int] = set()
             for key in keys:
                 row = self._places[key]
-                if _COVERS[row.reason] == "fill":
+                if COVERS[row.reason] == "fill":
                     if row.face_id in gaps:
                         continue  # one job fills all gaps of a face
                     gaps.add(row.face_id)
@@ -267,14 +316,17 @@ class CheckView(View):
             for row in rows:
                 report.settle(review, int(row.Index), _SETTLED[what])
             return
-        faces = sorted({int(row.face_id) for row in rows})
-        known = [face for face in faces if face in review.decisions.index]
-        if known and what == "hide":
-            review.decide(known, redact=True)
-        elif known:
-            set_aside(review, known)
-        for face in set(faces) - set(known) if what == "hide" else ():
-            review.restore_face(face)
+        aside = sorted({int(row.face_id) for row in rows if row.reason == "discarded track"})
+        faces = sorted({int(row.face_id) for row in rows if row.reason != "discarded track"})
+        faces = [face for face in faces if face in review.decisions.index]
+        if faces and what == "hide":
+            review.decide(faces, redact=True)
+        elif faces:
+            set_aside(review, faces)
+        if aside and what == "hide":
+            review.restore_faces(aside)
+        elif aside:
+            review.confirm_discarded(aside)
 
     def _cover(self, key: str, row: Any) -> None:
         """Follow a face to where it has no box, in the background."""
@@ -285,7 +337,7 @@ class CheckView(View):
         direction = "forward" if "ends" in row.reason else "backward"
 
         def work(progress: ProgressLike) -> pd.DataFrame:
-            if _COVERS[row.reason] == "fill":
+            if COVERS[row.reason] == "fill":
                 return review.fill_gaps(face, progress=progress)
             return review.follow(face, frame, direction=direction, progress=progress)
 
@@ -302,7 +354,12 @@ class CheckView(View):
 
     def _on_pick(self, change: Any) -> None:
         row = self._places.get(change["new"] or "")
-        if row is None or (hasattr(row, "frames") and not row.frames):
+        if row is not None and not self._still:
+            self._go_to(row)
+
+    def _go_to(self, row: Any) -> None:
+        """Show the frame of a place, and make its face the current one."""
+        if hasattr(row, "frames") and not row.frames:
             return
         self.review.current_frame = int(row.frame)
         if row.face_id in self.review.decisions.index:
@@ -311,8 +368,3 @@ class CheckView(View):
     def wait(self, timeout: float = 10.0) -> bool:
         """Wait until everything asked for is shown; return whether that came in time."""
         return super().wait(timeout) and self.cards.wait(timeout)
-
-
-def _kind(key: str, row: Any) -> tuple[str, ...]:
-    """Return what places have in common that get one answer."""
-    return ("leak", str(row.verdict), str(row.what)) if key.startswith("leak") else (str(row.reason),)

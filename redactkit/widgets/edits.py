@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from redactkit.review import Review, editing
 from redactkit.review.rows import replace_rows
-from redactkit.tables import BOX
+from redactkit.tables import BOX, as_detections
 
 __all__ = ["Applied", "correct_box", "set_aside"]
 
@@ -108,17 +108,19 @@ def _moved(
 def set_aside(review: Review, faces: Sequence[int]) -> None:
     """Put faces that are none aside, where `Review.restore_face` finds them; one edit.
 
-    A face of the same ID that was set aside before is replaced.
+    They are so by a person's word: neither the review queue nor a leak check asks about them again. A face of the same
+    ID that was set aside before is replaced.
     """
     with review.lock:
         table, aside = review.detections, review.discarded
         mine = table["face_id"].isin(list(faces)).to_numpy()
         kept = aside[~aside["face_id"].isin(list(faces)).to_numpy()]
+        gone = as_detections(table[mine].assign(source="manual"))
         named = ", ".join(map(str, faces))
         review.edit(
             f"{'face' if len(faces) == 1 else 'faces'} {named} set aside as no face",
             detections=table[~mine].reset_index(drop=True),
-            discarded=pd.concat([kept, table[mine]], ignore_index=True) if len(kept) else table[mine],
+            discarded=pd.concat([kept, gone], ignore_index=True) if len(kept) else gone,
         )
     if review.current_face in faces:
         review.current_face = None

@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from redactkit.annotations import Annotations
 from redactkit.effects import BLUR_KINDS
 from redactkit.errors import OptionError
 from redactkit.passes import redact
@@ -18,7 +19,7 @@ from redactkit.redaction import RedactionReport, default_output
 from redactkit.review import Review
 from redactkit.runtime.progress import ProgressLike
 from redactkit.runtime.timecode import parse_ranges, parse_timecode, timecode
-from redactkit.verification import VerificationReport, verify
+from redactkit.verification import MOST_ROUNDS, Checked, VerificationReport, redact_until_clean, take_over, verify
 from redactkit.widgets.findings import FindingsView
 from redactkit.widgets.looks import DRAFTS, LookChooser
 from redactkit.widgets.markup import escape
@@ -92,6 +93,8 @@ class RedactPanel(View):
         self._own: set[Path] = set()
         self._asked: tuple[str, int] | None = None
         self._exposed_at: int | None = None
+        self._done: Checked | None = None
+        self._rounds = 0
         self._build()
         self.watch(lambda _: self._mark_draft(), "blur")
         self.watch(lambda _: self.bar.refresh(), "revision", source=self.runner)
@@ -114,6 +117,10 @@ class RedactPanel(View):
         self.output.add_class("rk-output")
         self.check = ipywidgets.Checkbox(True, description="then look for bare faces", indent=False)
         self.check.add_class("rk-check")
+        self.hide_found = ipywidgets.Checkbox(True, description="hide what is found, and look again", indent=False)
+        self.hide_found.add_class("rk-hide-found")
+        self.hide_found.tooltip = f"up to {MOST_ROUNDS} times; in doubt more is covered"
+        self.check.observe(lambda _: self._mark_draft(), "value")
         self.allow_nothing = allowing_nothing()
         self.run_button = button("", "write the redacted video", text="Export", css="rk-run")
         self.run_button.button_style = "primary"
@@ -136,7 +143,7 @@ class RedactPanel(View):
             *self._build_parts(),
             self.output,
             self.advanced,
-            row(self.run_button, self.check, self.bar, css="rk-go"),
+            row(self.run_button, self.check, self.hide_found, self.bar, css="rk-go"),
         )
 
     def _build_parts(self) -> tuple[Any, ...]:
@@ -185,6 +192,7 @@ class RedactPanel(View):
         draft = bool(self.draft.value)
         self.run_button.description = "Export draft" if draft else "Export"
         self.check.disabled = draft
+        self.hide_found.disabled = draft or not self.check.value
         # Only the file names made here are changed: what a person typed stays.
         made = {self._made_output(kind) for kind in BLUR_KINDS}
         if self.output.value in made:
@@ -251,18 +259,33 @@ class RedactPanel(View):
             "allow_nothing": self.allow_nothing.value or draft,
         }
 
-        def work(progress: ProgressLike) -> tuple[RedactionReport, Any]:
-            report = redact(source, annotations, output=target, progress=progress, **settings)
+        rounds = MOST_ROUNDS if check and self.hide_found.value else 0
+        self._done, self._rounds = None, rounds
+
+        def write(given: Annotations, progress: ProgressLike) -> RedactionReport:
+            more = {"overwrite": settings["overwrite"] or target in self._own}
+            report = redact(source, given, output=target, progress=progress, **settings | more)
             self._own.add(target)
+            if check:
+                self._show_written(report)
+            return report
+
+        def work(progress: ProgressLike) -> tuple[RedactionReport, Any]:
             if not check:
-                return report, None
-            self._show_written(report)
-            return report, verify(source, report.output, annotations, progress=progress)
+                return write(annotations, progress), None
+            done = redact_until_clean(
+                annotations,
+                write=lambda given: write(given, progress),
+                check=lambda report, given: verify(source, report.output, given, progress=progress),
+                rounds=rounds,
+                tell=self._remember,
+            )
+            return done.report, done.check
 
         self.report.value, self.player.children = "", ()
         self._show_status("", "")
         self._drop_findings()
-        finished = self.guard(lambda job: self._finished(job, revision))
+        finished = self.guard(lambda job: self._finished(job, revision, annotations))
         job = self.runner.submit(f"redact {source.name}", work, finished=finished)
         self.bar.follow(job)
         return job
@@ -277,18 +300,38 @@ class RedactPanel(View):
 
     def _show_written(self, report: RedactionReport) -> None:
         """Let the video be watched while it is checked."""
-        self._show_status("doubtful", "Written. It is being looked through for bare faces; you can watch it meanwhile.")
+        again = self._done is not None
+        self._show_status(
+            "doubtful",
+            f"Written{' again' if again else ''}. It is being looked through for bare faces; "
+            "you can watch it meanwhile.",
+        )
         if not self._closed:
             self.player.children = (as_video(report.output),)
 
-    def _finished(self, job: BackgroundPass, revision: int) -> None:
+    def _remember(self, done: Checked) -> None:
+        """Keep what a check found while it is hidden and written again, which may be stopped."""
+        self._done = done
+        found = len(done.check.findings)
+        if found and len(done.hidden) < self._rounds:
+            self._show_status("doubtful", f"Found {found}: hiding them, and writing the video again.")
+
+    def _finished(self, job: BackgroundPass, revision: int, annotations: Annotations) -> None:
         self.bar.refresh()
-        if job.state != "done" or self._closed:
+        done = self._done
+        if self._closed or (job.state != "done" and done is None):
             return
-        report, found = job.result
+        report, found = job.result or (done.report, done.check)  # type: ignore[union-attr]
         colour, text = verdict_of(report, found)
+        if job.state != "done":
+            text = f"Stopped; the video that is there was written before. {text}"
+        elif done is not None and done.told:
+            text = f"{text} {done.told.capitalize()}."
         self._show_status(colour, text)
-        self._exposed_at = revision if colour == "bad" else None
+        unchanged = self.review.revision == revision
+        if done is not None:
+            take_over(self.review, annotations, done.annotations)
+        self._exposed_at = self.review.revision if colour == "bad" and unchanged else None
         tables = [report._repr_html_(), found._repr_html_() if found is not None else ""]
         self.report.value = "".join(tables)
         if found is not None and not found.ok:

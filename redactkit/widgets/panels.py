@@ -197,6 +197,9 @@ class AnalyzePanel(View):
             self.review.current_frame = self.found.frame
         viewer.stage.show_boxes()
 
+    def go_on(self) -> None:
+        """Go on to what comes after the pass; a workbench says where that is."""
+
     def _finished(self, job: BackgroundPass, video: Path, folder: Path, preset: Preset) -> None:
         self.bar.refresh()
         self.found.layout.display = "none"
@@ -215,6 +218,7 @@ class AnalyzePanel(View):
         self.review.load(job.result)
         people = len(self.review.people)
         self.say(f"{people} people found; decide in step 2, Who, who is hidden. Written to {folder}")
+        self.go_on()
 
 
 def _hint(text: str) -> ipywidgets.HTML:

@@ -15,7 +15,8 @@ from redactkit.widgets.cards import CardAction, CardList
 from redactkit.widgets.crops import PictureSource
 from redactkit.widgets.edits import set_aside
 from redactkit.widgets.markup import timecode
-from redactkit.widgets.view import View
+from redactkit.widgets.places import fold_card
+from redactkit.widgets.view import View, button, row
 
 __all__ = ["PeopleView"]
 
@@ -27,20 +28,24 @@ _ACTIONS = (
     CardAction("apart", "Not one person", "its tracks are different people", "x", advances=False),
     CardAction("same", "Same person", "both are one person", "y"),
     CardAction("different", "Two people", "they are different people", "x"),
+    CardAction("open", "Look at them", "show what is folded here, or hide it again", "enter", advances=False),
 )
 _BADGES = {"redact": ("hide", "hidden"), "visible": ("show", "visible"), "mixed": ("mixed", "partly hidden")}
 _PAIRS_FIRST = 2
 """Pairs that stand above the people."""
+
+_SAME_EITHER_WAY = "Both are decided alike, so that the video is the same either way. They come back when one is not."
 
 _STRIP = 8
 """Pictures of a track that a card plays under the pointer."""
 
 
 class PeopleView(View):
-    """One card for each person, the largest faces first; above them pairs to be answered.
+    """One small card for each person, the largest faces first, all hidden; above them pairs to be answered.
 
     Enter hides the person of the current card, V leaves them visible, N says that it is no face, E names them; each
-    goes on to the next. Picking a card does not move the time; G does.
+    goes on to the next. Picking a card does not move the time; G does. Pairs whose answer would change nothing, since
+    both are decided alike, are folded away under the people.
 
     Parameters
     ----------
@@ -54,6 +59,9 @@ class PeopleView(View):
     def __init__(self, review: Review) -> None:
         super().__init__(review, css="rk-who")
         self._people = pd.DataFrame()
+        self._pairs_open = False
+        self.hide_all_button = button("", "hide every person", text="Hide everybody", css="rk-hide-everybody")
+        self.hide_all_button.on_click(self.press(self.hide_everybody))
         self.cards = CardList(
             review,
             title="People",
@@ -68,7 +76,7 @@ class PeopleView(View):
         self.watch(lambda _: refresh.submit(), "revision")
         self.watch(lambda _: self._follow(), "current_face")
         self.refresh()
-        self.show(self.cards)
+        self.show(row(self.hide_all_button), self.cards)
 
     def refresh(self) -> None:
         """Show the people as they stand."""
@@ -79,11 +87,12 @@ class PeopleView(View):
             aside = int(self.review.discarded["face_id"].nunique())
         area = (tracks["median_width"] * tracks["median_height"]).groupby(tracks["person_id"]).max()
         self._people = people.loc[area.reindex(people.index).sort_values(ascending=False, kind="stable").index]
-        asked = [self._pair(pair) for pair in pairs.itertuples()]
+        asked = [self._pair(pair) for pair in pairs[pairs["matters"]].itertuples()]
         cards = [self._person(person) for person in self._people.itertuples()]
         # Few pairs first, or they would push the people off the page; others move up as these are answered.
-        self.cards.items = [*asked[:_PAIRS_FIRST], *cards, *asked[_PAIRS_FIRST:]]
+        self.cards.items = [*asked[:_PAIRS_FIRST], *cards, *asked[_PAIRS_FIRST:], *self._folded(pairs)]
         hidden = int((people["decision"] == "redact").sum())
+        self.hide_all_button.layout.display = "none" if hidden == len(people) else ""
         counted = [f"{hidden} of {len(people)} hidden"]
         counted += [f"{len(asked)} pairs to answer"] if asked else []
         counted += [f"{aside} set aside as no face"] if aside else []
@@ -101,6 +110,7 @@ class PeopleView(View):
             "name": person.label,
             "badge": badge,
             "state": state,
+            "tile": True,
             "lines": [f"{person.seconds:.1f} s, {when}{tracks}"],
             "actions": actions,
         }
@@ -118,6 +128,22 @@ class PeopleView(View):
             "actions": ["same", "different", "go"],
         }
 
+    def _folded(self, pairs: pd.DataFrame) -> list[dict[str, Any]]:
+        """Return the head of the pairs that change nothing, and where it is open their cards."""
+        pairs = pairs[~pairs["matters"]]
+        if pairs.empty:
+            return []
+        count = f"{len(pairs)} pair{'s' * (len(pairs) > 1)}"
+        cards = [self._pair(pair) for pair in pairs.itertuples()] if self._pairs_open else []
+        how = ["looks sure" if sure else "alike" for sure in pairs["sure"]]
+        title = f"{count} may be one person each; nothing depends on it"
+        return [fold_card("pairs", title, how, told=_SAME_EITHER_WAY, is_open=self._pairs_open), *cards]
+
+    def hide_everybody(self) -> None:
+        """Hide every person; one edit."""
+        with self.review.lock:
+            self.review.decide(self.review.decisions.index.tolist(), redact=True)
+
     def _named(self, face: int) -> str:
         label = self.review.decisions["label"].get(face, "")
         return str(label) or f"face {face}"
@@ -125,7 +151,7 @@ class PeopleView(View):
     def _faces(self, key: str) -> list[int]:
         if key.startswith("p"):
             return [int(face) for face in key[1:].split("-")]
-        if not key:
+        if not key or key.startswith("fold"):
             return []
         person = int(key[1:])
         return list(self._people["faces"].to_dict().get(person, ()))
@@ -157,6 +183,10 @@ class PeopleView(View):
         self.say()
         if what == "undo":
             review.undo()
+            return
+        if what == "open":
+            self._pairs_open = not self._pairs_open
+            self.refresh()
             return
         faces = self._faces(str(message["key"]))
         if not faces:

@@ -239,7 +239,8 @@ class Timeline(View):
         count = max(self.review.frame_count, 1)
         marks = [_div(f"{_ABSOLUTE};left:{cut / count * 100:.2f}%;{_SHOT}") for cut in cuts[:2000].tolist()]
         if len(self.review.detections) <= MOST_LISTED:
-            places = self.review.to_review()["frame"].drop_duplicates().head(300)
+            queue = self.review.to_review()
+            places = queue.loc[queue["matters"], "frame"].drop_duplicates().head(300)
             marks += [_div(f"{_ABSOLUTE};left:{frame / count * 100:.2f}%;{_PLACE}") for frame in places]
         first, stop = self.window
         if stop - first < count:

@@ -123,6 +123,8 @@ class Workbench(View):
             self.side.children = (*self.side.children, panel)
         for one in self.side.children:
             one.layout.display = "" if one is panel else "none"
+        if self.step == "Check":
+            self.check.begin()
         if self.step == "Export" and self.review.reader is not None:
             self.redact.show_kinds()
 
@@ -135,7 +137,7 @@ class Workbench(View):
                 "editor": lambda: BoxEditor(self.review),
                 "ids": lambda: IdList(self.review),
                 "people": lambda: PeopleView(self.review),
-                "check": lambda: CheckView(self.review, runner=self.runner),
+                "check": lambda: CheckView(self.review, runner=self.runner, done=lambda: self._go("Export")),
                 "redact": lambda: RedactPanel(
                     self.review, runner=self.runner, examples=False, checked=self._show_findings
                 ),
@@ -143,11 +145,18 @@ class Workbench(View):
             }
             self._parts[name] = made = makers[name]()
             if name == "redact":
-                made.see = lambda: setattr(self, "step", "Check")
+                made.see = lambda: self._go("Check")
+            if name == "analyze":
+                made.go_on = lambda: self._go("Who", came_from="Find")
             for trait in ("state", "answered"):
                 if made.has_trait(trait):
                     made.observe(lambda _: self._states_worker.submit(), trait)
         return self._parts[name]
+
+    def _go(self, step: str, *, came_from: str = "") -> None:
+        """Go to a step, where ``came_from`` is given only from there: nobody is taken away from what he does."""
+        if not came_from or self.step == came_from:
+            self.step = step
 
     def _show_findings(self, report: VerificationReport | None) -> None:
         """Put what a leak check found into the list of places to check."""
@@ -201,7 +210,7 @@ class Workbench(View):
         with review.lock:
             faces, hidden, boxes = len(review.decisions), len(review.selected_ids), len(review.detections)
         check, export = self._parts.get("check"), self._parts.get("redact")
-        left = check.left if check is not None else len(review.to_review()) if boxes <= MOST_LISTED else 0
+        left = check.left if check is not None else self._places() if boxes <= MOST_LISTED else 0
         found = f"{faces} face{'s' * (faces != 1)}" if faces else "no face yet"
         self.steps.states = {
             "Find": [found, ""],
@@ -209,6 +218,10 @@ class Workbench(View):
             "Check": [f"{left} left" if left else "", ""],
             "Export": list(export.state) if export is not None else ["", ""],
         }
+
+    def _places(self) -> int:
+        """Return how many places are to be checked."""
+        return int(self.review.to_review()["matters"].sum())
 
     def close(self) -> None:
         """Stop a running pass, close every view and blank the pictures; the review stays open."""

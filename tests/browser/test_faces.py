@@ -24,7 +24,7 @@ def test_person_is_decided_named_and_gone_to_by_keys_on_the_cards(room, subshell
     room.kernel.wait_until(f"{first} not in review.selected_ids")
     room.kernel.wait_until(f"review.current_face != {first}")
     room.find(f".rk-card[data-key='f{first}']").get_by_text("visible", exact=True).wait_for()
-    room.page.keyboard.press("ArrowUp")
+    room.page.keyboard.press("ArrowLeft")
     room.page.keyboard.press("e")
     room.page.keyboard.type("Ana")
     room.page.keyboard.press("Enter")
@@ -44,7 +44,8 @@ def test_places_are_checked_one_after_the_other(room):
     left = room.kernel.ask("room.check.left")
     room.page.keyboard.press("f")
     room.kernel.wait_until(f"room.check.left == {left - 1}")
-    card.get_by_text("fine", exact=True).wait_for()
+    card.wait_for(state="detached")
+    room.find(".rk-fold", has_text="Answered: 1").wait_for()
 
 
 def test_thumbnail_click_arrives_at_the_first_frame(room):

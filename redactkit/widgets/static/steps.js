@@ -10,6 +10,8 @@ class Steps {
     el.append(this.root);
     this.draw = () => this.refresh();
     for (const name of ["step", "states", "name"]) model.on(`change:${name}`, this.draw);
+    this.keys = () => this.passKeys();
+    model.on("change:step", this.keys);
     this.buttons = new Map(model.get("steps").map((step, place) => [step, this.button(step, place)]));
     this.steps.append(...this.buttons.values());
     this.refresh();
@@ -41,7 +43,25 @@ class Steps {
     }
   }
 
+  // Whoever works in this room has the keys in the list of the new step; nobody is taken away from another place.
+  passKeys() {
+    const room = this.root.closest(".rk-workbench");
+    const list = { Who: ".rk-who", Check: ".rk-check-list" }[this.model.get("step")];
+    const before = document.activeElement;
+    if (!room || !list || !room.contains(before)) return;
+    const end = performance.now() + 3000;
+    const wait = () => {
+      const now = document.activeElement;
+      if (!this.root.isConnected || (now !== before && now !== document.body)) return;
+      const found = room.querySelector(`${list} .rk-cards-items`);
+      if (found && found.offsetParent) found.focus({ preventScroll: true });
+      else if (performance.now() < end) requestAnimationFrame(wait);
+    };
+    requestAnimationFrame(wait);
+  }
+
   close() {
+    this.model.off("change:step", this.keys);
     for (const name of ["step", "states", "name"]) this.model.off(`change:${name}`, this.draw);
     this.root.remove();
   }
