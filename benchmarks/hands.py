@@ -19,6 +19,9 @@ __all__ = ["Person"]
 ACTION_SECONDS, LOOK_SECONDS = 1.2, 2.0
 """Seconds of a click, a drag, a key or a typed word; and of one judgement."""
 
+MOST_AT_ONCE = 12
+"""Pictures side by side that one look judges."""
+
 
 @dataclass
 class Person:
@@ -67,16 +70,16 @@ class Person:
         self.looks += 1
 
     def look_through(self, cards: str, count: int) -> None:
-        """Judge a list of cards, those on the screen together with one look."""
-        shown = self.find(f"{cards} .rk-card").first
+        """Judge a list of cards or crops, those on the screen together with one look, but `MOST_AT_ONCE` at most."""
+        shown = self.find(cards).first
         shown.wait_for()
         seen = shown.evaluate(
             """card => [...card.parentElement.children].filter(one => {
-                const [place, list] = [one.getBoundingClientRect(), card.parentElement.getBoundingClientRect()];
+                const [place, list] = [one, card.closest('.rk-cards-items')].map(each => each.getBoundingClientRect());
                 return place.top >= list.top && place.bottom <= Math.min(list.bottom, innerHeight);
             }).length"""
         )
-        self.looks += -(-count // max(seen, 1))
+        self.looks += -(-count // min(max(seen, 1), MOST_AT_ONCE))
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Return where a pixel of the frame is in the page."""

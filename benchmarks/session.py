@@ -5,9 +5,10 @@ action is a click, a drag, a key or a typed word, 1.2 s; a look is one judgement
 Moran and Newell 1980). What the machine takes meanwhile is a column of its own.
 
 The first table is a whole session: all that this clip asks of a person, once. Everybody is hidden; people who are none
-by the clip's truth are set aside; gaps are covered and other places to check are found fine, with one answer for all
-of a reason; what the leak check finds is hidden, and the video exported again. One look judges the cards that are on
-the screen together. The second table has each task once, also those that the clip does not need.
+by the clip's truth are set aside; places to check are answered by the truth too, gaps covered and other places found
+fine, with one answer for all of a reason. The export hides what its leak check finds by itself; what is left then is
+hidden, and the video exported again. One look judges the pictures that are on the screen together, twelve at most. The
+second table has each task once, also those that the clip does not need.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,12 +39,12 @@ CROWD_FACES, CROWD_FRAMES = 32, 120
 """Every other head of the crowd is a drawn thing: 16 faces in 4 s of 30 frames."""
 
 OPEN = "import redactkit as rk\nroom = rk.widgets.open({clip!r})\nreview = room.review\nroom"
-LIMITS = {"crowd": 3.0, "sample": 1.0}
+LIMITS = {"crowd": 3.0, "crowd of 12 s": 3.0, "sample": 1.0}
 """Most minutes of a person per minute of video."""
 
 _OVER = "room.runner.jobs[-1].state in ('done', 'failed') and room.runner.jobs[-1].over.is_set()"
-_LEAKS = "[card['key'] for card in room.check.cards.items if card['key'].startswith('leak') and not card['badge']]"
-_HERE = "room.check.cards.current in room.check._places and room.check.cards.current not in room.check._answers"
+_LEAKS = "[key for key in room.check._to_do() if key.startswith('leak')]"
+_OPEN = "[card['key'] for card in room.check.cards.items if card['state'] not in ('done', 'fold', 'good')]"
 
 
 def clips() -> dict[str, Callable[[], tuple[Path, pd.DataFrame | None]]]:
@@ -51,6 +53,9 @@ def clips() -> dict[str, Callable[[], tuple[Path, pd.DataFrame | None]]]:
         "sample": lambda: (sample_path(), read_annotations(sample_truth_path()).detections),
         "crowd": lambda: make_crowd(
             FOLDER / "crowd_16_faces_720p.mp4", size="720p", frames=CROWD_FRAMES, faces=CROWD_FACES
+        ),
+        "crowd of 12 s": lambda: make_crowd(
+            FOLDER / "crowd_16_faces_720p_12s.mp4", size="720p", frames=3 * CROWD_FRAMES, faces=CROWD_FACES
         ),
     }
     return found | ({"stage": lambda: (STAGE, None)} if STAGE.exists() else {})
@@ -68,16 +73,16 @@ def main() -> None:
         try:
             for name in options.clips:
                 source, truth = clips()[name]()
-                folder = server.root / name
+                folder = server.root / name.replace(" ", "_")
                 folder.mkdir()
-                clip = Path(shutil.copyfile(source, folder / f"{name}{source.suffix}"))
+                clip = Path(shutil.copyfile(source, folder / f"{folder.name}{source.suffix}"))
                 lab = LabNotebook(
                     server, browser, write_notebook(folder / "session.ipynb", OPEN.format(clip=str(clip)))
                 )
                 try:
                     work(lab, name, truth)
                 finally:
-                    lab.screenshot(FOLDER / f"session_{name}.png")
+                    lab.screenshot(FOLDER / f"session_{folder.name}.png")
                     lab.close()
         finally:
             server.close()
@@ -108,53 +113,63 @@ def redact_all(me: Person, truth: pd.DataFrame | None) -> str:
     with me.task("analyze"):
         me.click(me.find(".rk-analyze .rk-run"))
         me.wait(f"not review.detections.empty and {_OVER}", timeout=900)
-        me.look()
-    people, pairs = me.ask("len(review.people)"), me.ask("len(review.suggestions())")
-    persons = match(me, truth)
+        me.wait("room.step == 'Who'")  # it goes on by itself, and what is looked at stands there
+    people, pairs = me.ask("len(review.people)"), me.ask("review.suggestions()['matters'].tolist()")
+    persons = match(me, truth, "detections")
     false = [face for face, person in persons.items() if person is None]
     with me.task("all people"):
-        me.step("Who")
-        me.look_through(".rk-who", people)
-        # An answer also settles others that follow from it.
-        while left := me.ask("review.suggestions()[['face_id', 'other_id']].to_numpy().tolist()"):
-            pair, position = left[0], me.ask("review.history_position")
-            same = len({persons.get(int(face), face) for face in pair}) == 1
-            me.look()
-            me.click(me.find(f'.rk-card[data-key="p{pair[0]}-{pair[1]}"]'), position={"x": 20, "y": 20})
-            me.press("y" if same else "x")
-            me.wait(f"review.history_position > {position}")
+        me.look_through(".rk-who .rk-tile", people)
+        answer_pairs(me, persons)
         for face in sorted(
             false, key=me.ask("[face for faces in room.people._people['faces'] for face in faces]").index
         ):
             me.card(face)
             me.press("n")
             me.wait(f"{face} not in review.decisions.index")
-    places = Counter(me.ask("review.to_review()['reason'].tolist()"))  # without those of the faces just set aside
+    asked = Counter(me.ask("review.to_review().query('matters')['reason'].tolist()"))
+    folded = Counter(me.ask("review.to_review().query('not matters')['reason'].tolist()"))
+    real = [face for face, person in match(me, truth, "discarded").items() if person is not None]
     with me.task("all places to check"):
-        if places:
+        if asked:
             me.step("Check")
-            me.look_through(".rk-check-list", places.total())
-            answer_all(me, "room.check.left")
+            answer_places(me, real)
     found = [export(me, "export and leak check")]
+    hidden = me.ask("int((review.decisions['reason'] == 'leak check').sum())")
     if found[0]:
         with me.task("what the leak check found"):
             me.step("Check")
-            me.look_through(".rk-check-list", found[0])
-            answer_all(me, f"len({_LEAKS})")
+            answer_places(me, real)
         found.append(export(me, "export again"))
-    told = ", ".join(f"{count} {reason}" for reason, count in places.most_common())
     return (
-        f"{me.ask('review.video.duration'):.1f} s: {people} people, {len(false)} of them none, {pairs} pairs to "
-        f"answer; {places.total()} places to check ({told}); findings after each export: {found}"
+        f"{me.ask('review.video.duration'):.1f} s: {people} people, {len(false)} of them none; {len(pairs)} pairs, of "
+        f"which {sum(pairs)} matter; {asked.total()} places to check ({told(asked)}), {len(real)} discarded tracks are "
+        f"faces; {folded.total()} more folded away ({told(folded)}); {hidden} faces hidden by the export itself; "
+        f"findings left after each export: {found}"
     )
 
 
-def match(me: Person, truth: pd.DataFrame | None) -> dict[int, int | None]:
-    """Return who each face is by the truth, None for one that is nobody; nothing where no truth is known."""
+def told(reasons: Counter[str]) -> str:
+    """Return how often each reason comes, in words."""
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+
+
+def answer_pairs(me: Person, persons: dict[int, int | None]) -> None:
+    """Answer the pairs that matter, one look each; an answer also settles others that follow from it."""
+    while left := me.ask("review.suggestions().query('matters')[['face_id', 'other_id']].to_numpy().tolist()"):
+        pair, position = left[0], me.ask("review.history_position")
+        same = len({persons.get(int(face), face) for face in pair}) == 1
+        me.look()
+        me.click(me.find(f'.rk-card[data-key="p{pair[0]}-{pair[1]}"]'), position={"x": 20, "y": 20})
+        me.press("y" if same else "x")
+        me.wait(f"review.history_position > {position}")
+
+
+def match(me: Person, truth: pd.DataFrame | None, table: str) -> dict[int, int | None]:
+    """Return who each face of a table is by the truth, None for one that is nobody; nothing where none is known."""
     if truth is None:
         return {}
     columns = ["frame", "face_id", *BOX]
-    found = pd.DataFrame(me.ask(f"review.detections[{columns}].dropna().to_numpy().tolist()"), columns=columns)
+    found = pd.DataFrame(me.ask(f"review.{table}[{columns}].dropna().to_numpy().tolist()"), columns=columns)
     at = {
         frame: (rows["face_id"].to_numpy(), rows[BOX].to_numpy())
         for frame, rows in truth.dropna(subset=BOX).groupby("frame")
@@ -169,32 +184,77 @@ def match(me: Person, truth: pd.DataFrame | None) -> dict[int, int | None]:
     return {face: next((person for person, _ in counts.most_common(1)), None) for face, counts in votes.items()}
 
 
-def answer_all(me: Person, left: str) -> None:
-    """Answer places until none is left, all of a reason at once: gaps and leaks are covered, others are fine."""
-    in_list = False
-    while count := me.ask(left):
-        if not (in_list and me.ask(_HERE)):
-            in_list = True
-            me.click(me.find(".rk-check-list .rk-card:not(.rk-is-done)").first, position={"x": 20, "y": 20})
-            me.wait(_HERE)
-        here = me.ask("room.check.cards.current")
-        me.press("Shift+Enter" if here.startswith(("gap ", "leak")) else "Shift+F")
-        me.wait(f"{here!r} in room.check._answers or {here!r} not in room.check._places")
+def answer_places(me: Person, real: list[int]) -> None:
+    """Answer places until none is left: gaps and leaks are covered, and what was set aside and is a face is hidden.
+
+    What is no face by the truth is called so, a whole sheet at once, after each crop was on the screen and looked at;
+    crops that are faces are taken out first. Others are fine.
+    """
+    while count := me.ask("room.check.left"):
+        keys, here = me.ask(_OPEN), me.ask("room.check.cards.current")
+        if here not in keys:
+            here = keys[0]
+            me.click(me.find(f'.rk-check-list .rk-card[data-key="{here}"]'), position={"x": 20, "y": 20})
+            me.wait(f"room.check.cards.current == {here!r}")
+        card = me.ask(f"next(one for one in room.check.cards.items if one['key'] == {here!r})")
+        if "crops" in card:
+            answer_sheet(me, card, real)
+        else:
+            me.look()
+            me.press("Enter" if covers(card) or is_face(here, real) else "f")
         me.wait("all(job.over.is_set() for job in room.runner.jobs)")
-        me.wait(f"{left} < {count}", timeout=60)
+        me.wait(f"room.check.left < {count}", timeout=60)
+
+
+def answer_sheet(me: Person, card: dict[str, Any], real: list[int]) -> None:
+    """Answer a contact sheet."""
+    crops = [crop["key"] for crop in card["crops"]]
+    faces = [crop for crop in crops if is_face(crop, real)]
+    me.look_through(f'.rk-card[data-key="{card["key"]}"] .rk-crop', len(crops))
+    if covers(card) or len(faces) == len(crops):
+        me.press("Enter")
+        return
+    for crop in faces:
+        me.click(me.find(f'.rk-crop[data-key="{crop}"]'))
+        me.wait(f"{crop!r} in room.check._out")
+    answered, rounds = me.ask("room.check.answered"), 0
+    while me.ask("room.check.answered") == answered:  # what was not on the screen yet comes first
+        me.press("n" if "sheet-no-face-all" in card["actions"] else "f")
+        me.lab.page.wait_for_timeout(1500)
+        rounds += 1
+        assert rounds <= len(crops), f"the sheet {card['key']} took no answer"
+
+
+def covers(card: dict[str, Any]) -> bool:
+    """Tell whether the answer to a card or a sheet is more boxes."""
+    more = ("fill", "on", "sheet-cover-all")
+    return card["actions"][0] in more or card["key"].removeprefix("sheet ").startswith("leak")
+
+
+def is_face(key: str, real: list[int]) -> bool:
+    """Tell whether a place is one of a track that was set aside and is a face."""
+    return key.startswith("discarded track") and int(key.split()[2]) in real
 
 
 def export(me: Person, name: str) -> int:
-    """Export with the leak check; return how much it found."""
-    jobs = me.ask("len(room.runner.jobs)")
+    """Export with the leak check; return how much it found and did not hide."""
     with me.task(name):
+        if me.ask("room.step == 'Check' and room.check.cards.current == 'nothing left'"):
+            me.press("Enter")
+            me.wait("room.step == 'Export'")
         me.step("Export")
-        me.click(me.find(".rk-redact .rk-run"))
-        me.wait(f"len(room.runner.jobs) > {jobs} and {_OVER}", timeout=900)
-        me.look()
+        run_export(me)
+    return len(me.ask(_LEAKS))
+
+
+def run_export(me: Person) -> None:
+    """Press Export, wait until the video is written and checked, and look at the verdict."""
+    jobs = me.ask("len(room.runner.jobs)")
+    me.click(me.find(".rk-redact .rk-run"))
+    me.wait(f"len(room.runner.jobs) > {jobs} and {_OVER}", timeout=900)
+    me.look()
     assert me.ask("room.runner.jobs[-1].state") == "done", me.ask("room.runner.jobs[-1].error")
     assert me.ask("room.runner.jobs[-1].result[0].output.stat().st_size") > 0
-    return len(me.ask(_LEAKS))
 
 
 def decide(me: Person) -> None:
@@ -303,13 +363,17 @@ def follow(me: Person) -> None:
 
 
 def export_again(me: Person) -> None:
-    """Export with ten frames of a face bare, and answer what the leak check found."""
-    assert export(me, "export"), "ten bare frames were not found"
+    """Export with ten frames of a face bare, which is not to be hidden by itself, and answer what was found."""
+    with me.task("export, and hide nothing by itself"):
+        me.step("Export")
+        me.click(me.find(".rk-redact .rk-hide-found input"))
+        me.wait("not room.redact.hide_found.value")
+        run_export(me)
     leaks = len(me.ask(_LEAKS))
+    assert leaks, "ten bare frames were not found"
     with me.task("act on a finding"):
         me.step("Check")
         me.look()
-        me.click(me.find('.rk-card[data-key^="leak"]').first, position={"x": 20, "y": 20})
         me.press("Enter")
         me.wait(f"len({_LEAKS}) < {leaks}")
 

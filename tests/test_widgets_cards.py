@@ -318,7 +318,7 @@ def test_many_places_of_one_reason_are_one_sheet_with_one_answer_and_one_undo(
     assert ({11, 12, 13, 14} <= set(review.selected_ids), review.history_position) == (True, before + 1)
     assert check.left == left - 4  # and where they begin and end is not asked about
     send(check, do="undo", key=None)
-    assert (review.history_position, check.left) == (before, left)
+    assert (review.history_position, check.left, check.cards.current) == (before, left, sheet["key"])
     assert len(item(check, sheet["key"])["crops"]) == 4
 
 

@@ -74,6 +74,8 @@ class CheckView(View):
 
     Attributes
     ----------
+    left : int
+        How many places where an answer could matter have none yet.
     answered : int
         How many places have an answer.
 
@@ -82,6 +84,7 @@ class CheckView(View):
     >>> CheckView(review)  # doctest: +SKIP
     """
 
+    left = traitlets.Int(0)
     answered = traitlets.Int(0)
 
     def __init__(self, review: Review, *, runner: Runner | None = None, done: Callable[[], None] | None = None) -> None:
@@ -119,18 +122,13 @@ class CheckView(View):
         self._out = {key for key in self._out if not key.startswith("leak")}
         self.refresh()
 
-    @property
-    def left(self) -> int:
-        """How many places where an answer could matter have none yet."""
-        return len(self._to_do())
-
     def begin(self) -> None:
         """Make the first card that is to be answered the current one, where none is; the time stays."""
         with self.review.lock:
             if self.cards.current not in [
                 one["key"] for one in self.cards.items if one["state"] not in ("done", "fold")
             ]:
-                self._pick_first()
+                self._pick_quietly(self._first)
 
     def refresh(self) -> None:
         """Show the places as they stand."""
@@ -161,13 +159,13 @@ class CheckView(View):
                 "covered", covered, f"Nothing to decide now: {len(covered)} places, look if you like", _COVERED
             ),
         ]
-        self.answered = len(answered)
+        self.left, self.answered = len(to_do), len(answered)
         leaks = sum(key.startswith("leak") for key in to_do)
         counted = f"{len(to_do)} left to check" if to_do else ""
         self.cards.summary = counted + (f", {leaks} of them from the leak check" if leaks else "")
         # An answer, or an edit elsewhere, may have taken the current card away.
         if self.cards.current is not None and self.cards.current not in [one["key"] for one in self.cards.items]:
-            self._pick_first()
+            self._pick_quietly(self._first)
 
     def _to_do(self) -> list[str]:
         return [key for key in self._places if key in self._matter and key not in self._answers]
@@ -198,11 +196,22 @@ class CheckView(View):
         ]
         return [fold_card(name, title, reasons, told=told, is_open=is_open), *cards]
 
-    def _pick_first(self) -> None:
-        """Make the first card the current one, and leave the time alone: nobody has picked it."""
+    @property
+    def _first(self) -> str | None:
+        return self.cards.items[0]["key"] if self.cards.items else None
+
+    def _card_of(self, key: str) -> str | None:
+        """Return the card, or the sheet, on which a place is."""
+        for one in self.cards.items:
+            if key in (one["key"], *(crop["key"] for crop in one.get("crops", ()))):
+                return str(one["key"])
+        return self.cards.current
+
+    def _pick_quietly(self, key: str | None) -> None:
+        """Make a card the current one, and leave the time alone: nobody has picked it."""
         self._still = True
         try:
-            self.cards.current = self.cards.items[0]["key"] if self.cards.items else None
+            self.cards.current = key
         finally:
             self._still = False
 
@@ -295,7 +304,8 @@ class CheckView(View):
             self.review.undo()
         if self._made and self._made[-1] is last:  # answers that changed nothing
             self._forget(self._made.pop())
-            self.refresh()
+        self.refresh()
+        self._pick_quietly(self._card_of(last.keys[0]))
 
     def _forget(self, made: _Made) -> None:
         for key in made.keys:

@@ -65,7 +65,8 @@ STYLE = """<style>
 .rk-room-main > .rk-viewer > .rk-front-place { flex: 1 1 0; min-height: 0; margin: 0; }
 .rk-room-main > .rk-timeline { flex: 0 0 auto; }
 .rk-own { transition: opacity .15s; } .rk-room-body:has(.rk-side:hover) .rk-own:not(:focus-within) { opacity: 0; }
-.rk-side .rk-who, .rk-side .rk-check-list { display: flex; flex-direction: column; height: 100%; }
+.rk-side .rk-who, .rk-side .rk-check-list, .rk-side .rk-choice:has(> .rk-who) { display: flex; flex-direction: column;
+  height: 100%; } .rk-side .rk-choice > .rk-who { flex: 1 1 0; min-height: 0; }
 .rk-side .rk-cards-place { flex: 1 1 0; min-height: 0; }
 .rk-view .rk-side { overflow: hidden auto; min-height: 0; min-width: 0; display: block; }
 .rk-narrow .rk-room-body { grid-template-columns: minmax(0, 1fr);

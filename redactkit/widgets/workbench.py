@@ -148,7 +148,7 @@ class Workbench(View):
                 made.see = lambda: self._go("Check")
             if name == "analyze":
                 made.go_on = lambda: self._go("Who", came_from="Find")
-            for trait in ("state", "answered"):
+            for trait in ("state", "left", "answered"):
                 if made.has_trait(trait):
                     made.observe(lambda _: self._states_worker.submit(), trait)
         return self._parts[name]
@@ -240,6 +240,7 @@ class Choice(ipywidgets.VBox):  # type: ignore[misc]
         self.list = ipywidgets.Dropdown(options=list(views), description="Show as")
         self.list.add_class("rk-show-as")
         super().__init__()
+        self.add_class("rk-choice")
         self.list.observe(lambda _: self.refresh(), "value")
         self.refresh()
 

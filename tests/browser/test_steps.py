@@ -23,6 +23,8 @@ def sheet_of(room, count):
         "count => [...document.querySelectorAll('.rk-crop img')].slice(0, count).every(one => one.naturalWidth > 20)",
         arg=min(count, 8),
     )
+    room.find(".rk-card-title", has_text="taken for no face").click()
+    room.kernel.wait_until("room.check.cards.current == 'sheet discarded track'")
     return room.find(".rk-card", has=room.page.locator(".rk-sheet")).first
 
 
@@ -30,7 +32,6 @@ def test_sheet_is_answered_by_one_key_and_what_was_clicked_afterwards(room):
     sheet = sheet_of(room, 7)
     assert "7 tracks were taken for no face" in sheet.inner_text()
     assert sheet.locator(".rk-crop img").first.bounding_box()["width"] >= 80
-    room.kernel.wait_until("room.check.cards.current == 'sheet discarded track'")  # a step begins with what is to do
     sheet.locator(".rk-crop").nth(2).click()
     room.find(".rk-crop[aria-pressed=true]").wait_for()
     taken = int(room.find(".rk-crop[aria-pressed=true]").get_attribute("data-key").split()[2])
@@ -76,7 +77,9 @@ def test_what_is_covered_is_folded_away_opened_and_answered(room):
     )
     room.open_step("Check")
     room.find(".rk-steps").get_by_text("left").wait_for(state="detached")
-    room.find(".rk-card", has_text="Nothing is left to check").wait_for()
+    room.find(
+        ".rk-card.rk-current", has_text="Nothing is left to check"
+    ).wait_for()  # a step begins with its first card
     room.find(".rk-fold").click()
     cards = room.find(".rk-check-list .rk-card", has_text="boxes filled in")
     cards.nth(1).click()

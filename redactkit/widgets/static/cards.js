@@ -86,10 +86,9 @@ class Cards {
     for (const line of item.tile ? [] : item.lines || []) words.append(make("div", "rk-card-line", {}, line));
     const tools = make("div", "rk-card-tools");
     if (images.length) card.append(faces);
-    card.append(words);
+    card.append(words, tools);
     if (old) this.forget(old);
-    const crops = item.crops ? this.sheet(item, card) : [];
-    card.append(tools);
+    const crops = item.crops ? this.sheet(item, card) : []; // below its buttons, since it may be long
     card.addEventListener("click", (event) => {
       if (event.target.closest("button, input")) return;
       this.pick(item.key);
@@ -155,6 +154,14 @@ class Cards {
     }
   }
 
+  // The list scrolls, and the page around it only where it must.
+  show(element, block) {
+    const [place, list] = [element.getBoundingClientRect(), this.list.getBoundingClientRect()];
+    if (block === "start" || place.top < list.top || place.height > list.height) this.list.scrollTop += place.top - list.top;
+    else if (place.bottom > list.bottom) this.list.scrollTop += place.bottom - list.bottom;
+    if (block === "start") element.scrollIntoView({ block: "nearest" });
+  }
+
   look(entries) {
     for (const { isIntersecting, target } of entries) if (isIntersecting) this.shown.add(target.dataset.key);
   }
@@ -177,7 +184,7 @@ class Cards {
       else if (!now && node.tools.children.length) node.tools.replaceChildren();
       if (now && node.item.tile) this.foot.append(make("div", "rk-card-line", {}, [node.item.title, ...node.item.lines].join(", ")), node.tools);
       for (const { button } of node.crops) button.tabIndex = now ? 0 : -1;
-      if (now && this.scrolledTo !== current) node.card.scrollIntoView({ block: "nearest" });
+      if (now && this.scrolledTo !== current) this.show(node.card, "nearest");
     }
     const node = this.nodes.get(current);
     this.voice.textContent = node ? `${node.item.title} ${node.item.badge || ""}` : "";
@@ -253,7 +260,7 @@ class Cards {
     if (!item || (item.actions && !item.actions.includes(name))) return;
     const unseen = this.model.get("looks").includes(name) && this.unseen(item);
     if (unseen) {
-      this.crops.get(unseen.key).button.scrollIntoView({ block: "start" });
+      this.show(this.crops.get(unseen.key).button, "start");
       this.head.textContent = this.voice.textContent = "Look at these too, then press again.";
       return;
     }
