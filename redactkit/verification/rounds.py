@@ -68,6 +68,8 @@ def hide_found(annotations: Annotations, check: VerificationReport) -> tuple[Ann
         How many findings were.
     """
     found = check.findings
+    if not len(found):
+        return annotations, 0
     decisions = annotations.decisions
     visible = decisions.index[~decisions["redact"].astype(bool) | (decisions["visible_at"] != "")]
     wanted = found[(found["leak"] >= 0) & ~found["face_id"].isin(visible)]
