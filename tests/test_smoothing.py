@@ -1,4 +1,4 @@
-"""The maximum over a window within runs, and the assignment of boxes, are what SciPy's are."""
+"""The maximum over a window within runs is what SciPy's is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter1d
-from scipy.optimize import linear_sum_assignment
 
-from redactkit.tracking.association import _assign
 from redactkit.tracking.smoothing import _windowed_max
 
 
@@ -18,12 +16,3 @@ def test_windowed_max_is_that_of_each_run_alone(lengths: list[int], reach: int, 
     run = np.repeat(np.arange(len(lengths)), lengths)
     parts = [maximum_filter1d(values[run == k], 2 * reach + 1, axis=0, mode="constant") for k in range(len(lengths))]
     assert np.array_equal(_windowed_max(values, run, reach), np.concatenate([values[:0], *parts]))
-
-
-@given(st.integers(1, 6), st.integers(1, 6), st.floats(0, 1), st.integers(0, 2**32 - 1))
-def test_assigned_pairs_cost_least(tracks: int, boxes: int, share: float, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    cost = np.where(random.random((tracks, boxes)) < share, -random.random((tracks, boxes)), 0.0)
-    track, box = _assign(cost)
-    assert len(set(track)) == len(track) and len(set(box)) == len(box) and (cost[track, box] < 0).all()
-    assert np.isclose(cost[track, box].sum(), cost[linear_sum_assignment(cost)].sum())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from redactkit.tracking.assignment import assign
 from redactkit.tracking.motion import FloatArray, IntArray, Noise, Rows, corrected, moved, unknown
 
 __all__ = ["agreed_links", "forward_links"]
@@ -147,7 +148,7 @@ def _assign_frame(
         if not len(group) and pairs:
             continue
         (open_tracks,) = free.nonzero()
-        track, box = _assign(cost[open_tracks[:, None], group])
+        track, box = assign(cost[open_tracks[:, None], group])
         pairs.append((open_tracks[track], group[box]))
         free[pairs[-1][0]] = False
         taken[pairs[-1][1]] = True
@@ -178,18 +179,3 @@ def _costs(
     odds = distance + noise.vagueness_penalty_of_position(spread) + noise.vagueness_penalty_of_growth(dt)
     # Costs are negative inside the gate, so that assigning a box always pays; precise predictions go first.
     return np.where(distance < gate, distance - gate + np.log(np.minimum(spread, 1)), 0.0), odds
-
-
-def _assign(cost: FloatArray) -> tuple[IntArray, IntArray]:
-    if not cost.size:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    real = cost < 0
-    if real.sum(axis=0).max() > 1 or real.sum(axis=1).max() > 1:
-        from scipy.optimize import linear_sum_assignment  # slow to import
-
-        track, box = linear_sum_assignment(cost)
-        assigned = real[track, box]
-        return track[assigned], box[assigned]
-    # Where no two pairs share a track or a box, all of them are the best assignment.
-    track, box = real.nonzero()
-    return track, box
