@@ -198,6 +198,55 @@ def test_centerface_releases_memory_and_goes_on(centerface, portrait):
     np.testing.assert_array_equal(centerface([image])[0], before)
 
 
+def test_centerface_rests_and_goes_on(centerface, portrait):
+    network = centerface._network
+    pictures = [np.tile(portrait, (2, 2, 1)), portrait, portrait[:160, :160]]
+    before = centerface(pictures)
+    compiled = {*network._compiled}
+    taken = resident_bytes()
+    centerface.rest()
+    assert not network._working
+    assert taken - resident_bytes() > 10e6
+    for found, known in zip(centerface(pictures), before, strict=True):
+        np.testing.assert_array_equal(found, known)
+    assert {*network._compiled} == compiled, "nothing is compiled again"
+
+
+def test_a_network_that_runs_is_not_put_to_rest(centerface, portrait):
+    network = centerface._network
+    centerface([portrait])
+    compiled = network._for((512, 512))
+    request = compiled.take(wait=True)
+    centerface.rest()
+    assert [*network._working] == [(512, 512)]
+    compiled.idle.put(request)
+    assert compiled.idle.qsize() == compiled.count
+    centerface.rest()
+    assert not network._working
+
+
+def test_networks_give_up_memory_for_others_the_one_longest_unused_first(portrait):
+    network = Network(bundled_weights(), name="centerface", threads=1)
+
+    def work(width, height):
+        network.run([np.zeros((height, width, 3), np.uint8)], lambda outputs, size: None)
+        return [*network._working]
+
+    assert work(640, 352) == [(352, 640)]
+    assert work(160, 160) == [(352, 640), None]
+    assert work(1280, 736) == [(352, 640), None, (736, 1280)]
+    assert work(640, 352) == [None, (736, 1280), (352, 640)]
+    assert work(832, 576) == [(352, 640), (576, 832)], "half as much again as the largest, and those long unused go"
+
+
+def resident_bytes():
+    from redactkit.runtime.memory import trim_heap
+
+    trim_heap()
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
 def test_centerface_refuses_what_is_no_rgb_image(centerface, image):
     with pytest.raises(DetectorError, match=r"image 0 must be uint8 of shape \(H, W, 3\)"):

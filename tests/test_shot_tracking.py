@@ -15,6 +15,7 @@ from redactkit.analysis import analyze
 from redactkit.analysis.detection import scan
 from redactkit.analysis.search import Search, plan_search
 from redactkit.analysis.shot_tracking import ShotTracker
+from redactkit.analysis.thumbnails import KeptCrops
 from redactkit.analysis.track_building import find_tracks
 from redactkit.detectors.crops import CROP_PIXELS
 from redactkit.errors import PassCancelled
@@ -92,6 +93,19 @@ def test_an_analysis_decodes_each_frame_about_once(clip: Path, tmp_path: Path) -
         whole = analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
     assert decoded.count <= 1.1 * FRAMES
     assert len(list(tmp_path.glob("*_thumb*.jpg"))) == whole.detections["face_id"].nunique() > 2
+
+
+def test_pictures_of_faces_are_kept_only_where_they_are_wanted(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(KeptCrops, "add", lambda self, reader, rows: kept.append(len(rows)))
+    plain = analyze(clip, detector=Brightest(), same_person=False, progress=False)
+    assert not kept
+    assert analyze(clip, output=tmp_path, detector=Brightest(), same_person=False, progress=False).detections.equals(
+        plain.detections
+    )
+    assert kept
 
 
 def test_without_room_for_frames_the_outcome_is_the_same(

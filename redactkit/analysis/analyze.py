@@ -203,6 +203,7 @@ def analyze(
             chunk_frames=chunk_frames,
             progress=progress,
             seen=_moved(watch, frames),
+            keep_crops=same_person or folder is not None,
         )
         found = tracker.search_isolated(found)
         release(search.detector)
@@ -256,6 +257,7 @@ def _scan(
     chunk_frames: int,
     progress: ProgressLike,
     seen: Callable[[Mapping[int, FloatArray]], None] | None = None,
+    keep_crops: bool = True,
 ) -> tuple[Scan, ShotTracker]:
     """Scan the video in the rotation of its footage, and track the shots that are over meanwhile.
 
@@ -268,7 +270,7 @@ def _scan(
     with compiling(search):
         turned = search if later else search.with_rotations(find_rotations(reader, samples))
     trim_heap()  # compiling the network took memory that is free now
-    tracker = ShotTracker(reader, turned)
+    tracker = ShotTracker(reader, turned, keep_crops=keep_crops)
 
     def watch(batch: list[KeptFrame], found: ScanResult) -> None:
         for frame in batch if later else ():
@@ -278,20 +280,13 @@ def _scan(
         if seen is not None:
             seen({frame.index: found.faces[frame.index] for frame in batch if frame.index in found.faces})
 
-    scanned = scan(reader, turned, chunk_folder=chunk_folder, chunk_frames=chunk_frames, progress=progress, watch=watch)
+    how: dict[str, Any] = {"chunk_folder": chunk_folder, "chunk_frames": chunk_frames, "progress": progress}
+    scanned = scan(reader, turned, watch=watch, **how)
     rotations = find_rotations(reader, samples) if later else ()
     if not rotations:
         return scanned, tracker
-    tracker = ShotTracker(reader, search.with_rotations(rotations))
-    again = scan(
-        reader,
-        search.with_rotations(rotations),
-        chunk_folder=chunk_folder,
-        chunk_frames=chunk_frames,
-        progress=progress,
-        watch=tracker.watch,
-    )
-    return again, tracker
+    tracker = ShotTracker(reader, search.with_rotations(rotations), keep_crops=keep_crops)
+    return scan(reader, search.with_rotations(rotations), watch=tracker.watch, **how), tracker
 
 
 def _frames_between(info: VideoInfo, start: float | None, end: float | None) -> FrameRange:

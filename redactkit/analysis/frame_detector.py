@@ -29,8 +29,8 @@ class ScannedFrame:
     """A frame on its way through the pipeline.
 
     Sampling starts anew with a frame that is a ``restart``, and after one at a ``section_end``. ``sampled`` frames are
-    searched in any case. ``image`` is the frame at detector size, of those that surely need full detail, and ``result``
-    what the detector found in it.
+    searched in any case. ``image`` is the frame at detector size, of those that surely need full detail, until it has
+    been searched, and ``result`` what the detector found in it.
     """
 
     frame: KeptFrame
@@ -64,7 +64,8 @@ class FrameDetector:
         """Search those frames of a batch that surely need full detail."""
         certain = [item for item in batch if item.image is not None]
         for item, result in zip(certain, self.search_whole(certain, self.search.letterboxes), strict=True):
-            item.result = result
+            # A few pictures take as much memory as the network.
+            item.result, item.image = result, None
 
     def search_whole(self, items: Sequence[ScannedFrame], letterboxes: Sequence[Letterbox]) -> list[DescribedFaces]:
         """Search whole frames with each letterbox; inputs of one size follow each other."""

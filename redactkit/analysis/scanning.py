@@ -227,7 +227,7 @@ class _Scanner:
 
     def _search_grid(self, grid: Sequence[int], by_number: dict[int, ScannedFrame]) -> None:
         """Search the frames of the grid, first those that need full detail, then the others by what these show."""
-        full = [number for number in grid if by_number[number].image is not None or not by_number[number].sampled]
+        full = [number for number in grid if by_number[number].result is not None or not by_number[number].sampled]
         self._search_whole([by_number[number] for number in full], self.search.letterboxes)
         # The neighbours of a frame on the grid decide with which letterboxes it is searched.
         order = [*self.past[-1:], *grid]

@@ -27,7 +27,9 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.thorough_search import Remembered, isolated_frames, search_isolated
 from redactkit.analysis.thumbnails import KeptCrops
+from redactkit.detectors import rest
 from redactkit.media import FrameRange, VideoInfo
+from redactkit.runtime.memory import trim_heap
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
 from redactkit.tracking import filter_weak, link
@@ -75,6 +77,8 @@ class ShotTracker:
     ----------
     reader : VideoReader
     search : Search
+    keep_crops : bool
+        Whether pictures of the faces will be asked for.
 
     Attributes
     ----------
@@ -82,8 +86,8 @@ class ShotTracker:
         Pictures of the faces found, for their thumbnails.
     """
 
-    def __init__(self, reader: VideoReader, search: Search) -> None:
-        self._reader, self._search = reader, search
+    def __init__(self, reader: VideoReader, search: Search, *, keep_crops: bool = True) -> None:
+        self._reader, self._search, self._keep_crops = reader, search, keep_crops
         self._done: dict[bytes, Tracks] = {}
         self._remembered = Remembered()
         self._pending = ScanResult()
@@ -165,8 +169,12 @@ class ShotTracker:
             for shot in shots:
                 key = shot.key
                 if key not in self._done:
+                    # What the search took for its large images would lie idle meanwhile.
+                    rest(self._search.detector)
+                    trim_heap()
                     self._done[key] = self._tracked(shot)
-                    self.crops.add(self._reader, self._done[key][0])
+                    if self._keep_crops:
+                        self.crops.add(self._reader, self._done[key][0])
                 for tables, table in zip((kept, discarded), self._done[key], strict=True):
                     tables.append(table.assign(face_id=table["face_id"] + faces))
                 faces = max([faces, *(int(each[-1]["face_id"].max()) for each in (kept, discarded) if len(each[-1]))])

@@ -10,7 +10,8 @@ from redactkit.detectors.loading import (
     load_detector,
     prepare,
     release,
+    rest,
     run_detector,
 )
 
-__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "run_detector"]
+__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "rest", "run_detector"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "run_detector"]
+__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "rest", "run_detector"]
 
 
 class Detector(Protocol):
@@ -141,6 +141,16 @@ def prepare(detector: Detector, *, width: int, height: int) -> None:
     >>> prepare(load_detector(), width=1280, height=736)  # doctest: +SKIP
     """
     getattr(detector, "prepare", lambda **_: None)(width=width, height=height)
+
+
+def rest(detector: Detector) -> None:
+    """Call the detector's own ``rest``, if it has one: it frees memory that the next call allocates again at once.
+
+    Examples
+    --------
+    >>> rest(lambda images: [])
+    """
+    getattr(detector, "rest", lambda: None)()
 
 
 def release(detector: Detector) -> None:

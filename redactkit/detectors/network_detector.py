@@ -77,6 +77,10 @@ class NetworkDetector(ABC):
         """Compile the network for images of a size before the first one comes."""
         self._network.prepare(width=width, height=height)
 
+    def rest(self) -> None:
+        """Free the memory that images took, for a while; the next one allocates it again, which is quick."""
+        self._network.rest()
+
     def release(self) -> None:
         """Free the memory that large images took; it is allocated again when needed."""
         self._network.release()

@@ -37,6 +37,13 @@ the layers of 832x576 take 110 MB in 32 bits, else 27."""
 MAX_COMPILED_SIZES = 4
 """Sizes whose networks are held, each some 30 to 70 MB; the one least recently used makes place for another."""
 
+WORKING_SHARE = 1.5
+"""Pixels of one image for each network, in shares of the largest, up to which networks hold the memory of their layers
+between images. Lower takes less memory; to have it again takes 1280x736 a tenth of a look (51 MB in 32 bits)."""
+
+MIN_WORKING_PIXELS = 1 << 20
+"""The same pixels up to which they hold it whatever the largest has, since it is little."""
+
 CORES_PER_REQUEST = 2
 """Cores for each smaller image. With 1, more images run at once; an analysis is not faster and takes more memory."""
 
@@ -49,8 +56,10 @@ _BFLOAT16_LIMITS = ("ALL", "DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "A
 
 @dataclass(frozen=True)
 class _Compiled:
-    """The compiled network with its idle inference requests."""
+    """The compiled network with its inference requests, ``count`` in all, and those that are idle."""
 
+    network: Any
+    count: int
     idle: SimpleQueue[Any]
     names: list[list[str]]
 
@@ -60,6 +69,20 @@ class _Compiled:
             return self.idle.get(block=wait)
         except Empty:
             return None
+
+    def rest(self) -> bool:
+        """Free the memory of the layers, which the next image allocates again, unless a request runs; return whether.
+
+        OpenVINO refuses it while one runs, so all are taken meanwhile.
+        """
+        taken = [request for _ in range(self.count) if (request := self.take(wait=False)) is not None]
+        try:
+            if len(taken) == self.count:
+                self.network.release_memory()
+        finally:
+            for request in taken:
+                self.idle.put(request)
+        return len(taken) == self.count
 
 
 class Network:
@@ -111,6 +134,8 @@ class Network:
         self._normalization = normalization
         self._core = ov.Core()
         self._compiled: OrderedDict[Size | None, _Compiled] = OrderedDict()
+        # The pixels of the largest image since a network has rested, for those that have not.
+        self._working: OrderedDict[Size | None, int] = OrderedDict()
         self._lock = threading.RLock()
         try:
             self._model = self._core.read_model(model)
@@ -153,11 +178,27 @@ class Network:
             with self._lock:
                 self._hold(key, compiled)
 
+    def rest(self) -> None:
+        """Free the memory of the layers, but keep the compiled networks; the next image allocates it again."""
+        with self._lock:
+            self._rest([*self._working])
+
     def release(self) -> None:
         """Drop the networks compiled for large sizes, which hold memory; they are compiled again when needed."""
         with self._lock:
             for size in [size for size in self._compiled if size is not None]:
-                del self._compiled[size]
+                self._drop(size)
+            self._rest([*self._working])
+
+    def _drop(self, size: Size) -> None:
+        del self._compiled[size]  # a request that still runs refers to its network
+        self._working.pop(size, None)
+
+    def _rest(self, keys: Sequence[Size | None], *, most: float = 0) -> None:
+        """Let networks rest, one after the other, until ``most`` pixels are left; not those that run."""
+        for key in keys:
+            if sum(self._working.values()) > most and self._compiled[key].rest():
+                del self._working[key]
 
     def _results(self, images: Sequence[Image], read: Reader[Result]) -> Iterator[Result]:
         running: deque[_Running] = deque()
@@ -186,13 +227,17 @@ class Network:
             if key not in self._compiled:
                 self._hold(key, self._compile(key))
             self._compiled.move_to_end(key)
+            self._working[key] = max(size[0] * size[1], self._working.pop(key, 0))
+            # Those that rest are the ones least recently used.
+            most = max(MIN_WORKING_PIXELS, WORKING_SHARE * max(self._working.values()))
+            self._rest([other for other in self._working if other != key], most=most)
             return self._compiled[key]
 
     def _hold(self, key: Size | None, compiled: _Compiled) -> None:
         self._compiled.setdefault(key, compiled)
         sizes = [size for size in self._compiled if size is not None]
-        for size in sizes[: len(sizes) - MAX_COMPILED_SIZES]:
-            del self._compiled[size]  # a request that still runs refers to its network
+        for size in sizes[: max(0, len(sizes) - MAX_COMPILED_SIZES)]:
+            self._drop(size)
 
     def _compile(self, size: Size | None) -> _Compiled:
         model = self._model.clone()
@@ -216,7 +261,7 @@ class Network:
         idle: SimpleQueue[Any] = SimpleQueue()
         for _ in range(count):
             idle.put(compiled.create_infer_request())
-        return _Compiled(idle, names)
+        return _Compiled(compiled, count, idle, names)
 
 
 @dataclass(frozen=True)
