@@ -90,14 +90,19 @@ def test_smart_copy_of_none_all_first_and_last(tmp_path: Path, hidden: list[int]
 
 OPEN_GROUPS = CLIP.but(options={"x264-params": "open-gop=1:keyint=12:bframes=3:scenecut=0"})
 ONE_KEYFRAME = CLIP.but(options={"g": "250", "bf": "3", "x264-params": "scenecut=0:b-pyramid=normal"})
+UNEVEN = ONE_KEYFRAME.but(time_base=Fraction(1, 1000), pts=[100 * i + 3 * (i % 3) for i in range(60)])
 
 
-@pytest.mark.parametrize("clip", [OPEN_GROUPS, ONE_KEYFRAME], ids=["open groups", "one keyframe"])
+@pytest.mark.parametrize("clip", [OPEN_GROUPS, ONE_KEYFRAME, UNEVEN], ids=["open groups", "one keyframe", "uneven"])
 @pytest.mark.parametrize("first", [1, 17, 30, 59])
 def test_smart_copy_takes_what_comes_before_the_first_redacted_frame(tmp_path: Path, clip: Clip, first: int) -> None:
     source, target = make(tmp_path / "a.mp4", clip), tmp_path / "b.mp4"
     smart_copy(source, tmp_path / "same.mp4", hidden=[first])
     assert compare_files(probe(source), tmp_path / "same.mp4", exact=True)["ok"].all()
+    with av.open(str(tmp_path / "same.mp4")) as container:
+        (stream,) = container.streams.video
+        # A track that ends where its last frame begins loses that frame in players.
+        assert float(stream.duration * stream.time_base) == pytest.approx(probe(source).duration, abs=0.005)
     writer = smart_copy(source, target, hidden=[first], grey=True)
     stop = int(writer.copied.sum())
     assert writer.copied[:stop].all() and first - 4 <= stop <= first

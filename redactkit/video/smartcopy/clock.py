@@ -59,6 +59,8 @@ class PacketClock:
         self._base, self._delay = time_base, delay
         self._pts: list[int] = [round((pts * info.time_base + shift) / time_base) for pts in info.pts.tolist()]
         self._lengths = [round(ticks * info.time_base / time_base) for ticks in durations(info, 0).values()]
+        # Encoders leave the length of the last frame open; a track that ends where that begins loses it in players.
+        self._usual = max(1, round(1 / info.frame_rate / time_base))
         self._frame_of = {pts: frame for frame, pts in enumerate(self._pts)}
         self._seen = np.zeros(len(self._pts), bool)
         self._number = 0
@@ -75,7 +77,7 @@ class PacketClock:
             raise VideoError(f"the frame at tick {pts} is decoded too late for its chunk; encode the chunks anew")
         self._seen[frame] = True
         self._number += 1
-        length = self._lengths[frame] or round((packet.duration or 0) * scale)
+        length = self._lengths[frame] or round((packet.duration or 0) * scale) or self._usual
         packet.time_base, packet.pts, packet.dts, packet.duration = self._base, pts, dts, length
 
     def _dts(self, number: int) -> int:
