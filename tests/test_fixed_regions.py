@@ -140,6 +140,19 @@ def test_redaction_says_which_places_are_left_bare(short_clip, short_truth, tmp_
     assert told in report.notes
 
 
+def test_ignored_place_takes_no_object_that_somebody_drew(short_clip, short_truth):
+    review = Review(short_truth)
+    drawn = review.add_region([10, 20, 60, 40], kind="screen")
+    everywhere = as_regions([{"box": [0, 0, 1, 1], "unit": "shares", "rule": "ignore"}])
+    left = with_regions(review.annotations, everywhere).detections
+    assert set(left["kind"]) == {"screen"} and drawn is not None
+
+
+def test_region_smaller_than_a_pixel_is_refused():
+    with pytest.raises(OptionError, match=r"region of 0.2x0.3 pixels is smaller than one; for shares .* percent"):
+        as_regions([{"box": [0.3, 0.3, 0.2, 0.3]}])
+
+
 def test_region_that_a_review_does_not_search_is_kept_undone_and_recovered(short_truth, tmp_path):
     session = Review(short_truth, autosave=tmp_path / "a.jsonl")
     # Nobody lives there, so that no table changes.
@@ -164,7 +177,7 @@ def test_review_adds_regions_and_takes_them_back(short_truth):
     new = review.add_region([0, 0, 0.2, 0.2], unit="shares", kind="screen")
     assert review.tracks.loc[new, ["kind", "frames"]].tolist() == ["screen", 60]
     assert review.add_region([0, 0, 1, 1], rule="ignore", unit="shares") is None
-    assert review.detections.empty
+    assert set(review.detections["kind"]) == {"screen"}, "what somebody asked for stays"
     review.undo()
     review.undo()
     assert review.detections.equals(short_truth.detections)

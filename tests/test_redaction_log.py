@@ -54,6 +54,21 @@ def test_log_says_what_was_hidden_what_not_and_why(redacted):
     assert (log.lines.loc[log.lines["entry"] == "edit", "by"] != "").all()
 
 
+def test_object_that_ranges_leave_bare_has_a_line_for_each_stretch(short_clip, short_truth, tmp_path):
+    first, *others = short_truth.tracks.index.tolist()
+    review = Review(short_truth)
+    review.decide([first], reason='=HYPERLINK("http://a")')
+    review.decide(others, redact=False)
+    report = rk.redact(
+        short_clip, review.annotations, ranges=[(0, 0.2), (0.8, 1.2)], output=tmp_path / "a.mp4", progress=False
+    )
+    hidden = by_action(redaction_log(report.output), "hidden")
+    assert hidden[["start", "end"]].values.tolist() == [["0", "0.2"], ["0.8", "1.2"]]
+    assert hidden["boxes"].tolist() == ["15", ""], "the boxes of all stretches stand once"
+    # A spreadsheet would run it.
+    assert set(hidden["reason"]) == {'\'=HYPERLINK("http://a")'}
+
+
 def test_reason_that_is_no_code_is_refused_and_the_object_named(redacted):
     with pytest.raises(OptionError, match=r"object \d+ .hidden. has the reason '', which is none of b6, b6x, b0"):
         redaction_log(redacted, codes=CODES)

@@ -37,6 +37,8 @@ COLUMNS = (
     "line", "entry", "object", "kind", "action", "start", "end", "frames", "boxes", "how", "code", "reason", "by", "at",
     "details", "previous", "hash",
 )  # fmt: skip
+_WORDS = ("kind", "code", "reason", "by")
+"""Columns of free text. A spreadsheet runs a cell that begins like a formula, unless an apostrophe stands before it."""
 _MARK = "redaction log"
 _FIRST = "0" * 64
 
@@ -199,12 +201,16 @@ def _object_entries(row: Mapping[str, Any], reason: str) -> Iterator[dict[str, s
         times = {"start": _text(row.get("start")), "end": _text(row.get("end"))}
         yield one | times | note | {"action": "not hidden", "reason": said or reason}
         return
-    times = {"start": _text(row.get("first_time")), "end": _text(row.get("last_time"))}
     counts = {"frames": _text(row["frames"]), "boxes": _text(row["painted"])}
     look = parse_look(str(row.get("look") or ""))
     rest = format_look({name: value for name, value in look.items() if name != "blur"})
     how = " ".join(filter(None, [str(look.get("blur") or row.get("blur", "")), rest]))
-    yield one | times | counts | note | {"action": "hidden", "how": how, "reason": said or reason}
+    # A report of an earlier version says only from when to when as a whole.
+    stretches = row.get("hidden_at") or [(row.get("first_time"), row.get("last_time"))]
+    for place, (start, end) in enumerate(stretches):
+        times = {"start": _text(start), "end": _text(end)}
+        said_once = counts | note if place == 0 else {}
+        yield one | times | said_once | {"action": "hidden", "how": how, "reason": said or reason}
     for each in parse_visible(str(row.get("visible_at") or "")):
         times = {"start": _text(each.start), "end": _text(each.end)}
         yield one | times | {"action": "visible in a range", "reason": each.reason or said}
@@ -239,6 +245,7 @@ def _chained(entries: list[dict[str, str]]) -> pd.DataFrame:
     previous, rows = _FIRST, []
     for number, entry in enumerate(entries, start=1):
         row = dict.fromkeys(COLUMNS, "") | {name: " ".join(text.split()) for name, text in entry.items()}
+        row |= {name: f"'{row[name]}" for name in _WORDS if row[name].startswith(("=", "+", "-", "@"))}
         row |= {"line": f"{number} of {len(entries)}", "previous": previous}
         previous = row["hash"] = _hash(row)
         rows.append(row)

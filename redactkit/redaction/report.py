@@ -19,12 +19,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 import redactkit
 from redactkit.annotations import Annotations
 from redactkit.effects import BLUR_KINDS
 from redactkit.formats.labels import stated_kinds
-from redactkit.media import file_sha256
+from redactkit.media import VideoInfo, file_sha256
 from redactkit.redaction.options import RedactionOptions
 from redactkit.redaction.plan import Plan, hidden_rows
 from redactkit.redaction.rendering import Written
@@ -80,8 +81,9 @@ class RedactionReport:
     faces : DataFrame
         Index ``face_id``; ``kind``, ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that
         reach into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
-        ``last_time`` (s); ``blur``, the kind; ``look`` and ``visible_at`` of its decision; ``left_bare`` boxes that
-        time ranges leave bare on purpose; ``start``, ``end`` of its track (s).
+        ``last_time`` (s); ``blur``, the kind; ``look`` and ``visible_at`` of its decision; ``hidden_at``, pairs of
+        seconds from when to when it is hidden, several where time ranges leave it bare between; ``left_bare`` boxes
+        that time ranges leave bare on purpose; ``start``, ``end`` of its track (s).
     fidelity : DataFrame
         One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
     notes : tuple of str
@@ -239,12 +241,32 @@ def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int], optio
     decided = annotations.tracks[["kind", "redact", "label", "reason", "visible_at", "look", "start", "end"]].copy()
     decided["redact"] = decided.index.isin(faces)
     rows = annotations.detections[annotations.detections["face_id"].isin(faces)]
-    bare = rows.loc[~hidden_rows(rows, annotations.decisions, annotations.video, options), "face_id"].value_counts()
+    chosen = hidden_rows(rows, annotations.decisions, annotations.video, options)
+    bare = rows.loc[~chosen, "face_id"].value_counts()
     pairs = np.unique(np.column_stack([plan.faces, plan.look_of]), axis=0) if plan.looks else np.zeros((0, 2), int)
     kinds = {int(face): plan.looks[place].kind for face, place in pairs}
     decided["blur"] = [kinds.get(face, options.blur) for face in decided.index.tolist()]
     decided["left_bare"] = bare.reindex(decided.index, fill_value=0).astype("int64")
+    stretches = _stretches(rows, chosen, annotations.video)
+    at = [stretches.get(face, ()) for face in decided.index.tolist()]
+    decided["hidden_at"] = pd.Series(at, index=decided.index, dtype="object")
     return decided.join(spans)
+
+
+def _stretches(
+    rows: pd.DataFrame, hidden: NDArray[np.bool_], video: VideoInfo
+) -> dict[int, tuple[tuple[float, float], ...]]:
+    """Return from when to when each object is hidden, in seconds: once, unless time ranges leave it bare between."""
+    ends = np.append(video.times[1:], video.times[-1:] + float(1 / video.frame_rate))
+    table = pd.DataFrame({"face": rows["face_id"].to_numpy(), "frame": rows["frame"].to_numpy(), "hidden": hidden})
+    table = table.sort_values(["face", "frame"])
+    # Each bare box begins a new stretch of its object.
+    table["stretch"] = (~table["hidden"]).groupby(table["face"]).cumsum()
+    frames = table[table["hidden"]].groupby(["face", "stretch"])["frame"].agg(["min", "max"])
+    found: dict[int, tuple[tuple[float, float], ...]] = {}
+    for (face, _), first, last in frames.itertuples():
+        found[face] = (*found.get(face, ()), (float(video.times[first]), float(ends[last])))
+    return found
 
 
 def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFrame:
@@ -264,7 +286,7 @@ def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFra
     columns = {name: [of.get(face, 0) for face in faces.index.tolist()] for name, of in counts.items()}
     table = faces.assign(**{name: np.array(column, np.int64) for name, column in columns.items()})
     said = ["kind", "redact", "label", "reason"]
-    how = ["blur", "look", "visible_at", "left_bare", "start", "end"]
+    how = ["blur", "look", "visible_at", "hidden_at", "left_bare", "start", "end"]
     return table[[*said, *counts, "first_time", "last_time", *how]]
 
 

@@ -86,6 +86,11 @@ class FixedRegion:
             raise OptionError(f"shares of the frame end at 1, got {self.box!r:.80}; or is it in pixels?")
         object.__setattr__(self, "box", box)
         object.__setattr__(self, "kind", as_kind(self.kind))
+        if self.unit == "pixels" and min(box[2:]) < 1:
+            raise OptionError(
+                f"a region of {box[2]:g}x{box[3]:g} pixels is smaller than one; for shares of the frame write percent"
+                " (--region hide:40%,40%,20%,20%) or unit='shares'"
+            )
         check_ranges([self._range], end=_LONGEST)
 
     @property
@@ -163,6 +168,8 @@ def hidden_objects(
 def split_ignored(rows: pd.DataFrame, info: VideoInfo, regions: Iterable[FixedRegion]) -> set[int]:
     """Return the tracks to set aside: they live in a region to ignore, or outside those that alone count.
 
+    Objects of which somebody drew a box stay: a person asked for them.
+
     Examples
     --------
     >>> from fractions import Fraction
@@ -191,7 +198,8 @@ def split_ignored(rows: pd.DataFrame, info: VideoInfo, regions: Iterable[FixedRe
         ]
         kept = pd.Series(np.any(touched, axis=0) | ~held).groupby(rows["face_id"].to_numpy()).any()
         ignored |= set(kept.index[~kept].tolist())
-    return {int(face) for face in ignored}
+    drawn = rows.loc[(rows["source"] == "manual").to_numpy(), "face_id"]
+    return {int(face) for face in ignored - set(drawn)}
 
 
 def _inside(boxes: bx.FloatArray, region: bx.FloatArray) -> NDArray[np.float64]:
