@@ -157,6 +157,11 @@ def test_new_face_takes_no_number_of_a_discarded_one() -> None:
     session.restore_faces([2, 3])
     assert (session.history_position, session.selected_ids) == (2, [1, 2, 3, 4])
     session.undo()
+    session.restore_faces([3], cover_around=True)
+    rows = session.detections[session.detections["face_id"] == 3]
+    around = round(0.25 * float(session.video.frame_rate))
+    assert rows["frame"].tolist() == list(range(min(4 + around, session.frame_count)))
+    session.undo()
     session.confirm_discarded([2])
     assert (session.history[-1], session.discarded["source"].eq("manual").sum()) == ("face 2 said to be none", 3)
     assert 2 not in session.to_review()["face_id"].tolist()

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from redactkit.errors import OptionError
 from redactkit.identities import part_people, rename_face
 from redactkit.media import VideoInfo
-from redactkit.review import editing, keyframes
-from redactkit.review.discarded import confirm_discarded, restore_faces
+from redactkit.review import discarded, editing, keyframes
 from redactkit.review.fixed_regions import with_regions
 from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
 from redactkit.runtime.kinds import as_kind
-from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids
+from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids, sort_detections
 from redactkit.tracking.regions import as_regions
 
 __all__ = ["Commands"]
@@ -222,18 +221,27 @@ class Commands(Session):
         """Bring back a face that was set aside; it is redacted."""
         self.restore_faces([face_id])
 
-    def restore_faces(self, faces: FaceIds) -> None:
-        """Bring back faces that were set aside, as one edit; they are redacted."""
+    def restore_faces(self, faces: FaceIds, *, cover_around: bool = False) -> None:
+        """Bring back faces that were set aside, as one edit; they are redacted.
+
+        ``cover_around`` hides more than they were seen: see `redactkit.review.discarded.cover_around`.
+        """
         ids = as_face_ids(faces, name="faces")
         with self.lock:
-            done, left = restore_faces(self.detections, self.decisions, self.discarded, faces=ids)
+            done, left = discarded.restore_faces(self.detections, self.decisions, self.discarded, faces=ids)
+            if cover_around:
+                new = ~done.detections["face_id"].isin(self.decisions.index).to_numpy()
+                more = discarded.cover_around(done.detections[new], video=self.video, cuts=self.cuts)
+                done = done._replace(detections=sort_detections(pd.concat([done.detections[~new], more])))
             self.edit(f"{_named(ids)} brought back", **done._asdict(), discarded=left)
 
     def confirm_discarded(self, faces: FaceIds) -> None:
         """Say that faces that were set aside are none: neither the review queue nor a leak check asks again."""
         ids = as_face_ids(faces, name="faces")
         with self.lock:
-            self.edit(f"{_named(ids)} said to be none", discarded=confirm_discarded(self.discarded, faces=ids))
+            self.edit(
+                f"{_named(ids)} said to be none", discarded=discarded.confirm_discarded(self.discarded, faces=ids)
+            )
 
     def decide(
         self,

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from redactkit.media import VideoInfo
 from redactkit.review.editing import Faces, next_face_id, set_decision
 from redactkit.review.rows import known_faces
 from redactkit.tables import FaceIds, as_detections, sort_detections
+from redactkit.tracking import extend, fill_gaps
 
-__all__ = ["BROUGHT_BACK", "confirm_discarded", "restore_faces"]
+__all__ = ["BROUGHT_BACK", "confirm_discarded", "cover_around", "restore_faces"]
 
 BROUGHT_BACK = "brought back"
 """The reason of the decision about a face that was set aside and is hidden all the same."""
+
+AROUND_SECONDS = 0.25
+"""Time before the first and after the last box of a glimpse that is covered too. Raising it covers more."""
+
+BETWEEN_SECONDS = 2.0
+"""Time between two boxes of a glimpse up to which it is covered too. Raising it covers more."""
 
 
 def restore_faces(
@@ -51,6 +60,18 @@ def restore_faces(
     new = sorted(renamed.get(int(face), int(face)) for face in ids)
     decided = set_decision(decisions, faces=new, redact=True, label="", reason=BROUGHT_BACK, visible=(), look={})
     return Faces(table, decided), discarded[~mine].reset_index(drop=True)
+
+
+def cover_around(rows: pd.DataFrame, *, video: VideoInfo, cuts: ArrayLike) -> pd.DataFrame:
+    """Cover more than the boxes of a glimpse: its gaps, and some frames before and after it, within its shot.
+
+    What was set aside was seen by fits and starts; whoever hides it in doubt means the face, not the frames in which
+    a detector happened to see it.
+    """
+    rate = float(video.frame_rate)
+    filled = fill_gaps(rows, times=video.times, cuts=cuts, longest=round(BETWEEN_SECONDS * rate))
+    around = round(AROUND_SECONDS * rate)
+    return extend(filled, before=around, after=around, times=video.times, cuts=cuts)
 
 
 def confirm_discarded(discarded: pd.DataFrame, *, faces: FaceIds) -> pd.DataFrame:

@@ -7,7 +7,7 @@ same either way. The rules are about decisions alone, so what does not matter no
 | reason | an answer matters where |
 |---|---|
 | gap, track starts or ends inside the frame | the face is hidden: somebody may have no box there |
-| the same, of a face that was brought back or that the leak check found | never: the next check searches around it |
+| track starts or ends, of a face brought back or found by the leak check | never: the next check searches around it |
 | short track, filled gap, confidence dip, touches the edge | the face is left visible, if only at times |
 | crossing | another face that it meets is decided otherwise: they may have been mixed up |
 | discarded track | hidden boxes do not cover it in every frame |
@@ -35,8 +35,8 @@ COVERED_SHARE = 0.85
 """Share of each box of a discarded track that hidden boxes must cover for it to be covered: the share from which the
 leak check takes a face for covered. Raising it lists more discarded tracks."""
 
-_UNBOXED = ("gap", "track starts inside the frame", "track ends inside the frame")
-"""Reasons that say that a face may be where it has no box."""
+_ENDS = ("track starts inside the frame", "track ends inside the frame")
+"""Reasons that say that a face may be where it has no box yet, or no more."""
 
 LEAK_CHECK = "leak check"
 """The reason of the decision about a face that the leak check found."""
@@ -98,8 +98,9 @@ def places_matter(
     seen = ~hidden | (decisions["visible_at"] != "")
     known = face.isin(decisions.index).to_numpy()
     ends = hidden & ~decisions["reason"].isin(_HIDDEN_IN_DOUBT)
-    has_ends, is_seen = (face.map(each).fillna(True).to_numpy(bool) for each in (ends, seen))
-    matters &= ~(reason.isin(_UNBOXED).to_numpy() & known) | has_ends
+    is_hidden, has_ends, is_seen = (face.map(each).fillna(True).to_numpy(bool) for each in (hidden, ends, seen))
+    matters &= ~((reason == "gap").to_numpy() & known) | is_hidden
+    matters &= ~(reason.isin(_ENDS).to_numpy() & known) | has_ends
     matters &= ~(reason.isin(_BOXED).to_numpy() & known) | is_seen
     crossing = np.flatnonzero((reason == "crossing").to_numpy() & known)
     matters[crossing] = _meets_others(queue.iloc[crossing], detections, decisions)

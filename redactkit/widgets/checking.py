@@ -40,7 +40,8 @@ _MOST = 400
 
 _ANSWERED = "They can be answered otherwise; Z takes the last answer back."
 _COVERED = (
-    "Boxes that hide lie there already, or the video is the same either way. They come back when a decision changes it."
+    "Boxes that hide lie there already, or the video is the same either way; where a glimpse begins and ends, the leak "
+    "check looks. They come back when a decision changes it."
 )
 
 
@@ -334,7 +335,7 @@ class CheckView(View):
         elif faces:
             set_aside(review, faces)
         if aside and what == "hide":
-            review.restore_faces(aside)
+            review.restore_faces(aside, cover_around=True)
         elif aside:
             review.confirm_discarded(aside)
 
