@@ -165,6 +165,12 @@ class VideoInfo:
         )
 
     @property
+    def clock_start(self) -> float:
+        """Seconds at which the first frame or sound is, which a player shows at 0."""
+        starts = [float(each.start) for each in self.audio if each.start is not None]
+        return min([float(self.pts[0] * self.time_base), *starts]) if self.frame_count else 0.0
+
+    @property
     def part_times(self) -> tuple[Fraction, Fraction] | None:
         """Start and end of a part in seconds; None where the header is of the whole file."""
         if self.part is None or not self.frame_count:

@@ -193,6 +193,22 @@ def test_split_redacts_both_parts_though_the_face_was_visible() -> None:
     }
 
 
+def test_merge_and_split_keep_how_and_why_a_face_is_hidden() -> None:
+    black = "blur=Black margin=0.5"
+    decisions = as_decisions(
+        {
+            1: {"redact": False, "reason": "staff"},
+            2: {"redact": True, "reason": "b6", "look": black},
+            3: {"redact": True, "reason": "b7c"},
+        }
+    )
+    rows = table([*walk(1, range(4)), *walk(2, range(4)), *walk(3, range(4))])
+    merged = editing.merge_faces(rows, decisions, faces=[1, 2, 3]).decisions.loc[1]
+    assert merged[["redact", "reason", "look"]].tolist() == [True, "b6; b7c", black]
+    split = editing.split_face(rows, decisions, face_id=2, frame=2, new_id=9).decisions
+    assert split.loc[[2, 9], ["reason", "look"]].values.tolist() == [["b6", black]] * 2
+
+
 @pytest.mark.parametrize("frame", [0, 4])
 def test_split_needs_boxes_on_both_sides(frame: int) -> None:
     with pytest.raises(TableError, match=f"cannot be split at frame {frame}"):

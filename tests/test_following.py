@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,28 @@ def test_following_ends_at_the_edges_of_the_shot_unless_told_otherwise(review):
     assert sorted(_ious(review, face)) == list(range(10, 25))
     review.follow(face, 20, within_shot=False)
     assert sorted(_ious(review, face)) == list(range(40))
+
+
+def test_following_anew_says_which_boxes_of_before_are_gone(review):
+    face = review.add_face(place(20).tolist(), frame=20, kind="other")
+    assert review.follow(face, 20)["removed"].tolist() == [0, 0]
+    review.set_box([400, 200, 20, 20], face_id=face, frame=20)  # nothing is there
+    outcome = review.follow(face, 20, direction="forward")
+    assert outcome["removed"].item() == 40 - len(review.detections) > 0
+    assert review.edits[-1].name.endswith(f"{outcome['removed'].item()} boxes of before are gone")
+
+
+def test_visible_ranges_and_regions_before_a_late_clock_are_refused(short_truth):
+    """A player shows the video from 0, and its clock begins at a second and a half."""
+    video = short_truth.video
+    late = Review(short_truth.replace(video=replace(video, audio=(), pts=video.pts + round(1.5 / video.time_base))))
+    face = int(late.tracks.index[0])
+    with pytest.raises(OptionError, match=r"begins at 1\.500 s"):
+        late.decide([face], visible=[(0.5, 2)])
+    with pytest.raises(OptionError, match=r"begins at 1\.500 s"):
+        late.add_region([0, 0, 50, 50], end=2)
+    late.decide([face], visible=[(1.6, 2)])
+    late.add_region([0, 0, 50, 50], start=1.5, end=2)
 
 
 def test_correction_follows_anew_to_the_next_keyframes_only(review):

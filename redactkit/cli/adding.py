@@ -70,7 +70,8 @@ def _follow(review: Any, added: list[int], options: argparse.Namespace) -> None:
         within_shot=not options.across_shots,
         progress=not options.quiet,
     )
-    for face, start, end, frames, doubtful, ending in outcome.itertuples(index=False):
+    for face, start, end, frames, doubtful, ending, removed in outcome.itertuples(index=False):
         way = "forwards" if end > start else "backwards" if end < start else "not"
         doubt = f", {doubtful} of them in doubt" if doubtful else ""
-        print(f"  {face}: followed {way} to frame {end}: {frames} boxes{doubt}; {ending}")
+        gone = f"; {removed} boxes of before are gone" if removed else ""
+        print(f"  {face}: followed {way} to frame {end}: {frames} boxes{doubt}; {ending}{gone}")

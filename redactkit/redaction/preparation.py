@@ -191,7 +191,7 @@ def _warnings(prepared: Preparation) -> list[str]:
 
 def _late_clock(prepared: Preparation) -> list[str]:
     """Say where players count from another moment than the file does, if time ranges were given."""
-    begin, _ = span_of(prepared.info)
+    begin = prepared.info.clock_start
     if begin <= CLOCK_SLACK_SECONDS or not (prepared.options.ranges or prepared.options.mute):
         return []
     return [f"time ranges are of the file's clock, which begins at {begin:.3f} s, where players show 0"]

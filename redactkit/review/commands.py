@@ -5,6 +5,7 @@ A face or frame left out is the current one. A range of frames is ``start`` up t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from redactkit.review.fixed_regions import with_regions
 from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
 from redactkit.runtime.kinds import as_kind
+from redactkit.runtime.timecode import check_ranges
+from redactkit.runtime.visible import as_visible
 from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids, sort_detections
 from redactkit.tracking.regions import as_regions
 
@@ -261,9 +264,12 @@ class Commands(Session):
         Raises
         ------
         OptionError
-            If an ID is no whole number, or no face has it.
+            If an ID is no whole number, or no face has it, or a visible range is none, or before the video's clock.
         """
         ids = known_face_ids(faces, self.decisions.index, name="faces")
+        if visible is not None:
+            visible = as_visible(visible)
+            check_ranges([each[:2] for each in visible], start=self.annotations.video.clock_start, end=math.inf)
         given: dict[str, Any] = {"redact": redact, "label": label, "reason": reason, "visible": visible, "look": look}
         what = {"redact": "redacted" if redact else "left visible", "label": "labelled", "reason": "given a reason"}
         what |= {"visible": "given visible ranges", "look": "given a look"}

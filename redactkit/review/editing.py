@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from redactkit import boxes
-from redactkit.effects.look import format_look
+from redactkit.effects.look import format_look, parse_look
 from redactkit.errors import TableError
 from redactkit.review.rows import (
     Box,
@@ -243,7 +243,7 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Fac
     """Make one face of several, under the lowest of their IDs; it is redacted.
 
     Where two of them have a box in one frame, the merged box holds both, so that no pixel is lost. Its kind is that
-    of the lowest ID.
+    of the lowest ID, its label and look the first that there is, its reason those of all that were hidden.
 
     Raises
     ------
@@ -267,7 +267,8 @@ def merge_faces(detections: pd.DataFrame, decisions: pd.DataFrame, *, faces: Fac
     merged = unite_rows(as_detections(detections[chosen].assign(face_id=keep, kind=kind)))
     table = replace_rows(detections, chosen, merged)
     label = next((text for text in decisions["label"].reindex(ids).fillna("") if text), "")
-    return Faces(table, _redacted(decisions.drop(index=ids[1:].tolist(), errors="ignore"), [keep], label=label))
+    left = decisions.drop(index=ids[1:].tolist(), errors="ignore")
+    return Faces(table, _redacted(left, [keep], label=label, known=decisions.reindex(ids).dropna(how="all")))
 
 
 def split_face(
@@ -276,7 +277,7 @@ def split_face(
     """Make two faces of one: its boxes from ``frame`` on get a new ID. Both are redacted.
 
     The first part keeps the label. Whatever was decided before the split was decided about both people,
-    so it holds for neither.
+    so nobody is visible by it; why and how the face was hidden holds for both.
 
     Raises
     ------
@@ -298,7 +299,9 @@ def split_face(
     table = detections.copy()
     table.loc[later, "face_id"] = new
     label = str(decisions["label"].get(face_id, ""))
-    return Faces(sort_detections(table), _redacted(_redacted(decisions, [face_id], label=label), [new], label=""))
+    known = decisions.reindex([face_id]).dropna(how="all")
+    first = _redacted(decisions, [face_id], label=label, known=known)
+    return Faces(sort_detections(table), _redacted(first, [new], label="", known=known))
 
 
 def set_decision(
@@ -337,8 +340,18 @@ def set_decision(
     return table
 
 
-def _redacted(decisions: pd.DataFrame, faces: list[int], *, label: str) -> pd.DataFrame:
-    return set_decision(decisions, faces=faces, redact=True, label=label, reason="", visible=(), look={})
+def _redacted(
+    decisions: pd.DataFrame, faces: list[int], *, label: str, known: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Decide that faces are hidden: as those of ``known`` are, and for the reasons for which these are hidden."""
+    reason, look = "", ""
+    if known is not None:
+        hidden = known.loc[known["redact"].astype(bool), "reason"]
+        reason = "; ".join(dict.fromkeys(text for text in hidden if text))
+        look = next((text for text in known["look"] if text), "")
+    return set_decision(
+        decisions, faces=faces, redact=True, label=label, reason=reason, visible=(), look=parse_look(look)
+    )
 
 
 def _refuse_taken(detections: pd.DataFrame, face_id: int) -> None:

@@ -31,6 +31,8 @@ def with_regions(annotations: Annotations, regions: Iterable[FixedRegion], *, an
     """
     known = as_regions(annotations.settings.get("regions", ()))
     new = [region for region in regions if anew or not _holds(annotations, region, known)]
+    for region in new:
+        region.check_times(annotations.video)
     if not new:
         return annotations
     rows, aside = annotations.detections, annotations.discarded

@@ -67,7 +67,8 @@ class Following(Commands):
         -------
         DataFrame
             One row for each object and start: ``face_id``, ``start`` (the frame of its box), ``end`` (the last frame in
-            which it was seen), ``frames`` (with a box), ``doubtful`` (of them in doubt), ``ending`` (why it ended).
+            which it was seen), ``frames`` (with a box), ``doubtful`` (of them in doubt), ``ending`` (why it ended),
+            ``removed`` (boxes of before that are gone, since it was not seen there now).
 
         Raises
         ------
@@ -176,10 +177,13 @@ class Following(Commands):
         objects = sorted({object_id for object_id, _ in plan.stretches})
         named = f"object {objects[0]}" if len(objects) == 1 else f"objects {', '.join(map(str, objects[:6]))}"
         with self.lock:
+            outcome = _summarise(followed, rows, self.detections)
             table = put_followed(self.detections, rows, plan.stretches)
             if objects:
-                self.edit(f"{named} {done}, {len(rows)} boxes", detections=table)
-        return _summarise(followed, rows)
+                gone = outcome["removed"].sum()
+                lost = f", {gone} boxes of before are gone" if gone else ""
+                self.edit(f"{named} {done}, {len(rows)} boxes{lost}", detections=table)
+        return outcome
 
     def _followed(
         self, plan: Plan, detector: Detector | str | None, options: FollowOptions | None, progress: ProgressLike
@@ -198,14 +202,24 @@ def kind_of(detections: pd.DataFrame, object_id: int) -> str:
     return str(rows["kind"].iloc[0]) if len(rows) else FACE
 
 
-def _summarise(followed: Sequence[Followed], rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how it went, one row for each object and start."""
-    columns = ["face_id", "start", "end", "frames", "doubtful", "ending"]
+def _frames_of(rows: pd.DataFrame, followed: Followed) -> list[int]:
+    frames: list[int] = rows.loc[(rows["face_id"] == followed.start.object_id).to_numpy(), "frame"].tolist()
+    return frames
+
+
+def _summarise(followed: Sequence[Followed], rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Return how it went, one row for each object and start; ``before`` are the boxes of all objects until now."""
+    columns = ["face_id", "start", "end", "frames", "doubtful", "ending", "removed"]
     records = []
     for each in followed:
         frames = np.array(sorted(each.boxes), np.int64)
         mine = rows[((rows["face_id"] == each.start.object_id) & rows["frame"].isin(frames)).to_numpy()]
         doubtful = int((mine["confidence"] < DOUBT_CONFIDENCE).sum())
-        record = (each.start.object_id, each.start.frame, each.last, len(mine), doubtful, str(each.ending))
+        # Frames beyond the last one seen, without the known box that may stand at the end.
+        beyond = np.arange(each.last, each.start.last + each.start.step, each.start.step)[1:]
+        beyond = beyond[:-1] if each.start.to_known_box else beyond
+        had, has = (set(_frames_of(table, each)) for table in (before, rows))
+        removed = len(had.intersection(beyond.tolist()) - has)
+        record = (each.start.object_id, each.start.frame, each.last, len(mine), doubtful, str(each.ending), removed)
         records.append(record)
     return pd.DataFrame(records, columns=columns)

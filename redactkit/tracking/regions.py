@@ -97,6 +97,11 @@ class FixedRegion:
     def _range(self) -> tuple[float, float]:
         return self.start or 0.0, _LONGEST if self.end is None else self.end
 
+    def check_times(self, info: VideoInfo) -> None:
+        """Raise `OptionError` if it has a time range that starts before the video's clock."""
+        if self.start is not None or self.end is not None:
+            check_ranges([self._range], start=info.clock_start, end=_LONGEST)
+
     def pixels(self, info: VideoInfo) -> bx.FloatArray:
         """Return the box in pixels of the displayed frame, shape (4,)."""
         sides = np.array([info.width, info.height, info.width, info.height], np.float64)

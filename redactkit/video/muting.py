@@ -89,14 +89,12 @@ def _zero(frame: av.AudioFrame) -> int:
 
 def span_of(info: VideoInfo) -> tuple[float, float]:
     """Return where the first stream of a video starts and the longest ends, in seconds on its own clock."""
-    start, end = (float(info.times[0]), float(info.times[-1] + 1 / info.frame_rate)) if info.frame_count else (0.0, 0.0)
+    end = float(info.times[-1] + 1 / info.frame_rate) if info.frame_count else 0.0
     if info.path is not None and info.audio:
         with av_errors(info.path, "read how long it is"), opened(info.path) as container:
-            first = (container.start_time or 0) / _CONTAINER_TICKS_PER_SECOND
-            start = min(start, first)
             if container.duration is not None:
-                end = max(end, first + container.duration / _CONTAINER_TICKS_PER_SECOND)
-    return start, end
+                end = max(end, ((container.start_time or 0) + container.duration) / _CONTAINER_TICKS_PER_SECOND)
+    return info.clock_start, end
 
 
 def first_sound(path: Path, ranges: Ranges) -> list[float | None]:
