@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from redactkit.cli.options import DONE, add_command
+from redactkit.cli.options import DONE, EXPOSED, add_command
 
 __all__ = ["add_add"]
 
@@ -44,24 +44,31 @@ def _box(text: str) -> list[float]:
 
 def _add(options: argparse.Namespace) -> int:
     from redactkit.analysis import find_annotations
+    from redactkit.errors import OptionError
     from redactkit.review import Review
 
     path = None if options.new else options.annotations or find_annotations(options.video)
     review = Review.open(options.video, path)
     try:
+        for x, y, width, height in options.box:
+            if min(x + width, y + height, review.video.width - x, review.video.height - y) <= 0:
+                size = f"{review.video.width}x{review.video.height}"
+                raise OptionError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside the picture of {size}")
         added = [review.add_face(box, frame=options.frame, kind=options.kind) for box in options.box]
         if options.label:
             review.decide(added, label=options.label)
         print(f"{options.video}: {options.kind} {', '.join(map(str, added))} added in frame {options.frame}")
-        if options.follow:
-            _follow(review, added, options)
+        lost = _follow(review, added, options) if options.follow else False
         print(f"  annotations: {review.save(overwrite=options.overwrite)}")
     finally:
         review.close()
-    return DONE
+    return EXPOSED if lost else DONE
 
 
-def _follow(review: Any, added: list[int], options: argparse.Namespace) -> None:
+def _follow(review: Any, added: list[int], options: argparse.Namespace) -> bool:
+    """Follow the new objects, print how that ended, and return whether one was lost."""
+    from redactkit.following import Ending
+
     outcome = review.follow(
         added,
         options.frame,
@@ -71,7 +78,11 @@ def _follow(review: Any, added: list[int], options: argparse.Namespace) -> None:
         progress=not options.quiet,
     )
     for face, start, end, frames, doubtful, ending, removed in outcome.itertuples(index=False):
-        way = "forwards" if end > start else "backwards" if end < start else "not"
+        way = f"forwards to frame {end}" if end > start else f"backwards to frame {end}" if end < start else "nowhere"
         doubt = f", {doubtful} of them in doubt" if doubtful else ""
         gone = f"; {removed} boxes of before are gone" if removed else ""
-        print(f"  {face}: followed {way} to frame {end}: {frames} boxes{doubt}; {ending}{gone}")
+        print(f"  {face}: followed {way}: {frames} boxes{doubt}; {ending}{gone}")
+    lost = outcome.loc[outcome["ending"] == Ending.LOST, "face_id"].unique().tolist()
+    if lost:
+        print(f"  LOST: {', '.join(map(str, lost))}; draw it where it shows after that, or it is bare there")
+    return bool(lost)

@@ -77,7 +77,7 @@ def plan_following(
     Raises
     ------
     OptionError
-        If there is no box to start from, or the direction is unknown.
+        If there is no box to start from, the direction is unknown, or ``until`` is no frame in that direction.
 
     Examples
     --------
@@ -87,6 +87,7 @@ def plan_following(
     """
     if direction not in DIRECTIONS:
         raise OptionError(f"direction must be one of {', '.join(DIRECTIONS)}, got {direction!r}")
+    _check_until(until, frame, direction, frame_count)
     rows = detections[(detections["face_id"] == object_id).to_numpy()].set_index("frame")
     keys = rows.index[rows["keyframe"].to_numpy()].to_numpy(np.int64)
     if frame is not None and frame not in rows.index:
@@ -104,6 +105,16 @@ def plan_following(
                 limit = until if step * (until - limit) < 0 else limit
             plan += _side(rows, every, key, step, limit, kind=kind, twice=frame is None and direction == "both")
     return plan
+
+
+def _check_until(until: int | None, frame: int | None, direction: str, frame_count: int) -> None:
+    if until is None:
+        return
+    if not isinstance(until, int | np.integer) or not 0 <= until < frame_count:
+        raise OptionError(f"until must be a frame of the video, 0 to {frame_count - 1}, got {until!r:.40}")
+    beyond = {"forward": (1,), "backward": (-1,), "both": (1, -1)}[direction]
+    if frame is not None and not any(step * (until - frame) > 0 for step in beyond):
+        raise OptionError(f"until must lie beyond frame {frame} ({direction}), got {until}")
 
 
 def plan_gaps(

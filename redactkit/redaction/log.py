@@ -129,6 +129,8 @@ def redaction_log(
         digest = report["output_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise OptionError(f"no report of {video} at {report_path(video)} ({err}); the log is made from it") from err
+    if not video.is_file():
+        raise OptionError(f"{video} is not there; the log is of what its report says about it")
     if digest != file_sha256(video):
         raise MismatchError(f"{video} is not the file of its report: its SHA-256 is another one")
     entries = list(_entries(report, reason))
@@ -296,12 +298,13 @@ def _read_lines(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Return the lines, and what stands beside them, which no hash is over."""
     faults: list[str] = []
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark before it
         is_json = text.lstrip().startswith("{")
         rows = _json_rows(text, faults) if is_json else _csv_rows(text, faults)
         lines = [{name: str(row[name]) for name in COLUMNS} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise OptionError(f"{path} is no redaction log (CSV or JSON): {err}") from err
+        missing = f"no column {err}" if isinstance(err, KeyError) else err
+        raise OptionError(f"{path} is no redaction log (CSV or JSON): {missing}") from err
     if not lines:
         raise OptionError(f"{path} is no redaction log: it has no line")
     for number, row in enumerate(rows, start=1):

@@ -109,7 +109,10 @@ class RedactionOptions:
         """Make ``start`` and ``end`` one of the ranges; None stands for the video's end, until that is known."""
         if isinstance(self.ranges, str):
             raise OptionError(f"ranges are pairs of seconds such as [(5, 7.5)], got the text {self.ranges[:40]!r}")
-        ranges = [tuple(span) for span in self.ranges]
+        try:
+            ranges = [tuple(span) for span in self.ranges]
+        except TypeError:
+            raise OptionError(f"ranges are pairs of seconds such as [(5, 7.5)], got {self.ranges!r:.60}") from None
         if self.start is not None or self.end is not None:
             ranges.append((self.start or 0.0, self.end))
         if self.trim and len(ranges) != 1:
