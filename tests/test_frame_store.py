@@ -99,7 +99,7 @@ def test_without_room_frames_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_file_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(module, "large_folder", lambda: tmp_path)
     store = FrameStore()
     store.put(made(0))
     assert store.get(0) is not None

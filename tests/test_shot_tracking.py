@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from redactkit.analysis import analyze
+from redactkit.analysis import analyze, thumbnails
 from redactkit.analysis.detection import scan
 from redactkit.analysis.search import Search, plan_search
 from redactkit.analysis.shot_tracking import ShotTracker
@@ -19,6 +19,7 @@ from redactkit.analysis.thumbnails import KeptCrops
 from redactkit.analysis.track_building import find_tracks
 from redactkit.detectors.crops import CROP_PIXELS
 from redactkit.errors import PassCancelled
+from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader, frame_store
 from redactkit.video.decoding import count_decoded
 
@@ -106,6 +107,29 @@ def test_pictures_of_faces_are_kept_only_where_they_are_wanted(
         plain.detections
     )
     assert kept
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_kept_pictures_are_those_of_the_frames(clip: Path, monkeypatch: pytest.MonkeyPatch, room: bool) -> None:
+    def full(**_: object) -> None:
+        raise OSError("no space left on device")
+
+    if not room:
+        monkeypatch.setattr(thumbnails.tempfile, "TemporaryFile", full)
+    boxes = {"x": [20.0, 60], "y": [30.0, 50], "width": [20.0, 30], "height": [20.0, 30], "confidence": [0.9, 0.8]}
+    rows = as_detections({"frame": [7, 9], "time": [0.28, 0.36], "face_id": [1, 2], "source": "detected", **boxes})
+    crops = KeptCrops()
+    with VideoReader(clip) as reader:
+        crops.add(reader, rows)
+        assert crops.frames == [7, 9]
+        for frame, box in zip([7, 9], rows[BOX].to_numpy(), strict=True):
+            found = crops.around(frame, box)
+            assert found is not None
+            picture, left, top = found
+            height, width = picture.shape[:2]
+            part = reader.frame_at(frame).rgb_part(left, top, left + width, top + height)
+            np.testing.assert_array_equal(picture, part)
+            assert crops.crop(frame, box).size < picture.size
 
 
 def test_without_room_for_frames_the_outcome_is_the_same(

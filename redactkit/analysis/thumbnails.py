@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Self
+from typing import IO, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from redactkit.runtime.files import write_bytes
 from redactkit.runtime.marks import mark_jpeg
 from redactkit.tables import BOX, best_scores
 from redactkit.video import Frame, VideoReader, as_jpeg
+from redactkit.video.frame_store import large_folder
 
 __all__ = ["KeptCrops", "crop_face", "save_thumbnails"]
 
@@ -51,10 +55,14 @@ def _corners(
 
 
 class KeptCrops:
-    """Parts of frames that show faces at their best, kept while these frames need not be decoded for it."""
+    """Parts of frames that show faces at their best, kept while these frames need not be decoded for it.
+
+    They lie in a temporary file without a name: those of faces that fill a frame of 1080p have 4 MB each.
+    """
 
     def __init__(self) -> None:
         self._parts: dict[int, list[_Part]] = {}
+        self._pixels = _PixelFile()
 
     def add(self, reader: VideoReader, detections: pd.DataFrame) -> None:
         """Keep the parts around a few of the best boxes of every face."""
@@ -64,7 +72,7 @@ class KeptCrops:
             except VideoError:
                 continue
             self._parts.setdefault(shown.index, []).extend(
-                _Part.around(shown, box) for box in rows[BOX].to_numpy(np.float64)
+                _Part.around(shown, box, self._pixels) for box in rows[BOX].to_numpy(np.float64)
             )
 
     def best_frame(self, rows: pd.DataFrame) -> int | None:
@@ -95,25 +103,62 @@ class KeptCrops:
         return next(part for part in self._parts[frame] if part.shows(box)).crop(box)
 
 
+class _PixelFile:
+    """Pictures in a temporary file that is gone when nobody refers to this, or when the process ends."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._size = 0
+
+    def put(self, picture: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
+        """Keep a picture and return what reads it; it stays in memory where the disk has no room for it."""
+        data, start = np.ascontiguousarray(picture), self._size
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(buffering=0, dir=large_folder())  # noqa: SIM115 - see below
+                weakref.finalize(self, self._file.close)
+            self._file.seek(start)
+            written = self._file.write(data.data)
+        except OSError:
+            written = 0
+        if written < data.nbytes:
+            return lambda: data
+        self._size += data.nbytes
+        shape = data.shape
+        return lambda: self._read(start, shape)
+
+    def _read(self, start: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        file = cast(FileIO, self._file)
+        file.seek(start)
+        picture = np.empty(shape, np.uint8)
+        file.readinto(picture.data.cast("B"))
+        return picture
+
+
 @dataclass(frozen=True)
 class _Part:
-    """A rectangle of a frame of ``size``, and where in it its left top corner lies."""
+    """A rectangle of a frame of ``size``, and its edges there."""
 
-    pixels: NDArray[np.uint8]
+    read: Callable[[], NDArray[np.uint8]]
     left: int
     top: int
+    right: int
+    bottom: int
     size: tuple[int, int]
 
     @classmethod
-    def around(cls, frame: Frame, box: NDArray[np.float64]) -> Self:
+    def around(cls, frame: Frame, box: NDArray[np.float64], file: _PixelFile) -> Self:
         width, height = frame.size
         left, top, right, bottom = _corners(box, width, height, margin=_KEPT_MARGIN_SHARE)
-        return cls(frame.rgb_part(left, top, right, bottom), left, top, (width, height))
+        return cls(file.put(frame.rgb_part(left, top, right, bottom)), left, top, right, bottom, (width, height))
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        return self.read()
 
     def shows(self, box: NDArray[np.float64]) -> bool:
         left, top, right, bottom = _corners(box, *self.size)
-        height, width = self.pixels.shape[:2]
-        return left >= self.left and top >= self.top and right <= self.left + width and bottom <= self.top + height
+        return left >= self.left and top >= self.top and right <= self.right and bottom <= self.bottom
 
     def crop(self, box: NDArray[np.float64]) -> NDArray[np.uint8]:
         left, top, right, bottom = _corners(box, *self.size)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from redactkit.video.frames import Frame
 from redactkit.video.planes import plane_views
 
-__all__ = ["FrameStore"]
+__all__ = ["FrameStore", "large_folder"]
 
 MAX_BYTES = 1 << 30
 """Size of the file: 345 frames of 1080p. Raising it decodes less of long shots again, and takes disk space."""
@@ -178,7 +178,7 @@ class FrameStore:
 
     def _write(self, frame: Frame, size: int) -> None:
         if self._file is None:
-            folder = _folder()
+            folder = large_folder()
             self._most = min(self._most, int(MAX_FREE_SHARE * shutil.disk_usage(folder).free))
             self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - closed by `close`
         if not self._free and (len(self._slots) + 1) * size <= self._most:
@@ -202,7 +202,7 @@ class FrameStore:
             self._file = None
 
 
-def _folder() -> Path:
+def large_folder() -> Path:
     """Return where large temporary files belong: not in memory, where ``/tmp`` lies on some systems."""
     lasting = Path("/var/tmp")
     return lasting if os.access(lasting, os.W_OK) else Path(tempfile.gettempdir())
