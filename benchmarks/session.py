@@ -222,8 +222,8 @@ def answer_sheet(me: Person, card: dict[str, Any], real: list[int]) -> None:
     if first is not None:
         me.press("Enter")
         return
-    answered, rounds = me.ask("room.check.answered"), 0
-    while me.ask("room.check.answered") == answered:  # what was not on the screen yet comes first
+    left, rounds = me.ask("room.check.left"), 0
+    while me.ask("room.check.left") == left:  # what was not on the screen yet comes first
         me.press("n" if "sheet-no-face-all" in card["actions"] else "f")
         me.lab.page.wait_for_timeout(1500)
         rounds += 1

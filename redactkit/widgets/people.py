@@ -136,7 +136,7 @@ class PeopleView(View):
         count = f"{len(pairs)} pair{'s' * (len(pairs) > 1)}"
         cards = [self._pair(pair) for pair in pairs.itertuples()] if self._pairs_open else []
         how = ["looks sure" if sure else "alike" for sure in pairs["sure"]]
-        title = f"{count} may be one person each; nothing depends on it"
+        title = f"{count} that may be one person: nothing depends on it now"
         return [fold_card("pairs", title, how, told=_SAME_EITHER_WAY, is_open=self._pairs_open), *cards]
 
     def hide_everybody(self) -> None:

@@ -37,6 +37,7 @@ def test_person_is_decided_named_and_gone_to_by_keys_on_the_cards(room, subshell
 
 def test_places_are_checked_one_after_the_other(room):
     room.kernel.run("review.delete_boxes(faces=[1], start=20, stop=40)")
+    room.kernel.run("review.queue = review.to_review().query('face_id == 1 and reason == \"gap\" and frame == 20')")
     room.open_step("Check")
     card = room.find(".rk-check-list .rk-card", has_text="has no box").first
     card.click()

@@ -91,6 +91,7 @@ class Cards {
     const crops = item.crops ? this.sheet(item, card) : []; // below its buttons, since it may be long
     card.addEventListener("click", (event) => {
       if (event.target.closest("button, input")) return;
+      if (item.key === this.model.get("current")) this.send("again", item.key);
       this.pick(item.key);
       this.list.focus({ preventScroll: true });
     });
