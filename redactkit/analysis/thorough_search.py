@@ -82,19 +82,11 @@ class _Variant:
         return np.asarray(np.hstack([boxes, found[:, 4:]])[visible])
 
 
-def _variants(rotations: Iterable[int], *, searched: bool, alone: bool) -> list[_Variant]:
-    """Return the augmented copies of a frame.
-
-    One that was searched at full detail needs no plain one. Where the frames beside it show the same shot, it is not
-    ``alone``, and two copies do: of 142 faces that an edge cut in two, they found with 0.3 or more the same 119 as all
-    five, which take twice as long, and three quarters of what is no face.
-    """
-    mirrored = _Variant(1, False, True)
-    if searched and not alone:
-        upright = [mirrored, _Variant(BORDER_SCALES[-1], True, False)]
-    else:
-        bordered = [_Variant(scale, True, mirrored) for scale in BORDER_SCALES for mirrored in (False, True)]
-        upright = [*([] if searched else [_Variant(1, False, False)]), mirrored, *bordered]
+def _variants(rotations: Iterable[int], *, searched: bool) -> list[_Variant]:
+    """Return the augmented copies; a frame that was searched at full detail needs no plain one."""
+    bordered = [_Variant(scale, True, mirrored) for scale in BORDER_SCALES for mirrored in (False, True)]
+    plain = [] if searched else [_Variant(1, False, False)]
+    upright = [*plain, _Variant(1, False, True), *bordered]
     return [replace(each, rotation=rotation) for rotation in (0, *rotations) for each in upright]
 
 
@@ -115,10 +107,10 @@ def _frames_to_search(ranges: IntArray) -> list[int]:
 class Remembered:
     """What `search_isolated` has done of a video before, so that it need not be done again.
 
-    A frame's outcome is under its number, whether no other confirms it, and the faces known in it.
+    A frame's outcome is under its number and the faces known in it.
     """
 
-    faces: dict[tuple[int, bool, bytes], tuple[FloatArray, Appearance]] = field(default_factory=dict)
+    faces: dict[tuple[int, bytes], tuple[FloatArray, Appearance]] = field(default_factory=dict)
     dissolves: dict[tuple[int, int], bool] = field(default_factory=dict)
 
 
@@ -138,8 +130,7 @@ def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered |
     """
     remembered = remembered or Remembered()
     scan = replace(scan, cuts=np.union1d(scan.cuts, _dissolve_boundaries(reader, scan, remembered)))
-    alone = _frames_to_search(np.concatenate([scan.mixed, scan.brief]))
-    numbers = sorted({*alone, *scan.ends.tolist()})
+    numbers = sorted({*_frames_to_search(np.concatenate([scan.mixed, scan.brief])), *scan.ends.tolist()})
     if not numbers:
         return scan
     rows, appearances = scan.detections, scan.appearance
@@ -149,14 +140,13 @@ def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered |
     for number in numbers:
         here = np.flatnonzero((rows["frame"] == number).to_numpy())
         known = rows.iloc[here][[*BOX, "confidence"]].to_numpy(np.float64)
-        key = number, number in alone, known.tobytes()
+        key = number, known.tobytes()
         if key not in remembered.faces:
             for _, image in _images(reader, scan, [number]):
                 size = (reader.info.width, reader.info.height)
                 # Sampling begins and ends with the video's ends, so these were searched at full detail.
                 searched = bool(np.isin(number, scan.ends))
-                variants = _variants(scan.search.rotations, searched=searched, alone=number in alone)
-                remembered.faces[key] = _searched_again(image, known, scan, size=size, variants=variants)
+                remembered.faces[key] = _searched_again(image, known, scan, size=size, searched=searched)
         if key not in remembered.faces:  # the frame does not decode
             continue
         # A known box that survives the suppression keeps its row; the others are replaced by what suppressed them.
@@ -173,10 +163,11 @@ def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered |
 
 
 def _searched_again(
-    image: Image, known: FloatArray, scan: Scan, *, size: tuple[int, int], variants: Iterable[_Variant]
+    image: Image, known: FloatArray, scan: Scan, *, size: tuple[int, int], searched: bool
 ) -> tuple[FloatArray, Appearance]:
     """Return the faces of a frame, those known included, and their appearance."""
     scale = np.array([size[0] / image.shape[1], size[1] / image.shape[0]] * 2)
+    variants = _variants(scan.search.rotations, searched=searched)
     found = [each.faces(image, scan) * np.append(scale, 1) for each in variants]
     faces = merge([known, *found], floor=scan.search.thresholds.floor)
     return faces, describe(image, faces[:, :4] / scale)
