@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -151,6 +152,23 @@ def test_following_anew_says_which_boxes_of_before_are_gone(review):
     outcome = review.follow(face, 20, direction="forward")
     assert outcome["removed"].item() == 40 - len(review.detections) > 0
     assert review.edits[-1].name.endswith(f"{outcome['removed'].item()} boxes of before are gone")
+
+
+def test_gap_in_which_an_object_is_lost_is_covered_around_both_sides(tmp_path):
+    plain = write(tmp_path / "plain.mp4", [np.full(SIZE[::-1], 90, np.uint8)] * 20)
+    with closing(Review.open(plain)) as review:
+        face = review.add_face([20, 20, 30, 20], frame=5, kind="other")
+        review.set_box([60, 30, 30, 20], face_id=face, frame=15)
+        review.fill_gaps(face)
+        assert review.holes(face)
+        review.undo()
+        review.fill_gaps(face, cover=True)
+        assert not review.holes(face)
+        between = review.detections.query("frame == 10")
+        x, y, width, height = between[BOX].iloc[0]
+        assert x <= 20 and y <= 20 and x + width >= 90 and y + height >= 50, "it holds the boxes of both sides"
+        assert (between["confidence"] < 0.5).all()
+        assert "around both sides" in review.edits[-1].name
 
 
 def test_visible_ranges_and_regions_before_a_late_clock_are_refused(short_truth):

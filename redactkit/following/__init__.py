@@ -11,7 +11,7 @@ Matthews, Ishikawa and Baker, "The Template Update Problem", PAMI 2004.
 from redactkit.following.conditions import Ending, FollowedBox, FollowOptions
 from redactkit.following.fitting import FLAT_KINDS
 from redactkit.following.follower import Follower
-from redactkit.following.plan import Plan, plan_following, plan_gaps, rows_of
+from redactkit.following.plan import Plan, bridge, plan_following, plan_gaps, rows_of
 from redactkit.following.sweep import Followed, Start, follow_boxes
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "FollowedBox",
     "Plan",
     "Start",
+    "bridge",
     "follow_boxes",
     "plan_following",
     "plan_gaps",

@@ -217,6 +217,41 @@ def rows_of(followed: Iterable[Followed], plan: Plan, *, times: FloatArray) -> p
     return table.drop_duplicates(["frame", "face_id"], ignore_index=True)
 
 
+def bridge(detections: pd.DataFrame, rows: pd.DataFrame, plan: Plan, *, times: FloatArray) -> pd.DataFrame:
+    """Return boxes for the frames of a plan's gaps into which nothing could be followed, each around both sides.
+
+    Wherever the object went meanwhile on a straight way, it is covered; the boxes are in doubt.
+
+    Parameters
+    ----------
+    detections : DataFrame
+        The boxes until now.
+    rows : DataFrame
+        Those that were followed.
+    plan : Plan
+        Of gaps, with a box on both sides of each.
+    times : ndarray of shape (F,)
+
+    Examples
+    --------
+    >>> known = as_detections({"frame": [0, 3], "face_id": 1, "x": [0, 9], "y": 0, "width": 9, "height": 9})
+    >>> around = bridge(known, as_detections({}), plan_gaps(known, 1), times=np.arange(4) / 25)
+    >>> around[["frame", "width"]].to_numpy().tolist()
+    [[1.0, 18.0], [2.0, 18.0]]
+    """
+    records: list[tuple[object, ...]] = []
+    for object_id, stretch in plan.stretches:
+        tables = (table[(table["face_id"] == object_id).to_numpy()] for table in (detections, rows))
+        known = pd.concat(list(tables)).drop_duplicates("frame", keep="last").sort_values("frame")
+        frames, boxes = known["frame"].to_numpy(np.int64), known[BOX].to_numpy(np.float64)
+        for frame in np.setdiff1d(np.arange(*stretch), frames).tolist():
+            after = int(np.searchsorted(frames, frame))
+            box = hull(boxes[after - 1 : after], boxes[after : after + 1])[0]
+            records.append((frame, times[frame], object_id, *box.tolist(), DISAGREED_CONFIDENCE, "interpolated"))
+    names = ["frame", "time", "face_id", *BOX, "confidence", "source"]
+    return as_detections(pd.DataFrame(records, columns=names)) if records else as_detections({})
+
+
 def _joined(here: Sequence[Followed], frame: int) -> tuple[FloatArray, float, bool, bool]:
     """Return the box of one frame from one side or both, its confidence, whether it was seen, and in part hidden."""
     found = [each.boxes[frame] for each in here]

@@ -92,8 +92,7 @@ def read_images(
         boxes: NDArray[np.float64] = np.array(found.boxes, np.float64).reshape(-1, 4)
         pixels = boxes  # where the caller knows their units, they become pixels with all others
         if ours and source.units is None:
-            with np.errstate(over="ignore"):  # sides that are no finite number are refused with their place
-                pixels = boxes * np.array([*size, *size])
+            pixels = boxes * np.array([*size, *size])
         elif source.units is None:
             pixels, odd = from_shares(boxes, size, where=found.locations.__getitem__)
         found.boxes = pixels.tolist()

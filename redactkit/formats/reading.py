@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError, MismatchError, OptionError
 from redactkit.formats.alignment import align
@@ -197,7 +199,8 @@ def load(path: Paths, options: ReadOptions = _NOTHING_KNOWN) -> Reading:
         source, name, remarks = open_source(path, format=options.format, make=make)
         if options.units is not None and name == "azure":
             raise AnnotationError(f"{source.path}: azure states the units of its boxes; leave out units (--units)")
-        reading = _READERS[name](source)
+        with np.errstate(over="ignore"):  # sides that are no finite number are refused with their place
+            reading = _READERS[name](source)
     except RecursionError as err:
         raise AnnotationError(f"{path}: nested too deeply to be read as annotations") from err
     except MismatchError as err:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from redactkit.detectors import Detector, load_detector
 from redactkit.errors import OptionError
-from redactkit.following import Followed, FollowOptions, Plan, follow_boxes, plan_following, plan_gaps, rows_of
+from redactkit.following import Followed, FollowOptions, Plan, bridge, follow_boxes, plan_following, plan_gaps, rows_of
 from redactkit.media import FrameRange
 from redactkit.review import editing
 from redactkit.review.commands import Commands
@@ -96,6 +96,7 @@ class Following(Commands):
         object_id: FaceIds | None = None,
         *,
         longest: int | None = None,
+        cover: bool = False,
         detector: Detector | str | None = "centerface",
         options: FollowOptions | None = None,
         progress: ProgressLike = False,
@@ -108,6 +109,9 @@ class Following(Commands):
             The current one where left out.
         longest : int, optional
             Frames above which a gap is left as it is.
+        cover : bool
+            Where an object is lost in its gap, put a box there that holds those of both sides: more is covered, and no
+            frame of the gap stays bare.
         detector, options, progress
             See `follow`.
 
@@ -126,7 +130,7 @@ class Following(Commands):
             plan += plan_gaps(
                 self.detections, each, cuts=self.cuts, longest=longest, kind=kind_of(self.detections, each)
             )
-        return self._carry_out(plan, "followed into its gaps", detector, options, progress)
+        return self._carry_out(plan, "followed into its gaps", detector, options, progress, cover=cover)
 
     def merge_faces(
         self,
@@ -170,6 +174,8 @@ class Following(Commands):
         detector: Detector | str | None,
         options: FollowOptions | None,
         progress: ProgressLike,
+        *,
+        cover: bool = False,
     ) -> pd.DataFrame:
         """Follow what is planned without holding the lock, then replace the rows at once."""
         followed = self._followed(plan, detector, options, progress)
@@ -178,11 +184,14 @@ class Following(Commands):
         named = f"object {objects[0]}" if len(objects) == 1 else f"objects {', '.join(map(str, objects[:6]))}"
         with self.lock:
             outcome = _summarise(followed, rows, self.detections)
-            table = put_followed(self.detections, rows, plan.stretches)
+            bridged = bridge(self.detections, rows, plan, times=self.times) if cover else rows[:0]
+            placed = pd.concat([rows, bridged], ignore_index=True) if len(bridged) else rows
+            table = put_followed(self.detections, placed, plan.stretches)
             if objects:
                 gone = outcome["removed"].sum()
-                lost = f", {gone} boxes of before are gone" if gone else ""
-                self.edit(f"{named} {done}, {len(rows)} boxes{lost}", detections=table)
+                more = f", {len(bridged)} around both sides" if len(bridged) else ""
+                more += f", {gone} boxes of before are gone" if gone else ""
+                self.edit(f"{named} {done}, {len(rows)} boxes{more}", detections=table)
         return outcome
 
     def _followed(

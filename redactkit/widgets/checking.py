@@ -351,7 +351,7 @@ class CheckView(View):
 
         def work(progress: ProgressLike) -> pd.DataFrame:
             if COVERS[row.reason] == "fill":
-                return review.fill_gaps(face, progress=progress)
+                return review.fill_gaps(face, cover=True, progress=progress)
             return review.follow(face, frame, direction=direction, progress=progress)
 
         def finished(job: BackgroundPass) -> None:
