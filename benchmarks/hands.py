@@ -138,6 +138,7 @@ class Person:
         """Be at a frame with no face chosen, before a task begins there; not counted."""
         self.lab.kernel.run(f"review.current_frame, review.current_face, review.marked = {frame}, None, ()")
         self.lab.page.wait_for_selector(f'.rk-workbench .rk-front[data-frame="{frame}"]')
+        self.find(".rk-main .rk-picture").evaluate("picture => picture.scrollIntoView({block: 'center'})")
 
     def undo_to(self, position: int) -> None:
         """Take edits back, after a task or before one; not counted."""

@@ -204,6 +204,12 @@ def answer_places(me: Person, real: list[int]) -> None:
             here = keys[0]
             me.click(me.find(f'.rk-check-list .rk-card[data-key="{here}"]'), position={"x": 20, "y": 20})
             me.wait(f"room.check.cards.current == {here!r}")
+        # A script is quicker than the page, which marks the card and hands the keys to the list.
+        me.lab.page.wait_for_function(
+            "key => document.activeElement?.matches('.rk-check-list .rk-cards-items')"
+            " && document.querySelector('.rk-check-list .rk-current')?.dataset.key === key",
+            arg=here,
+        )
         card = me.ask(f"next(one for one in room.check.cards.items if one['key'] == {here!r})")
         if "crops" in card:
             answer_sheet(me, card, real)
