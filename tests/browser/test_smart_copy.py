@@ -59,7 +59,7 @@ def smart_copy(source: Path, target: Path, *, hidden: list[int]) -> VideoWriter:
 
 @pytest.fixture(params=["bframes", "baseline", "sound"])
 def page(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Any:
-    """A page with a video of 72 frames in 6 groups, of which the second, third and fifth were encoded anew."""
+    """A page with a video of 72 frames in 6 groups, of which the second, third and fifth were mostly encoded anew."""
     options = {"g": "12", "bf": "2", "x264-params": "scenecut=0"}
     clip = Clip(frames=72, width=320, height=192, options=options)
     kinds = {
@@ -68,7 +68,9 @@ def page(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> An
         "sound": clip.but(audio=["aac"], time_base=Fraction(1, 1000), pts=[40 * i + i % 3 for i in range(72)]),
     }
     writer = smart_copy(make(tmp_path / "a.mp4", kinds[request.param]), tmp_path / "b.mp4", hidden=[14, 30, 50])
-    assert np.flatnonzero(~writer.copied).tolist() == [*range(12, 36), *range(48, 60)]
+    encoded = set(np.flatnonzero(~writer.copied).tolist())
+    # Of the second and fifth group what comes before the hidden frame is copied, as far as nothing is reordered.
+    assert {*range(14, 36), *range(50, 60)} <= encoded <= {*range(13, 36), *range(49, 60)}
     page = browser.new_page()
     data = base64.b64encode((tmp_path / "b.mp4").read_bytes()).decode()
     page.set_content(f'<video muted src="data:video/mp4;base64,{data}"></video>')
@@ -88,7 +90,7 @@ def shown(page: Page, frame: int) -> int:
 
 
 def test_browser_seeks_to_the_right_frame_on_both_sides_of_every_border(page: Page) -> None:
-    for frame in (0, 11, 12, 13, 35, 36, 47, 48, 59, 60, 71, 24, 1, 50):
+    for frame in (0, 11, 12, 13, 14, 15, 35, 36, 47, 48, 49, 50, 51, 59, 60, 71, 24, 1, 50):
         assert shown(page, frame) == frame
 
 
