@@ -146,12 +146,12 @@ def redact(
 
 def _checked(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike = True) -> RedactionReport:
     """Return the report of a redaction with the leak check of its output, which is also added to the saved report."""
-    found = _look(report, prepared, progress=progress)
+    found = _verify_written(report, prepared, progress=progress)
     found.attach()
     return replace(report, check=found)
 
 
-def _look(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike) -> VerificationReport:
+def _verify_written(report: RedactionReport, prepared: Preparation, *, progress: ProgressLike) -> VerificationReport:
     """Look for leaks in what was written a moment ago."""
     source, written = report.source, report.output
     return verify(source, written, prepared.whole, force=True, fidelity=report.fidelity, progress=progress)
@@ -226,10 +226,10 @@ def combined(
     done = redact_until_clean(
         annotations,
         write=write,
-        check=lambda report, _: _look(report, prepared[-1], progress=progress),
+        check=lambda report, _: _verify_written(report, prepared[-1], progress=progress),
         rounds=hide_found,
     )
-    report = replace(done.report, notes=(*done.report.notes, *filter(None, [done.told])))
+    report = replace(done.report, notes=(*done.report.notes, *filter(None, [done.summary])))
     report.save()
     done.check.attach()
     return replace(report, check=done.check)

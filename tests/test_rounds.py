@@ -84,12 +84,12 @@ def rounds_of(annotations: Annotations, found: list[VerificationReport], **how: 
 def test_rounds_end_when_nothing_is_found(short_clip: Path, short_truth: Annotations, one: UnknownFace) -> None:
     faces = len(short_truth.decisions)
     dirty, clean = report_with(short_clip, short_truth, one), report_with(short_clip, short_truth)
-    told: list[Any] = []
-    done, wrote = rounds_of(short_truth, [dirty, dirty, clean], tell=told.append)
+    seen: list[Any] = []
+    done, wrote = rounds_of(short_truth, [dirty, dirty, clean], checked=seen.append)
     assert (wrote, done.hidden, done.report, done.check) == ([faces, faces + 1, faces + 2], (1, 1), "report 3", clean)
-    assert [len(each.hidden) for each in told] == [0, 1, 2]
-    assert done.told == "2 findings were hidden, and the video was written and checked 2 more times"
-    assert rounds_of(short_truth, [clean])[0].told == ""
+    assert [len(each.hidden) for each in seen] == [0, 1, 2]
+    assert done.summary == "2 findings were hidden, and the video was written and checked 2 more times"
+    assert rounds_of(short_truth, [clean])[0].summary == ""
 
 
 def test_rounds_are_counted_and_the_last_check_stands(

@@ -44,16 +44,11 @@ def _box(text: str) -> list[float]:
 
 def _add(options: argparse.Namespace) -> int:
     from redactkit.analysis import find_annotations
-    from redactkit.errors import OptionError
     from redactkit.review import Review
 
     path = None if options.new else options.annotations or find_annotations(options.video)
     review = Review.open(options.video, path)
     try:
-        for x, y, width, height in options.box:
-            if min(x + width, y + height, review.video.width - x, review.video.height - y) <= 0:
-                size = f"{review.video.width}x{review.video.height}"
-                raise OptionError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside the picture of {size}")
         added = [review.add_face(box, frame=options.frame, kind=options.kind) for box in options.box]
         if options.label:
             review.decide(added, label=options.label)

@@ -112,8 +112,7 @@ def _check_until(until: int | None, frame: int | None, direction: str, frame_cou
         return
     if not isinstance(until, int | np.integer) or not 0 <= until < frame_count:
         raise OptionError(f"until must be a frame of the video, 0 to {frame_count - 1}, got {until!r:.40}")
-    beyond = {"forward": (1,), "backward": (-1,), "both": (1, -1)}[direction]
-    if frame is not None and not any(step * (until - frame) > 0 for step in beyond):
+    if frame is not None and not any(step * (until - frame) > 0 for step in _steps(direction)):
         raise OptionError(f"until must lie beyond frame {frame} ({direction}), got {until}")
 
 

@@ -136,8 +136,18 @@ class Commands(Session):
             self.edit(f"boxes of {_named(ids)} deleted{_span(start, stop)}", detections=table)
 
     def add_face(self, box: Box, *, frame: int | None = None, face_id: int | None = None, kind: str = FACE) -> int:
-        """Add a face, or an object of another ``kind``, make it the current one and return its ID; it is redacted."""
+        """Add a face, or an object of another ``kind``, make it the current one and return its ID; it is redacted.
+
+        Raises
+        ------
+        OptionError
+            If the box lies outside the picture.
+        """
         at = self._frame(frame)
+        x, y, width, height = box
+        if min(x + width, y + height, self.video.width - x, self.video.height - y) <= 0:
+            size = f"{self.video.width}x{self.video.height}"
+            raise OptionError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside the picture of {size}")
         with self.lock:
             new = self._free_id() if face_id is None else face_id
             time = float(self.times[at])

@@ -47,7 +47,7 @@ class Checked:
     hidden: tuple[int, ...] = ()
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was done beyond one redaction and its check, in words; empty where nothing was."""
         count, times = sum(self.hidden), len(self.hidden)
         found = f"{count} finding{'s were' if count > 1 else ' was'} hidden"
@@ -58,7 +58,7 @@ def hide_found(annotations: Annotations, check: VerificationReport) -> tuple[Ann
     """Hide every face that a leak check found, sure or not, that no track has: in doubt more is covered.
 
     Left alone are findings that more boxes do not mend, which are about boxes that are hidden already and about the
-    file, and what is found beside a face that was left visible: nobody can tell whether that may be seen too.
+    file, and what is found beside a face that was left visible: nobody knows whether that may be seen too.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def redact_until_clean(
     write: Callable[[Annotations], RedactionReport],
     check: Callable[[RedactionReport, Annotations], VerificationReport],
     rounds: int = MOST_ROUNDS,
-    tell: Callable[[Checked], None] = lambda _: None,
+    checked: Callable[[Checked], None] = lambda _: None,
 ) -> Checked:
     """Redact and check; hide what was found, and do both again, until nothing is found that can be hidden.
 
@@ -97,7 +97,7 @@ def redact_until_clean(
         Looks for leaks in it.
     rounds : int
         Times that it is written again at most. 0 checks once, and hides nothing.
-    tell : callable
+    checked : callable
         Called after each check, also the last.
 
     Raises
@@ -111,7 +111,7 @@ def redact_until_clean(
     while True:
         report = write(annotations)
         done = Checked(report, check(report, annotations), annotations, hidden)
-        tell(done)
+        checked(done)
         more, count = hide_found(annotations, done.check) if len(hidden) < rounds else (annotations, 0)
         if not count:
             return done

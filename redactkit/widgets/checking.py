@@ -185,7 +185,7 @@ class CheckView(View):
                 cards += [place_card(self.review, key, self._places[key], alike=len(same)) for key in same]
         return cards[:_MOST]
 
-    def _folded(self, name: str, keys: list[str], title: str, told: str) -> list[dict[str, Any]]:
+    def _folded(self, name: str, keys: list[str], title: str, why: str) -> list[dict[str, Any]]:
         """Return the head of places that are folded away, and where it is open their cards."""
         if not keys:
             return []
@@ -195,7 +195,7 @@ class CheckView(View):
             place_card(self.review, key, self._places[key], answer=self._answers.get(key, ""))
             for key in (keys[:_MOST] if is_open else ())
         ]
-        return [fold_card(name, title, reasons, told=told, is_open=is_open), *cards]
+        return [fold_card(name, title, reasons, why=why, is_open=is_open), *cards]
 
     @property
     def _first(self) -> str | None:

@@ -278,7 +278,7 @@ class RedactPanel(View):
                 write=lambda given: write(given, progress),
                 check=lambda report, given: verify(source, report.output, given, progress=progress),
                 rounds=rounds,
-                tell=self._remember,
+                checked=self._remember,
             )
             return done.report, done.check
 
@@ -325,8 +325,8 @@ class RedactPanel(View):
         colour, text = verdict_of(report, found)
         if job.state != "done":
             text = f"Stopped; the video that is there was written before. {text}"
-        elif done is not None and done.told:
-            text = f"{text} {done.told.capitalize()}."
+        elif done is not None and done.summary:
+            text = f"{text} {done.summary.capitalize()}."
         self._show_status(colour, text)
         unchanged = self.review.revision == revision
         if done is not None:

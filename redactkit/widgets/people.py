@@ -137,7 +137,7 @@ class PeopleView(View):
         cards = [self._pair(pair) for pair in pairs.itertuples()] if self._pairs_open else []
         how = ["looks sure" if sure else "alike" for sure in pairs["sure"]]
         title = f"{count} that may be one person: nothing depends on it now"
-        return [fold_card("pairs", title, how, told=_SAME_EITHER_WAY, is_open=self._pairs_open), *cards]
+        return [fold_card("pairs", title, how, why=_SAME_EITHER_WAY, is_open=self._pairs_open), *cards]
 
     def hide_everybody(self) -> None:
         """Hide every person; one edit."""

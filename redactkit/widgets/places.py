@@ -112,11 +112,11 @@ def sheet_card(review: Review, places: Mapping[str, Any], *, out: Iterable[str] 
     hide = "sheet-hide-all" if _hiding(review, key, row) == "hide" else "sheet-cover-all"
     none = "sheet-no-face-all" if leak or row.reason == "discarded track" else "sheet-fine-all"
     aside = sum(one in taken for one, _ in shown)
-    told = f"{aside} taken out: asked about afterwards." if aside else "Click those that need another answer."
+    hint = f"{aside} taken out: asked about afterwards." if aside else "Click those that need another answer."
     return {
         "key": "sheet " + " ".join(kind),
         "title": title,
-        "lines": [told],
+        "lines": [hint],
         "badge": "",
         "state": "hide" if leak and row.verdict == "exposed" else "plain",
         "pictures": 0,
@@ -126,14 +126,14 @@ def sheet_card(review: Review, places: Mapping[str, Any], *, out: Iterable[str] 
     }
 
 
-def fold_card(name: str, title: str, reasons: Iterable[str], *, told: str, is_open: bool) -> dict[str, Any]:
-    """Return the head of places that are folded away; ``told`` says why."""
+def fold_card(name: str, title: str, reasons: Iterable[str], *, why: str, is_open: bool) -> dict[str, Any]:
+    """Return the head of places that are folded away; ``why`` says the reason."""
     counts = Counter(reasons).most_common()
     listed = ", ".join(f"{count} {reason}" for reason, count in counts)
     return {
         "key": f"fold {name}",
         "title": title,
-        "lines": [told, listed],
+        "lines": [why, listed],
         "badge": "",
         "state": "fold",
         "pictures": 0,
@@ -183,6 +183,6 @@ def _finding(row: Any) -> tuple[str, list[str]]:
 
 def _queued(review: Review, row: Any) -> tuple[str, list[str]]:
     label = review.decisions["label"].get(row.face_id, "") or f"Face {row.face_id}"
-    told = _SENTENCES.get(str(row.reason), f"{{name}}: {row.reason}").format(name=label, frames=row.frames)
+    sentence = _SENTENCES.get(str(row.reason), f"{{name}}: {row.reason}").format(name=label, frames=row.frames)
     span = f" to {row.frame + row.frames - 1}" if row.frames > 1 else ""
-    return told, [f"at {timecode(row.time)[3:10]}, frame{'s' * (row.frames > 1)} {row.frame}{span}"]
+    return sentence, [f"at {timecode(row.time)[3:10]}, frame{'s' * (row.frames > 1)} {row.frame}{span}"]
