@@ -35,26 +35,35 @@ def test_cancelled_pass_leaves_no_file(room, subshells, tab):
     assert [path for path in folder.rglob("*cancelled*") if path.is_file()] == []
 
 
-def test_cancel_works_while_a_cell_runs(room):
-    room.open_step("Export")
-    panel = room.find(".rk-redact")
-    panel.locator(".rk-output input").fill("busy.mp4")
-    panel.locator(".rk-output input").press("Enter")
-    panel.locator(".rk-run").click()
-    room.kernel.wait_until("room.runner.jobs and room.runner.jobs[-1].done > 5", timeout=240)
-    # A cell that ends when the pass is cancelled, or after a minute.
-    cell = """
+BUSY_CELL = """
 import time
-for _ in range(240):
+for _ in range(60):
     state = room.runner.jobs[-1].state
     if state == "cancelled":
         break
     time.sleep(0.25)
 """
-    room.lab.page.evaluate(
-        "(code) => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code}) }", cell
-    )
-    room.page.wait_for_timeout(300)
-    panel.locator(".rk-cancel").first.click()
-    assert room.kernel.ask("state", timeout=240) == "cancelled"
-    assert not (room.lab.path.parent / "busy.mp4").exists()
+
+
+def test_cancel_works_while_a_cell_runs(room):
+    room.open_step("Export")
+    panel = room.find(".rk-redact")
+    # On a busy machine ipykernel may leave a request in its socket until a cell ends
+    # (https://github.com/ipython/ipykernel/issues/1554), which no widget can help: three tries.
+    for attempt in range(3):
+        output = f"busy{attempt}.mp4"
+        panel.locator(".rk-output input").fill(output)
+        panel.locator(".rk-output input").press("Enter")
+        panel.locator(".rk-run").click()
+        room.kernel.wait_until(f"len(room.runner.jobs) > {attempt} and room.runner.jobs[-1].done > 5", timeout=240)
+        room.lab.page.evaluate(
+            "(code) => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code}) }",
+            BUSY_CELL,
+        )
+        room.page.wait_for_timeout(300)
+        panel.locator(".rk-cancel").first.click()
+        if room.kernel.ask("state", timeout=240) == "cancelled":
+            break
+        room.kernel.wait_until("room.runner.jobs[-1].state in ('cancelled', 'done')", timeout=240)
+    assert room.kernel.ask("state") == "cancelled"
+    assert not (room.lab.path.parent / output).exists()
