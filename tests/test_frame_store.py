@@ -147,3 +147,30 @@ def test_a_kept_frame_is_held_in_memory_only_where_the_file_has_no_room(
         with count_decoded() as decoded:
             assert held.load() is frames[5]
         assert decoded.count == 0
+
+
+def test_frames_cached_on_the_disk_are_not_decoded_again(clip: Path) -> None:
+    with VideoReader(clip, cache=2, on_disk=FRAMES) as reader, count_decoded() as decoded:
+        shown = [reader.frame_at(number).luma() for number in range(FRAMES)]
+        for number in reversed(range(FRAMES)):
+            assert np.array_equal(reader.frame_at(number).luma(), shown[number])
+        assert decoded.count == FRAMES
+        # Another reader has its share of the room: the frames that came last.
+        with reader.another(threads=1, share=2) as other:
+            for number in range(FRAMES):
+                assert np.array_equal(other.frame_at(number).luma(), shown[number])
+            assert decoded.count == 2 * FRAMES
+            other.frame_at(FRAMES // 2)
+            assert decoded.count == 2 * FRAMES
+            other.frame_at(FRAMES // 2 - 1)
+            assert decoded.count > 2 * FRAMES
+
+
+def test_where_the_disk_has_less_room_than_memory_frames_are_cached_in_memory(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FREE_SHARE", 0)
+    with VideoReader(clip, cache=FRAMES, on_disk=2 * FRAMES) as reader, count_decoded() as decoded:
+        for number in (*range(FRAMES), *reversed(range(FRAMES))):
+            assert reader.frame_at(number).index == number
+        assert decoded.count == FRAMES

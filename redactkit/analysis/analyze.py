@@ -48,10 +48,13 @@ from redactkit.video.muting import span_of
 __all__ = ["analyze", "default_folder", "find_annotations"]
 
 FRAME_CACHE_LIMITS = (24, 96)
-"""Fewest and most decoded frames kept, whatever their size."""
+"""Fewest and most decoded frames kept in memory where there is no room on the disk, whatever their size."""
 
 FRAME_CACHE_PIXELS = 24 * 1920 * 1080
-"""Pixels of the decoded frames kept for propagation. Raising it decodes fewer frames twice, and takes memory."""
+"""Pixels of these frames. Raising it decodes fewer frames twice, and takes memory."""
+
+FRAMES_ON_DISK = 96
+"""Decoded frames kept for propagation on the disk. Raising it decodes fewer frames twice, and takes disk space."""
 
 MAX_SAMPLED_SHARE = 0.1
 """Share of the frames up to which they are decoded to tell the rotation of the footage before it is scanned."""
@@ -190,7 +193,7 @@ def analyze(
     info = whole if frames is None else whole.of_part(frames)
     cache = count_frames(FRAME_CACHE_PIXELS, width=info.width, height=info.height, limits=FRAME_CACHE_LIMITS)
     with ExitStack() as stack:
-        reader = stack.enter_context(VideoReader(source, info=info, cache=cache))
+        reader = stack.enter_context(VideoReader(source, info=info, cache=cache, on_disk=FRAMES_ON_DISK))
         search = plan_search(reader.info, detector=detector, model=model, size=detection_size, sensitivity=sensitivity)
         chunk_folder = None if folder is None else checkpoint_folder(make_private(folder), source.stem)
         stopped = chunk_folder is not None and chunk_folder.is_dir()
@@ -211,7 +214,7 @@ def analyze(
         vectors = FaceVectors()
         # What follows asks for frames in order, so none need be held for going back.
         reader.rest()
-        ordered = stack.enter_context(reader.another(threads=0, share=cache))
+        ordered = stack.enter_context(reader.another(threads=0, share=FRAMES_ON_DISK))
         if same_person:
             pairs, vectors = find_pairs(
                 ordered,

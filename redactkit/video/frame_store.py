@@ -26,8 +26,8 @@ from redactkit.video.planes import plane_views
 
 __all__ = ["FrameStore", "large_folder"]
 
-MAX_BYTES = 1 << 30
-"""Size of the file: 345 frames of 1080p. Raising it decodes less of long shots again, and takes disk space."""
+MAX_BYTES = 1 << 31
+"""Size of the file: 690 frames of 1080p. Raising it decodes less of long shots again, and takes disk space."""
 
 MAX_FREE_SHARE = 0.25
 """Largest share of the free disk space that the file takes."""
@@ -115,17 +115,19 @@ def _packed_size(picture: av.VideoFrame) -> int:
 class FrameStore:
     """Frames by their number, in a file without a name that is gone when it is closed, or when the process ends.
 
-    Where there is no room, the oldest frames make place for new ones. Frames of layouts that are not planar are not
+    Where there is no room, those that came first make place for new ones. Frames of layouts that are not planar are not
     kept. Usable from several threads.
 
     Parameters
     ----------
     most : int
         Largest size of the file in bytes.
+    frames : int, optional
+        Most frames in it.
     """
 
-    def __init__(self, *, most: int = MAX_BYTES) -> None:
-        self._most = most
+    def __init__(self, *, most: int = MAX_BYTES, frames: int | None = None) -> None:
+        self._most, self._frames = most, frames
         self._file: IO[bytes] | None = None
         self._slots: dict[int, _Slot] = {}
         self._free: list[int] = []
@@ -135,7 +137,7 @@ class FrameStore:
         self._shut = False
 
     def put(self, frame: Frame) -> bool:
-        """Keep a frame, unless it is there, or cannot be kept; return whether it will be there for a while."""
+        """Keep a frame, unless it is there, or cannot be kept; return whether it is there."""
         size = _packed_size(frame.picture)
         with self._lock:
             if self._shut or not size or self._size not in (0, size):
@@ -146,7 +148,17 @@ class FrameStore:
                     self._write(frame, size)
                 except OSError:  # the disk is full, or there is none to write to: frames are decoded again
                     self._drop()
-            return frame.index in self._slots and self._most >= MIN_ROOM_FRAMES * size
+            return frame.index in self._slots
+
+    @property
+    def room(self) -> int:
+        """The frames that fit into the file, as the first one told; 0 before it, and where none can be kept."""
+        return self._most // self._size if self._slots else 0
+
+    @property
+    def keeps_long(self) -> bool:
+        """Whether a frame stays until a batch of others has come."""
+        return self.room >= MIN_ROOM_FRAMES
 
     def get(self, index: int) -> Frame | None:
         """Return a frame that was kept, else None."""
@@ -179,12 +191,13 @@ class FrameStore:
     def _write(self, frame: Frame, size: int) -> None:
         if self._file is None:
             folder = large_folder()
-            self._most = min(self._most, int(MAX_FREE_SHARE * shutil.disk_usage(folder).free))
+            wanted = self._most if self._frames is None else min(self._most, self._frames * size)
+            self._most = min(wanted, int(MAX_FREE_SHARE * shutil.disk_usage(folder).free))
             self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - closed by `close`
         if not self._free and (len(self._slots) + 1) * size <= self._most:
             self._free.append(len(self._slots))
         if not self._free and self._slots:
-            self._free.append(self._slots.pop(min(self._slots)).number)
+            self._free.append(self._slots.pop(next(iter(self._slots))).number)
         if not self._free:
             return
         self._copies = self._copies or _Copies(frame.picture)

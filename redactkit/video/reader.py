@@ -49,6 +49,9 @@ class VideoReader:
         Threads of the decoder; 0 lets FFmpeg choose.
     cache : int
         Most frames that `frame_at` keeps, as far as they fit into 160 MB. More make going back quicker.
+    on_disk : int
+        Most frames that `frame_at` keeps in a temporary file instead, where there is room for so many as ``cache`` or
+        more. It takes less memory, and a copy of every frame that is decoded.
 
     Attributes
     ----------
@@ -67,13 +70,21 @@ class VideoReader:
     ...     first = reader.frame_at(0).rgb()
     """
 
-    def __init__(self, path: str | Path, *, info: VideoInfo | None = None, threads: int = 0, cache: int = 32) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        info: VideoInfo | None = None,
+        threads: int = 0,
+        cache: int = 32,
+        on_disk: int = 0,
+    ) -> None:
         self._file = checked_file(path)
         self.info = info or probe(self._file)
         self._threads = threads
         self._log = DecodeLog()
         self._lock = threading.RLock()
-        self._cache = _FrameCache(self.info, cache)
+        self._cache = _FrameCache(self.info, cache, on_disk)
         self._cursor: Cursor | None = None
         self._store, self._owns_store = FrameStore(), True
         self._sought, self._kept = -1, _FRAMES_KEPT_BEFORE
@@ -149,7 +160,7 @@ class VideoReader:
 
         See `redactkit.video.frame_store`. What is returned holds the frame in memory only where the file has no room.
         """
-        kept = self._store.put(frame)
+        kept = self._store.put(frame) and self._store.keeps_long
         return KeptFrame(frame.index, None if kept else frame, self)
 
     def kept(self, index: int) -> Frame:
@@ -165,7 +176,8 @@ class VideoReader:
 
         Its cache is 1/``share`` as large; what was kept is common to both.
         """
-        other = VideoReader(self._file, info=self.info, threads=threads, cache=self._cache.most // share)
+        cache, on_disk = self._cache.in_memory // share, self._cache.on_disk // share
+        other = VideoReader(self._file, info=self.info, threads=threads, cache=cache, on_disk=on_disk)
         other._store, other._owns_store = self._store, False
         return other
 
@@ -220,6 +232,7 @@ class VideoReader:
         with self._lock:
             self._closed = True
             self.rest()
+            self._cache.close()
             if self._owns_store:
                 self._store.close()
 
@@ -271,23 +284,44 @@ def _range_of(cursor: Cursor, start: int, stop: int) -> Iterator[Frame]:
 
 
 class _FrameCache:
-    """Least-recently-used cache of frames, bounded in number and in bytes."""
+    """Cache of the frames that came last, bounded in number and in bytes: in memory, or in a file that has more room.
 
-    def __init__(self, info: VideoInfo, frames: int) -> None:
+    Attributes
+    ----------
+    in_memory, on_disk : int
+        Most frames in either.
+    """
+
+    def __init__(self, info: VideoInfo, frames: int, on_disk: int) -> None:
         bytes_each = max(1, info.width * info.height * 3 // 2 * (2 if info.bit_depth > 8 else 1))
-        self.most = max(1, min(frames, _CACHE_BYTES // bytes_each))
+        self.in_memory, self.on_disk = max(1, min(frames, _CACHE_BYTES // bytes_each)), on_disk
+        self._count = info.frame_count
         self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._store = FrameStore(frames=on_disk)
+
+    @property
+    def most(self) -> int:
+        """The frames for which there is room, where they are kept now."""
+        return max(self.in_memory, self._store.room)
 
     def get(self, index: int) -> Frame | None:
         if index in self._frames:
             self._frames.move_to_end(index)
-        return self._frames.get(index)
+        return self._frames.get(index) or self._store.get(index)
 
     def put(self, frame: Frame) -> None:
+        # A small disk may have less room than memory.
+        if self.on_disk > self.in_memory and self._store.put(frame) and self._store.room >= self.in_memory:
+            return
         self._frames[frame.index] = frame
         self._frames.move_to_end(frame.index)
-        if len(self._frames) > self.most:
+        if len(self._frames) > self.in_memory:
             self._frames.popitem(last=False)
 
     def clear(self) -> None:
         self._frames.clear()
+        self._store.forget(self._count)
+
+    def close(self) -> None:
+        self.clear()
+        self._store.close()
