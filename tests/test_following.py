@@ -180,6 +180,8 @@ def test_visible_ranges_and_regions_before_a_late_clock_are_refused(short_truth)
         late.decide([face], visible=[(0.5, 2)])
     with pytest.raises(OptionError, match=r"begins at 1\.500 s"):
         late.add_region([0, 0, 50, 50], end=2)
+    with pytest.raises(OptionError, match="begins after the video's end"):
+        late.decide([face], visible=[(90, 99)])
     late.decide([face], visible=[(1.6, 2)])
     late.add_region([0, 0, 50, 50], start=1.5, end=2)
 

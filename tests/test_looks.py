@@ -30,7 +30,9 @@ def planes(height=120, width=160, seed=0):
     ]
 
 
-@pytest.mark.parametrize("text", ["blur=Smudge", "shape=star", "margin=9", "strength=0.5", "colour=red", "black"])
+@pytest.mark.parametrize(
+    "text", ["blur=Smudge", "shape=star", "margin=9", "strength=0.5", "colour=red", "black", "head=maybe"]
+)
 def test_look_that_is_none_is_refused(text):
     with pytest.raises(OptionError):
         parse_look(text)

@@ -76,6 +76,27 @@ def test_reason_that_is_no_code_is_refused_and_the_object_named(redacted):
     assert (free.lines["code"] == "").all()
 
 
+@pytest.mark.parametrize("mark", [" ", ": ", ", ", "; "])
+def test_words_may_follow_a_code(short_clip, short_truth, tmp_path, mark):
+    review = Review(short_truth)
+    review.decide(review.tracks.index.tolist(), reason=f"b6{mark}text")
+    report = rk.redact(short_clip, review.annotations, output=tmp_path / "a.mp4", progress=False)
+    hidden = by_action(redaction_log(report.output, codes=CODES), "hidden")
+    assert set(hidden["code"]) == {"b6"}
+    assert set(hidden["reason"]) == {f"{CODES['b6']}: text"}
+
+
+def test_log_of_another_video_is_found(short_clip, short_truth, tmp_path):
+    report = rk.redact(short_clip, short_truth, output=tmp_path / "a.mp4", progress=False)
+    csv_file = next(path for path in redaction_log(report.output).save() if path.suffix == ".csv")
+    assert check_log(csv_file) == []
+    with report.output.open("ab") as file:
+        file.write(b"x")
+    assert ["is not the video" in fault for fault in check_log(csv_file)] == [True]
+    report.output.unlink()
+    assert check_log(csv_file) == [], "a log alone can be checked too"
+
+
 @pytest.mark.parametrize("ending", ["csv", "json"])
 def test_every_changed_line_is_found(redacted, tmp_path, ending):
     log = redaction_log(redacted)

@@ -26,6 +26,7 @@ __all__ = [
 SHAPES = ("rectangle", "ellipse")
 
 _NAMES = ("blur", "margin", "strength", "shape", "head")
+_SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ def as_look(options: Mapping[str, Any]) -> dict[str, Any]:
     if not 0 <= given.get("margin", 0.0) <= 2:
         raise OptionError(f"margin must be a share from 0 to 2, got {given['margin']}; 0.15 adds 15 % on each side")
     if "head" in given:
+        if given["head"] not in (True, False):
+            raise OptionError(f"head must be yes or no, got {given['head']!r:.40}")
         given["head"] = bool(given["head"])
     named = {"blur": checked.kind, "shape": checked.shape}
     return {name: named.get(name, value) for name, value in given.items()}
@@ -188,5 +191,5 @@ def parse_look(text: str) -> dict[str, Any]:
         raise OptionError(f"a look is text such as 'blur=Black shape=ellipse', got {text!r:.80}")
     given: dict[str, Any] = {name: value for name, _, value in words}
     if "head" in given:
-        given["head"] = given["head"].casefold() in ("yes", "true", "1")
+        given["head"] = _SWITCH.get(given["head"].casefold(), given["head"])
     return as_look(given)

@@ -41,6 +41,7 @@ _WORDS = ("kind", "code", "reason", "by")
 """Columns of free text. A spreadsheet runs a cell that begins like a formula, unless an apostrophe stands before it."""
 _MARK = "redaction log"
 _FIRST = "0" * 64
+_AFTER_CODE = " :,;"  # what may stand between a code and what is said beside it
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,16 +230,15 @@ def _coded(entry: dict[str, str], codes: Mapping[str, str]) -> dict[str, str]:
     said = entry.get("reason", "")
     if entry["entry"] != "object":
         return entry
-    code = max(
-        (code for code in codes if said == code or said.startswith((f"{code} ", f"{code}:"))), key=len, default=""
-    )
+    begun = (code for code in codes if said == code or said.startswith(tuple(code + mark for mark in _AFTER_CODE)))
+    code = max(begun, key=len, default="")
     if not code:
         listed = ", ".join(list(codes)[:20])
         raise OptionError(
             f"object {entry['object']} ({entry['action']}) has the reason {said!r:.60}, which is none of {listed}; "
             "decide with one of them, or name one for all that have none with reason= (--reason)"
         )
-    more = said.removeprefix(code).lstrip(" :")
+    more = said.removeprefix(code).lstrip(_AFTER_CODE)
     return entry | {"code": code, "reason": ": ".join(filter(None, [codes[code], more]))}
 
 
@@ -261,6 +261,8 @@ def _hash(row: Mapping[str, str]) -> str:
 
 def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
     """Return what is wrong with a saved log, nothing where every line is as it was written.
+
+    Where the redacted video lies beside the log, it must be the one that the log is of.
 
     Parameters
     ----------
@@ -289,9 +291,22 @@ def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
         if row["hash"] != _hash(row):
             faults.append(f"line {number} was changed ({row['entry']} {row['object']} {row['action']})".rstrip())
         previous = row["hash"]
-    if last_hash and previous != last_hash:
+    if last_hash and previous != last_hash.strip().lower():
         faults.append(f"the last hash is {previous}, and not {last_hash}")
+    faults += _video_faults(Path(path), rows[0])
     return faults
+
+
+def _video_faults(path: Path, first: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the video beside a log; nothing where there is none."""
+    try:
+        facts = json.loads(first["details"])
+        video, digest = path.with_name(Path(str(facts["output"])).name), facts["output_sha256"]
+    except (ValueError, KeyError, TypeError):
+        return ["its first line does not say which video it is of"]
+    if not video.is_file() or file_sha256(video) == digest:
+        return []
+    return [f"{video.name} beside it is not the video that the log is of: its SHA-256 is another one"]
 
 
 def _read_lines(path: Path) -> tuple[list[dict[str, str]], list[str]]:

@@ -345,6 +345,8 @@ def require_hidden(annotations: Annotations, plan: Plan, *, faces: list[int], op
     chosen = rows[rows["face_id"].isin(hidden if len(hidden) else faces)]
     if len(hidden) and chosen[["width", "height"]].to_numpy().max() >= SMALLEST:
         return
+    if not hidden_rows(chosen, annotations.decisions, annotations.video, options).any():
+        raise OptionError(f"nothing would be hidden: every box is left visible by a time range; shorten it, {mean_it}")
     raise AnnotationError(
         f"nothing would be hidden: {'; '.join(doubt_boxes(chosen, annotations.video)) or 'every box is empty'}; "
         f"check size and units of the annotations, {mean_it}"

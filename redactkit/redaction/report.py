@@ -178,10 +178,15 @@ class RedactionReport:
         if self.damaged:
             text += f"DAMAGED SOURCE, {len(self.record['damage'])} packets or frames of it did not decode whole; "
         if self.nothing_hidden:
-            return f"{text}{self._why_nothing()}; {whole}"
+            return f"{text}{self._why_nothing()}; {whole}{self._verdict_words()}"
         hidden = self.faces[self.faces["redact"] & (self.faces["painted"] > 0)]
         counts = f"{len(hidden)} of {len(self.faces)} {self._noun} hidden, {int(hidden['painted'].sum())} boxes"
-        return f"{text}{self._bare_words()}{counts}, blur {self.settings.get('blur')}, {whole}"
+        kinds = ", ".join(dict.fromkeys(hidden["blur"])) or self.settings.get("blur")
+        return f"{text}{self._bare_words()}{counts}, blur {kinds}, {whole}{self._verdict_words()}"
+
+    def _verdict_words(self) -> str:
+        """Return the verdict of the leak check, where there was one."""
+        return "" if self.check is None else f"; leak check: {self.check.verdict}"
 
     def _ranges_words(self) -> str:
         """Return what the whole report holds for, where that is not the whole video."""

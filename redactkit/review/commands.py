@@ -22,7 +22,7 @@ from redactkit.review.fixed_regions import with_regions
 from redactkit.review.keyframes import adjust_box
 from redactkit.review.session import Session
 from redactkit.runtime.kinds import as_kind
-from redactkit.runtime.timecode import check_ranges
+from redactkit.runtime.timecode import check_ranges, timecode
 from redactkit.runtime.visible import as_visible
 from redactkit.tables import FACE, FaceIds, as_face_ids, known_face_ids, sort_detections
 from redactkit.tracking.regions import as_regions
@@ -274,12 +274,16 @@ class Commands(Session):
         Raises
         ------
         OptionError
-            If an ID is no whole number, or no face has it, or a visible range is none, or before the video's clock.
+            If an ID is no whole number, or no face has it, or a visible range is none, or outside the video.
         """
         ids = known_face_ids(faces, self.decisions.index, name="faces")
         if visible is not None:
             visible = as_visible(visible)
-            check_ranges([each[:2] for each in visible], start=self.annotations.video.clock_start, end=math.inf)
+            video = self.annotations.video
+            check_ranges([each[:2] for each in visible], start=video.clock_start, end=math.inf)
+            if late := [each for each in visible if each.start > video.duration + video.clock_start]:
+                end = timecode(video.duration + video.clock_start)
+                raise OptionError(f"the visible range from {late[0].start:g} s begins after the video's end at {end}")
         given: dict[str, Any] = {"redact": redact, "label": label, "reason": reason, "visible": visible, "look": look}
         what = {"redact": "redacted" if redact else "left visible", "label": "labelled", "reason": "given a reason"}
         what |= {"visible": "given visible ranges", "look": "given a look"}
