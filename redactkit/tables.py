@@ -382,3 +382,13 @@ def best_scores(rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float6
     seen = ~rows["source"].isin(["tracked", "interpolated"])
     area, confidence = rows["width"] * rows["height"], rows["confidence"].fillna(0.5)
     return np.asarray(area * confidence**2 * np.where(seen, 1.0, 1e-3), np.float64)
+
+
+def best_rows(detections: pd.DataFrame, *, per_face: int) -> pd.DataFrame:
+    """Return the best box of each face, by `best_scores`, in each of ``per_face`` parts of its time; the best first."""
+    frame = detections.groupby("face_id")["frame"]
+    first, last = frame.transform("min"), frame.transform("max")
+    part = (per_face * (detections["frame"] - first)) // (last - first + 1)
+    order = np.lexsort((detections["frame"], -best_scores(detections)))
+    kept = detections.assign(part=part).iloc[order].drop_duplicates(["face_id", "part"])
+    return kept.drop(columns="part")

@@ -120,7 +120,12 @@ def test_suggested_pair_is_accepted_or_refused(people: PeopleView, review: Revie
     review.decide([1], redact=False)
     assert people.wait()
     assert [one["key"] for one in people.cards.items if one["key"].startswith("p")] == [f"p1-{first}"]
+    assert "1 pair to answer" in people.cards.summary
+    send(people, do="same", key=f"p1-{first}")
+    assert f"face 1 and face {first} are one person now, and hidden" in people.message.value
     review.undo()
+    review.undo()
+    assert people.wait()
     send(people, do="open", key="fold pairs")
     asked = [one for one in people.cards.items if one["key"].startswith("p")]
     assert [one["pictures"] for one in asked] == [2, 2]
@@ -128,6 +133,7 @@ def test_suggested_pair_is_accepted_or_refused(people: PeopleView, review: Revie
     send(people, do="different", key=asked[1]["key"])
     assert not [one for one in people.cards.items if one["key"].startswith(("p", "fold"))]
     assert sorted(map(len, review.people["faces"])).count(2) == 1
+    assert people.message.value == ""  # nobody was to be seen before
     person = next(one for one in people.cards.items if "2 tracks" in one["lines"][0])
     send(people, do="visible", key=person["key"])
     assert len(review.decisions) - len(review.selected_ids) == 2

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from redactkit.annotations import Annotations
 from redactkit.review import Review
-from redactkit.tables import empty_detections
+from redactkit.tables import as_detections, empty_detections
 from redactkit.widgets.geometry import Region
 from redactkit.widgets.looks import LookChooser
 from redactkit.widgets.pictures import redacted
+from redactkit.widgets.thumbnails import candidates, clearest
 
 
 @pytest.fixture
@@ -66,6 +68,32 @@ def test_kinds_are_shown_on_a_face_of_the_video_where_the_frame_has_none(review:
     pictures = [image.value for _, image, _ in looks.kinds.values()]
     assert len(set(pictures)) == len(pictures) == 5
     assert all("data:image/jpeg" in picture for picture in pictures)
+    looks.close()
+
+
+def test_example_is_the_clearest_face_and_stays_when_another_is_looked_at(review: Review) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (100, 100, 3), np.uint8)
+    pictures = {0: noise // 12, 1: noise, 2: np.full_like(noise, 200)}
+    rows = {"frame": [0, 1, 2], "face_id": [1, 2, 3], "x": 20, "y": 20, "width": [60, 40, 60], "height": [60, 40, 60]}
+    places = candidates(as_detections(rows), width=100, height=100)
+    assert [place.face_id for place in places] == [1, 3, 2]
+    assert clearest(SimpleNamespace(at=pictures.get), places).frame == 1
+    assert clearest(SimpleNamespace(at=pictures.get), []) is None
+    outside = as_detections({**rows, "x": [-5, 20, 95]})
+    assert [place.face_id for place in candidates(outside, width=100, height=100)] == [2]
+    assert [place.face_id for place in candidates(outside[:1], width=100, height=100)] == [1]
+    looks = LookChooser(review)
+    shown = looks._example()
+    assert shown is not None and shown[0] in review.selected_ids
+    _, frame, region = shown
+    box = review.box_of(shown[0], frame=frame)
+    assert region.x <= box[0] and box[0] + box[2] <= region.x + region.width
+    review.current_face, review.current_frame = review.selected_ids[-1], review.frame_count - 1
+    assert looks._example() == shown
+    other = next(face for face in review.selected_ids if face != shown[0])
+    looks.whose.value = other
+    assert looks._example()[0] == other
     looks.close()
 
 

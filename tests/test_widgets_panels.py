@@ -268,6 +268,47 @@ def test_stopped_while_it_is_hidden_says_what_the_file_there_shows(
     panel.close()
 
 
+@pytest.mark.parametrize(("stopped_in", "hidden"), [(1, 0), (2, 1)])
+def test_file_whose_check_was_stopped_has_no_verdict_of_an_earlier_one_and_is_written_again(
+    review: Review,
+    short_clip: Path,
+    short_truth: Annotations,
+    monkeypatch: pytest.MonkeyPatch,
+    stopped_in: int,
+    hidden: int,
+) -> None:
+    given = report_of(short_clip, short_truth)
+    dirty = replace(given, bare=given.bare.iloc[:0], fidelity=given.fidelity.assign(ok=True))
+    clean = replace(dirty, leaks=dirty.leaks.iloc[:0])
+    checks: list[int] = []
+
+    def verify(*_: Any, **__: Any) -> Any:
+        checks.append(1)
+        if len(checks) == stopped_in:
+            raise PassCancelled("stopped")
+        return dirty if len(checks) < stopped_in else clean
+
+    monkeypatch.setattr(export_module, "verify", verify)
+    told: list[Any] = []
+    panel = RedactPanel(review, examples=False, checked=told.append)
+    before = len(review.decisions)
+    job = panel.run()
+    assert job.over.wait(120)
+    assert (job.state, job.warning, told) == ("cancelled", "", [None])
+    assert panel.state == ("stopped", "doubtful")
+    assert "short_redacted.mp4 was written before" in panel.verdict.value and "not checked" in panel.verdict.value
+    assert len(review.decisions) == before + hidden  # what the file that is there hides, the review has
+    again = panel.ask_and_run()
+    assert again is not None and again.over.wait(120)
+    assert (again.state, panel.state[1], told[1:]) == ("done", "good", [clean])
+    monkeypatch.setattr(export_module, "redact", verify)
+    stopped_in = len(checks) + 1
+    last = panel.ask_and_run()
+    assert last is not None and last.over.wait(120)
+    assert "nothing was written. short_redacted.mp4 is of an export before" in panel.verdict.value
+    panel.close()
+
+
 def test_cancelled_pass_leaves_no_file(review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "redactkit.widgets.runner._NOTIFY_SECONDS", 0.0
@@ -347,6 +388,43 @@ def test_analyze_panel_keeps_edits_and_tells_of_a_video_that_is_not_there(
     assert "absent.mp4" in jobs[1].error
     assert given == [("short.mp4", "short_analysis", 640), ("absent.mp4", "absent_analysis", 640)]
     assert review.selected_ids == [1]
+    assert "your edits are kept" in panel.message.value
+    panel.close()
+    review.close()
+
+
+def test_search_again_asks_before_it_replaces_and_keeps_what_edits_are_about(
+    short_clip: Path, short_truth: Annotations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrote: list[tuple[str, bool]] = []
+
+    def analyze(video: Path, **options: Any) -> Annotations:
+        folder = options["output"]
+        wrote.append((folder.name, options["overwrite"]))
+        folder.mkdir(exist_ok=True)
+        (folder / f"{video.stem}_annotations.json").write_text("{}")
+        return short_truth
+
+    monkeypatch.setattr(panels_module, "analyze", analyze)
+    review = Review.open(short_clip)
+    panel = AnalyzePanel(review)
+    panel.output.value = str(tmp_path / "found")
+
+    def press() -> bool:
+        before = panel.bar.job
+        panel.run_button.click()
+        if panel.bar.job is before:
+            return False
+        assert panel.bar.job is not None and panel.bar.job.over.wait(60)
+        assert panel.bar.job.state == "done"
+        return True
+
+    assert press() and not press()
+    assert "was searched before" in panel.message.value and "overwrite" not in panel.message.value
+    assert press()
+    review.decide([review.selected_ids[0]], redact=False)
+    assert press() and press()
+    assert wrote == [("found", False), ("found", True), ("found_2", False), ("found_3", False)]
     assert "your edits are kept" in panel.message.value
     panel.close()
     review.close()

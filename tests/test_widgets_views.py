@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import redactkit
 from redactkit.annotations import Annotations
 from redactkit.media import VideoInfo
 from redactkit.review import Review
@@ -431,3 +433,13 @@ def test_view_follows_code_in_another_cell_and_code_sees_the_mouse(review: Revie
     room.faces.on_click(click("rk-tick rk-t1"))
     assert review.annotations.selected_ids == [3]
     room.close()
+
+
+def test_style_of_a_report_in_the_same_page_is_of_no_class_that_a_widget_has() -> None:
+    package = Path(redactkit.__file__).parent
+    pages = "".join((package / part / "page.py").read_text("utf-8") for part in ("verification", "inspection"))
+    theirs = set(re.findall(r"\.(rk-[a-z-]+)", pages))
+    assert theirs
+    files = [*(package / "widgets").glob("*.py"), *(package / "widgets" / "static").iterdir()]
+    ours = {name for file in files for name in re.findall(r"rk-[a-z-]+", file.read_text("utf-8"))}
+    assert theirs & ours == set()

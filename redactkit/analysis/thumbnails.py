@@ -19,7 +19,7 @@ from redactkit.errors import VideoError
 from redactkit.formats import thumbnail_name
 from redactkit.runtime.files import write_bytes
 from redactkit.runtime.marks import mark_jpeg
-from redactkit.tables import BOX, best_scores
+from redactkit.tables import BOX, best_rows, best_scores
 from redactkit.video import Frame, VideoReader, as_jpeg
 from redactkit.video.frame_store import large_folder
 
@@ -65,8 +65,8 @@ class KeptCrops:
         self._pixels = _PixelFile()
 
     def add(self, reader: VideoReader, detections: pd.DataFrame) -> None:
-        """Keep the parts around a few of the best boxes of every face."""
-        for frame, rows in _best_rows(detections).groupby("frame"):
+        """Keep the parts around the best box of every face in each part of its time: smoothing may change the best."""
+        for frame, rows in best_rows(detections, per_face=_KEPT_PER_FACE).groupby("frame"):
             try:
                 shown = reader.frame_at(int(str(frame)))
             except VideoError:
@@ -163,16 +163,6 @@ class _Part:
     def crop(self, box: NDArray[np.float64]) -> NDArray[np.uint8]:
         left, top, right, bottom = _corners(box, *self.size)
         return self.pixels[top - self.top : bottom - self.top, left - self.left : right - self.left]
-
-
-def _best_rows(detections: pd.DataFrame) -> pd.DataFrame:
-    """Return the best box of each face in each part of its time: smoothing may change which is the best of all."""
-    frame = detections.groupby("face_id")["frame"]
-    first, last = frame.transform("min"), frame.transform("max")
-    part = (_KEPT_PER_FACE * (detections["frame"] - first)) // (last - first + 1)
-    order = np.lexsort((detections["frame"], -best_scores(detections)))
-    ordered = detections.assign(part=part).iloc[order]
-    return ordered.drop_duplicates(["face_id", "part"])
 
 
 def save_thumbnails(

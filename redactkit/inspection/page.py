@@ -81,8 +81,8 @@ table { border-collapse: collapse; margin-bottom: 16px; }
 th, td { border-bottom: 1px solid #8886; padding: 3px 10px; vertical-align: top; }
 td img { display: block; } svg { max-width: 100%; height: auto; }
 .rk-map { width: 480px; max-width: 100%; image-rendering: pixelated; border: 1px solid #8886; }
-.rk-faces { display: flex; flex-wrap: wrap; gap: 12px; } .rk-faces figure { margin: 0; width: 150px; }
-.rk-faces figcaption { font-size: 12px; }
+.rk-cutouts { display: flex; flex-wrap: wrap; gap: 12px; } .rk-cutouts figure { margin: 0; width: 150px; }
+.rk-cutouts figcaption { font-size: 12px; }
 </style>"""
 
 
@@ -216,7 +216,7 @@ def _faces(faces: pd.DataFrame, frames: dict[int, int], pictures: dict[FaceInFra
         image = "" if picture is None else _image(picture)
         figures.append(f"<figure>{image}<figcaption><b>{escape(name)}</b><br>{escape(caption)}</figcaption></figure>")
     more = f"<p>and {count - len(faces)} more with fewer boxes</p>" if count > len(faces) else ""
-    return f'<div class="rk-faces">{"".join(figures)}</div>{more}' if figures else ""
+    return f'<div class="rk-cutouts">{"".join(figures)}</div>{more}' if figures else ""
 
 
 def _image(picture: Image) -> str:

@@ -65,7 +65,7 @@ _STYLE = """<style>
 .rk-findings { border-collapse: collapse; font: 13px/1.4 system-ui, sans-serif; }
 .rk-findings th, .rk-findings td { border: 1px solid #ccc; padding: 4px 8px; text-align: left; vertical-align: top; }
 .rk-findings img { width: 144px; height: 144px; display: block; }
-.rk-verdict { font: 15px/1.5 system-ui, sans-serif; padding: 6px 10px; border-left: 6px solid #868e96; }
+.rk-checked { font: 15px/1.5 system-ui, sans-serif; padding: 6px 10px; border-left: 6px solid #868e96; }
 .rk-exposed { border-color: #e03131; } .rk-look { border-color: #f08c00; } .rk-clean { border-color: #2f9e44; }
 </style>"""
 _COLORS = {"clean": "rk-clean", "to be looked at": "rk-look", "unproven": "rk-look"}
@@ -124,7 +124,7 @@ def findings_html(report: Checked) -> str:
     """Return the verdict and a table of the findings with their pictures as HTML."""
     color = _COLORS.get(report.verdict, "rk-exposed")
     said = "<br>".join(escape(line) for line in report.headline)
-    head = f'{_STYLE}<p class="rk-verdict {color}">{said}</p>'
+    head = f'{_STYLE}<p class="rk-checked {color}">{said}</p>'
     found = report.findings
     if not len(found):
         return head

@@ -64,7 +64,7 @@ class RedactPanel(View):
     runner : Runner, optional
         Shared with other panels, so that passes wait for each other.
     examples : bool
-        Show at once what each kind makes of the current face.
+        Show at once what each kind makes of a face of this video.
     checked : callable, optional
         Takes the report of a leak check; left out, its findings are shown here.
 
@@ -94,6 +94,7 @@ class RedactPanel(View):
         self._asked: tuple[str, int] | None = None
         self._exposed_at: int | None = None
         self._done: Checked | None = None
+        self._written: tuple[RedactionReport, Annotations] | None = None
         self._rounds = 0
         self._build()
         self.watch(lambda _: self._mark_draft(), "blur")
@@ -260,12 +261,13 @@ class RedactPanel(View):
         }
 
         rounds = MOST_ROUNDS if check and self.hide_found.value else 0
-        self._done, self._rounds = None, rounds
+        self._done, self._written, self._rounds = None, None, rounds
 
         def write(given: Annotations, progress: ProgressLike) -> RedactionReport:
             more = {"overwrite": settings["overwrite"] or target in self._own}
             report = redact(source, given, output=target, progress=progress, **settings | more)
             self._own.add(target)
+            self._written = report, given
             if check:
                 self._show_written(report)
             return report
@@ -285,7 +287,7 @@ class RedactPanel(View):
         self.report.value, self.player.children = "", ()
         self._show_status("", "")
         self._drop_findings()
-        finished = self.guard(lambda job: self._finished(job, revision, annotations))
+        finished = self.guard(lambda job: self._finished(job, revision, annotations, target))
         job = self.runner.submit(f"redact {source.name}", work, finished=finished)
         self.bar.follow(job)
         return job
@@ -316,21 +318,26 @@ class RedactPanel(View):
         if found and len(done.hidden) < self._rounds:
             self._show_status("doubtful", f"Found {found}: hiding them, and writing the video again.")
 
-    def _finished(self, job: BackgroundPass, revision: int, annotations: Annotations) -> None:
+    def _finished(self, job: BackgroundPass, revision: int, annotations: Annotations, target: Path) -> None:
         self.bar.refresh()
-        done = self._done
-        if self._closed or (job.state != "done" and done is None):
+        if self._closed:
             return
-        report, found = job.result or (done.report, done.check)  # type: ignore[union-attr]
+        if self._written is None:
+            if job.state == "cancelled":
+                before = f" {target.name} is of an export before." if target.exists() else ""
+                self._show_status("doubtful", f"Stopped: nothing was written.{before}")
+            return
+        # What is told is of the file that is there: one whose check was stopped has no verdict of an earlier file.
+        (report, given), done = self._written, self._done
+        found = done.check if done is not None and done.report is report else None
         colour, text = verdict_of(report, found)
         if job.state != "done":
-            text = f"Stopped; the video that is there was written before. {text}"
+            text = f"Stopped, and {report.output.name} was written before. {text}"
         elif done is not None and done.summary:
             text = f"{text} {done.summary.capitalize()}."
         self._show_status(colour, text)
-        unchanged = self.review.revision == revision
-        if done is not None:
-            take_over(self.review, annotations, done.annotations)
+        unchanged = job.state == "done" and self.review.revision == revision
+        take_over(self.review, annotations, given)
         self._exposed_at = self.review.revision if colour == "bad" and unchanged else None
         tables = [report._repr_html_(), found._repr_html_() if found is not None else ""]
         self.report.value = "".join(tables)

@@ -10,9 +10,9 @@ import ipywidgets
 from redactkit.effects import BLUR_KINDS, HIDING_KINDS
 from redactkit.effects.look import SHAPES, parse_look
 from redactkit.review import Review
-from redactkit.widgets.geometry import Region, region_around
+from redactkit.widgets.geometry import Region
 from redactkit.widgets.pictures import redacted
-from redactkit.widgets.thumbnails import data_uri
+from redactkit.widgets.thumbnails import Frames, Place, candidates, clearest, data_uri
 from redactkit.widgets.view import View, button, row
 
 __all__ = ["DRAFTS", "LookChooser"]
@@ -21,6 +21,9 @@ DRAFTS = {name: kind for name, kind in BLUR_KINDS.items() if kind.cosmetic}
 """The kinds that hide nobody, by name: what is written with one is a draft."""
 
 _EVERYBODY = 0
+
+_AROUND = 1.8
+"""Side of what an example shows, in sides of the face."""
 
 
 class LookChooser(View):
@@ -43,6 +46,8 @@ class LookChooser(View):
     def __init__(self, review: Review) -> None:
         super().__init__(review, css="rk-looks")
         self._shown = self._quiet = False
+        self._compared: list[Place] = []
+        self._clearest: Place | None = None
         self.whose = ipywidgets.Dropdown(options=[("everybody", _EVERYBODY)], description="Hide")
         self.whose.add_class("rk-whose")
         self.kinds = {name: self._kind(name) for name in HIDING_KINDS}
@@ -61,7 +66,6 @@ class LookChooser(View):
         self.whose.observe(lambda _: self._follow(), "value")
         self._pictures = self.worker(self._show_kinds, interval=0.5)
         self.watch(lambda _: self._follow(), "blur", "margin", "strength", "shape", "revision")
-        self.watch(lambda _: self._draw(), "current_face")
         self._follow()
 
     @property
@@ -135,7 +139,7 @@ class LookChooser(View):
             self.whose.value = kept if kept in [face for _, face in options] else _EVERYBODY
 
     def show_kinds(self) -> None:
-        """Show what each kind makes of a face, from now on also when the look or the face changes."""
+        """Show what each kind makes of a face, from now on also when the look or the faces change."""
         self._shown = True
         self._pictures.submit()
 
@@ -152,26 +156,23 @@ class LookChooser(View):
             image.value = f'<img alt="" src="{data_uri(picture)}">'
 
     def _example(self) -> tuple[int, int, Region] | None:
-        """Return a face with a frame and a region that shows it: the chosen, the current, or the largest one."""
-        review = self.review
+        """Return a face with a frame and a region that shows it: the chosen one, or the clearest of those hidden."""
+        review, video = self.review, self.review.video
         with review.lock:
-            tracks = review.tracks
-            wanted = [self.whose.value, review.current_face]
-            face = next((one for one in wanted if one in tracks.index), None)
-            if face is None:
-                area = (tracks["median_width"] * tracks["median_height"]).dropna()
-                if area.empty:
-                    return None
-                face = area.index[int(area.to_numpy().argmax())]
-            frame = review.current_frame
-            box = review.box_of(face, frame=frame)
-            if box is None:
-                frame = int(tracks.loc[face, "best_frame"])
-                box = review.box_of(face, frame=frame)
-        if box is None:
+            table = review.detections
+            faces = [self.whose.value] if self.whose.value else review.selected_ids or review.decisions.index
+            places = candidates(table[table["face_id"].isin(faces)], width=video.width, height=video.height)
+        if places != self._compared:
+            frames = Frames(review)
+            try:
+                self._clearest = clearest(frames, places)
+            finally:
+                frames.close()
+            self._compared = places
+        if self._clearest is None:
             return None
-        video = review.video
-        around = region_around((box[0], box[1], box[2], box[3]), width=video.width, height=video.height, times=1.8)
-        side = min(around.width, around.height)
-        left, top = around.x + (around.width - side) / 2, around.y + (around.height - side) / 2
-        return int(face), frame, Region(left, top, side, side)
+        face, frame, (x, y, width, height) = self._clearest
+        side = min(_AROUND * max(width, height), video.width, video.height)
+        left = min(max(x + (width - side) / 2, 0), video.width - side)
+        top = min(max(y + (height - side) / 2, 0), video.height - side)
+        return face, frame, Region(left, top, side, side)

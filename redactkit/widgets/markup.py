@@ -116,8 +116,11 @@ STYLE = """<style>
 .rk-kind img { width: 100%; aspect-ratio: 1; object-fit: cover; margin: 0; border-radius: 4px; display: block; }
 .rk-kind .widget-html, .rk-kind .widget-html-content { height: auto; margin: 0; width: 100%; line-height: 0; }
 .rk-view .rk-kind button { padding: 0; font-size: 12px; width: 100%; margin: 2px 0 0; }
-.rk-history { margin: 0; } .rk-found { max-height: 60vh; } .rk-side .rk-found .rk-cardlist { height: auto; }
+.rk-history { margin: 0; } .rk-found { max-height: 60vh; } .rk-side .rk-found { max-height: none; flex-shrink: 0; }
+.rk-side .rk-found .rk-cards-place { flex: none; } .rk-side .rk-found .rk-cardlist { height: auto; }
 .rk-side .rk-found .rk-cards-items { overflow: visible; }
+.rk-message .widget-html-content, .rk-progress-text .widget-html-content { white-space: normal;
+  overflow-wrap: anywhere; }
 .rk-redact .widget-inline-hbox > .widget-label { width: 62px; flex: 0 0 62px; text-align: left; }
 .rk-redact .widget-inline-hbox { margin: 1px 0; } .rk-view .rk-numbers { gap: 2px 10px; }
 .rk-numbers > * { flex: 1 1 130px; } .rk-numbers .rk-shape { flex-basis: 100%; }

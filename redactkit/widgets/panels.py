@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 
 from redactkit.analysis import analyze, default_folder
+from redactkit.annotations import annotations_name
 from redactkit.boxes import FloatArray
 from redactkit.errors import AnnotationError, OptionError, RedactkitError
 from redactkit.formats import Preset, read_preset
@@ -58,6 +59,7 @@ class AnalyzePanel(View):
         super().__init__(review, css="rk-analyze")
         self.runner = runner or Runner()
         self._viewer, self._went_to = viewer, -1
+        self._asked: Path | None = None
         self.found = FoundSoFar(review)
         self._along = self.worker(self._go_along, interval=0.5)
         self._build()
@@ -96,7 +98,7 @@ class AnalyzePanel(View):
         self.allow_nothing = allowing_nothing()
         self.run_button = button("", "find every face", text="Find faces", css="rk-run")
         self.run_button.button_style = "primary"
-        self.run_button.on_click(self.press(self.run))
+        self.run_button.on_click(self.press(self.ask_and_run))
         self.bar = PassBar(self.runner)
         self.hint = _hint("Finds every face and follows it through the video. Nothing leaves this machine.")
         self.found.layout.display = "none"
@@ -144,20 +146,56 @@ class AnalyzePanel(View):
         else:
             self.fault.value, self.run_button.disabled = "", False
 
-    def run(self) -> BackgroundPass:
-        """Start the pass over the video, after those that wait already, and return its job."""
+    def ask_and_run(self) -> BackgroundPass | None:
+        """Start the pass; say first, and wait for a second press, where it would replace what was found before.
+
+        Where the review has edits, these are about what was found before, which is kept: the new search goes into a
+        folder of its own.
+        """
+        video = Path(self.video.value.strip())
+        folder = self._folder(video)
+        searches = self.read().mode == "analyze"
+        if not searches or self.overwrite.value or not _holds(folder, video):
+            return self.run()
+        if self.review.history:
+            number = 2
+            while _holds(beside := folder.with_name(f"{folder.name}_{number}"), video):
+                number += 1
+            return self.run(folder=beside)
+        if self._asked != folder:
+            self._asked = folder
+            self.say(
+                f"{video.name} was searched before, and {folder.name} has what was found and decided then. Press "
+                "again to search anew, and to replace it."
+            )
+            return None
+        self._asked = None
+        return self.run(replace=True)
+
+    def _folder(self, video: Path) -> Path:
+        given = self.output.value.strip()
+        return Path(given) if given else default_folder(video)
+
+    def run(self, *, replace: bool = False, folder: Path | None = None) -> BackgroundPass:
+        """Start the pass over the video, after those that wait already, and return its job.
+
+        Parameters
+        ----------
+        replace : bool
+            Replace what is in the folder.
+        folder : path, optional
+            Where to write; the one named where left out.
+        """
         preset, named = self.read(), self.video.value.strip()
         if not named:
             raise OptionError("name a video first, under Advanced")
         self.found.clear()
-        job = self._submit(Path(named), preset)
+        video = Path(named)
+        job = self._submit(video, preset, folder or self._folder(video), overwrite=replace or self.overwrite.value)
         self.bar.follow(job)
         return job
 
-    def _submit(self, video: Path, preset: Preset) -> BackgroundPass:
-        given = self.output.value.strip()
-        folder = Path(given) if given else default_folder(video)
-        overwrite = self.overwrite.value
+    def _submit(self, video: Path, preset: Preset, folder: Path, *, overwrite: bool) -> BackgroundPass:
         search: dict[str, Any] = {"detector": self.detector.value, "sensitivity": self.sensitivity.value}
         search["model"] = self.model.value.strip() or None
         allow_nothing = self.allow_nothing.value
@@ -219,6 +257,11 @@ class AnalyzePanel(View):
         people = len(self.review.people)
         self.say(f"{people} people found; decide in step 2, Who, who is hidden. Written to {folder}")
         self.go_on()
+
+
+def _holds(folder: Path, video: Path) -> bool:
+    """Tell whether a folder has the outcome of a search of a video."""
+    return (folder / annotations_name(video.stem)).exists()
 
 
 def _hint(text: str) -> ipywidgets.HTML:

@@ -94,7 +94,7 @@ class PeopleView(View):
         hidden = int((people["decision"] == "redact").sum())
         self.hide_all_button.layout.display = "none" if hidden == len(people) else ""
         counted = [f"{hidden} of {len(people)} hidden"]
-        counted += [f"{len(asked)} pairs to answer"] if asked else []
+        counted += [f"{len(asked)} pair{'s' * (len(asked) > 1)} to answer"] if asked else []
         counted += [f"{aside} set aside as no face"] if aside else []
         self.cards.summary = ", ".join(counted)
         self._follow()
@@ -198,13 +198,22 @@ class PeopleView(View):
         elif what == "no-face":
             set_aside(review, faces)
         elif what == "same":
-            review.accept_suggestion(*faces)
+            self._join(faces)
         elif what == "different":
             review.reject_suggestion(*faces)
         elif what == "apart":
             review.part_people(faces)
         elif what == "go":
             review.go_to_face(faces[0])
+
+    def _join(self, faces: list[int]) -> None:
+        """Make a pair one person; say so where that hides one who was to be seen."""
+        review = self.review
+        with review.lock:
+            names, before = [self._named(face) for face in faces], len(review.selected_ids)
+            review.accept_suggestion(*faces)
+            if len(review.selected_ids) > before:
+                self.say(f"{names[0]} and {names[1]} are one person now, and hidden, since one of them was")
 
     def _on_pick(self, change: Any) -> None:
         faces = self._faces(change["new"] or "")

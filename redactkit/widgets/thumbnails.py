@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,22 +14,66 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import expand
 from redactkit.errors import RedactkitError
+from redactkit.people.portraits import crop_face, sharpness_of
 from redactkit.review import Review
-from redactkit.tables import BOX
+from redactkit.tables import BOX, best_rows
 from redactkit.video import VideoReader
 from redactkit.widgets.geometry import Box, Region
 from redactkit.widgets.pictures import cut, jpeg
 from redactkit.widgets.worker import LatestWorker
 
-__all__ = ["Frames", "Thumbnails", "data_uri", "level", "small_picture"]
+__all__ = ["Frames", "Thumbnails", "candidates", "clearest", "data_uri", "level", "small_picture"]
 
 Picture = NDArray[np.uint8]
 _MARGIN = 0.25
 _QUALITY = 80
 _NOTIFY_AFTER = 12
 
+_PER_FACE, _COMPARED = 4, 8
+"""Boxes of a face, and of all, that are compared for the clearest. More of them find a better one, and take longer."""
+
 _FLAT = 110
 """Levels between dark and light up to which a picture is stretched. More stretches more of them."""
+
+
+class Place(NamedTuple):
+    """Where a face is seen."""
+
+    face_id: int
+    frame: int
+    box: Box
+
+
+def candidates(detections: pd.DataFrame, *, width: int, height: int) -> list[Place]:
+    """Return places that promise a good picture of a face: large, confident, spread over time, inside the picture.
+
+    Parameters
+    ----------
+    detections : DataFrame
+        Of the faces that come into question.
+    width, height : int
+        Of the frame in pixels.
+    """
+    rows = detections[detections["x"].notna()]
+    right, low = rows["x"] + rows["width"], rows["y"] + rows["height"]
+    inside = (rows["x"] >= 0) & (rows["y"] >= 0) & (right <= width) & (low <= height)
+    best = best_rows(rows[inside] if inside.any() else rows, per_face=_PER_FACE).iloc[:_COMPARED]
+    columns = (best[name].tolist() for name in ("face_id", "frame", *BOX))
+    return [Place(face, frame, (x, y, w, h)) for face, frame, x, y, w, h in zip(*columns, strict=True)]
+
+
+def clearest(frames: Frames, places: Sequence[Place]) -> Place | None:
+    """Return the place whose picture is the sharpest with every face scaled to one size; None where there is no place.
+
+    A dark face has little contrast, and one that was scaled up is soft, so that large and bright faces win as well.
+    """
+    sharpness = {}
+    for place in sorted(places, key=lambda one: one.frame):
+        try:
+            sharpness[place] = sharpness_of(crop_face(frames.at(place.frame), np.array(place.box, np.float64))[0])
+        except RedactkitError:
+            continue
+    return max(sharpness, key=lambda one: sharpness[one], default=None)
 
 
 class Thumbnails:

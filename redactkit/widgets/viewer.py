@@ -11,6 +11,7 @@ import pandas as pd
 import traitlets
 
 from redactkit.errors import OptionError
+from redactkit.following import Ending
 from redactkit.review import Review
 from redactkit.review.rows import same_column
 from redactkit.runtime.progress import ProgressLike
@@ -25,6 +26,8 @@ from redactkit.widgets.runner import BackgroundPass, Runner
 from redactkit.widgets.stage import BoxRows
 
 __all__ = ["FrameViewer"]
+
+_TO_THE_END = "to the end of the shot"
 
 
 class FrameViewer(FramedView):
@@ -265,7 +268,8 @@ class FrameViewer(FramedView):
         outcome = job.result
         table = self.review.detections
         mine = table.loc[table["face_id"].isin(outcome["face_id"]).to_numpy(), "frame"]
-        ends = "; ".join(dict.fromkeys(str(ending) for ending in outcome["ending"]))
+        ended = (_TO_THE_END if ending == Ending.END else str(ending) for ending in outcome["ending"])
+        ends = "; ".join(dict.fromkeys(ended))
         self.say(f"followed in frames {mine.min()} to {mine.max()}, {int(outcome['doubtful'].sum())} in doubt ({ends})")
 
     def _pick(self, change: Any) -> None:

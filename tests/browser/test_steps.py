@@ -128,3 +128,41 @@ def test_people_stand_side_by_side_and_arrows_go_between_rows(room):
     assert where["x"] == boxes[0]["x"] and where["y"] > boxes[0]["y"]
     room.page.keyboard.press("ArrowUp")
     room.kernel.wait_until(f"room.people.cards.current == {first!r}")
+
+
+FOUND = """
+import numpy as np
+room.analyze.found.layout.display = ""
+room.analyze.found.add({at: np.array([[100.0 * at, 60, 80, 80, 0.9]]) for at in range(12)})
+"""
+
+
+def test_what_is_found_so_far_stands_clear_of_what_is_around_it(room):
+    room.open_step("Find")
+    room.kernel.run(FOUND)
+    cards = room.find(".rk-found .rk-card")
+    cards.nth(11).wait_for()
+    try:
+        head, first, last = (
+            one.bounding_box() for one in (room.find(".rk-found .rk-cards-head"), cards.first, cards.nth(11))
+        )
+        advanced = room.find(".rk-analyze .jupyter-widget-Collapse").bounding_box()
+        assert head["height"] > 10 and head["y"] + head["height"] <= first["y"]
+        assert advanced["y"] >= last["y"] + last["height"] or advanced["y"] + advanced["height"] <= head["y"]
+    finally:
+        room.kernel.run("room.analyze.found.clear(); room.analyze.found.layout.display = 'none'")
+
+
+def test_after_the_last_card_comes_what_was_passed_over(room):
+    room.kernel.run(
+        "import pandas as pd\nreview.queue = pd.DataFrame({'face_id': [1, 2, 1], 'frame': [9, 19, 29], 'time': [0.3, "
+        "0.7, 1.1], 'reason': ['gap', 'track ends inside the frame', 'filled gap'], 'frames': [12, 1, 3], 'risk': 0.5})"
+    )
+    room.open_step("Check")
+    cards = room.find(".rk-check-list .rk-card")
+    cards.nth(2).wait_for()
+    cards.nth(1).click()
+    last = room.kernel.wait_until("room.check.cards.current")
+    room.page.keyboard.press("f")
+    room.kernel.wait_until("room.check.answered == 1")
+    room.kernel.wait_until(f"room.check.cards.current != {last!r} and room.check.cards.current in room.check._to_do()")

@@ -267,10 +267,11 @@ class Cards {
     }
     const keys = [...this.nodes.keys()];
     const later = keys.slice(keys.indexOf(key) + 1);
-    // One answer for a whole group goes on to the first card that is not of it, also one before.
-    const open = (one) => !["done", "fold"].includes(this.nodes.get(one).item.state);
-    const left = (one) => open(one) && !(name.endsWith("-all") && this.nodes.get(one).item.group === item.group);
-    const next = later.find(left) ?? (name.endsWith("-all") ? keys.find(left) : later[0]);
+    // One answer for a whole group goes on to the first card that is not of it. What was passed over comes at the end.
+    const open = (one) => !["done", "fold", "good"].includes(this.nodes.get(one).item.state);
+    const left = (one) => one !== key && open(one) && !(name.endsWith("-all") && this.nodes.get(one).item.group === item.group);
+    const before = item.group === undefined ? undefined : keys.find(left);
+    const next = later.find(left) ?? before ?? (name.endsWith("-all") ? undefined : later[0]);
     this.send(name, key);
     const stays = (item.crops || []).some((crop) => crop.out); // those are asked about next
     if (this.model.get("advance").includes(name) && next !== undefined && !stays) this.pick(next);
