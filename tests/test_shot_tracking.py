@@ -13,12 +13,15 @@ import pytest
 
 from redactkit.analysis import analyze, thumbnails
 from redactkit.analysis.detection import scan
+from redactkit.analysis.mixed_frames import BLEND_DISTANCES_FRAMES, MixFinder
+from redactkit.analysis.same_person import find_pairs
 from redactkit.analysis.search import Search, plan_search
 from redactkit.analysis.shot_tracking import ShotTracker
-from redactkit.analysis.thumbnails import KeptCrops
+from redactkit.analysis.thumbnails import KeptCrops, frames_to_decode, save_thumbnails
 from redactkit.analysis.track_building import find_tracks
 from redactkit.detectors.crops import CROP_PIXELS
 from redactkit.errors import PassCancelled
+from redactkit.media import FrameRange
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader, frame_store
 from redactkit.video.decoding import count_decoded
@@ -94,6 +97,35 @@ def test_an_analysis_decodes_each_frame_about_once(clip: Path, tmp_path: Path) -
         whole = analyze(clip, output=tmp_path, detector=Brightest(), progress=False)
     assert decoded.count <= 1.1 * FRAMES
     assert len(list(tmp_path.glob("*_thumb*.jpg"))) == whole.detections["face_id"].nunique() > 2
+
+
+@pytest.mark.parametrize("mixed", [[37, 39, 42], [36, *range(41, 57, 3)]])
+def test_shots_with_mixed_frames_at_their_ends_are_tracked_once(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, mixed: list[int]
+) -> None:
+    known = BLEND_DISTANCES_FRAMES[-1]
+    monkeypatch.setattr(MixFinder, "judged", lambda self: np.array([m for m in mixed if m < self._seen - known], int))
+    monkeypatch.setattr(MixFinder, "mixed", lambda self: np.array(mixed, int))
+    tracked: list[FrameRange] = []
+    track = ShotTracker._tracked
+    monkeypatch.setattr(ShotTracker, "_tracked", lambda self, shot: (tracked.append(shot.frames), track(self, shot))[1])
+    with count_decoded() as decoded:
+        whole = analyze(clip, detector=Brightest(), same_person=False, progress=False)
+    assert len(whole.cuts) == 3
+    assert len(tracked) == len(whole.cuts) + 1
+    assert decoded.count <= 1.1 * FRAMES
+
+
+def test_frames_of_people_and_of_thumbnails_are_decoded_in_one_go(clip: Path, tmp_path: Path) -> None:
+    whole = analyze(clip, detector=Brightest(), same_person=False, progress=False)
+    later = frames_to_decode(whole.detections, KeptCrops())
+    assert later == sorted(set(whole.tracks["best_frame"]))
+    with VideoReader(clip, cache=1) as reader:
+        find_pairs(reader, whole, embedder=None, detector=Brightest(), later=later)
+        with count_decoded() as decoded:
+            paths = save_thumbnails(reader, whole.detections, whole.tracks, folder=tmp_path)
+        assert len(paths) == len(whole.tracks) > 2
+        assert decoded.count == 0
 
 
 def test_pictures_of_faces_are_kept_only_where_they_are_wanted(

@@ -19,7 +19,7 @@ from redactkit.analysis.same_person import choose_embedder, find_pairs
 from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search, plan_search
 from redactkit.analysis.shot_tracking import ShotTracker
-from redactkit.analysis.thumbnails import KeptCrops, save_thumbnails
+from redactkit.analysis.thumbnails import KeptCrops, frames_to_decode, save_thumbnails
 from redactkit.analysis.track_building import find_tracks
 from redactkit.annotations import Annotations, annotations_name, find_thumbnails
 from redactkit.boxes import FloatArray
@@ -222,6 +222,7 @@ def analyze(
                 embedder=compare,
                 detector=search.detector,
                 crops=tracker.crops,
+                later=() if folder is None else frames_to_decode(annotations.detections, tracker.crops),
                 progress=progress,
             )
             annotations = annotations.replace(pairs=pairs)

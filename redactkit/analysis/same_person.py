@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def find_pairs(
     embedder: Embedder | None,
     detector: Detector,
     crops: KeptCrops | None = None,
+    later: Sequence[int] = (),
     progress: ProgressLike = False,
 ) -> tuple[pd.DataFrame, FaceVectors]:
     """Find pairs of tracks that may be one person.
@@ -62,6 +63,8 @@ def find_pairs(
         That of the analysis; where it finds landmarks, no other is loaded for them.
     crops : KeptCrops, optional
         Parts of frames kept by the analysis; only for tracks that have none frames are decoded.
+    later : sequence of int
+        Frames of which the caller will ask the reader afterwards. They are decoded on the way, and kept for it.
     progress : bool or callable
         See `redactkit.runtime.progress.track`.
 
@@ -78,7 +81,7 @@ def find_pairs(
     taker = None if embedder is None else PortraitTaker(embedder, finder=LandmarkFinder(detector))
     histograms = [np.zeros((0, DESCRIPTOR_LENGTH), np.uint8)]
     owners: list[int] = []
-    for picture, corner, rows in _pictures(reader, faces, crops or KeptCrops(), progress):
+    for picture, corner, rows in _pictures(reader, faces, crops or KeptCrops(), later, progress):
         if taker is not None:
             taker.see(picture, rows, corner=corner)
         histograms.append(describe(picture, boxes_of(rows) - [*corner, 0, 0]))
@@ -103,7 +106,7 @@ def _may_be_one(faces: list[int], detections: pd.DataFrame, cuts: NDArray[np.int
 
 
 def _pictures(
-    reader: VideoReader, faces: pd.DataFrame, crops: KeptCrops, progress: ProgressLike
+    reader: VideoReader, faces: pd.DataFrame, crops: KeptCrops, later: Sequence[int], progress: ProgressLike
 ) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int], pd.DataFrame]]:
     """Yield pictures of good boxes of every track: parts of frames that were kept, or whole frames decoded for it."""
     kept = pick_candidates(faces[faces["frame"].isin(crops.frames)])
@@ -116,9 +119,14 @@ def _pictures(
     left = faces[~faces["face_id"].isin(shown)]
     candidates = pick_candidates(left) if len(left) else left
     with track(progress, "people", total=len(candidates)) as update:
-        for frame, rows in candidates.groupby("frame", sort=True):
+        by_frame = {int(str(frame)): rows for frame, rows in candidates.groupby("frame")}
+        for frame in sorted({*by_frame, *later}):
             try:
-                yield reader.frame_at(int(str(frame))).rgb(), (0, 0), rows
+                decoded = reader.frame_at(frame)
             except VideoError:
                 continue
-            update(len(rows))
+            if frame in later:
+                reader.keep(decoded)
+            if frame in by_frame:
+                yield decoded.rgb(), (0, 0), by_frame[frame]
+                update(len(by_frame[frame]))

@@ -20,6 +20,7 @@ from redactkit.analysis.appearance import Appearance
 from redactkit.analysis.chunk_search import assemble
 from redactkit.analysis.detection import Scan, join_chunks
 from redactkit.analysis.gap_search import refine
+from redactkit.analysis.mixed_frames import MAX_BRIDGED_FRAMES, MAX_BRIEF_FRAMES, mixed_ranges
 from redactkit.analysis.propagation import PropagationOptions
 from redactkit.analysis.rescoring import rescore_doubtful
 from redactkit.analysis.rigidity import rigid_faces
@@ -39,6 +40,10 @@ __all__ = ["ShotTracker"]
 
 FINAL_FRAMES = 24
 """Frames after which a shot boundary and what is mixed around it are certain. Raising it tracks shots later."""
+
+MAX_WAIT_FRAMES = 48
+"""Frames for which a shot waits until mixed frames around its end are over. Raising it tracks fewer shots again where
+long dissolves follow them, and later."""
 
 _MARKS = ("cuts", "mixed", "jumps")
 
@@ -114,7 +119,7 @@ class ShotTracker:
                     getattr(self._pending, name)[frame.index] = known[frame.index]
         self._next = new[-1].index + 1
         self._take_final(found)
-        cuts = [cut for cut in self._marks["cuts"] if self._start is None or cut > self._start]
+        cuts = [cut for cut in self._marks["cuts"] if (self._start is None or cut > self._start) and self._settled(cut)]
         if cuts:
             self._track_until(cuts[-1])
 
@@ -125,32 +130,43 @@ class ShotTracker:
                 self._marks[name] += frames.tolist()
             self._final = final
 
+    def _settled(self, cut: int) -> bool:
+        """Return whether the range of mixed frames around a cut is known to its end, or has been waited for enough."""
+        mixed = self._marks["mixed"]
+        goes_on = bool(mixed) and self._final - mixed[-1] <= MAX_BRIDGED_FRAMES + 1
+        return not goes_on or self._final - cut > MAX_WAIT_FRAMES or cut < self._mixed_ranges[-1, 0]
+
+    @property
+    def _mixed_ranges(self) -> NDArray[np.int64]:
+        return mixed_ranges(np.array(self._marks["mixed"], np.int64), frames=self._reader.info.frame_count)
+
     def _track_until(self, cut: int) -> None:
         """Track the shots before a cut, and forget what is only needed for them."""
         if self._start is not None:
             frames = FrameRange(self._start, cut)
-            self.track(self.search_isolated(self._scan(frames)), within=frames)
+            self.track(self.search_isolated(self._scan(frames), within=frames), within=frames)
         for known in (self._pending.faces, self._pending.searched, self._pending.appearance):
             for number in [number for number in known if number < cut]:
                 del known[number]
-        self._marks = {name: [frame for frame in frames if frame >= cut] for name, frames in self._marks.items()}
+        # What reaches into the next shot, or begins just before it, counts there too.
+        reaching = [int(first) for first, last in self._mixed_ranges if last + 1 >= cut]
+        since = min([cut - MAX_BRIEF_FRAMES - 1, *reaching])
+        self._marks = {name: [frame for frame in frames if frame >= since] for name, frames in self._marks.items()}
         self._start = cut
         self._reader.drop_kept(before=cut)
 
     def _scan(self, frames: FrameRange) -> Scan:
-        """Return what was found in some frames as a scan of these alone."""
+        """Return what was found in some frames as a scan of these alone, with all that is mixed at their ends."""
         marks = {name: np.array(each, np.int64) for name, each in self._marks.items()}
-        inside = {name: each[(each >= frames.start) & (each < frames.stop)] for name, each in marks.items()}
-        chunk = assemble(self._pending, frames, marks=inside)
-        scan = join_chunks([replace(chunk, jumps=marks["jumps"])], self._reader.info, self._search)
+        scan = join_chunks([assemble(self._pending, frames, marks=marks)], self._reader.info, self._search)
         ranges = {name: getattr(scan, name) for name in ("mixed", "brief")}
         kept = {name: each[(each[:, 0] < frames.stop) & (each[:, 1] >= frames.start)] for name, each in ranges.items()}
         ends = scan.ends[(scan.ends >= frames.start) & (scan.ends < frames.stop)]
         return replace(scan, **kept, ends=ends)
 
-    def search_isolated(self, scan: Scan) -> Scan:
+    def search_isolated(self, scan: Scan, *, within: FrameRange | None = None) -> Scan:
         """Return what `redactkit.analysis.thorough_search.search_isolated` does; nothing is searched twice."""
-        return search_isolated(self._reader, scan, remembered=self._remembered)
+        return search_isolated(self._reader, scan, within=within, remembered=self._remembered)
 
     def track(self, scan: Scan, *, within: FrameRange | None = None, progress: ProgressLike = False) -> Tracks:
         """Track the faces of all shots of a scan, or of those within some frames.

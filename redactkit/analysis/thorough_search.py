@@ -19,6 +19,7 @@ from redactkit.analysis.mixed_frames import show_two_shots
 from redactkit.boxes import FloatArray, clip, to_coded
 from redactkit.detectors import run_detector
 from redactkit.errors import VideoError
+from redactkit.media import FrameRange
 from redactkit.tables import BOX, as_detections
 from redactkit.video import VideoReader
 
@@ -114,7 +115,9 @@ class Remembered:
     dissolves: dict[tuple[int, int], bool] = field(default_factory=dict)
 
 
-def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered | None = None) -> Scan:
+def search_isolated(
+    reader: VideoReader, scan: Scan, *, within: FrameRange | None = None, remembered: Remembered | None = None
+) -> Scan:
     """Search mixed frames, brief shots and both ends of a scanned video again; return the scan with the faces found.
 
     A face that comes in just before the last frame, or leaves just after the first, is half outside and has no more
@@ -125,12 +128,16 @@ def search_isolated(reader: VideoReader, scan: Scan, *, remembered: Remembered |
     reader : VideoReader
     scan : Scan
         Of the whole video, so that the outcome does not depend on how it was divided into chunks.
+    within : FrameRange, optional
+        The frames that the scan is of, where it is of a part; others are not searched.
     remembered : Remembered, optional
         Looked into first, and added to.
     """
     remembered = remembered or Remembered()
     scan = replace(scan, cuts=np.union1d(scan.cuts, _dissolve_boundaries(reader, scan, remembered)))
+    wanted = within or FrameRange(0, reader.info.frame_count)
     numbers = sorted({*_frames_to_search(np.concatenate([scan.mixed, scan.brief])), *scan.ends.tolist()})
+    numbers = [number for number in numbers if wanted.holds(number)]
     if not numbers:
         return scan
     rows, appearances = scan.detections, scan.appearance

@@ -23,7 +23,7 @@ from redactkit.tables import BOX, best_rows, best_scores
 from redactkit.video import Frame, VideoReader, as_jpeg
 from redactkit.video.frame_store import large_folder
 
-__all__ = ["KeptCrops", "crop_face", "save_thumbnails"]
+__all__ = ["KeptCrops", "crop_face", "frames_to_decode", "save_thumbnails"]
 
 _MAX_SIDE_PIXELS = 320
 """Longest side of a thumbnail."""
@@ -36,6 +36,9 @@ _KEPT_MARGIN_SHARE = 0.6
 
 _KEPT_PER_FACE = 4
 """Boxes of a face around which its frames are kept. Raising it finds the best frame more often, and takes memory."""
+
+MAX_FRAMES_AHEAD = 64
+"""Frames that are kept for thumbnails where all are decoded for something else. Raising it takes disk space."""
 
 NEARLY = 0.5
 """Score of a kept box, in shares of the best one's, from which it is good enough for a thumbnail."""
@@ -184,6 +187,15 @@ def save_thumbnails(
         target = folder / thumbnail_name(stem, face)
         paths.append(write_bytes(target, mark_jpeg(as_jpeg(_shrunk(picture))), overwrite=overwrite))
     return paths
+
+
+def frames_to_decode(detections: pd.DataFrame, kept: KeptCrops) -> list[int]:
+    """Return the first frames that `save_thumbnails` will decode: those of faces of which nothing good was kept."""
+    found = set()
+    for _, rows in detections.groupby("face_id"):
+        if kept.best_frame(rows) is None:
+            found.add(int(rows["frame"].to_numpy()[best_scores(rows).argmax()]))
+    return sorted(found)[:MAX_FRAMES_AHEAD]
 
 
 def _best_crops(
