@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+import redactkit.widgets
 from redactkit.runtime.resources import sample_path
 
 RULES = {"resultTypes": ["violations"]}
@@ -81,3 +83,24 @@ def test_rare_actions_stand_in_a_menu_in_words_and_few_buttons_are_seen(room):
     room.page.keyboard.press("Enter")
     room.find(".rk-help").wait_for()
     room.page.keyboard.press("Escape")
+
+
+def test_room_that_nobody_uses_changes_nothing_in_the_page(room):
+    room.kernel.run("import time; room.viewer.stage.saved = time.time() - 3600")
+    room.find(".rk-saved").get_by_text("60 min").wait_for()
+    changes = room.page.evaluate(
+        """async () => {
+        let count = 0;
+        const watch = new MutationObserver(found => { count += found.length });
+        watch.observe(document.querySelector('.rk-workbench'),
+            {subtree: true, childList: true, characterData: true, attributes: true});
+        await new Promise(done => setTimeout(done, 2500));
+        watch.disconnect();
+        return [count, document.getAnimations().filter(one => one.playState === 'running').length]; }"""
+    )
+    assert changes == [0, 0]
+
+
+def test_no_style_moves_for_ever():
+    styles = [path.read_text("utf-8") for path in (Path(redactkit.widgets.__file__).parent / "static").glob("*.css")]
+    assert styles and not any("infinite" in style for style in styles)

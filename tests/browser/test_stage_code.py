@@ -131,3 +131,20 @@ def test_each_front_end_is_a_module_that_the_browser_takes(page, widget):
         const address = URL.createObjectURL(new Blob([code], {type: 'text/javascript'}));
         return typeof (await import(address)).default.render; }"""
     assert page.evaluate(load, str(widget._esm)) == "function"
+
+
+def test_playing_of_pictures_that_never_come_ends_by_itself(browser):
+    page = browser.new_page()
+    page.clock.install()
+    page.add_script_tag(content=f"{read_static(('times', 'player'), 'js')}\nwindow.run = code => eval(code);")
+    page.evaluate(
+        """() => window.run(`window.stage = {frame: 0, info: {count: 100},
+        model: {get: name => name === 'speed' ? 1 : 'redacted'}, timeOf: frame => frame / 25, frameAt: time => Math.floor(time * 25), hasPicture: frame => frame < 3,
+        wantAhead() {}, showPlayed(frame) { this.frame = frame }, showPlaying() {}, go() {}, video: {pause() {}}};
+        window.player = new Player(stage); player.start()`)"""
+    )
+    page.clock.run_for(20_000)
+    assert page.evaluate("[player.playing, stage.frame]") == [True, 2]
+    page.clock.run_for(20_000)
+    assert page.evaluate("[player.playing, stage.frame]") == [False, 2]
+    page.close()

@@ -6,13 +6,12 @@ class Controls {
     this.actions = Object.fromEntries(stage.model.get("actions").map((action) => [action.name, action]));
     this.buttons = {};
     this.build();
-    this.ticking = setInterval(() => this.showSaved(), 1000);
     this.refresh();
     this.showTime();
   }
 
   close() {
-    clearInterval(this.ticking);
+    clearTimeout(this.ticking);
     this.menu.close();
   }
 
@@ -104,14 +103,14 @@ class Controls {
     this.placeBar();
   }
 
-  // "saved 2 s ago": what was decided is on the disk.
+  // "saved 2 s ago": what was decided is on the disk. Looked at again when the words change, so that an idle page is idle.
   showSaved() {
+    clearTimeout(this.ticking);
     const at = this.stage.model.get("saved");
-    if (!at) this.saved.textContent = "";
-    else {
-      const seconds = Math.max(0, Math.round(Date.now() / 1000 - at));
-      this.saved.textContent = `saved ${seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ago`;
-    }
+    const seconds = at && Math.max(0, Math.round(Date.now() / 1000 - at));
+    const text = at ? `saved ${seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ago` : "";
+    if (this.saved.textContent !== text) this.saved.textContent = text;
+    if (at) this.ticking = setTimeout(() => this.showSaved(), seconds < 60 ? 1000 : 30000);
   }
 
   showNote() {

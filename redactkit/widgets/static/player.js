@@ -2,6 +2,7 @@
 
 const SEND_EVERY = 200; // ms between two messages to the kernel about where playing is
 const PICTURES_AHEAD = 45;
+const PATIENCE = 30000; // ms without a new picture after which playing ends: the kernel may be gone
 
 class Player {
   constructor(stage) {
@@ -79,6 +80,7 @@ class Player {
     let begun = performance.now();
     let origin = stage.timeOf(stage.frame);
     let last = stage.frame;
+    let came = begun;
     const tick = (now) => {
       if (run !== this.run || !this.playing) return;
       if (stage.frame !== last) {
@@ -95,9 +97,12 @@ class Player {
         origin = stage.timeOf(ready);
       }
       stage.wantAhead(Math.max(ready, stage.frame), PICTURES_AHEAD);
-      if (ready > stage.frame) stage.showPlayed(ready);
+      if (ready > stage.frame) {
+        stage.showPlayed(ready);
+        came = now;
+      }
       last = stage.frame;
-      if (stage.frame >= stage.info.count - 1) this.stop();
+      if (stage.frame >= stage.info.count - 1 || now - came > PATIENCE) this.stop();
       else requestAnimationFrame(tick);
     };
     requestAnimationFrame(tick);
