@@ -139,7 +139,8 @@ def test_playing_of_pictures_that_never_come_ends_by_itself(browser):
     page.add_script_tag(content=f"{read_static(('times', 'player'), 'js')}\nwindow.run = code => eval(code);")
     page.evaluate(
         """() => window.run(`window.stage = {frame: 0, info: {count: 100},
-        model: {get: name => name === 'speed' ? 1 : 'redacted'}, timeOf: frame => frame / 25, frameAt: time => Math.floor(time * 25), hasPicture: frame => frame < 3,
+        model: {get: name => name === 'speed' ? 1 : 'redacted'}, timeOf: frame => frame / 25,
+        frameAt: time => Math.floor(time * 25), hasPicture: frame => frame < 3,
         wantAhead() {}, showPlayed(frame) { this.frame = frame }, showPlaying() {}, go() {}, video: {pause() {}}};
         window.player = new Player(stage); player.start()`)"""
     )
