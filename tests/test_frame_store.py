@@ -22,7 +22,7 @@ FRAMES = 20
 def made(index: int, form: str = "yuv420p", width: int = 46, height: int = 30) -> Frame:
     rng = np.random.default_rng(index)
     picture = av.VideoFrame(width, height, form)
-    for view in plane_views(picture) if form != "rgb24" else ():
+    for view in module._views(picture):
         view[:] = rng.integers(0, 255, view.shape)
     picture.colorspace, picture.color_range, picture.color_primaries, picture.color_trc = 1, 2, 9, 14
     return Frame(index=index, pts=10 * index, time=index / 25, picture=picture, keyframe=index == 0, rotation=90)
@@ -42,7 +42,7 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", ["yuv420p", "yuv444p", "yuv422p10le", "gray"])
+@pytest.mark.parametrize("form", ["yuv420p", "yuv444p", "yuv422p10le", "gray", "rgb24", "bgra"])
 def test_a_frame_comes_back_as_it_was(form: str) -> None:
     store = FrameStore()
     frames = [made(number, form) for number in (3, 1, 8)]
@@ -55,16 +55,18 @@ def test_a_frame_comes_back_as_it_was(form: str) -> None:
         shown = found.picture
         assert (shown.colorspace, shown.color_range, shown.color_primaries, shown.color_trc) == (1, 2, 9, 14)
         assert all(
-            np.array_equal(a, b) for a, b in zip(plane_views(found.picture), plane_views(frame.picture), strict=True)
+            np.array_equal(a, b)
+            for a, b in zip(module._views(found.picture), module._views(frame.picture), strict=True)
         )
     assert store.get(2) is None
     store.close()
     assert store.get(3) is None
 
 
-def test_packed_pictures_are_not_kept() -> None:
+@pytest.mark.parametrize("form", ["yuyv422", "nv12", "pal8", "rgb565le"])
+def test_packed_pictures_other_than_rgb_are_not_kept(form: str) -> None:
     store = FrameStore()
-    store.put(made(0, "rgb24"))
+    store.put(made(0, form))
     assert store.get(0) is None
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.video.frames import Frame
-from redactkit.video.planes import plane_views
+from redactkit.video.planes import packed_view, plane_views
 
 __all__ = ["FrameStore", "large_folder"]
 
@@ -103,20 +103,26 @@ def _read(file: FileIO, view: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
     return whole
 
 
-def _packed_size(picture: av.VideoFrame) -> int:
-    """Return the bytes of a picture's samples, 0 where it is not one of planes of one component each."""
+def _views(picture: av.VideoFrame) -> list[NDArray[Any]]:
+    """Return views of all samples: one for each plane of one component, or one of pixels of 8-bit RGB, else none."""
     form = picture.format
+    if form.is_rgb and not form.is_planar and {component.bits for component in form.components} == {8}:
+        return [packed_view(picture)]
     separate = form.is_planar or form.name.startswith("gray")
-    if not separate or len(picture.planes) != len(form.components) or form.components[0].bits > 16:
-        return 0
-    return sum(view.nbytes for view in plane_views(picture))
+    whole = separate and len(picture.planes) == len(form.components) and form.components[0].bits <= 16
+    return plane_views(picture) if whole else []
+
+
+def _packed_size(picture: av.VideoFrame) -> int:
+    """Return the bytes of a picture's samples, 0 where its layout is none of those that are kept."""
+    return sum(view.nbytes for view in _views(picture))
 
 
 class FrameStore:
     """Frames by their number, in a file without a name that is gone when it is closed, or when the process ends.
 
-    Where there is no room, those that came first make place for new ones. Frames of layouts that are not planar are not
-    kept. Usable from several threads.
+    Where there is no room, those that came first make place for new ones. Of layouts that are not planar only RGB of 8
+    bits is kept, as GIF has it. Usable from several threads.
 
     Parameters
     ----------
@@ -168,7 +174,7 @@ class FrameStore:
             slot, picture = self._slots[index], cast(_Copies, self._copies).another()
             try:
                 self._file.seek(slot.number * slot.size)
-                whole = all(_read(cast(FileIO, self._file), view) for view in plane_views(picture))
+                whole = all(_read(cast(FileIO, self._file), view) for view in _views(picture))
             except OSError:
                 whole = False
             return slot.frame(index, picture) if whole else None
@@ -203,7 +209,7 @@ class FrameStore:
         self._copies = self._copies or _Copies(frame.picture)
         number = self._free.pop()
         self._file.seek(number * size)
-        for view in plane_views(frame.picture):
+        for view in _views(frame.picture):
             self._file.write(np.ascontiguousarray(view).data)
         self._slots[frame.index] = _Slot.of(frame, number, size)
 

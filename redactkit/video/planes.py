@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from redactkit.effects import PixelLayout
 
-__all__ = ["crop", "luma_plane", "pixel_layout", "plane_views"]
+__all__ = ["crop", "luma_plane", "packed_view", "pixel_layout", "plane_views"]
 
 
 def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
@@ -34,6 +34,19 @@ def plane_views(picture: av.VideoFrame) -> list[NDArray[Any]]:
     [(16, 32), (8, 16), (8, 16)]
     """
     return [_view(plane, picture.format) for plane in picture.planes]
+
+
+def packed_view(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return the bytes of a picture of one plane of packed pixels, without the padding at the end of lines, as a view.
+
+    Returns
+    -------
+    ndarray of shape (H, W * bytes of a pixel), uint8
+    """
+    plane: Any = picture.planes[0]
+    across = plane.width * picture.format.padded_bits_per_pixel // 8
+    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))[:, :across]
+    return np.asarray(lines[::-1] if plane.line_size < 0 else lines)
 
 
 def luma_plane(picture: av.VideoFrame) -> NDArray[np.uint8] | None:
