@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from redactkit.boxes import iou
-from redactkit.detectors import load_detector, run_detector
+from redactkit.detectors import load_detector, release_others, run_detector
 from redactkit.detectors.centerface import bundled_weights, decode
 from redactkit.detectors.openvino import Network
 from redactkit.errors import DetectorError, OptionError
@@ -196,6 +196,15 @@ def test_centerface_releases_memory_and_goes_on(centerface, portrait):
     centerface.release()
     assert all(size is None for size in centerface._network._compiled)
     np.testing.assert_array_equal(centerface([image])[0], before)
+
+
+def test_centerface_releases_what_other_sizes_took(centerface):
+    sizes = [(640, 352), (512, 480), (480, 512)]
+    for width, height in sizes:
+        centerface.prepare(width=width, height=height)
+    release_others(centerface, [(630, 350), (480, 500), (160, 160)])
+    assert {*centerface._network._compiled} - {None} == {(352, 640), (512, 480)}
+    release_others(lambda images: [], sizes)
 
 
 def test_centerface_rests_and_goes_on(centerface, portrait):

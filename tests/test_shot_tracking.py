@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from redactkit.analysis import analyze, thumbnails
+from redactkit.analysis import analyze, shot_tracking, thumbnails
 from redactkit.analysis.detection import scan
 from redactkit.analysis.mixed_frames import BLEND_DISTANCES_FRAMES, MixFinder
 from redactkit.analysis.same_person import find_pairs
@@ -114,6 +114,24 @@ def test_shots_with_mixed_frames_at_their_ends_are_tracked_once(
     assert len(whole.cuts) == 3
     assert len(tracked) == len(whole.cuts) + 1
     assert decoded.count <= 1.1 * FRAMES
+
+
+@pytest.mark.parametrize("least", [SHOT * 160 * 128, SHOT * 160 * 128 + 1])
+def test_after_a_long_shot_networks_that_only_tracking_needs_are_dropped(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    class Compiled(Brightest):
+        def __init__(self) -> None:
+            self.sizes: list[list[tuple[int, int]]] = []
+
+        def release_others(self, sizes: list[tuple[int, int]]) -> None:
+            self.sizes.append(sizes)
+
+    monkeypatch.setattr(shot_tracking, "MIN_RELEASED_PIXELS", least)
+    detector = Compiled()
+    analyze(clip, detector=detector, same_person=False, progress=False)
+    assert len(detector.sizes) == (3 if least == SHOT * 160 * 128 else 0)
+    assert all((160, 128) in sizes for sizes in detector.sizes)
 
 
 def test_frames_of_people_and_of_thumbnails_are_decoded_in_one_go(clip: Path, tmp_path: Path) -> None:

@@ -78,6 +78,12 @@ class Letterbox:
             scaled = self._on_canvas(scaled)
         return np.ascontiguousarray(np.rot90(scaled, -self.rotation // 90)) if self.rotation else scaled
 
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height of what `picture` returns."""
+        width, height = self._input_size
+        return (height, width) if self.rotation % 180 else (width, height)
+
     def _on_canvas(self, scaled: Image) -> Image:
         (width, height), (left, top) = self._input_size, self._offset
         canvas = np.full((height, width, 3), PADDING_GRAY, np.uint8)
@@ -96,7 +102,7 @@ class Letterbox:
         """Convert boxes found in the input to a frame of ``width`` by ``height`` pixels, shape (N, 5)."""
         # The steps of `picture` in reverse: rotate back, remove the border, scale.
         kept = found[(found[:, 2:4] >= self.min_box_pixels).all(axis=1)]
-        size = self._input_size[::-1] if self.rotation % 180 else self._input_size
+        size = self.picture_size
         boxes = to_coded(kept[:, :4], width=size[0], height=size[1], rotation=self.rotation)
         boxes[:, :2] -= self._offset
         faces = np.hstack([boxes * np.tile([width / self.width, height / self.height], 2), kept[:, 4:]])

@@ -28,7 +28,7 @@ from redactkit.analysis.scan_result import ScanResult
 from redactkit.analysis.search import Search
 from redactkit.analysis.thorough_search import Remembered, isolated_frames, search_isolated
 from redactkit.analysis.thumbnails import KeptCrops
-from redactkit.detectors import rest
+from redactkit.detectors import release_others, rest
 from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.memory import trim_heap
 from redactkit.runtime.progress import ProgressLike, track
@@ -44,6 +44,10 @@ FINAL_FRAMES = 24
 MAX_WAIT_FRAMES = 48
 """Frames for which a shot waits until mixed frames around its end are over. Raising it tracks fewer shots again where
 long dissolves follow them, and later."""
+
+MIN_RELEASED_PIXELS = 250 * 1280 * 736
+"""Pixels of a shot's frames, at the size of the search, from which what only tracking needs leaves memory after it.
+Raising it compiles less often, a hundredth of the time that searching so many takes, and takes memory in the search."""
 
 _MARKS = ("cuts", "mixed", "jumps")
 
@@ -145,6 +149,7 @@ class ShotTracker:
         if self._start is not None:
             frames = FrameRange(self._start, cut)
             self.track(self.search_isolated(self._scan(frames), within=frames), within=frames)
+            self._release(frames)
         for known in (self._pending.faces, self._pending.searched, self._pending.appearance):
             for number in [number for number in known if number < cut]:
                 del known[number]
@@ -154,6 +159,13 @@ class ShotTracker:
         self._marks = {name: [frame for frame in frames if frame >= since] for name, frames in self._marks.items()}
         self._start = cut
         self._reader.drop_kept(before=cut)
+
+    def _release(self, frames: FrameRange) -> None:
+        """Drop the networks that only tracking needs, after a shot long enough that compiling them again is little."""
+        sizes = [each.picture_size for each in (*self._search.letterboxes, *self._search.half_detail)]
+        if frames.length * max(width * height for width, height in sizes) >= MIN_RELEASED_PIXELS:
+            release_others(self._search.detector, sizes)
+            trim_heap()
 
     def _scan(self, frames: FrameRange) -> Scan:
         """Return what was found in some frames as a scan of these alone, with all that is mixed at their ends."""

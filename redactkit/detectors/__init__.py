@@ -10,8 +10,19 @@ from redactkit.detectors.loading import (
     load_detector,
     prepare,
     release,
+    release_others,
     rest,
     run_detector,
 )
 
-__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "rest", "run_detector"]
+__all__ = [
+    "DETECTORS",
+    "Detector",
+    "is_thread_safe",
+    "load_detector",
+    "prepare",
+    "release",
+    "release_others",
+    "rest",
+    "run_detector",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray
 from redactkit.errors import DetectorError, OptionError
 
-__all__ = ["DETECTORS", "Detector", "is_thread_safe", "load_detector", "prepare", "release", "rest", "run_detector"]
+__all__ = [
+    "DETECTORS",
+    "Detector",
+    "is_thread_safe",
+    "load_detector",
+    "prepare",
+    "release",
+    "release_others",
+    "rest",
+    "run_detector",
+]
 
 
 class Detector(Protocol):
@@ -161,6 +171,22 @@ def release(detector: Detector) -> None:
     >>> release(lambda images: [])
     """
     getattr(detector, "release", lambda: None)()
+
+
+def release_others(detector: Detector, sizes: Iterable[tuple[int, int]]) -> None:
+    """Call the detector's own ``release_others``, if it has one: it frees what images of other sizes have taken.
+
+    Parameters
+    ----------
+    detector : Detector
+    sizes : iterable of (int, int)
+        Width and height of the images that come next.
+
+    Examples
+    --------
+    >>> release_others(lambda images: [], [(1280, 736)])
+    """
+    getattr(detector, "release_others", lambda _: None)(sizes)
 
 
 def _checked(faces: FloatArray, number: int) -> FloatArray:

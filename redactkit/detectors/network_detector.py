@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -84,6 +84,10 @@ class NetworkDetector(ABC):
     def release(self) -> None:
         """Free the memory that large images took; it is allocated again when needed."""
         self._network.release()
+
+    def release_others(self, sizes: Iterable[tuple[int, int]]) -> None:
+        """Free what images of other sizes than these took, width and height; it is allocated again when needed."""
+        self._network.release(besides=sizes)
 
     def _faces(self, outputs: Outputs, size: tuple[int, int]) -> FloatArray:
         found = self._decode(outputs, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -183,10 +183,14 @@ class Network:
         with self._lock:
             self._rest([*self._working])
 
-    def release(self) -> None:
-        """Drop the networks compiled for large sizes, which hold memory; they are compiled again when needed."""
+    def release(self, *, besides: Iterable[tuple[int, int]] = ()) -> None:
+        """Drop the networks compiled for large sizes, which hold memory; they are compiled again when needed.
+
+        ``besides`` are the widths and heights of images whose networks stay.
+        """
+        kept = {None, *(_key(_padded(height, width)) for width, height in besides)}
         with self._lock:
-            for size in [size for size in self._compiled if size is not None]:
+            for size in [size for size in self._compiled if size is not None and size not in kept]:
                 self._drop(size)
             self._rest([*self._working])
 
