@@ -117,7 +117,11 @@ class FoundSoFar(View):
             }
             for place, one in reversed(seen[-_MOST:])
         ]
-        self.cards.summary = f"{len(seen)} sightings so far; they are put together at the end" if seen else ""
+        self.cards.summary = (
+            f"{len(seen)} sighting{'s' * (len(seen) > 1)} so far; one person's are put together at the end"
+            if seen
+            else ""
+        )
 
     def clear(self) -> None:
         """Forget everything."""

@@ -128,7 +128,8 @@ STYLE = """<style>
 .rk-redact .rk-range .widget-text { flex: 1 1 60px; width: auto; min-width: 60px; }
 .rk-redact .rk-range { margin-left: 62px; flex-wrap: nowrap; }
 .rk-redact .rk-range button { min-width: 40px; padding: 0 6px; }
-.rk-side .rk-go { position: sticky; bottom: 0; background: var(--rk-ground); z-index: 2; padding: 4px 0; }
+.rk-side .rk-go { position: sticky; bottom: 0; z-index: 2; padding: 4px 0;
+  background: var(--jp-layout-color0, var(--rk-ground)); }
 .rk-side .rk-progress { width: auto !important; flex: 1 1 60px; min-width: 0; }
 .rk-go .rk-progress-text { flex: 1 0 100%; }
 .rk-go > .widget-vbox { flex: 1 0 100%; }
