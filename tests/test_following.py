@@ -148,7 +148,9 @@ def test_following_ends_at_the_edges_of_the_shot_unless_told_otherwise(review):
 def test_following_anew_says_which_boxes_of_before_are_gone(review):
     face = review.add_face(place(20).tolist(), frame=20, kind="other")
     assert review.follow(face, 20)["removed"].tolist() == [0, 0]
-    review.set_box([400, 200, 20, 20], face_id=face, frame=20)  # nothing is there
+    rows = review.detections.copy()
+    rows.loc[rows["frame"] == 20, BOX] = [400, 200, 20, 20]  # nothing is there
+    review.load(review.annotations.replace(detections=rows))
     outcome = review.follow(face, 20, direction="forward")
     assert outcome["removed"].item() == 40 - len(review.detections) > 0
     assert review.edits[-1].name.endswith(f"{outcome['removed'].item()} boxes of before are gone")
@@ -184,6 +186,22 @@ def test_visible_ranges_and_regions_before_a_late_clock_are_refused(short_truth)
         late.decide([face], visible=[(90, 99)])
     late.decide([face], visible=[(1.6, 2)])
     late.add_region([0, 0, 50, 50], start=1.5, end=2)
+
+
+@pytest.mark.parametrize("box", [[900, 10, 20, 20], [10, 10, 0, 20], [10, 10, -5, 20], [10, 10, 20], "badge"])
+def test_box_that_hides_nothing_is_refused(short_truth, box):
+    review = Review(short_truth)
+    with pytest.raises(OptionError, match=r"outside the picture|wider and higher|a box is x, y"):
+        review.add_face(box, frame=3)
+    with pytest.raises(OptionError, match=r"outside the picture|wider and higher|a box is x, y"):
+        review.set_box(box, face_id=1, frame=3)
+    assert review.detections.equals(short_truth.detections)
+
+
+@pytest.mark.parametrize("given", [{"visible": (1, 1.5)}, {"visible": [(1,)]}, {"redact": "no"}])
+def test_decision_that_is_none_is_refused_in_words(short_truth, given):
+    with pytest.raises(OptionError, match=r"visible range|redact is True or False"):
+        Review(short_truth).decide([1], **given)
 
 
 def test_correction_follows_anew_to_the_next_keyframes_only(review):

@@ -76,6 +76,21 @@ def test_reason_that_is_no_code_is_refused_and_the_object_named(redacted):
     assert (free.lines["code"] == "").all()
 
 
+def test_object_has_a_line_for_each_run_of_its_boxes(short_clip, short_truth, tmp_path):
+    """Between them it is bare, and no leak check looks for what is no face: the report says so."""
+    review = Review(short_truth)
+    board = review.add_face([10, 10, 60, 40], frame=2, kind="document")
+    review.copy_box(8, face_id=board, frame=2)
+    review.delete_boxes(faces=[board], start=5, stop=8)
+    review.decide([board], reason="b6: number", visible=[(0.32, 0.36)])
+    report = rk.redact(short_clip, review.annotations, output=tmp_path / "a.mp4", progress=False)
+    lines = redaction_log(report.output).lines.query(f"object == '{board}'")
+    assert lines["action"].tolist() == ["hidden", "hidden", "visible in a range"]
+    assert lines[["start", "end"]].values.tolist() == [["0.08", "0.2"], ["0.36", "0.44"], ["0.32", "0.36"]]
+    assert lines["reason"].tolist()[-1] == "", "why it is hidden is no reason to show it"
+    assert any(f"document {board} has no box in 3 of the frames 2 to 10" in note for note in report.notes)
+
+
 @pytest.mark.parametrize("mark", [" ", ": ", ", ", "; "])
 def test_words_may_follow_a_code(short_clip, short_truth, tmp_path, mark):
     review = Review(short_truth)

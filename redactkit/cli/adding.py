@@ -52,16 +52,17 @@ def _add(options: argparse.Namespace) -> int:
         added = [review.add_face(box, frame=options.frame, kind=options.kind) for box in options.box]
         if options.label:
             review.decide(added, label=options.label)
+        lost, lines = _follow(review, added, options) if options.follow else (False, [])
+        saved = review.save(overwrite=options.overwrite)
         print(f"{options.video}: {options.kind} {', '.join(map(str, added))} added in frame {options.frame}")
-        lost = _follow(review, added, options) if options.follow else False
-        print(f"  annotations: {review.save(overwrite=options.overwrite)}")
+        print(*lines, f"  annotations: {saved}", sep="\n")
     finally:
         review.close()
     return EXPOSED if lost else DONE
 
 
-def _follow(review: Any, added: list[int], options: argparse.Namespace) -> bool:
-    """Follow the new objects, print how that ended, and return whether one was lost."""
+def _follow(review: Any, added: list[int], options: argparse.Namespace) -> tuple[bool, list[str]]:
+    """Follow the new objects; return whether one was lost, and lines that say how it ended for each."""
     from redactkit.following import Ending
 
     outcome = review.follow(
@@ -72,12 +73,13 @@ def _follow(review: Any, added: list[int], options: argparse.Namespace) -> bool:
         within_shot=not options.across_shots,
         progress=not options.quiet,
     )
+    lines = []
     for face, start, end, frames, doubtful, ending, removed in outcome.itertuples(index=False):
         way = f"forwards to frame {end}" if end > start else f"backwards to frame {end}" if end < start else "nowhere"
         doubt = f", {doubtful} of them in doubt" if doubtful else ""
         gone = f"; {removed} boxes of before are gone" if removed else ""
-        print(f"  {face}: followed {way}: {frames} boxes{doubt}; {ending}{gone}")
+        lines.append(f"  {face}: followed {way}: {frames} boxes{doubt}; {ending}{gone}")
     lost = outcome.loc[outcome["ending"] == Ending.LOST, "face_id"].unique().tolist()
     if lost:
-        print(f"  LOST: {', '.join(map(str, lost))}; draw it where it shows after that, or it is bare there")
-    return bool(lost)
+        lines.append(f"  LOST: {', '.join(map(str, lost))}; draw it where it shows after that, or it is bare there")
+    return bool(lost), lines

@@ -22,14 +22,16 @@ def add_log(commands: Any) -> None:
 
 
 def _log(options: argparse.Namespace) -> int:
-    from redactkit.redaction.log import check_log, redaction_log
+    from redactkit.redaction.log import check_log, logged_video, redaction_log
 
     if options.check:
         faults = check_log(options.video, last_hash=options.last_hash)
         for fault in faults:
             print(f"{options.video}: {fault}")
         if not faults:
-            print(f"{options.video}: every line is as it was written")
+            video = logged_video(options.video)
+            compared = "the video's hash too" if video.is_file() else f"{video.name} is not beside it, and not compared"
+            print(f"{options.video}: every line is as it was written; {compared}")
         return EXPOSED if faults else DONE
     log = redaction_log(options.video, codes=options.codes, reason=options.reason)
     for path in log.save(overwrite=options.overwrite):

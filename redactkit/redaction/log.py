@@ -31,7 +31,7 @@ from redactkit.runtime.files import fit_name, report_path, write_text
 from redactkit.runtime.marks import MARK
 from redactkit.runtime.visible import parse_visible
 
-__all__ = ["COLUMNS", "RedactionLog", "check_log", "read_codes", "redaction_log"]
+__all__ = ["COLUMNS", "RedactionLog", "check_log", "logged_video", "read_codes", "redaction_log"]
 
 COLUMNS = (
     "line", "entry", "object", "kind", "action", "start", "end", "frames", "boxes", "how", "code", "reason", "by", "at",
@@ -216,7 +216,7 @@ def _object_entries(row: Mapping[str, Any], reason: str) -> Iterator[dict[str, s
         yield one | times | said_once | {"action": "hidden", "how": how, "reason": said or reason}
     for each in parse_visible(str(row.get("visible_at") or "")):
         times = {"start": _text(each.start), "end": _text(each.end)}
-        yield one | times | {"action": "visible in a range", "reason": each.reason or said}
+        yield one | times | {"action": "visible in a range", "reason": each.reason}
 
 
 def _text(value: Any) -> str:
@@ -228,7 +228,7 @@ def _text(value: Any) -> str:
 def _coded(entry: dict[str, str], codes: Mapping[str, str]) -> dict[str, str]:
     """Return a line with its code apart, and the code's text before what was said beside it."""
     said = entry.get("reason", "")
-    if entry["entry"] != "object":
+    if entry["entry"] != "object" or (not said and entry["action"] == "visible in a range"):
         return entry
     begun = (code for code in codes if said == code or said.startswith(tuple(code + mark for mark in _AFTER_CODE)))
     code = max(begun, key=len, default="")
@@ -297,11 +297,21 @@ def check_log(path: str | Path, *, last_hash: str = "") -> list[str]:
     return faults
 
 
+def logged_video(path: str | Path) -> Path:
+    """Return where the video of a log that `check_log` finds whole is looked for: beside the log."""
+    rows, _ = _read_lines(Path(path))
+    return _beside(Path(path), json.loads(rows[0]["details"]))
+
+
+def _beside(path: Path, facts: Mapping[str, Any]) -> Path:
+    return path.with_name(Path(str(facts["output"])).name)
+
+
 def _video_faults(path: Path, first: Mapping[str, str]) -> list[str]:
     """Return what is wrong with the video beside a log; nothing where there is none."""
     try:
         facts = json.loads(first["details"])
-        video, digest = path.with_name(Path(str(facts["output"])).name), facts["output_sha256"]
+        video, digest = _beside(path, facts), facts["output_sha256"]
     except (ValueError, KeyError, TypeError):
         return ["its first line does not say which video it is of"]
     if not video.is_file() or file_sha256(video) == digest:

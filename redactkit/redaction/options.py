@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Real
 from typing import Any, Literal
 
 from redactkit import effects
+from redactkit.effects.look import as_look
 from redactkit.errors import OptionError
 from redactkit.runtime.timecode import check_ranges, timecode
 from redactkit.tracking.regions import as_regions
@@ -99,11 +101,24 @@ class RedactionOptions:
         object.__setattr__(self, "blur", effects.get_kind(self.blur).name)
         object.__setattr__(self, "shape", effects.Look(shape=self.shape).shape)
         object.__setattr__(self, "regions", as_regions(self.regions))
+        self._check_values()
         self._join_ranges()
         if self.labels is not None:
             labels = (self.labels,) if isinstance(self.labels, str) else tuple(self.labels)
             object.__setattr__(self, "labels", labels)
         WriterOptions(audio=self.audio)  # refuses sound that is neither kept nor dropped
+
+    def _check_values(self) -> None:
+        """Refuse what is no number, switch or list of pairs, before anything is begun."""
+        as_look({"strength": self.strength, "head": self.head})
+        for name in ("margin", "crf"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Real):
+                raise OptionError(f"{name} must be a number, got {value!r:.40}")
+        try:
+            object.__setattr__(self, "mute", self.muted)
+        except (TypeError, ValueError):
+            raise OptionError(f"mute is pairs of seconds such as [(5, 7.5)], got {self.mute!r:.60}") from None
 
     def _join_ranges(self) -> None:
         """Make ``start`` and ``end`` one of the ranges; None stands for the video's end, until that is known."""

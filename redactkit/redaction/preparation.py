@@ -24,6 +24,7 @@ from redactkit.redaction.rendering import Written
 from redactkit.redaction.report import RedactionReport, add_painted, count_faces, make_record, stamp_record
 from redactkit.redaction.trimming import kept_frames, trim_annotations
 from redactkit.review.fixed_regions import region_objects, with_regions
+from redactkit.runtime.kinds import FACE
 from redactkit.runtime.timecode import CLOCK_SLACK_SECONDS, timecode
 from redactkit.tables import FaceIds
 from redactkit.tracking.regions import as_regions
@@ -175,7 +176,7 @@ def report_of(
 def _warnings(prepared: Preparation) -> list[str]:
     settings, rows = prepared.settings, prepared.annotations.detections
     notes = [_bare_on_purpose(prepared)] if prepared.options.ranges else []
-    notes += _late_clock(prepared)
+    notes += [*_late_clock(prepared), *_holes(prepared)]
     notes += [*map(str, prepared.annotations.settings.get("doubts", ())), *_unsearched_regions(prepared.annotations)]
     if settings["cosmetic"]:
         kinds = dict.fromkeys([settings["blur"], *(look.kind for look in prepared.plan.looks[1:])])
@@ -187,6 +188,19 @@ def _warnings(prepared: Preparation) -> list[str]:
         faces = ", ".join(map(str, sorted(empty["face_id"].unique())[:20]))
         notes.append(f"{len(empty)} boxes have no size, so that nothing is painted there: face {faces}")
     return [*notes, *_uncovered_frames(rows, prepared.info.frame_count)]
+
+
+def _holes(prepared: Preparation) -> list[str]:
+    """Say which objects that are no faces have no box for a while: no check looks for them there."""
+    tracks = prepared.annotations.tracks
+    others = tracks[tracks.index.isin(prepared.settings["faces"]) & (tracks["kind"] != FACE)]
+    bare = others["last_frame"] - others["first_frame"] + 1 - others["frames"]
+    return [
+        f"{row.kind} {row.Index} has no box in {missing} of the frames {row.first_frame} to {row.last_frame} and is not "
+        "hidden there; the leak check looks for faces alone"
+        for row, missing in zip(others.itertuples(), bare, strict=True)
+        if missing > 0
+    ]
 
 
 def _late_clock(prepared: Preparation) -> list[str]:

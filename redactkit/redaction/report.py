@@ -82,7 +82,7 @@ class RedactionReport:
         Index ``face_id``; ``kind``, ``redact``, ``label``, ``reason``; ``boxes`` to be hidden, which are those that
         reach into a frame of the output, and of those ``painted``; ``frames`` in which one was; ``first_time``,
         ``last_time`` (s); ``blur``, the kind; ``look`` and ``visible_at`` of its decision; ``hidden_at``, pairs of
-        seconds from when to when it is hidden, several where time ranges leave it bare between; ``left_bare`` boxes
+        seconds from when to when it is hidden, several where frames between show it bare; ``left_bare`` boxes
         that time ranges leave bare on purpose; ``start``, ``end`` of its track (s).
     fidelity : DataFrame
         One row per check of the written file: ``check``, ``expected``, ``got``, ``ok``, ``note``.
@@ -261,13 +261,12 @@ def count_faces(annotations: Annotations, plan: Plan, *, faces: list[int], optio
 def _stretches(
     rows: pd.DataFrame, hidden: NDArray[np.bool_], video: VideoInfo
 ) -> dict[int, tuple[tuple[float, float], ...]]:
-    """Return from when to when each object is hidden, in seconds: once, unless time ranges leave it bare between."""
+    """Return from when to when each object is hidden, in seconds: each run of frames in which it is."""
     ends = np.append(video.times[1:], video.times[-1:] + float(1 / video.frame_rate))
-    table = pd.DataFrame({"face": rows["face_id"].to_numpy(), "frame": rows["frame"].to_numpy(), "hidden": hidden})
+    table = pd.DataFrame({"face": rows["face_id"].to_numpy(), "frame": rows["frame"].to_numpy()})[hidden]
     table = table.sort_values(["face", "frame"])
-    # Each bare box begins a new stretch of its object.
-    table["stretch"] = (~table["hidden"]).groupby(table["face"]).cumsum()
-    frames = table[table["hidden"]].groupby(["face", "stretch"])["frame"].agg(["min", "max"])
+    table["stretch"] = (table.groupby("face")["frame"].diff() > 1).groupby(table["face"]).cumsum()
+    frames = table.groupby(["face", "stretch"])["frame"].agg(["min", "max"])
     found: dict[int, tuple[tuple[float, float], ...]] = {}
     for (face, _), first, last in frames.itertuples():
         found[face] = (*found.get(face, ()), (float(video.times[first]), float(ends[last])))
@@ -290,6 +289,9 @@ def add_painted(faces: pd.DataFrame, plan: Plan, written: Written) -> pd.DataFra
     counts = {"boxes": wanted, "painted": written.painted, "frames": written.frames}
     columns = {name: [of.get(face, 0) for face in faces.index.tolist()] for name, of in counts.items()}
     table = faces.assign(**{name: np.array(column, np.int64) for name, column in columns.items()})
+    unpainted = (table["painted"] == 0).tolist()
+    at = [() if bare else spans for bare, spans in zip(unpainted, table["hidden_at"], strict=True)]
+    table["hidden_at"] = pd.Series(at, index=table.index, dtype="object")
     said = ["kind", "redact", "label", "reason"]
     how = ["blur", "look", "visible_at", "hidden_at", "left_bare", "start", "end"]
     return table[[*said, *counts, "first_time", "last_time", *how]]

@@ -70,9 +70,11 @@ class Commands(Session):
     ) -> NDArray[np.int64]:
         """Move, resize or add a face's box in one frame, and others with it; return the frames that changed.
 
-        See `redactkit.review.keyframes.adjust_box`.
+        See `redactkit.review.keyframes.adjust_box`; an `OptionError` is raised too if the box has no size or lies
+        outside the picture.
         """
         face, at = self._face(face_id), self._frame(frame)
+        self._check_box(box)
         with self.lock:
             table = adjust_box(
                 self.detections, face_id=face, frame=at, box=box, time=float(self.times[at]), reach=reach
@@ -141,13 +143,10 @@ class Commands(Session):
         Raises
         ------
         OptionError
-            If the box lies outside the picture.
+            If the box has no size or lies outside the picture.
         """
         at = self._frame(frame)
-        x, y, width, height = box
-        if min(x + width, y + height, self.video.width - x, self.video.height - y) <= 0:
-            size = f"{self.video.width}x{self.video.height}"
-            raise OptionError(f"the box {x:g},{y:g},{width:g},{height:g} lies outside the picture of {size}")
+        self._check_box(box)
         with self.lock:
             new = self._free_id() if face_id is None else face_id
             time = float(self.times[at])
@@ -157,6 +156,19 @@ class Commands(Session):
             self.edit(f"{kind} {new} added in frame {at}", **done._asdict())
         self.current_face = new
         return new
+
+    def _check_box(self, box: Box) -> None:
+        """Refuse a box of which nothing would be hidden."""
+        try:
+            x, y, width, height = (float(value) for value in box)
+        except (TypeError, ValueError):
+            raise OptionError(f"a box is x, y, width and height in pixels, got {box!r:.80}") from None
+        given = f"{x:g},{y:g},{width:g},{height:g}"
+        if not (math.isfinite(x + y) and 0 < width < math.inf and 0 < height < math.inf):
+            raise OptionError(f"a box is wider and higher than 0, got x,y,width,height {given}")
+        if min(x + width, y + height, self.video.width - x, self.video.height - y) <= 0:
+            size = f"{self.video.width}x{self.video.height}"
+            raise OptionError(f"the box {given} lies outside the picture of {size}")
 
     def add_region(self, box: Box, *, rule: str = "hide", **how: Any) -> int | None:
         """Let a region of the frame hold for the whole video, or from ``start`` to ``end``, in seconds.
@@ -277,6 +289,8 @@ class Commands(Session):
             If an ID is no whole number, or no face has it, or a visible range is none, or outside the video.
         """
         ids = known_face_ids(faces, self.decisions.index, name="faces")
+        if redact is not None and redact not in (True, False):
+            raise OptionError(f"redact is True or False, got {redact!r:.40}")
         if visible is not None:
             visible = as_visible(visible)
             video = self.annotations.video

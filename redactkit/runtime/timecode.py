@@ -141,6 +141,8 @@ def _fault(start: float, stop: float, earliest: float, end: float) -> str:
         return "is not of finite numbers"
     if start < 0:
         return "starts before 0"
+    if start > end + CLOCK_SLACK_SECONDS:
+        return f"starts after the end at {end:.3f} s"
     if stop <= start:
         return "does not end after its start"
     if start < earliest - CLOCK_SLACK_SECONDS:

@@ -45,10 +45,8 @@ def as_visible(ranges: Iterable[Iterable[Any]]) -> tuple[VisibleRange, ...]:
     if isinstance(ranges, str):
         return parse_visible(ranges)
     found = []
-    for given in ranges:
-        start, end, *said = tuple(given)
-        if len(said) > 1:
-            raise OptionError(f"a visible range is (start, end) or (start, end, reason), got {tuple(given)!r:.80}")
+    for given in _listed(ranges):
+        start, end, *said = given
         pair = check_ranges([(start, end)], end=_LONGEST)[0]
         found.append(VisibleRange(*pair, " ".join(str(said[0]).replace(";", ",").split()) if said else ""))
     found.sort()
@@ -58,6 +56,19 @@ def as_visible(ranges: Iterable[Iterable[Any]]) -> tuple[VisibleRange, ...]:
                 f"the visible ranges {one.start:g}-{one.end:g} and {after.start:g}-{after.end:g} overlap; join them"
             )
     return tuple(found)
+
+
+def _listed(ranges: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
+    try:
+        given = [tuple(each) for each in ranges]
+    except TypeError:
+        raise OptionError(
+            f"visible ranges are a list such as [(5, 8), (12, 13.5, 'why')], got {ranges!r:.80}"
+        ) from None
+    wrong = next((each for each in given if len(each) not in (2, 3)), None)
+    if wrong is not None:
+        raise OptionError(f"a visible range is (start, end) or (start, end, reason), got {wrong!r:.80}")
+    return given
 
 
 def format_visible(ranges: Iterable[Iterable[Any]]) -> str:
