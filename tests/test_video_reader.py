@@ -13,6 +13,7 @@ from av.sidedata.sidedata import Type
 from redactkit.errors import OptionError, VideoError
 from redactkit.video import Frame, VideoReader, pixel_layout, plane_views, probe
 from redactkit.video.cursor import Cursor
+from redactkit.video.decoding import count_decoded
 from redactkit.video.orientation import display_matrix, orient, parse_matrix
 from redactkit.video.sidedata import side_data
 from tests.clips import Clip, make, number_of, picture
@@ -278,3 +279,14 @@ def test_side_data_that_pyav_has_no_name_for_is_passed_over() -> None:
             return {Type(9999).name: None}
 
     assert side_data(Picture(), "DISPLAYMATRIX") == b""  # type: ignore[arg-type]
+
+
+def test_a_reader_that_keeps_one_frame_decodes_few_before_it(tmp_path: Path) -> None:
+    video = make(tmp_path / "a.mp4", Clip(frames=50, options={"g": "50", "bf": "3"}))
+    counts: list[int] = []
+    for cache in (1, 8):
+        with VideoReader(video, cache=cache) as reader, count_decoded() as decoded:
+            for number in range(7, 50, 7):
+                assert number_of(reader.frame_at(number).rgb()) == number
+        counts.append(decoded.count)
+    assert counts[0] < counts[1]

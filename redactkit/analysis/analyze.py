@@ -214,9 +214,9 @@ def analyze(
         release(search.detector)
         annotations = _annotate(reader, found, tracker, padding=padding, progress=progress)
         vectors = FaceVectors()
-        # What follows asks for frames in order, so none need be held for going back.
+        # What follows asks for some frames in order: none need be held for going back, nor many by decoder threads.
         reader.rest()
-        ordered = stack.enter_context(reader.another(threads=0, share=FRAMES_ON_DISK))
+        ordered = stack.enter_context(reader.another(threads=1, share=FRAMES_ON_DISK))
         if same_person:
             pairs, vectors = find_pairs(
                 ordered,

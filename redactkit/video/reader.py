@@ -223,7 +223,7 @@ class VideoReader:
     def _count_kept(self, index: int) -> int:
         """Return how many frames before a sought one to keep: twice as many with each further step back."""
         steps_back = 0 < self._sought - index <= 2 * self._kept
-        self._kept = min(2 * self._kept, self._cache.most - 1) if steps_back else _FRAMES_KEPT_BEFORE
+        self._kept = min(2 * self._kept if steps_back else _FRAMES_KEPT_BEFORE, self._cache.most - 1)
         self._sought = index
         return self._kept
 
