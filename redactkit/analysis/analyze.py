@@ -387,12 +387,7 @@ def _save(
         for old in find_thumbnails(folder, stem).values():
             old.unlink()
     save_thumbnails(
-        reader,
-        annotations.detections,
-        annotations.tracks,
-        folder=folder,
-        overwrite=overwrite or stopped,
-        kept=crops,
+        reader, annotations.detections, annotations.tracks, folder=folder, overwrite=overwrite or stopped, kept=crops
     )
     for path in find_id_lists(folder, stem):
         set_aside(path)

@@ -196,8 +196,8 @@ def _holes(prepared: Preparation) -> list[str]:
     others = tracks[tracks.index.isin(prepared.settings["faces"]) & (tracks["kind"] != FACE)]
     bare = others["last_frame"] - others["first_frame"] + 1 - others["frames"]
     return [
-        f"{row.kind} {row.Index} has no box in {missing} of the frames {row.first_frame} to {row.last_frame} and is not "
-        "hidden there; the leak check looks for faces alone"
+        f"{row.kind} {row.Index} has no box in {missing} of the frames {row.first_frame} to {row.last_frame} and is "
+        "not hidden there; the leak check looks for faces alone"
         for row, missing in zip(others.itertuples(), bare, strict=True)
         if missing > 0
     ]
