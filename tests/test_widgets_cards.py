@@ -195,7 +195,11 @@ def test_findings_of_the_leak_check_stand_first_with_source_and_output(
 ) -> None:
     report = report_of(short_clip, short_truth)
     review.decide([1], redact=False)
+    check.cards.current = check.cards.items[-1]["key"]
+    before = review.current_frame
     check.show_report(report)
+    assert check.cards.current == check.cards.items[0]["key"], "Enter is an answer to the first finding"
+    assert review.current_frame == before
     leaks = [one for one in check.cards.items if one["key"].startswith("leak")]
     assert [one["key"] for one in check.cards.items[: len(leaks)]] == [one["key"] for one in leaks]
     bare = next(one for one in leaks if one["title"].startswith("Exposed: bare"))

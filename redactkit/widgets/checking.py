@@ -116,12 +116,14 @@ class CheckView(View):
         self.show(self.cards)
 
     def show_report(self, report: VerificationReport | None) -> None:
-        """Put the findings of a leak check first; those of an earlier one go."""
+        """Put the findings of a leak check first, the first of them the current card; those of an earlier one go."""
         self.report = report
         self._pictures = crops(report) if report is not None else {}
         self._answers = {key: said for key, said in self._answers.items() if not key.startswith("leak")}
         self._out = {key for key in self._out if not key.startswith("leak")}
         self.refresh()
+        if any(key.startswith("leak") for key in self._to_do()):
+            self._pick_quietly(self._first)
 
     def begin(self) -> None:
         """Make the first card that is to be answered the current one, where none is; the time stays."""
