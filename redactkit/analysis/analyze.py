@@ -85,10 +85,9 @@ def find_annotations(video: str | Path, *folders: str | Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    if not Path(video).exists():
-        raise AnnotationError(f"no annotations of {video}, and no such file is there: look at its name")
+    missing = "" if Path(video).exists() else ", and no such file is there"
     raise AnnotationError(
-        f"no annotations of {video} at {' or '.join(map(str, candidates))}; "
+        f"no annotations of {video}{missing}; looked for at {' or '.join(map(str, candidates))}; "
         "run analyze first or name the file (--annotations)"
     )
 
