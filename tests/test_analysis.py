@@ -86,7 +86,7 @@ def test_analyze_refuses_an_unknown_sensitivity(short_clip: Path) -> None:
 
 
 def test_find_annotations_names_where_it_looked(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="no such file is there; looked for at .*lobby_analysis"):
+    with pytest.raises(AnnotationError, match=r"no such file is there; looked for at .*lobby_analysis"):
         find_annotations(tmp_path / "lobby.mp4")
     (tmp_path / "lobby.mp4").touch()
     with pytest.raises(AnnotationError, match="lobby_analysis"):
