@@ -98,7 +98,7 @@ def places_matter(
     seen = ~hidden | (decisions["visible_at"] != "")
     known = face.isin(decisions.index).to_numpy()
     ends = hidden & ~decisions["reason"].isin(_HIDDEN_IN_DOUBT)
-    is_hidden, has_ends, is_seen = (face.map(each).fillna(True).to_numpy(bool) for each in (hidden, ends, seen))
+    is_hidden, has_ends, is_seen = (each.reindex(face, fill_value=True).to_numpy(bool) for each in (hidden, ends, seen))
     matters &= ~((reason == "gap").to_numpy() & known) | is_hidden
     matters &= ~(reason.isin(_ENDS).to_numpy() & known) | has_ends
     matters &= ~(reason.isin(_BOXED).to_numpy() & known) | is_seen
