@@ -17,12 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import redactkit as rk
 from benchmarks.clips import RATE, SIZES, make_clip
-from benchmarks.speed import FOLDER, describe_machine
-from redactkit.annotations import Annotations
-from redactkit.tables import as_decisions, as_detections
-from redactkit.video import VideoReader, plane_views, probe
+from benchmarks.speed import FOLDER, describe_machine, save_truth
+from redactkit.video import VideoReader, plane_views
 
 SECONDS, RANGE = 120, (53, 63)
 KEYFRAMES = {"every second": RATE, "every 10 seconds": 10 * RATE}
@@ -35,14 +32,14 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     rows = [measure(size, name) for name in KEYFRAMES]
     print(describe_machine())
-    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g"))
+    print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
 
 
 def measure(size: str, keyframes: str) -> dict[str, object]:
     """Redact the range and the whole of a clip; return what both took."""
     name = f"{size}_{SECONDS}s_ranges_{KEYFRAMES[keyframes]}.mp4"
     clip, truth = make_clip(FOLDER / name, size=size, seconds=SECONDS, faces=5, keyframes=KEYFRAMES[keyframes])
-    given = _write_annotations(clip, truth)
+    given = save_truth(clip, truth)
     part, whole = (clip.with_suffix(f".{what}.mp4") for what in ("part", "whole"))
     seconds, cores = _redact(clip, given, part, "--from", str(RANGE[0]), "--to", str(RANGE[1]))
     all_seconds, all_cores = _redact(clip, given, whole)
@@ -56,21 +53,6 @@ def measure(size: str, keyframes: str) -> dict[str, object]:
         "s of the range": seconds,
         "s of the whole": all_seconds,
     }
-
-
-def _write_annotations(clip: Path, truth: pd.DataFrame) -> Path:
-    info = probe(clip)
-    boxes = as_detections(truth.assign(time=info.times[truth["frame"].to_numpy()]))
-    annotations = Annotations(
-        video=info,
-        detections=boxes,
-        decisions=as_decisions({}, faces=sorted(boxes["face_id"].unique())),
-        discarded=as_detections({}),
-        cuts=np.zeros(0, np.int64),
-        settings={},
-    )
-    target: Path = rk.write_annotations(annotations, clip.with_suffix(".json"), overwrite=True)
-    return target
 
 
 def _redact(clip: Path, annotations: Path, output: Path, *options: str) -> tuple[float, float]:

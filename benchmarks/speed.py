@@ -79,7 +79,7 @@ def run_clip(
     clip, truth = make_clip(
         FOLDER / f"{size}_{seconds}s_{faces}_{share:g}.mp4", size=size, seconds=seconds, faces=faces, share=share
     )
-    _save_truth(clip, truth)
+    save_truth(clip, truth)
     outputs = {step: clip.with_name(f"{clip.stem}.{step.replace(' ', '-').replace(',', '')}.mp4") for step in steps}
     results = [{step: run_step(step, clip, outputs[step]) for step in steps} for _ in range(rounds)]
     rows = []
@@ -181,10 +181,12 @@ def _megabytes(pids: list[int]) -> float:
     return (own + max(files)) / 1024
 
 
-def _save_truth(clip: Path, truth: pd.DataFrame) -> None:
+def save_truth(clip: Path, truth: pd.DataFrame) -> Path:
+    """Write the true boxes beside a clip as annotations, unless they are there, and return the file."""
     path = clip.with_suffix(".truth.json")
     if not path.exists():
         Annotations(video=probe(clip), detections=truth).to("azure", path)
+    return path
 
 
 def _measures(step: str, clip: Path, output: Path, truth: pd.DataFrame) -> dict[str, Any]:

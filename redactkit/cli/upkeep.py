@@ -30,8 +30,8 @@ def _log(options: argparse.Namespace) -> int:
             print(f"{options.video}: {fault}")
         if not faults:
             video = logged_video(options.video)
-            compared = "the video's hash too" if video.is_file() else f"{video.name} is not beside it, and not compared"
-            print(f"{options.video}: every line is as it was written; {compared}")
+            beside = "is the video that it is of" if video.is_file() else "is not beside it, and was not compared"
+            print(f"{options.video}: every line is as it was written; {video.name} {beside}")
         return EXPOSED if faults else DONE
     log = redaction_log(options.video, codes=options.codes, reason=options.reason)
     for path in log.save(overwrite=options.overwrite):
