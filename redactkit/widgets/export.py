@@ -327,7 +327,7 @@ class RedactPanel(View):
                 before = f" {target.name} is of an export before." if target.exists() else ""
                 self._show_status("doubtful", f"Stopped: nothing was written.{before}")
             return
-        # The verdict is of the file that is there: where its check was stopped there is none, not that of an earlier file.
+        # The verdict is of the file that is there: if its check was stopped there is none, not that of an earlier one.
         (report, given), done = self._written, self._done
         found = done.check if done is not None and done.report is report else None
         colour, text = verdict_of(report, found)
