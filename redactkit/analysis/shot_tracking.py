@@ -148,6 +148,7 @@ class ShotTracker:
         """Track the shots before a cut, and forget what is only needed for them."""
         if self._start is not None:
             frames = FrameRange(self._start, cut)
+            self._make_room()
             self.track(self.search_isolated(self._scan(frames), within=frames), within=frames)
             self._release(frames)
         for known in (self._pending.faces, self._pending.searched, self._pending.appearance):
@@ -159,6 +160,11 @@ class ShotTracker:
         self._marks = {name: [frame for frame in frames if frame >= since] for name, frames in self._marks.items()}
         self._start = cut
         self._reader.drop_kept(before=cut)
+
+    def _make_room(self) -> None:
+        """Free what the search took for its large images, which would lie idle while a shot is tracked."""
+        rest(self._search.detector)
+        trim_heap()
 
     def _release(self, frames: FrameRange) -> None:
         """Drop the networks that only tracking needs, after a shot long enough that compiling them again is little."""
@@ -197,9 +203,7 @@ class ShotTracker:
             for shot in shots:
                 key = shot.key
                 if key not in self._done:
-                    # What the search took for its large images would lie idle meanwhile.
-                    rest(self._search.detector)
-                    trim_heap()
+                    self._make_room()
                     self._done[key] = self._tracked(shot)
                     if self._keep_crops:
                         self.crops.add(self._reader, self._done[key][0])
