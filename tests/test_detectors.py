@@ -346,3 +346,38 @@ def test_run_detector_accepts_a_lambda_that_finds_nothing():
 def test_run_detector_refuses_broken_results(result, message):
     with pytest.raises(DetectorError, match=message):
         run_detector(lambda images: result, [np.zeros((2, 2, 3), np.uint8)])
+
+
+LEFT_BEHIND = """
+import os, sys
+import numpy as np
+from redactkit.detectors import load_detector
+from redactkit.runtime.memory import trim_heap
+
+def megabytes():
+    trim_heap()
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
+
+detector = load_detector()
+before = megabytes()
+for side in range(64, 384, 32):
+    detector([np.zeros((side, side, 3), np.uint8)])
+detector.release()
+del detector
+print(megabytes() - before, os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY"))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
+def test_detector_that_is_gone_leaves_little_memory_behind_and_no_variable():
+    def left_behind(**variables):
+        environment = {**os.environ, **variables}
+        script = [sys.executable, "-c", LEFT_BEHIND]
+        done = subprocess.run(script, env=environment, capture_output=True, text=True, check=True)
+        megabytes, variable = done.stdout.split()
+        return float(megabytes), variable
+
+    (ours, variable), (theirs, kept) = left_behind(), left_behind(ONEDNN_PRIMITIVE_CACHE_CAPACITY="1024")
+    assert ours < theirs - 10
+    assert (variable, kept) == ("None", "1024")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray
-from redactkit.detectors.runtime import ov
+from redactkit.detectors.runtime import compile_model, ov
 from redactkit.errors import DetectorError
 
 __all__ = ["EmbeddingNetwork", "read_onnx"]
@@ -33,7 +33,7 @@ class EmbeddingNetwork:
     def __init__(self, model: Any) -> None:
         config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         try:
-            self._compiled = ov.Core().compile_model(model, "CPU", config)
+            self._compiled = compile_model(model, "CPU", config)
         except RuntimeError as err:
             raise DetectorError(f"the network for faces cannot be compiled: {str(err).splitlines()[0]}") from err
         self._request = self._compiled.create_infer_request()

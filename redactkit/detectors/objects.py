@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from redactkit.boxes import FloatArray, clip, suppress
 from redactkit.detectors import Detector
 from redactkit.detectors.object_outputs import OUTPUTS, decode_outputs
-from redactkit.detectors.runtime import ov
+from redactkit.detectors.runtime import compile_model, ov
 from redactkit.errors import DetectorError, OptionError
 
 __all__ = ["ObjectDetector", "ObjectModel", "as_detectors", "digest_of"]
@@ -109,7 +109,7 @@ class ObjectDetector:
         self._shape, self._planar = _input_of(network, self.model, file)
         network.reshape(self._shape)
         self._type = np.uint8 if network.input(0).element_type == ov.Type.u8 else np.float32
-        self._compiled = ov.Core().compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+        self._compiled = compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
         height, width = self._shape[2:] if self._planar else self._shape[1:3]
         self._size = (int(width), int(height))
         self._names = ["/".join(sorted(each.names)) for each in self._compiled.outputs]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from redactkit.detectors.runtime import ov
+from redactkit.detectors.runtime import compile_model, ov
 from redactkit.detectors.stripes import run_in_stripes
 from redactkit.errors import DetectorError
 from redactkit.runtime.cores import count_cores
@@ -259,7 +259,7 @@ class Network:
         # A large image runs on all cores, and the memory of its layers is there once.
         large = size is not None and size[0] * size[1] > SMALL_IMAGE_PIXELS
         config = {**self._config, "NUM_STREAMS": 1 if large else self._streams}
-        compiled = self._core.compile_model(steps.build(), self.device, config)
+        compiled = compile_model(steps.build(), self.device, config, core=self._core)
         count = 2 * int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         names = [sorted(output.get_names()) for output in compiled.outputs]
         idle: SimpleQueue[Any] = SimpleQueue()
