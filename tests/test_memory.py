@@ -69,3 +69,38 @@ def test_large_blocks_that_are_mapped_go_back_to_the_system_when_they_are_freed(
         float(subprocess.run([sys.executable, "-c", LARGE, how], **run).stdout) for how in ("apart", "among")
     )
     assert apart > 70 and apart > among + 50, "80 MB were freed"
+
+
+PAGES = """
+import mmap
+from redactkit.runtime.memory import small_pages
+
+HUGE = 2 << 20
+
+def huge_kilobytes():
+    with open("/proc/self/smaps_rollup") as rollup:
+        return next(int(line.split()[1]) for line in rollup if line.startswith("AnonHugePages"))
+
+def touched():
+    before, block = huge_kilobytes(), mmap.mmap(-1, 16 * HUGE)
+    block.madvise(mmap.MADV_HUGEPAGE)
+    for place in range(0, len(block), HUGE):
+        block[place] = 1
+    grown = huge_kilobytes() - before
+    block.close()
+    return grown
+
+first = touched()
+with small_pages():
+    inside = touched()
+print(first, inside, touched())
+"""
+
+
+def test_no_huge_pages_where_they_are_unwanted_and_again_afterwards():
+    done = subprocess.run([sys.executable, "-c", PAGES], capture_output=True, text=True, check=True)
+    before, inside, after = (int(number) for number in done.stdout.split())
+    if not before:
+        pytest.skip("this system gives no huge pages")
+    assert inside == 0
+    assert after == before

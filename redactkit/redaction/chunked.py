@@ -27,7 +27,7 @@ from redactkit.redaction.rendering import Written, write_frames
 from redactkit.redaction.report import RedactionReport
 from redactkit.runtime.cores import opencv_in_one_thread
 from redactkit.runtime.files import make_private, write_text, writing
-from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
+from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, small_pages
 from redactkit.runtime.progress import ProgressLike
 from redactkit.video import VideoWriter
 from redactkit.video.joining import join_videos
@@ -65,6 +65,7 @@ def chunk_files(folder: str | Path, chunk: FrameRange) -> dict[FrameRange, Path]
 
 @opencv_in_one_thread()
 @mmap_large_blocks()
+@small_pages()
 def write_chunk(
     video: str | Path, folder: str | Path, chunk: FrameRange, *, progress: ProgressLike = False
 ) -> list[Path]:

@@ -10,7 +10,7 @@ from redactkit.redaction.rendering import write_frames
 from redactkit.redaction.report import RedactionReport
 from redactkit.runtime.cores import opencv_in_one_thread
 from redactkit.runtime.files import fit_name
-from redactkit.runtime.memory import limit_arenas, mmap_large_blocks
+from redactkit.runtime.memory import limit_arenas, mmap_large_blocks, small_pages
 from redactkit.runtime.partial_files import sweep_partial_files
 from redactkit.runtime.progress import ProgressLike
 from redactkit.video import VideoWriter
@@ -26,6 +26,7 @@ def default_output(video: str | Path) -> Path:
 
 @opencv_in_one_thread()
 @mmap_large_blocks()
+@small_pages()
 def write_redacted(
     prepared: Preparation, target: Path, *, overwrite: bool = False, progress: ProgressLike = True
 ) -> RedactionReport:

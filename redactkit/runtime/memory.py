@@ -1,4 +1,4 @@
-"""Settings of glibc's allocator that keep freed memory low (``mallopt``, ``malloc_trim``); no effect elsewhere."""
+"""Settings of glibc and Linux that keep memory low (``mallopt``, ``malloc_trim``, ``prctl``); no effect elsewhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["limit_arenas", "trim_heap", "mmap_large_blocks"]
+__all__ = ["limit_arenas", "mmap_large_blocks", "small_pages", "trim_heap"]
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 _MAX_MMAP_THRESHOLD_BYTES = 1 << 25
+_PR_SET_THP_DISABLE, _PR_GET_THP_DISABLE = 41, 42
 
 
 def limit_arenas() -> bool:
@@ -42,6 +43,24 @@ def mmap_large_blocks(threshold: int = 1 << 20) -> Iterator[None]:
     finally:
         if library is not None:
             library.mallopt(_M_MMAP_THRESHOLD, _MAX_MMAP_THRESHOLD_BYTES)
+
+
+@contextmanager
+def small_pages() -> Iterator[None]:
+    """Let the process have no huge pages (``PR_SET_THP_DISABLE``).
+
+    x264 asks for them, and then also memory that it never uses is resident: of 1080p two encoders take 14 MB more,
+    and up to 35 as the kernel joins pages. Without, they take some 3 % more time.
+    """
+    library = _glibc()
+    changed = library is not None and library.prctl(_PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0
+    if changed:
+        library.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        if changed:
+            library.prctl(_PR_SET_THP_DISABLE, 0, 0, 0, 0)
 
 
 def trim_heap() -> None:

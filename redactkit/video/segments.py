@@ -19,6 +19,7 @@ from av.packet import Packet
 from redactkit.effects import HOLD_FRAMES
 from redactkit.errors import VideoError
 from redactkit.media import FrameRange, VideoInfo
+from redactkit.runtime.memory import trim_heap
 from redactkit.video.encoding import Encoding
 from redactkit.video.fields import FieldMark
 from redactkit.video.mp4file import Mp4File
@@ -125,7 +126,10 @@ class Segment:
     def finish(self) -> list[Packet[Any]]:
         """Flush the encoder, return its last packets, and free it: encoders take much memory."""
         encoder, self._encoder, self._spare, self._whole = self._encoder, None, None, True
-        return list(encoder.encode(None)) if encoder is not None else []
+        packets = list(encoder.encode(None)) if encoder is not None else []
+        del encoder
+        trim_heap()
+        return packets
 
     def _check(self, picture: av.VideoFrame, pts: int) -> None:
         info = self._info
