@@ -82,7 +82,7 @@ def huge_kilobytes():
         return next(int(line.split()[1]) for line in rollup if line.startswith("AnonHugePages"))
 
 def touched():
-    before, block = huge_kilobytes(), mmap.mmap(-1, 16 * HUGE)
+    before, block = huge_kilobytes(), mmap.mmap(-1, 16 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     block.madvise(mmap.MADV_HUGEPAGE)
     for place in range(0, len(block), HUGE):
         block[place] = 1

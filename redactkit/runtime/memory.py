@@ -53,14 +53,14 @@ def small_pages() -> Iterator[None]:
     and up to 35 as the kernel joins pages. Without, they take some 3 % more time.
     """
     library = _glibc()
-    changed = library is not None and library.prctl(_PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0
-    if changed:
-        library.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    if library is None or library.prctl(_PR_GET_THP_DISABLE, 0, 0, 0, 0):
+        yield
+        return
+    library.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
     try:
         yield
     finally:
-        if changed:
-            library.prctl(_PR_SET_THP_DISABLE, 0, 0, 0, 0)
+        library.prctl(_PR_SET_THP_DISABLE, 0, 0, 0, 0)
 
 
 def trim_heap() -> None:
