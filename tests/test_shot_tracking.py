@@ -146,6 +146,26 @@ def test_frames_of_people_and_of_thumbnails_are_decoded_in_one_go(clip: Path, tm
         assert decoded.count == 0
 
 
+def test_boxes_that_grew_and_frames_kept_for_others_need_no_frame_decoded(clip: Path, tmp_path: Path) -> None:
+    whole = analyze(clip, detector=Brightest(), same_person=False, progress=False)
+    with VideoReader(clip) as reader:
+        crops = KeptCrops()
+        # A face of which the first box was kept alone; of the other frames there are parts that do not show it.
+        corner = {"x": 0.0, "y": 0.0, "width": 4.0, "height": 4.0}
+        first = whole.detections.groupby("face_id", as_index=False).first()
+        crops.add(reader, first)
+        crops.add(reader, whole.detections.assign(**corner))
+        middle = {"x": first["x"] - first["width"] / 4, "y": first["y"] - first["height"] / 4}
+        grown = first.assign(**middle, width=first["width"] * 1.5, height=first["height"] * 1.5)
+        assert frames_to_decode(grown, crops) == []
+        tracks = whole.tracks.assign(best_frame=first.set_index("face_id")["frame"])
+        with VideoReader(clip, cache=1) as other, count_decoded() as decoded:
+            paths = save_thumbnails(other, grown, tracks, folder=tmp_path, kept=crops)
+            find_pairs(other, whole, embedder=None, detector=Brightest(), crops=crops)
+        assert len(paths) == len(first)
+        assert decoded.count == 0
+
+
 def test_pictures_of_faces_are_kept_only_where_they_are_wanted(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,9 @@ def _pictures(
     reader: VideoReader, faces: pd.DataFrame, crops: KeptCrops, later: Sequence[int], progress: ProgressLike
 ) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int], pd.DataFrame]]:
     """Yield pictures of good boxes of every track: parts of frames that were kept, or whole frames decoded for it."""
-    kept = pick_candidates(faces[faces["frame"].isin(crops.frames)])
+    near = faces[faces["frame"].isin(crops.frames)]
+    there = [crops.shows(int(frame), box) for frame, box in zip(near["frame"], boxes_of(near), strict=True)]
+    kept = pick_candidates(near[np.array(there, bool)])
     shown = set()
     for number, box in enumerate(boxes_of(kept)):
         found = crops.around(int(kept["frame"].iloc[number]), box)

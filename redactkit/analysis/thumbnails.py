@@ -34,6 +34,9 @@ _MARGIN_SHARE = 0.25
 _KEPT_MARGIN_SHARE = 0.6
 """The same of what is kept of a frame: boxes still grow a little when they are smoothed."""
 
+_LEAST_MARGIN_SHARE = 0.1
+"""The margin that a thumbnail has at least where less was kept, since the box grew. Raising it decodes more frames."""
+
 _KEPT_PER_FACE = 4
 """Boxes of a face around which its frames are kept. Raising it finds the best frame more often, and takes memory."""
 
@@ -83,7 +86,7 @@ class KeptCrops:
         score = best_scores(rows)
         kept = np.array(
             [
-                any(part.shows(box) for part in self._parts.get(int(frame), ()))
+                any(part.shows(box, margin=_LEAST_MARGIN_SHARE) for part in self._parts.get(int(frame), ()))
                 for frame, box in zip(rows["frame"], rows[BOX].to_numpy(), strict=True)
             ],
             bool,
@@ -96,14 +99,19 @@ class KeptCrops:
         """The frames of which something is kept, ascending."""
         return sorted(self._parts)
 
+    def shows(self, frame: int, box: NDArray[np.float64]) -> bool:
+        """Return whether a kept part of a frame shows a box with its margin."""
+        return any(part.shows(box) for part in self._parts.get(frame, ()))
+
     def around(self, frame: int, box: NDArray[np.float64]) -> tuple[NDArray[np.uint8], int, int] | None:
         """Return the part that shows a box of a frame, and its left and top edge in the frame; None if none does."""
         part = next((part for part in self._parts.get(frame, ()) if part.shows(box)), None)
         return None if part is None else (part.pixels, part.left, part.top)
 
     def crop(self, frame: int, box: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Return what `crop_face` cuts out of a frame, for a box in a kept part."""
-        return next(part for part in self._parts[frame] if part.shows(box)).crop(box)
+        """Return what `crop_face` cuts out of a frame, as far as it was kept, for a box in a kept part."""
+        shown = [part for part in self._parts[frame] if part.shows(box, margin=_LEAST_MARGIN_SHARE)]
+        return next((part for part in shown if part.shows(box)), shown[0]).crop(box)
 
 
 class _PixelFile:
@@ -159,13 +167,14 @@ class _Part:
     def pixels(self) -> NDArray[np.uint8]:
         return self.read()
 
-    def shows(self, box: NDArray[np.float64]) -> bool:
-        left, top, right, bottom = _corners(box, *self.size)
+    def shows(self, box: NDArray[np.float64], *, margin: float = _MARGIN_SHARE) -> bool:
+        left, top, right, bottom = _corners(box, *self.size, margin=margin)
         return left >= self.left and top >= self.top and right <= self.right and bottom <= self.bottom
 
     def crop(self, box: NDArray[np.float64]) -> NDArray[np.uint8]:
         left, top, right, bottom = _corners(box, *self.size)
-        return self.pixels[top - self.top : bottom - self.top, left - self.left : right - self.left]
+        rows = slice(max(top - self.top, 0), bottom - self.top)
+        return self.pixels[rows, max(left - self.left, 0) : right - self.left]
 
 
 def save_thumbnails(
