@@ -333,6 +333,38 @@ def test_many_places_of_one_reason_are_one_sheet_with_one_answer_and_one_undo(
     assert len(item(check, sheet["key"])["crops"]) == 4
 
 
+def test_cards_and_the_current_one_reach_the_page_at_once(
+    check: CheckView, people: PeopleView, review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pages(view: Any) -> list[tuple[list[str], str | None]]:
+        """Return the keys of the cards, and the current one, after each message to the page."""
+        seen: list[tuple[list[str], str | None]] = []
+        shown = {name: view.cards.get_state([name])[name] for name in ("items", "current")}
+
+        def send_state(key: Any = None) -> None:
+            shown.update({name: state for name, state in view.cards.get_state(key).items() if name in shown})
+            seen.append(([one["key"] for one in shown["items"]], shown["current"]))
+
+        monkeypatch.setattr(view.cards, "send_state", send_state)
+        return seen
+
+    put_aside(review, {11: 0, 12: 10, 13: 20, 14: 30})
+    assert check.wait() and people.wait()
+    check.begin()
+    check.cards.current = "sheet discarded track"
+    check_pages, people_pages = pages(check), pages(people)
+    crop = item(check, "sheet discarded track")["crops"][0]["key"]
+    send(check, do="out", key=crop)
+    send(check, do="sheet-no-face-all", key="sheet discarded track")
+    send(check, do="undo", key=None)
+    review.current_face = 2
+    review.decide([1], label="one")
+    assert people.wait()
+    assert len(check_pages) > 3 and check_pages[-1][1] == "sheet discarded track"
+    assert all(current in keys for keys, current in check_pages)
+    assert all(current in (None, *keys) for keys, current in people_pages)
+
+
 def test_crop_taken_out_of_its_sheet_is_answered_afterwards(check: CheckView, review: Review) -> None:
     put_aside(review, {11: 0, 12: 10, 13: 20, 14: 30})
     assert check.wait()

@@ -134,8 +134,9 @@ class CheckView(View):
                 self._pick_quietly(self._first)
 
     def refresh(self) -> None:
-        """Show the places as they stand."""
-        with self.review.lock:  # answers come from the page while edits make the list anew
+        """Show the places as they stand; the page gets them and the current card at once, or a key finds no card."""
+        # Answers come from the page while edits make the list anew.
+        with self.review.lock, self.cards.hold_sync():
             self._refresh()
 
     def _refresh(self) -> None:
@@ -309,8 +310,9 @@ class CheckView(View):
             self.review.undo()
         if self._made and self._made[-1] is last:  # answers that changed nothing
             self._forget(self._made.pop())
-        self.refresh()
-        self._pick_quietly(self._card_of(last.keys[0]))
+        with self.cards.hold_sync():
+            self.refresh()
+            self._pick_quietly(self._card_of(last.keys[0]))
 
     def _forget(self, made: _Made) -> None:
         for key in made.keys:

@@ -89,15 +89,16 @@ class PeopleView(View):
         self._people = people.loc[area.reindex(people.index).sort_values(ascending=False, kind="stable").index]
         asked = [self._pair(pair) for pair in pairs[pairs["matters"]].itertuples()]
         cards = [self._person(person) for person in self._people.itertuples()]
-        # Few pairs first, or they would push the people off the page; others move up as these are answered.
-        self.cards.items = [*asked[:_PAIRS_FIRST], *cards, *asked[_PAIRS_FIRST:], *self._folded(pairs)]
+        with self.cards.hold_sync():  # the page gets the cards and the current one at once, or a key finds no card
+            # Few pairs first, or they would push the people off the page; others move up as these are answered.
+            self.cards.items = [*asked[:_PAIRS_FIRST], *cards, *asked[_PAIRS_FIRST:], *self._folded(pairs)]
+            self._follow()
         hidden = int((people["decision"] == "redact").sum())
         self.hide_all_button.layout.display = "none" if hidden == len(people) else ""
         counted = [f"{hidden} of {len(people)} hidden"]
         counted += [f"{len(asked)} pair{'s' * (len(asked) > 1)} to answer"] if asked else []
         counted += [f"{aside} set aside as no face"] if aside else []
         self.cards.summary = ", ".join(counted)
-        self._follow()
 
     def _person(self, person: Any) -> dict[str, Any]:
         state, badge = _BADGES[person.decision]

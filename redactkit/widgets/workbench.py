@@ -129,38 +129,42 @@ class Workbench(View):
             self.redact.show_kinds()
 
     def part(self, name: str) -> Any:
-        """Return one of the views by its name; it is made when first asked for."""
-        if name not in self._parts:
-            makers: dict[str, Callable[[], View]] = {
-                "faces": lambda: FaceGrid(self.review, height="auto"),
-                "tracks": lambda: TrackTable(self.review, height="auto", timeline=False),
-                "editor": lambda: BoxEditor(self.review),
-                "ids": lambda: IdList(self.review),
-                "people": lambda: PeopleView(self.review),
-                "check": lambda: CheckView(self.review, runner=self.runner, done=lambda: self._go("Export")),
-                "redact": lambda: RedactPanel(
-                    self.review, runner=self.runner, examples=False, checked=self._show_findings
-                ),
-                "analyze": lambda: AnalyzePanel(self.review, runner=self.runner, viewer=self.viewer),
-            }
-            self._parts[name] = made = makers[name]()
-            if name == "redact":
-                made.see = lambda: self._go("Check")
-            if name == "analyze":
-                made.go_on = lambda: self._go("Who", came_from="Find")
-            for trait in ("state", "left", "answered"):
-                if made.has_trait(trait):
-                    made.observe(lambda _: self._states_worker.submit(), trait)
-        return self._parts[name]
+        """Return one of the views by its name; it is made when first asked for, once, whichever threads ask."""
+        with self.review.lock:
+            if name not in self._parts:
+                self._parts[name] = self._make(name)
+            return self._parts[name]
+
+    def _make(self, name: str) -> Any:
+        makers: dict[str, Callable[[], View]] = {
+            "faces": lambda: FaceGrid(self.review, height="auto"),
+            "tracks": lambda: TrackTable(self.review, height="auto", timeline=False),
+            "editor": lambda: BoxEditor(self.review),
+            "ids": lambda: IdList(self.review),
+            "people": lambda: PeopleView(self.review),
+            "check": lambda: CheckView(self.review, runner=self.runner, done=lambda: self._go("Export")),
+            "redact": lambda: RedactPanel(self.review, runner=self.runner, examples=False, checked=self._show_findings),
+            "analyze": lambda: AnalyzePanel(self.review, runner=self.runner, viewer=self.viewer),
+        }
+        made: Any = makers[name]()
+        if name == "redact":
+            made.see = lambda: self._go("Check")
+        if name == "analyze":
+            made.go_on = lambda: self._go("Who", came_from="Find")
+        for trait in ("state", "left", "answered"):
+            if made.has_trait(trait):
+                made.observe(lambda _: self._states_worker.submit(), trait)
+        return made
 
     def _go(self, step: str, *, came_from: str = "") -> None:
         """Go to a step, where ``came_from`` is given only from there: nobody is taken away from what he does."""
-        if not came_from or self.step == came_from:
+        if not self._closed and (not came_from or self.step == came_from):
             self.step = step
 
     def _show_findings(self, report: VerificationReport | None) -> None:
         """Put what a leak check found into the list of places to check."""
-        self.check.show_report(report)
+        if not self._closed:
+            self.check.show_report(report)
 
     @property
     def people(self) -> PeopleView:
@@ -227,7 +231,7 @@ class Workbench(View):
         """Stop a running pass, close every view and blank the pictures; the review stays open."""
         if not self._closed:
             self.runner.cancel_all()
-            for view in self._parts.values():
+            for view in list(self._parts.values()):  # a pass that ends now may ask for one more
                 view.close()
         super().close()
 
