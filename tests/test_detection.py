@@ -40,7 +40,8 @@ def nothing(images):
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("redactkit")]
+    names = ("redactkit-view",)  # a view of another test may still be ending
+    return [each for each in threading.enumerate() if each.name.startswith("redactkit") and each.name not in names]
 
 
 def test_detect_nothing_gives_an_empty_table(reader):
@@ -70,7 +71,7 @@ def test_detect_gives_boxes_in_pixels_of_the_frame(reader):
 
 
 class Large:
-    """A detector that finds one large face in every picture and notes the pictures' widths."""
+    """A detector that finds one large face in every picture but in square crops, and notes the pictures' widths."""
 
     name = "centerface"
 
@@ -79,7 +80,8 @@ class Large:
 
     def __call__(self, images):
         self.widths += [image.shape[1] for image in images]
-        return [self.box * [*image.shape[1::-1] * 2, 1] for image in images]
+        sizes = [image.shape[1::-1] for image in images]
+        return [self.box[: width != height] * [width, height, width, height, 1] for width, height in sizes]
 
 
 @pytest.mark.parametrize("width", [0.2, 0.35])

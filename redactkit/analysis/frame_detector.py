@@ -29,14 +29,15 @@ class ScannedFrame:
     """A frame on its way through the pipeline.
 
     Sampling starts anew with a frame that is a ``restart``, and after one at a ``section_end``. ``sampled`` frames are
-    searched in any case. ``image`` is the frame at detector size, of those that surely need full detail, until it has
-    been searched, and ``result`` what the detector found in it.
+    searched in any case. ``small`` is a small copy. ``image`` is the frame at detector size, of those that surely need
+    full detail, until it has been searched, and ``result`` what the detector found in it.
     """
 
     frame: KeptFrame
     restart: bool
     section_end: bool
     sampled: bool
+    small: Image
     image: Image | None
     result: DescribedFaces | None = None
 
