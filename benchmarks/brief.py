@@ -2,7 +2,7 @@
 
 Around labelled frames, pieces of the labelled clips are made in which all faces are blurred, but for 1, 2, 3 or 5
 frames. Scored is what the first pass covers in the labelled frame, which is in the middle of these; *boxes* are those
-it has there, *false* those on no label. Which frames are sampled differs from piece to piece.
+it has there, *false* those on no label.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def _pieces(clip: Path, labels: Labels, length: int, *, folder: Path) -> Iterato
         images = [frame.rgb() for frame in reader.frames()]
         rate = reader.info.frame_rate
     every = max(1, len(labels["labelled_frames"]) // MOST_PIECES)
-    for frame in labels["labelled_frames"][::every]:
-        start, stop = max(0, frame - REACH_FRAMES), min(len(images), frame + REACH_FRAMES + 1)
+    for number, frame in enumerate(labels["labelled_frames"][::every]):
+        # Another start for each piece, so that other frames are sampled.
+        start, stop = max(0, frame - REACH_FRAMES - number % 8), min(len(images), frame + REACH_FRAMES + 1)
         shown = range(frame - (length - 1) // 2, frame + length // 2 + 1)
         piece = [
             images[n] if n in shown else _blurred(images[n], found.loc[found["frame"] == n, BOX].dropna().to_numpy())
