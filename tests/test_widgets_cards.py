@@ -84,7 +84,7 @@ def test_card_decides_names_and_sets_aside_and_undo_takes_it_back(people: People
         send(people, do="undo", key=None)
     assert item(people, "f1")["badge"] == "hidden"
     send(people, do="hide", key="f77")
-    send(people, do="again", key="f1")
+    send(people, do="click", key="f1")
     assert review.history_position == 0
 
 
@@ -404,7 +404,7 @@ def test_when_nothing_is_left_the_list_says_so_and_leads_on(review: Review) -> N
     assert check.wait()
     check.begin()
     assert (check.cards.current, review.current_frame) == ("gap 1 20", 0)  # nobody has picked it
-    send(check, do="again", key="gap 1 20")
+    send(check, do="click", key="gap 1 20")
     assert review.current_frame == 20
     send(check, do="fine", key="gap 1 20")
     assert (check.cards.current, check.cards.summary) == ("nothing left", "")

@@ -40,7 +40,7 @@ class CardList(anywidget.AnyWidget):
     With ``crops`` it is a contact sheet: each of them has ``key``, ``title``, ``caption``, ``pictures`` and ``out``,
     and a click on it is sent as ``out``. With ``tile`` it is small, beside others, and its lines and buttons stand
     under the list while it is the current one. With ``open`` (true or false) it is the head of cards that are folded
-    away. A click on the current card is sent as ``again``.
+    away. A click on a card is sent as ``click``, also where it is the current one.
 
     Pictures are asked for when a card is seen, and are no part of the widget's saved state.
 

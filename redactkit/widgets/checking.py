@@ -256,7 +256,7 @@ class CheckView(View):
         elif what == "open":
             self._open ^= {key.removeprefix("fold ")}
             self.refresh()
-        elif what == "again" and key in self._places:
+        elif what == "click" and key in self._places:
             self._go_to(self._places[key])
         elif what == "out" and key in self._places:
             self._out ^= {key}

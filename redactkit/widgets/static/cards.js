@@ -91,8 +91,8 @@ class Cards {
     const crops = item.crops ? this.sheet(item, card) : []; // below its buttons, since it may be long
     card.addEventListener("click", (event) => {
       if (event.target.closest("button, input")) return;
-      if (item.key === this.model.get("current")) this.send("again", item.key);
       this.pick(item.key);
+      this.send("click", item.key); // also where it is the current card already, by an earlier click or by the kernel
       this.list.focus({ preventScroll: true });
     });
     card.addEventListener("dblclick", () => this.send("go", item.key));
