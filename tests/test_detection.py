@@ -71,7 +71,7 @@ def test_detect_gives_boxes_in_pixels_of_the_frame(reader):
 
 
 class Large:
-    """A detector that finds one large face in every picture but in square crops, and notes the pictures' widths."""
+    """A detector that finds one large face in every picture but square crops, and notes the pictures' widths."""
 
     name = "centerface"
 
