@@ -33,7 +33,7 @@ from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.memory import trim_heap
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
-from redactkit.tracking import filter_weak, link
+from redactkit.tracking import cut_strays, filter_weak, link
 from redactkit.video import KeptFrame, VideoReader
 
 __all__ = ["ShotTracker"]
@@ -44,6 +44,12 @@ FINAL_FRAMES = 24
 MAX_WAIT_FRAMES = 48
 """Frames for which a shot waits until mixed frames around its end are over. Raising it tracks fewer shots again where
 long dissolves follow them, and later."""
+
+MAX_UNSEEN_SECONDS = 0.1
+"""Longest gap that propagation leaves before doubtful boxes at the end of a track that may still be the face.
+
+Raising it covers more, also where no face is.
+"""
 
 MIN_RELEASED_PIXELS = 250 * 1280 * 736
 """Pixels of a shot's frames, at the size of the search, from which what only tracking needs leaves memory after it.
@@ -230,6 +236,9 @@ class ShotTracker:
         5. Rescored: of the rest, one with a box of ``Thresholds.sure`` is kept; any other is kept if its rescored
            confidence is at least ``Thresholds.support``.
 
+        6. Strays: doubtful boxes elsewhere, which propagation from the rest of their track does not reach, are
+           discarded (`redactkit.tracking.cut_strays`).
+
         Discarded tracks are returned too, so that a person can bring them back.
         """
         info, thresholds = self._reader.info, self._search.thresholds
@@ -254,7 +263,10 @@ class ShotTracker:
             cuts=shot.frames,
             options=PropagationOptions(min_confidence=thresholds.propagation),
         )
-        return propagated, pd.concat([weak, kept[~confirmed]], ignore_index=True)
+        steady, strays = cut_strays(propagated, longest=round(MAX_UNSEEN_SECONDS * float(info.frame_rate)))
+        # Their IDs follow those of what is kept; some of these belong to what is discarded.
+        strays = strays.assign(face_id=strays["face_id"] + linked["face_id"].max())
+        return steady, pd.concat([weak, kept[~confirmed], strays], ignore_index=True)
 
 
 def _shots(scan: Scan, frames: FrameRange) -> Iterator[_Shot]:

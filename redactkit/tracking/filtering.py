@@ -1,4 +1,4 @@
-"""Track-level score filtering: set aside tracks that are hardly faces, judged by all boxes of a track together."""
+"""Track-level score filtering: set aside tracks, and parts of tracks, that are hardly faces, judged by all boxes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-__all__ = ["FilterOptions", "filter_weak"]
+__all__ = ["FilterOptions", "cut_strays", "filter_weak"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,72 @@ def filter_weak(detections: pd.DataFrame, *, options: FilterOptions | None = Non
     options = options or FilterOptions()
     weak = detections["face_id"].isin(_weak_faces(detections, options)).to_numpy(bool)
     return detections[~weak].reset_index(drop=True), detections[weak].reset_index(drop=True)
+
+
+def cut_strays(
+    detections: pd.DataFrame, *, longest: int, doubtful: float = 0.3, distance: float = 1.0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cut off runs of doubtful boxes that a gap parts from the rest of their track, and that lie elsewhere.
+
+    A doubtful box bears out a face where it goes on from a surer one, or lies between two surer ones. Beyond a gap it
+    may be of anything, such as the face that has come in front.
+
+    Parameters
+    ----------
+    detections : DataFrame
+        Tracks that have been propagated, so that a gap is where neither the detector nor optical flow found the face.
+    longest : int
+        Longest gap in frames after which a run may be the end of a track. Raising it cuts less.
+    doubtful : float
+        Confidence below which a box is doubtful. Raising it cuts more.
+    distance : float
+        Distance in face sizes up to which a run is kept: from the straight line between the surer boxes before and
+        after, at an end from the last of these. Raising it cuts less.
+
+    Returns
+    -------
+    kept, strays : DataFrame
+        All rows of ``detections``, each in one of the two, order unchanged; the strays with face IDs of their own. A
+        track of which every box is doubtful is kept whole. A box without a confidence is not doubtful.
+
+    Examples
+    --------
+    >>> from redactkit.tables import as_detections
+    >>> rows = {"frame": [0, 1, 2, 12], "face_id": 1, "x": 0, "y": 0, "width": 9, "height": 9,
+    ...         "confidence": [0.9, 0.4, 0.2, 0.2]}
+    >>> kept, strays = cut_strays(as_detections(rows), longest=3)
+    >>> kept["frame"].tolist(), strays["frame"].tolist()
+    ([0, 1, 2], [12])
+    """
+    rows = detections.sort_values(["face_id", "frame"], kind="stable")
+    face = rows["face_id"]
+    run = ((face.diff() != 0) | (rows["frame"].diff() > 1)).cumsum()
+    surer = ~(rows["confidence"] < doubtful)
+    borne_out = surer.groupby(run).transform("any")
+    strays: set[int] = set()
+    for number, alone in rows[~borne_out].groupby("face_id"):
+        rest = rows[borne_out & (face == number)]
+        if rest.empty:
+            continue
+        # What flow alone has followed is no support, but at its ends is where the face was last.
+        support = rest[surer[rest.index] | rest["frame"].isin([rest["frame"].min(), rest["frame"].max()])]
+        near = _sizes_off(alone, support, longest=longest) <= distance
+        strays |= {*run[alone.index]} - {*run[alone.index][near]}
+    run = run.reindex(detections.index)
+    cut = run.isin(strays)
+    own_ids = run[cut] + (face.max() if len(face) else 0)
+    return detections[~cut].reset_index(drop=True), detections[cut].assign(face_id=own_ids).reset_index(drop=True)
+
+
+def _sizes_off(boxes: pd.DataFrame, support: pd.DataFrame, *, longest: int) -> NDArray[np.float64]:
+    """Return how far each box lies from the line through others, in its size; NaN long beyond the ends of these."""
+    frame, known = boxes["frame"].to_numpy(), support["frame"].to_numpy()
+    off = np.zeros(len(boxes))
+    for corner, side in (("x", "width"), ("y", "height")):
+        line = np.interp(frame, known, (support[corner] + support[side] / 2).to_numpy())
+        off = np.hypot(off, (boxes[corner] + boxes[side] / 2).to_numpy() - line)
+    beyond = (frame < known[0] - longest - 1) | (frame > known[-1] + longest + 1)
+    return np.where(beyond, np.nan, off / np.sqrt((boxes["width"] * boxes["height"]).to_numpy()))
 
 
 def _weak_faces(detections: pd.DataFrame, options: FilterOptions) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
