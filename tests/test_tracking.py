@@ -421,6 +421,19 @@ def test_extend_covers_where_the_face_was_and_where_it_went():
     assert last["x"] == 136 and last["x"] + last["width"] == pytest.approx(136 + 40 + 12)
 
 
+def test_smooth_covers_the_line_where_confidence_dips():
+    # For four frames the detector finds the face aside of where it is, doubtfully.
+    boxes = path(1, range(20), confidence=np.where(np.arange(20) // 4 == 2, 0.1, 0.8))
+    aside = boxes.assign(y=boxes["y"] - np.where(boxes["confidence"] < 0.3, 25, 0))
+    smoothed = smooth(aside, dip=3)
+    doubtful = smoothed["frame"].between(8, 11)
+    assert (smoothed["y"] + smoothed["height"])[doubtful].min() >= 150 - 1e-9
+    # Not for longer than a dip, nor without a surer box on both sides, nor where the boxes are sure.
+    for rows in (aside, aside[aside["frame"] < 12], aside.assign(confidence=0.8)):
+        longer = smooth(rows, dip=1 if rows is aside else 3)
+        assert (longer["y"] + longer["height"])[longer["frame"].between(10, 11)].max() < 149
+
+
 def test_smooth_of_nothing_is_empty():
     assert check_detections(smooth(empty_detections())).empty
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redactkit.tracking.shots import run_numbers
+
 __all__ = ["FilterOptions", "cut_strays", "filter_weak"]
 
 
@@ -100,7 +102,7 @@ def cut_strays(
     """
     rows = detections.sort_values(["face_id", "frame"], kind="stable")
     face = rows["face_id"]
-    run = ((face.diff() != 0) | (rows["frame"].diff() > 1)).cumsum()
+    run = pd.Series(run_numbers(rows), rows.index)
     surer = ~(rows["confidence"] < doubtful)
     borne_out = surer.groupby(run).transform("any")
     strays: set[int] = set()
@@ -114,7 +116,7 @@ def cut_strays(
         strays |= {*run[alone.index]} - {*run[alone.index][near]}
     run = run.reindex(detections.index)
     cut = run.isin(strays)
-    own_ids = run[cut] + (face.max() if len(face) else 0)
+    own_ids = run[cut] + 1 + (face.max() if len(face) else 0)
     return detections[~cut].reset_index(drop=True), detections[cut].assign(face_id=own_ids).reset_index(drop=True)
 
 

@@ -11,11 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from redactkit.boxes import hull
 from redactkit.errors import OptionError
 from redactkit.tables import BOX
 from redactkit.tracking.shots import run_numbers
 
 __all__ = ["smooth"]
+
+DOUBTFUL_CONFIDENCE = 0.3
+"""Confidence below which a box also covers the way between the surer ones around it. Raising it makes boxes larger."""
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -29,7 +33,9 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     boundary.
 
     A box that is smaller for a while than before and after keeps its size, about its centre: something passed in front
-    of the face. So does one that shrinks just before its track ends, or starts small: the face is being occluded.
+    of the face. So does one that shrinks just before its track ends, or starts small: the face is being occluded. For
+    as long, boxes with a confidence below `DOUBTFUL_CONFIDENCE` also cover the straight line between the surer ones
+    before and after: they may lie aside of the face, or on a part of it.
 
     Parameters
     ----------
@@ -39,7 +45,7 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     reach : int
         Frames averaged on each side; 0 changes nothing. Raising it makes boxes steadier and larger.
     dip : int
-        Half of the longest dip in size, in frames, that is filled. Raising it makes boxes larger.
+        Half of the longest dip in size or confidence, in frames, that is filled. Raising it makes boxes larger.
 
     Returns
     -------
@@ -64,7 +70,9 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     order = np.lexsort((detections["frame"].to_numpy(), detections["face_id"].to_numpy()))
     rows = detections.iloc[order]
     run = run_numbers(rows, cuts=cuts)
-    boxes = _fill_dips(rows[BOX].to_numpy(), run, dip)
+    doubtful = (rows["confidence"] < DOUBTFUL_CONFIDENCE).to_numpy()
+    boxes = _cover_line(rows[BOX].to_numpy(), run, doubtful, longest=2 * dip)
+    boxes = _fill_dips(boxes, run, dip)
     # Right and bottom edges are negated, so that outwards is towards smaller values for all four edges.
     edges = np.hstack([boxes[:, :2], -(boxes[:, :2] + boxes[:, 2:])])
     edges = _covering_mean(edges, run, reach)
@@ -73,6 +81,24 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     drawn = (detections["source"] == "manual").to_numpy()
     result[drawn] = detections.loc[drawn, BOX].to_numpy()
     return detections.assign(**{name: result[:, column] for column, name in enumerate(BOX)})
+
+
+def _cover_line(boxes: FloatArray, run: IntArray, doubtful: NDArray[np.bool_], *, longest: int) -> FloatArray:
+    """Enlarge doubtful boxes to cover also the straight line between the surer ones of their run before and after.
+
+    ``longest`` is the most doubtful boxes between two of these.
+    """
+    rows, surer = np.flatnonzero(doubtful), np.flatnonzero(~doubtful)
+    after = np.searchsorted(surer, rows)
+    between = (after > 0) & (after < len(surer))
+    rows, first, last = rows[between], surer[after[between] - 1], surer[after[between]]
+    # Frames of a run follow each other.
+    near = (run[first] == run[last]) & (last - first <= longest + 1)
+    rows, first, last = rows[near], first[near], last[near]
+    share = ((rows - first) / (last - first))[:, None]
+    covered = boxes.copy()
+    covered[rows] = hull(boxes[rows], boxes[first] * (1 - share) + boxes[last] * share)
+    return covered
 
 
 def _fill_dips(boxes: FloatArray, run: IntArray, dip: int) -> FloatArray:
