@@ -71,8 +71,8 @@ def smooth(detections: pd.DataFrame, *, cuts: ArrayLike = (), reach: int = 2, di
     rows = detections.iloc[order]
     run = run_numbers(rows, cuts=cuts)
     doubtful = (rows["confidence"] < DOUBTFUL_CONFIDENCE).to_numpy()
-    boxes = _cover_line(rows[BOX].to_numpy(), run, doubtful, longest=2 * dip)
-    boxes = _fill_dips(boxes, run, dip)
+    boxes = _fill_dips(rows[BOX].to_numpy(), run, dip)
+    boxes = _cover_line(boxes, run, doubtful, longest=2 * dip)
     # Right and bottom edges are negated, so that outwards is towards smaller values for all four edges.
     edges = np.hstack([boxes[:, :2], -(boxes[:, :2] + boxes[:, 2:])])
     edges = _covering_mean(edges, run, reach)
