@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from redactkit.errors import OptionError, TableError
 from redactkit.tables import BOX, as_detections, check_detections, empty_detections
 from redactkit.tracking import (
-    cut_strays,
+    discard_strays,
     extend,
     fill_gaps,
     filter_weak,
@@ -264,37 +264,37 @@ def test_filter_weak_keeps_what_a_person_drew_or_imported(source):
     assert len(kept) == 1
 
 
-def test_cut_strays_of_nothing_is_two_empty_tables():
-    kept, strays = cut_strays(empty_detections(), longest=3)
+def test_discard_strays_of_nothing_is_two_empty_tables():
+    kept, strays = discard_strays(empty_detections(), longest=3)
     assert check_detections(kept).empty and check_detections(strays).empty
 
 
-def test_cut_strays_cuts_doubtful_boxes_beyond_a_gap_at_both_ends():
+def test_discard_strays_takes_doubtful_boxes_beyond_a_gap_at_both_ends():
     face = table(
         path(1, [0, 1], confidence=0.2), path(1, range(9, 12), confidence=0.7), path(1, [30, 31], confidence=0.29)
     )
     rows = table(face, path(2, [30, 31], x=300, confidence=0.5))
-    kept, strays = cut_strays(rows, longest=3)
+    kept, strays = discard_strays(rows, longest=3)
     assert check_detections(kept)["frame"].tolist() == [9, 10, 11, 30, 31]
     assert check_detections(strays)["frame"].tolist() == [0, 1, 30, 31]
     assert strays["face_id"].map(strays["face_id"].value_counts()).tolist() == [2, 2, 2, 2]
     assert not strays["face_id"].isin(rows["face_id"]).any()
 
 
-def test_cut_strays_cuts_doubtful_boxes_aside_of_the_line_between_surer_ones():
+def test_discard_strays_takes_doubtful_boxes_aside_of_the_line_between_surer_ones():
     aside = path(1, [10, 11], x=260, confidence=[0.2, 0.1])
     rows = table(
         path(1, range(3)), aside, path(1, range(20, 23)), path(2, [0, 9, 20], x=500, confidence=[0.9, 0.2, 0.9])
     )
-    kept, strays = cut_strays(rows, longest=3)
+    kept, strays = discard_strays(rows.set_index(np.zeros(len(rows))), longest=3)
     assert strays[["frame", "x"]].to_numpy().tolist() == [[10, 260], [11, 260]]
     assert strays["face_id"].nunique() == 1 and not strays["face_id"].isin(kept["face_id"]).any()
     # Where one box of the run is near the line, all of it stays.
     back = table(path(1, range(3)), aside, path(1, [12], x=130, confidence=0.2), path(1, range(20, 23)))
-    assert cut_strays(back, longest=3)[1].empty
+    assert discard_strays(back, longest=3)[1].empty
 
 
-def test_cut_strays_keeps_what_may_be_the_face():
+def test_discard_strays_keeps_what_may_be_the_face():
     rows = [
         path(1, [0, 1], confidence=0.7),
         # Reached without a gap, or over one that is short enough.
@@ -307,7 +307,7 @@ def test_cut_strays_keeps_what_may_be_the_face():
         # Drawn by a person, or imported.
         path(3, [0, 20], x=600, confidence=[0.8, np.nan]),
     ]
-    kept, strays = cut_strays(table(*rows), longest=3)
+    kept, strays = discard_strays(table(*rows), longest=3)
     assert len(kept) == 10 and strays.empty
 
 

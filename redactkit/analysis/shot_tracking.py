@@ -33,7 +33,7 @@ from redactkit.media import FrameRange, VideoInfo
 from redactkit.runtime.memory import trim_heap
 from redactkit.runtime.progress import ProgressLike, track
 from redactkit.tables import BOX
-from redactkit.tracking import cut_strays, filter_weak, link
+from redactkit.tracking import discard_strays, filter_weak, link
 from redactkit.video import KeptFrame, VideoReader
 
 __all__ = ["ShotTracker"]
@@ -237,7 +237,7 @@ class ShotTracker:
            confidence is at least ``Thresholds.support``.
 
         6. Strays: doubtful boxes elsewhere, which propagation from the rest of their track does not reach, are
-           discarded (`redactkit.tracking.cut_strays`).
+           discarded (`redactkit.tracking.discard_strays`).
 
         Discarded tracks are returned too, so that a person can bring them back.
         """
@@ -263,7 +263,7 @@ class ShotTracker:
             cuts=shot.frames,
             options=PropagationOptions(min_confidence=thresholds.propagation),
         )
-        steady, strays = cut_strays(propagated, longest=round(MAX_UNSEEN_SECONDS * float(info.frame_rate)))
+        steady, strays = discard_strays(propagated, longest=round(MAX_UNSEEN_SECONDS * float(info.frame_rate)))
         # Their IDs follow those of what is kept; some of these belong to what is discarded.
         strays = strays.assign(face_id=strays["face_id"] + linked["face_id"].max())
         return steady, pd.concat([weak, kept[~confirmed], strays], ignore_index=True)

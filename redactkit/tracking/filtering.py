@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from redactkit.tracking.shots import run_numbers
 
-__all__ = ["FilterOptions", "cut_strays", "filter_weak"]
+__all__ = ["FilterOptions", "discard_strays", "filter_weak"]
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def filter_weak(detections: pd.DataFrame, *, options: FilterOptions | None = Non
     return detections[~weak].reset_index(drop=True), detections[weak].reset_index(drop=True)
 
 
-def cut_strays(
+def discard_strays(
     detections: pd.DataFrame, *, longest: int, doubtful: float = 0.3, distance: float = 1.0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cut off runs of doubtful boxes that a gap parts from the rest of their track, and that lie elsewhere.
+    """Discard runs of doubtful boxes that a gap parts from the rest of their track, and that lie elsewhere.
 
     A doubtful box bears out a face where it goes on from a surer one, or lies between two surer ones. Beyond a gap it
     may be of anything, such as the face that has come in front.
@@ -78,12 +78,12 @@ def cut_strays(
     detections : DataFrame
         Tracks that have been propagated, so that a gap is where neither the detector nor optical flow found the face.
     longest : int
-        Longest gap in frames after which a run may be the end of a track. Raising it cuts less.
+        Longest gap in frames after which a run may be the end of a track. Raising it discards less.
     doubtful : float
-        Confidence below which a box is doubtful. Raising it cuts more.
+        Confidence below which a box is doubtful. Raising it discards more.
     distance : float
         Distance in face sizes up to which a run is kept: from the straight line between the surer boxes before and
-        after, at an end from the last of these. Raising it cuts less.
+        after, at an end from the last of these. Raising it discards less.
 
     Returns
     -------
@@ -96,11 +96,12 @@ def cut_strays(
     >>> from redactkit.tables import as_detections
     >>> rows = {"frame": [0, 1, 2, 12], "face_id": 1, "x": 0, "y": 0, "width": 9, "height": 9,
     ...         "confidence": [0.9, 0.4, 0.2, 0.2]}
-    >>> kept, strays = cut_strays(as_detections(rows), longest=3)
+    >>> kept, strays = discard_strays(as_detections(rows), longest=3)
     >>> kept["frame"].tolist(), strays["frame"].tolist()
     ([0, 1, 2], [12])
     """
-    rows = detections.sort_values(["face_id", "frame"], kind="stable")
+    table = detections.reset_index(drop=True)
+    rows = table.sort_values(["face_id", "frame"], kind="stable")
     face = rows["face_id"]
     run = pd.Series(run_numbers(rows), rows.index)
     surer = ~(rows["confidence"] < doubtful)
@@ -114,10 +115,9 @@ def cut_strays(
         support = rest[surer[rest.index] | rest["frame"].isin([rest["frame"].min(), rest["frame"].max()])]
         near = _sizes_off(alone, support, longest=longest) <= distance
         strays |= {*run[alone.index]} - {*run[alone.index][near]}
-    run = run.reindex(detections.index)
-    cut = run.isin(strays)
-    own_ids = run[cut] + 1 + (face.max() if len(face) else 0)
-    return detections[~cut].reset_index(drop=True), detections[cut].assign(face_id=own_ids).reset_index(drop=True)
+    stray = run.isin(strays).reindex(table.index)
+    own_ids = run.reindex(table.index)[stray] + 1 + (face.max() if len(face) else 0)
+    return table[~stray].reset_index(drop=True), table[stray].assign(face_id=own_ids).reset_index(drop=True)
 
 
 def _sizes_off(boxes: pd.DataFrame, support: pd.DataFrame, *, longest: int) -> NDArray[np.float64]:
