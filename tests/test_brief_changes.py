@@ -11,7 +11,7 @@ import pytest
 
 from redactkit import analyze
 from redactkit.analysis import scanner
-from redactkit.analysis.brief_changes import find_brief_change
+from redactkit.analysis.brief_changes import find_brief_changes
 from redactkit.boxes import iou
 from redactkit.formats import read_annotations
 from redactkit.runtime.resources import sample_path, sample_truth_path
@@ -31,14 +31,28 @@ def with_square(left: int, *, light: int = 220) -> np.ndarray:
 
 
 def test_what_comes_and_goes_is_found_where_it_shows_most():
-    place, boxes = find_brief_change(WALL, [WALL, with_square(30, light=150), with_square(30)], WALL)
+    ((place, boxes),) = find_brief_changes(WALL, [WALL, with_square(30, light=150), with_square(30)], WALL)
     assert place == 2
     ((left, top, width, height),) = boxes
     assert left <= 30 and top <= 10 and left + width >= 38 and top + height >= 18
 
 
 def test_what_is_hidden_at_both_ends_and_shows_between_is_found():
-    assert len(find_brief_change(with_square(30), [WALL], with_square(30))[1])
+    assert len(find_brief_changes(with_square(30), [WALL], with_square(30))) == 1
+
+
+def test_what_shows_one_after_the_other_is_found_in_a_frame_each_the_clearest_first():
+    between = [with_square(5, light=160), with_square(40), with_square(22, light=190), with_square(40, light=200), WALL]
+    found = find_brief_changes(WALL, between, WALL)
+    assert [place for place, _ in found] == [1, 2, 0]
+    assert [boxes[:, 0].round(-1).tolist() for _, boxes in found] == [[40], [20], [0]]
+
+
+def test_small_change_beside_a_large_one_at_another_time_is_found():
+    hands = np.full_like(WALL, 255)
+    hands[:, 24:] = WALL[:, 24:]
+    (first, large), (second, small) = find_brief_changes(WALL, [hands, with_square(40, light=160)], WALL)
+    assert (first, second) == (0, 1) and large[0, 2] > 20 and small[0, 2] <= 12
 
 
 @pytest.mark.parametrize(
@@ -51,7 +65,7 @@ def test_what_is_hidden_at_both_ends_and_shows_between_is_found():
     ids=["comes to stay", "moves a little", "flickers"],
 )
 def test_what_an_end_shows_nearby_is_no_change(first, between, last):
-    assert not len(find_brief_change(first, [between], last)[1])
+    assert not find_brief_changes(first, [between], last)
 
 
 def write(path: Path, pictures: Sequence[np.ndarray]) -> Path:
@@ -92,6 +106,19 @@ def test_faces_that_show_between_two_sampled_frames_are_found_where_they_show(pe
     for frame in SHOWN:
         here = found.loc[found["frame"] == frame, BOX].to_numpy(float)
         assert (iou(boxes, here).max(axis=1) > 0.4).all()
+
+
+def test_faces_one_after_the_other_between_two_sampled_frames_are_found(people, boxes, tmp_path):
+    wall = np.random.default_rng(1).integers(80, 110, people.shape, np.uint8)
+    pictures = [wall] * FRAMES
+    for number, (x, y, width, height) in zip((7, 9, 11), boxes.round().astype(int), strict=False):
+        part = slice(y - height // 4, y + height * 5 // 4), slice(x - width // 4, x + width * 5 // 4)
+        pictures[number] = wall.copy()
+        pictures[number][part] = people[part]
+    found = analyze(write(tmp_path / "turns.mp4", pictures), progress=False, same_person=False).detections
+    for number, box in zip((7, 9, 11), boxes, strict=False):
+        here = found.loc[found["frame"] == number, BOX].to_numpy(float)
+        assert iou(box[None], here).max() > 0.4
 
 
 def test_still_picture_costs_no_search_beside_the_sampled_frames(people, tmp_path, monkeypatch):

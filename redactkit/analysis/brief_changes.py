@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from redactkit.boxes import FloatArray
 
-__all__ = ["find_brief_change"]
+__all__ = ["find_brief_changes"]
 
 Image = NDArray[np.uint8]
 
@@ -24,9 +24,15 @@ NEIGHBOURHOOD_PIXELS = 5
 MIN_CHANGE = 12
 """Mean excess of 3 by 3 pixels, 0 to 255, from which they are a change. Raising it searches fewer frames."""
 
+MAX_FRAMES = 3
+"""Most frames that are given. Raising it finds more of what shows one after the other, and takes longer."""
 
-def find_brief_change(first: Image, between: Sequence[Image], last: Image) -> tuple[int, FloatArray]:
-    """Find the frame that shows most of what neither of two frames around it does.
+MIN_SHOWN_SHARE = 0.5
+"""Share of the highest excess of a pixel in all frames from which one shows it well enough. Raising it gives more."""
+
+
+def find_brief_changes(first: Image, between: Sequence[Image], last: Image) -> list[tuple[int, FloatArray]]:
+    """Find the frames that show best what neither of two frames around them does, and where.
 
     Parameters
     ----------
@@ -36,26 +42,32 @@ def find_brief_change(first: Image, between: Sequence[Image], last: Image) -> tu
 
     Returns
     -------
-    place : int
-        Position in ``between`` of that frame.
-    boxes : ndarray of shape (N, 4)
-        Where it shows something else, x, y, width and height in pixels of the copies; empty where it does nowhere.
+    list of (place, boxes)
+        ``place`` is the position of a frame in ``between``; ``boxes``, shape (N, 4), are where it shows what no frame
+        before it in the list shows as well: x, y, width and height in pixels of the copies.
 
     Examples
     --------
-    >>> empty, full = np.full((2, 36, 64, 3), 90, np.uint8)
-    >>> full[10:20, 30:40] = 200
-    >>> find_brief_change(empty, [empty, full], empty)
-    (1, array([[29.,  9., 12., 12.]]))
-    >>> find_brief_change(empty, [full], full)[1].shape
-    (0, 4)
+    >>> empty, left, right = np.full((3, 36, 64, 3), 90, np.uint8)
+    >>> left[10:20, 10:20], right[10:20, 30:40] = 200, 190
+    >>> find_brief_changes(empty, [empty, left, right, right], empty)
+    [(1, array([[ 9.,  9., 12., 12.]])), (2, array([[29.,  9., 12., 12.]]))]
+    >>> find_brief_changes(empty, [left], left)
+    []
     """
     import cv2
 
     near = np.ones((NEIGHBOURHOOD_PIXELS, NEIGHBOURHOOD_PIXELS), np.uint8)
     brightest, darkest = cv2.dilate(np.maximum(first, last), near), cv2.erode(np.minimum(first, last), near)
     excess = [np.maximum(cv2.subtract(each, brightest), cv2.subtract(darkest, each)).max(axis=2) for each in between]
-    smooth = [cv2.blur(each, (3, 3)) for each in excess]
-    place = int(np.argmax([each.max() for each in smooth]))
-    *_, stats, _ = cv2.connectedComponentsWithStats((smooth[place] >= MIN_CHANGE).astype(np.uint8))
-    return place, stats[1:, : cv2.CC_STAT_AREA].astype(np.float64)
+    shown = np.array([cv2.blur(each, (3, 3)) for each in excess])
+    highest = shown.max(axis=0)
+    left = highest >= MIN_CHANGE
+    found: list[tuple[int, FloatArray]] = []
+    while left.any() and len(found) < MAX_FRAMES:
+        place = int((shown * left).max(axis=(1, 2)).argmax())
+        _, labels, stats, _ = cv2.connectedComponentsWithStats((shown[place] >= MIN_CHANGE).astype(np.uint8))
+        new = np.setdiff1d(labels[left], 0)
+        found.append((place, stats[new, : cv2.CC_STAT_AREA].astype(np.float64)))
+        left &= shown[place] < np.maximum(MIN_SHOWN_SHARE * highest, MIN_CHANGE)
+    return found

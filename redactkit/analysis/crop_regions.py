@@ -1,4 +1,4 @@
-"""Plan square crops around mismatched faces, so that the detector searches those instead of the whole frame."""
+"""Plan square crops around mismatched faces or changes, so that the detector searches these and not the whole frame."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ MAX_CROPPED_SHARE = 0.5
 """Largest area of all crops, in shares of the detector input. Above it crops save little, and the frame is searched."""
 
 CONTEXT_SHARE = 0.5
-"""Margin of a crop on each side of a face, in shares of the face. Raising it costs time, and helps detection."""
+"""Margin of a crop on each side of a face, in shares of the face."""
 
 
-def plan_crops(mismatched: FloatArray, *, scale: float, width: int, height: int) -> list[Crop] | None:
-    """Return square crops that together show all mismatched faces, None where the whole frame costs as little.
+def plan_crops(
+    regions: FloatArray, *, scale: float, width: int, height: int, context: float = CONTEXT_SHARE
+) -> list[Crop] | None:
+    """Return square crops that together show all regions of a frame, None where the whole frame costs as little.
 
     Parameters
     ----------
-    mismatched : ndarray of shape (N, 4)
-        In pixels of the frame.
+    regions : ndarray of shape (N, 4)
+        Boxes in pixels of the frame, as of mismatched faces.
     scale : float
         Pixels of the detector input for one pixel of the frame.
     width, height : int
         Size in pixels of the detector input that the crops would replace.
+    context : float
+        Margin on each side of a region, in shares of it. Raising it costs time, and helps detection.
 
     Examples
     --------
@@ -41,23 +45,21 @@ def plan_crops(mismatched: FloatArray, *, scale: float, width: int, height: int)
     >>> plan_crops(np.array([[200.0, 200, 600, 100]]), scale=0.5, width=640, height=352)
     """
     crops: list[Crop] = []
-    # The largest faces come first, since their crops often show the smaller ones as well.
-    for box in mismatched[np.argsort(-mismatched[:, 2:].max(axis=1, initial=0), kind="stable")]:
-        scaled = next(
-            (side for side in CROP_SIDES_PIXELS if (1 + 2 * CONTEXT_SHARE) * box[2:].max() * scale <= side), None
-        )
+    # The largest regions come first, since their crops often show the smaller ones as well.
+    for box in regions[np.argsort(-regions[:, 2:].max(axis=1, initial=0), kind="stable")]:
+        scaled = next((side for side in CROP_SIDES_PIXELS if (1 + 2 * context) * box[2:].max() * scale <= side), None)
         if scaled is None:
             return None
-        if not _shown(box, crops):
+        if not _shown(box, crops, context=context):
             side = scaled / scale
             left, top = centers(box[None])[0] - side / 2
             crops.append(Crop(float(left), float(top), side, scaled=scaled))
     return crops if sum(crop.scaled**2 for crop in crops) <= MAX_CROPPED_SHARE * width * height else None
 
 
-def _shown(box: FloatArray, crops: Sequence[Crop]) -> bool:
+def _shown(box: FloatArray, crops: Sequence[Crop], *, context: float) -> bool:
     """Tell whether one of the crops shows a box with its margin."""
-    return bool(inside_crops(expand(box[None], share=CONTEXT_SHARE), crops)[0])
+    return bool(inside_crops(expand(box[None], share=context), crops)[0])
 
 
 def inside_crops(boxes: FloatArray, crops: Sequence[Crop]) -> NDArray[np.bool_]:

@@ -4,8 +4,8 @@ Which frames are searched, and why may one be left out? `redactkit.analysis.scan
 
 1. Grid. Searched are the sampled frames, one every ``Search.sample_seconds``; both sides of a shot boundary or other
    restart, and of a section's edge; and the last frame of a batch.
-2. Brief change. Where one of the frames between two of the grid shows what neither of them does, it is searched for new
-   faces, in crops around what changed or at half detail (`redactkit.analysis.brief_changes`).
+2. Brief change. Where frames between two of the grid show what neither of them does, up to three that show it best are
+   searched for new faces, in crops around what changed or at half detail (`redactkit.analysis.brief_changes`).
 3. Mismatch. A constant-velocity model predicts from the last two frames of the grid where each face is in the next
    one (`match_predicted`). A face of ``Thresholds.mismatch`` or more that came, went or moved otherwise is
    *mismatched*. Where there is none, the frames between are left out: their boxes are interpolated. Just after a
@@ -16,7 +16,7 @@ Which frames are searched, and why may one be left out? `redactkit.analysis.scan
    which they have no box, by optical flow and a search in a crop. So a frame left out here may be searched in part.
 
 So a frame was not searched because it lies between two searched ones in which every face of ``Thresholds.mismatch``
-is as predicted, and shows nothing else than they do, or less of it than another frame between them.
+is as predicted, and shows nothing else than they do, or nothing that other frames between them do not show better.
 ``sensitivity="high"`` puts every frame on the grid. Frames in which no neighbour can confirm a face are searched again,
 see `redactkit.analysis.thorough_search`.
 """

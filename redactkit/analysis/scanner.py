@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redactkit.analysis.appearance import DESCRIPTOR_LENGTH, Appearance
-from redactkit.analysis.brief_changes import find_brief_change
+from redactkit.analysis.brief_changes import find_brief_changes
 from redactkit.analysis.crop_regions import inside_crops, plan_crops
 from redactkit.analysis.frame_detector import DescribedFaces, FrameDetector, ScannedFrame
 from redactkit.analysis.letterbox import Image, Letterbox
@@ -29,6 +29,12 @@ NO_PAIRS = np.zeros((0, 2), np.int64)
 
 MAX_SHARED_COVER = 0.5
 """Share of a box covered by boxes of known faces from which it is a part of those, cut off by the crop."""
+
+CHANGE_CONTEXT_SHARE = 0.25
+"""Margin of a crop on each side of a change: with a face come its hair and shoulders, so it is less than for a face.
+
+Raising it helps detection, and leaves more frames to half detail.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +166,7 @@ class Scanner:
         return Gap(first, last, *match_predicted(*faces, ratio=ratio, mismatch_confidence=threshold))
 
     def _search_brief(self, gaps: Sequence[Gap], by_number: dict[int, ScannedFrame]) -> list[Gap]:
-        """Search a frame of each gap that shows what neither end does; interpolate where all faces are predicted.
+        """Search the frames of gaps that show what neither end does; interpolate where all faces are predicted.
 
         Return the gaps that are left, divided where a face was found that only shows between.
         """
@@ -168,10 +174,9 @@ class Scanner:
         for gap in gaps:
             inner = _between(gap.first, gap.last, by_number)
             small = self.small[gap.first], [self.small[number] for number in inner], self.small[gap.last]
-            place, boxes = find_brief_change(*small)
-            if len(boxes):
-                scale = self.info.width / small[0].shape[1], self.info.height / small[0].shape[0]
-                changes.append(_Change(gap, by_number[inner[place]], boxes * [*scale, *scale]))
+            scale = np.tile([self.info.width / small[0].shape[1], self.info.height / small[0].shape[0]], 2)
+            for place, boxes in find_brief_changes(*small):
+                changes.append(_Change(gap, by_number[inner[place]], boxes * scale))
         divided = self._search_changes(changes)
         left: list[Gap] = []
         for gap in gaps:
@@ -183,27 +188,28 @@ class Scanner:
                 left.append(gap)
         return left
 
-    def _search_changes(self, changes: Sequence[_Change]) -> dict[Gap, int]:
-        """Search frames for faces that neither end of their gap shows; return where there are some, with the frame."""
+    def _search_changes(self, changes: Sequence[_Change]) -> dict[Gap, list[int]]:
+        """Search frames for faces that neither end of their gap shows; return where there are some, with the frames."""
         # Doubtful boxes come and go in many frames, and where one is seen briefly its track is discarded anyway.
         least = (self.search.thresholds.mismatch + self.search.thresholds.sure) / 2
-        divided: dict[Gap, int] = {}
+        divided: dict[Gap, list[int]] = {}
         for change, (faces, appearance) in self._searched_changes(changes):
             number = change.item.frame.index
             known = self._interpolated(change.gap, number)
             new = (faces[:, 4] >= least) & (union_cover(faces[:, :4], known[:, :4]) < MAX_SHARED_COVER)
             if new.any():
                 self._keep_both(number, faces[new], appearance[new], known)
-                divided[change.gap] = number
+                divided.setdefault(change.gap, []).append(number)
         return divided
 
     def _searched_changes(self, changes: Sequence[_Change]) -> Iterator[tuple[_Change, DescribedFaces]]:
-        """Search each frame in crops around what changed, or whole at half detail where that takes less."""
+        """Search each frame in crops around what changed, or whole at half detail where these take half a frame."""
         fine = self.search.letterboxes[0]
         scale = fine.width / self.info.width
-        # Crops at full detail may take as much of the detector as the whole frame at half detail: a quarter.
         crops = {
-            change: plan_crops(change.boxes, scale=scale, width=fine.width, height=fine.height // 2)
+            change: plan_crops(
+                change.boxes, scale=scale, width=fine.width, height=fine.height, context=CHANGE_CONTEXT_SHARE
+            )
             for change in changes
         }
         whole = [change for change in changes if not crops[change]]
@@ -223,16 +229,23 @@ class Scanner:
         items = [(by_number[number], (gap.first, gap.last)) for number, gap in zip(middles, gaps, strict=True)]
         self._search_lightly([item for item in items if item[0].frame.index not in done])
         divided = zip(gaps, middles, strict=True)
-        return [half for gap, middle in divided for half in self._divide(gap, middle, by_number)]
+        return [half for gap, middle in divided for half in self._divide(gap, [middle], by_number)]
 
-    def _divide(self, gap: Gap, middle: int, by_number: dict[int, ScannedFrame]) -> list[Gap]:
-        """Interpolate the halves of a gap that its searched middle frame confirms, and return the others."""
-        # Each half is judged by itself: a face that came in one half does not force a search of the other half.
-        share = self._seconds(gap.first, middle) / self._seconds(gap.first, gap.last)
-        faces = [self.found.faces[number] for number in (gap.first, middle, gap.last)]
-        halves = match_halfway(*faces, share=share, mismatch_confidence=self.search.thresholds.mismatch)
+    def _divide(self, gap: Gap, searched: Sequence[int], by_number: dict[int, ScannedFrame]) -> list[Gap]:
+        """Divide a gap at the frames in it that were searched, interpolate the parts that these confirm, return others.
+
+        Each part is judged by itself: a face that came in one does not force a search of another.
+        """
+        numbers = [gap.first, *sorted(searched), gap.last]
+        parts: list[tuple[int, int, IntArray, FloatArray]] = []
+        for first, middle, last in zip(numbers, numbers[1:], numbers[2:], strict=False):
+            share = self._seconds(first, middle) / self._seconds(first, last)
+            faces = [self.found.faces[number] for number in (first, middle, last)]
+            before, after = match_halfway(*faces, share=share, mismatch_confidence=self.search.thresholds.mismatch)
+            # The part between two searched frames is judged again as the first one of the next three.
+            parts = [*parts[:-1], (first, middle, *before), (middle, last, *after)]
         left: list[Gap] = []
-        for (first, last), (pairs, mismatched) in zip([(gap.first, middle), (middle, gap.last)], halves, strict=True):
+        for first, last, pairs, mismatched in parts:
             inner = _between(first, last, by_number)
             if not len(mismatched):
                 self._interpolate(first, last, pairs, inner)

@@ -107,10 +107,11 @@ def discard_strays(
     surer = ~(rows["confidence"] < doubtful)
     borne_out = surer.groupby(run).transform("any")
     strays: set[int] = set()
+    rests = dict(iter(rows[borne_out].groupby("face_id")))
     for number, alone in rows[~borne_out].groupby("face_id"):
-        rest = rows[borne_out & (face == number)]
-        if rest.empty:
+        if number not in rests:
             continue
+        rest = rests[number]
         # What flow alone has followed is no support, but at its ends is where the face was last.
         support = rest[surer[rest.index] | rest["frame"].isin([rest["frame"].min(), rest["frame"].max()])]
         near = _sizes_off(alone, support, longest=longest) <= distance
