@@ -193,17 +193,22 @@ class Scanner:
         # Doubtful boxes come and go in many frames, and where one is seen briefly its track is discarded anyway.
         least = (self.search.thresholds.mismatch + self.search.thresholds.sure) / 2
         divided: dict[Gap, list[int]] = {}
-        for change, (faces, appearance) in self._searched_changes(changes):
+        for change, (faces, appearance), whole in self._searched_changes(changes):
             number = change.item.frame.index
             known = self._interpolated(change.gap, number)
             new = (faces[:, 4] >= least) & (union_cover(faces[:, :4], known[:, :4]) < MAX_SHARED_COVER)
-            if new.any():
+            # A whole frame next to one with new faces is left to bisection, which searches it by what that one shows.
+            near = any(abs(number - other) <= 1 for other in divided.get(change.gap, []))
+            if new.any() and not (whole and near):
                 self._keep_both(number, faces[new], appearance[new], known)
                 divided.setdefault(change.gap, []).append(number)
         return divided
 
-    def _searched_changes(self, changes: Sequence[_Change]) -> Iterator[tuple[_Change, DescribedFaces]]:
-        """Search each frame in crops around what changed, or whole at half detail where these take half a frame."""
+    def _searched_changes(self, changes: Sequence[_Change]) -> Iterator[tuple[_Change, DescribedFaces, bool]]:
+        """Search each frame in crops around what changed, or whole at half detail where these take half a frame.
+
+        Yield the change, the faces found, and whether the whole frame was searched.
+        """
         fine = self.search.letterboxes[0]
         scale = fine.width / self.info.width
         crops = {
@@ -214,11 +219,13 @@ class Scanner:
         }
         whole = [change for change in changes if not crops[change]]
         light = self.search.half_detail or self.search.letterboxes[:1]
-        yield from zip(whole, self.detect.search_whole([change.item for change in whole], light), strict=True)
+        for change, found in zip(whole, self.detect.search_whole([each.item for each in whole], light), strict=True):
+            yield change, found, True
         cropped = [change for change in changes if crops[change]]
         if cropped:
             planned = [(change.item, crops[change] or []) for change in cropped]
-            yield from zip(cropped, self.detect.search_cropped(planned), strict=True)
+            for change, found in zip(cropped, self.detect.search_cropped(planned), strict=True):
+                yield change, found, False
 
     def _bisect(self, gaps: Sequence[Gap], by_number: dict[int, ScannedFrame]) -> list[Gap]:
         """Search the middle frame of each gap, interpolate the halves that it confirms, and return the others."""
