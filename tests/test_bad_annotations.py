@@ -116,6 +116,14 @@ def put(value, path, item):
     return copy
 
 
+def test_kind_that_is_no_word_is_refused_with_the_file(tmp_path):
+    content = json.loads(FILES["coco"])
+    content["categories"][0]["kind"] = "x" * 50
+    (tmp_path / "faces.json").write_text(json.dumps(content))
+    with pytest.raises(AnnotationError, match=r"faces.json: kind must be a word"):
+        read_annotations(tmp_path / "faces.json", format="coco")
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("format", JSONS)
 @given(data=st.data())

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from redactkit.errors import AnnotationError
 from redactkit.formats.assemble import FileFacts, Numbering, ParsedBoxes, RowLocations, by_frame
 from redactkit.formats.attributes import decision_of, is_no, person_of
+from redactkit.formats.columns import read_kind
 from redactkit.formats.imagenames import number_names, videos_by_name
 from redactkit.formats.images import around
 from redactkit.formats.normalize import Reading, Remark
 from redactkit.formats.sizes import fit_images
 from redactkit.formats.source import Source, decode_json
 from redactkit.formats.videos import choose_video
-from redactkit.runtime.kinds import as_kind
 from redactkit.runtime.marks import COCO_CONTRIBUTOR
 
 __all__ = ["read_coco"]
@@ -182,7 +182,7 @@ def _of_one_video(document: _Document, source: Source) -> _Part:
     rows: Sequence[int] = range(len(items))
     categories = document.categories or []
     labels = {item.id: str(item.name if item.label is None else item.label) for item in categories}
-    kinds = {item.id: as_kind(item.kind) for item in categories if item.kind}
+    kinds = {item.id: read_kind(item.kind) for item in categories if item.kind}
     ours = document.info is not None and document.info.contributor == COCO_CONTRIBUTOR
     of_image: dict[Key, Any] = {image.id: image.video_id for image in images}
     videos = {video.id: video for video in document.videos or []}

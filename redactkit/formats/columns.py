@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from redactkit.errors import AnnotationError, OptionError
 from redactkit.formats.attributes import FACE_LABEL, is_no
 from redactkit.runtime.kinds import as_kind
 from redactkit.tables import DECISIONS, DETECTIONS, OPTIONAL, SOURCES
@@ -20,6 +21,7 @@ __all__ = [
     "kind_column",
     "label_column",
     "number_hint",
+    "read_kind",
     "source_column",
     "text_column",
     "usual_names",
@@ -126,7 +128,15 @@ def flag_column(table: pd.DataFrame, name: str) -> list[bool]:
 def kind_column(table: pd.DataFrame) -> list[str]:
     """Return the kinds of boxes, where the table is of redactkit's columns: elsewhere ``kind`` may mean anything."""
     ours = DETECTIONS.keys() - OPTIONAL <= set(table.columns)
-    return [as_kind(text) if text.strip() else "" for text in text_column(table, "kind")] if ours else []
+    return [read_kind(text) for text in text_column(table, "kind")] if ours else []
+
+
+def read_kind(text: str) -> str:
+    """Return the kind that a file gives a box, "" for none; raise an `AnnotationError` if it is no word."""
+    try:
+        return as_kind(text) if text.strip() else ""
+    except OptionError as err:
+        raise AnnotationError(str(err)) from err
 
 
 def decisions_of_rows(table: pd.DataFrame, given: list[int | str | None]) -> dict[int | str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from redactkit.annotations import Annotations
 from redactkit.errors import AnnotationError
 from redactkit.formats.azure.checks import check_fragments
 from redactkit.formats.azure.time_grid import FragmentSpan, build_grid, usual_spacing
+from redactkit.formats.columns import read_kind
 from redactkit.formats.header import SCHEMA, Header, decisions_of, discarded_of, pairs_of, video_of
 from redactkit.formats.normalize import (
     Reading,
@@ -30,7 +31,6 @@ from redactkit.formats.normalize import (
 from redactkit.formats.source import Source, decode_json, line_of
 from redactkit.formats.units import from_shares
 from redactkit.media import VideoInfo
-from redactkit.runtime.kinds import as_kind
 from redactkit.tables import BOX, SOURCES, as_decisions, as_detections
 
 __all__ = ["read_azure"]
@@ -297,7 +297,7 @@ def _as_rows(
         "confidence": np.array([np.nan if face.confidence is None else face.confidence for face in faces], np.float64),
         "source": sources,
         "label": np.array([face.label or "" for face in faces], object),
-        "kind": np.array([as_kind(face.kind) if face.kind else "" for face in faces], object),
+        "kind": np.array([read_kind(face.kind or "") for face in faces], object),
         "occluded": np.array([bool(face.occluded) for face in faces], bool),
         "person": np.array([face.person or "" for face in faces], object),
         "keyframe": np.array([face.keyframe for face in faces], object),
