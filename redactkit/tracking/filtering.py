@@ -70,7 +70,7 @@ def discard_strays(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Discard runs of doubtful boxes that a gap parts from the rest of their track, and that lie elsewhere.
 
-    A doubtful box bears out a face where it goes on from a surer one, or lies between two surer ones. Beyond a gap it
+    A doubtful box supports its track where it goes on from a surer one, or lies between two surer ones. Beyond a gap it
     may be of anything, such as the face that has come in front.
 
     Parameters
@@ -78,7 +78,8 @@ def discard_strays(
     detections : DataFrame
         Tracks that have been propagated, so that a gap is where neither the detector nor optical flow found the face.
     longest : int
-        Longest gap in frames after which a run may be the end of a track. Raising it discards less.
+        Longest gap in frames between the last surer run and a doubtful one after it, or before the first, that may
+        still be of the face. Raising it discards less.
     doubtful : float
         Confidence below which a box is doubtful. Raising it discards more.
     distance : float
@@ -105,28 +106,28 @@ def discard_strays(
     face = rows["face_id"]
     run = pd.Series(run_numbers(rows), rows.index)
     surer = ~(rows["confidence"] < doubtful)
-    borne_out = surer.groupby(run).transform("any")
+    supported = surer.groupby(run).transform("any")
     strays: set[int] = set()
-    rests = dict(iter(rows[borne_out].groupby("face_id")))
-    for number, alone in rows[~borne_out].groupby("face_id"):
+    rests = dict(iter(rows[supported].groupby("face_id")))
+    for number, alone in rows[~supported].groupby("face_id"):
         if number not in rests:
             continue
         rest = rests[number]
-        # What flow alone has followed is no support, but at its ends is where the face was last.
-        support = rest[surer[rest.index] | rest["frame"].isin([rest["frame"].min(), rest["frame"].max()])]
-        near = _sizes_off(alone, support, longest=longest) <= distance
+        # The line goes through the surer boxes, and both ends: a box that flow alone has followed may have drifted.
+        fixed = rest[surer[rest.index] | rest["frame"].isin([rest["frame"].min(), rest["frame"].max()])]
+        near = _sizes_off(alone, fixed, longest=longest) <= distance
         strays |= {*run[alone.index]} - {*run[alone.index][near]}
     stray = run.isin(strays).reindex(table.index)
     own_ids = run.reindex(table.index)[stray] + 1 + (face.max() if len(face) else 0)
     return table[~stray].reset_index(drop=True), table[stray].assign(face_id=own_ids).reset_index(drop=True)
 
 
-def _sizes_off(boxes: pd.DataFrame, support: pd.DataFrame, *, longest: int) -> NDArray[np.float64]:
-    """Return how far each box lies from the line through others, in its size; NaN long beyond the ends of these."""
-    frame, known = boxes["frame"].to_numpy(), support["frame"].to_numpy()
+def _sizes_off(boxes: pd.DataFrame, fixed: pd.DataFrame, *, longest: int) -> NDArray[np.float64]:
+    """Return how far each box lies from the line through fixed ones, in its size; NaN long beyond their ends."""
+    frame, known = boxes["frame"].to_numpy(), fixed["frame"].to_numpy()
     off = np.zeros(len(boxes))
     for corner, side in (("x", "width"), ("y", "height")):
-        line = np.interp(frame, known, (support[corner] + support[side] / 2).to_numpy())
+        line = np.interp(frame, known, (fixed[corner] + fixed[side] / 2).to_numpy())
         off = np.hypot(off, (boxes[corner] + boxes[side] / 2).to_numpy() - line)
     beyond = (frame < known[0] - longest - 1) | (frame > known[-1] + longest + 1)
     return np.where(beyond, np.nan, off / np.sqrt((boxes["width"] * boxes["height"]).to_numpy()))
